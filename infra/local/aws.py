@@ -1,0 +1,65 @@
+"""AWS as the demo and the tests use it: clients for given keys, the function's log, and secrets that must not be in it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+
+def client(service: str, environment: Mapping[str, str], tls: bool = True) -> Any:
+    """A client with the keys, the Region and the endpoint of these environment variables.
+
+    The credentials of a binding have the same names, so that `client("sqs", {**os.environ, **credentials})` is an
+    application that has been bound.
+    """
+    made = botocore.session.get_session().create_client(
+        service,
+        region_name=environment["AWS_REGION"],
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=botocore.config.Config(proxies={}),
+    )
+    if tls:
+        # Instances refuse requests without TLS. The emulator speaks none, but believes what a proxy that does would say.
+        made.meta.events.register("before-sign", _come_through_tls)
+    return made
+
+
+def _come_through_tls(request: Any, **_: Any) -> None:
+    request.headers["X-Forwarded-Proto"] = "https"
+
+
+def log_lines(logs: Any, group: str) -> Iterator[str]:
+    """What the function has written to its log group."""
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+        for event in page["events"]:
+            yield event["message"]
+
+
+def leaked(secrets: Iterable[str], text: str) -> list[str]:
+    """Which of the secrets the text holds, as they are, in base64 or percent-encoded."""
+    return [secret for secret in secrets if any(form in text for form in _forms(secret))]
+
+
+def _forms(secret: str) -> set[str]:
+    return {secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")}
+
+
+# How the services say that a policy does not allow a call, and that they do not know an access key.
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+UNKNOWN_KEY = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"}
+
+
+def error_code(call: Callable[[], Any]) -> str | None:
+    """The code of the error that a call ends with, None if it succeeds."""
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return None

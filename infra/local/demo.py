@@ -1,0 +1,126 @@
+"""The main job on a local AWS, as a platform and an application live it: `make demo`."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import Callable
+
+import aws
+from console import Steps, mask
+from local_aws import FOLDER, Broker, LocalAws, deployed_broker, stop_on_signals
+from osb import Client
+
+SERVICE, PLAN = "sqs", "standard"
+
+
+class DemoFailed(Exception):
+    """The broker or AWS did something else than the demo is there to show."""
+
+
+def main() -> int:
+    stop_on_signals()
+    steps = Steps()
+    print("\n  An Open Service Broker on a local AWS: deploy, provision, bind, use, unbind, deprovision\n")
+    try:
+        with deployed_broker(steps) as (local, broker):
+            try:
+                main_job(steps, local, broker)
+            except Exception:
+                show_log(local, broker)
+                raise
+    except KeyboardInterrupt:
+        print("\n  Interrupted. Everything that was started has been stopped.\n")
+        return 130
+    except Exception as error:
+        print(f"\n  {steps.paint('Failed', 31)} after {steps.passed} steps and {steps.elapsed}: {type(error).__name__}: {error}")
+        print(f"  Everything that was started has been stopped; logs are in {FOLDER}.\n")
+        return 1
+    print(f"\n  {steps.paint('Passed', 32)}: {steps.passed} steps in {steps.elapsed}. Everything that was started has been stopped.\n")
+    return 0
+
+
+def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
+    client = Client(broker.url, broker.username, broker.password)
+    instance, binding = str(uuid.uuid4()), str(uuid.uuid4())
+
+    with steps.step("Read the catalog") as step:
+        services = client.catalog().expect(200)["services"]
+        step.note = ", ".join(f"{service['name']} ({len(service['plans'])} plans)" for service in services)
+        plan = client.plan(SERVICE, PLAN)
+
+    with steps.step(f"Provision {SERVICE}/{PLAN}") as step:
+        operation = client.provision(instance, plan).expect(202).get("operation")
+        step.note = f"accepted: operation {operation}"
+    with steps.step("Poll until the queue is there") as step:
+        client.wait(instance, plan, operation)
+        step.note = ", ".join(stacks_of(local, instance))
+
+    with steps.step("Bind") as step:
+        credentials = client.bind(instance, binding, plan).expect(201)["credentials"]
+        step.note = f"AWS_ACCESS_KEY_ID={credentials['AWS_ACCESS_KEY_ID']} AWS_SECRET_ACCESS_KEY={mask(credentials['AWS_SECRET_ACCESS_KEY'])}"
+    application = local.client("sqs", credentials)
+    queue = credentials["QUEUE_URL"]
+
+    with steps.step("Send a message with these credentials") as step:
+        message = f"hello from {binding}"
+        application.send_message(QueueUrl=queue, MessageBody=message)
+        step.note = f"“{message}”"
+    with steps.step("Receive it"):
+        received = application.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
+        if [each["Body"] for each in received] != [message]:
+            raise DemoFailed(f"the queue delivered {received}")
+    with steps.step("Fail to delete the queue with them") as step:
+        step.note = expect_error(lambda: application.delete_queue(QueueUrl=queue), aws.DENIED)
+
+    with steps.step("Fetch the instance"):
+        client.fetch_instance(instance, plan).expect(200)
+    with steps.step("Fetch the binding"):
+        fetched = client.fetch_binding(instance, binding, plan).expect(200)["credentials"]
+        if fetched != credentials:
+            raise DemoFailed("the broker now names other credentials than it did when it made the binding")
+
+    with steps.step("Unbind"):
+        client.unbind(instance, binding, plan).expect(200)
+    with steps.step("Fail to send with the credentials") as step:
+        step.note = expect_error(lambda: application.send_message(QueueUrl=queue, MessageBody="too late"), aws.UNKNOWN_KEY)
+
+    with steps.step("Deprovision") as step:
+        operation = client.deprovision(instance, plan).expect(202).get("operation")
+        step.note = f"accepted: operation {operation}"
+    with steps.step("Poll until the instance is gone"):
+        client.wait(instance, plan, operation)
+    with steps.step("Look for its stack"):
+        if stacks := stacks_of(local, instance):
+            raise DemoFailed(f"still there: {', '.join(stacks)}")
+
+    with steps.step("Look for secrets in the function's log") as step:
+        lines = list(aws.log_lines(local.client("logs"), broker.outputs["LogGroupName"]))
+        secrets = [broker.password, credentials["AWS_SECRET_ACCESS_KEY"], client.authorization.removeprefix("Basic ")]
+        if not any(instance in line for line in lines):
+            raise DemoFailed("the log does not mention the instance, so looking for secrets in it proves nothing")
+        if leaks := aws.leaked(secrets, "\n".join(lines)):
+            raise DemoFailed(f"the log holds {', '.join(map(mask, leaks))}")
+        step.note = f"none in {len(lines)} lines"
+
+
+def stacks_of(local: LocalAws, instance: str) -> list[str]:
+    pages = local.client("cloudformation").get_paginator("describe_stacks").paginate()
+    return [stack["StackName"] for page in pages for stack in page["Stacks"] if instance in stack["StackName"]]
+
+
+def expect_error(call: Callable[[], object], codes: set[str]) -> str:
+    code = aws.error_code(call)
+    if code not in codes:
+        raise DemoFailed(f"the call ended with {code or 'success'}, not with {' or '.join(sorted(codes))}")
+    return code
+
+
+def show_log(local: LocalAws, broker: Broker) -> None:
+    print("\n  The last lines of the function's log:\n")
+    for line in list(aws.log_lines(local.client("logs"), broker.outputs["LogGroupName"]))[-20:]:
+        print(f"    {line.rstrip()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

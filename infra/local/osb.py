@@ -1,0 +1,137 @@
+"""A small Open Service Broker API client, on the standard library: what a platform does, without the platform."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+# The client stands for any platform; its timeout is Cloud Foundry's.
+TIMEOUT = 60
+API_VERSION = "2.17"
+
+
+class UnexpectedAnswer(Exception):
+    """The broker answered with a status that the caller did not ask for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON object, which every answer of a broker has."""
+
+    status: int
+    body: dict[str, Any]
+
+    def expect(self, *statuses: int) -> dict[str, Any]:
+        """The body, if the status is one of these."""
+        if self.status not in statuses:
+            wanted = " or ".join(map(str, statuses))
+            raise UnexpectedAnswer(f"HTTP {self.status} instead of {wanted}: {json.dumps(self.body)}")
+        return self.body
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The two ids that every request about an instance or a binding carries."""
+
+    service_id: str
+    plan_id: str
+
+    @property
+    def ids(self) -> dict[str, str]:
+        return {"service_id": self.service_id, "plan_id": self.plan_id}
+
+
+class Client:
+    """One broker and one pair of credentials. Methods are named after the API's operations and never raise on a status."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self._url = url
+        self.authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        # The broker is on this machine or on AWS, and a proxy would be needed for neither.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def request(self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None) -> Answer:
+        url = f"{self._url}/v2/{path}"
+        if query:
+            url += "?" + urllib.parse.urlencode(query)
+        headers = {"Authorization": self.authorization, "X-Broker-API-Version": API_VERSION}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as response:
+                return Answer(response.status, json.load(response))
+        except urllib.error.HTTPError as error:
+            text = error.read().decode()
+            try:
+                return Answer(error.code, json.loads(text))
+            except ValueError:
+                raise UnexpectedAnswer(f"HTTP {error.code} without JSON: {text[:500]}") from None
+
+    def catalog(self) -> Answer:
+        return self.request("GET", "catalog")
+
+    def plan(self, service: str, plan: str) -> Plan:
+        """Finds a plan by names, as users name it."""
+        for offering in self.catalog().expect(200)["services"]:
+            if offering["name"] == service:
+                for candidate in offering["plans"]:
+                    if candidate["name"] == plan:
+                        return Plan(offering["id"], candidate["id"])
+        raise LookupError(f"the catalog has no {service}/{plan}")
+
+    def provision(self, instance: str, plan: Plan, parameters: dict[str, Any] | None = None) -> Answer:
+        body = {**plan.ids, "organization_guid": "local", "space_guid": "local"}
+        if parameters:
+            body["parameters"] = parameters
+        return self.request("PUT", _instance(instance), {"accepts_incomplete": "true"}, body)
+
+    def last_operation(self, instance: str, plan: Plan, operation: str | None) -> Answer:
+        query = {**plan.ids, **({"operation": operation} if operation else {})}
+        return self.request("GET", f"{_instance(instance)}/last_operation", query)
+
+    def fetch_instance(self, instance: str, plan: Plan) -> Answer:
+        return self.request("GET", _instance(instance), plan.ids)
+
+    def bind(self, instance: str, binding: str, plan: Plan, parameters: dict[str, Any] | None = None) -> Answer:
+        body = {**plan.ids, **({"parameters": parameters} if parameters else {})}
+        return self.request("PUT", _binding(instance, binding), {"accepts_incomplete": "true"}, body)
+
+    def fetch_binding(self, instance: str, binding: str, plan: Plan) -> Answer:
+        return self.request("GET", _binding(instance, binding), plan.ids)
+
+    def unbind(self, instance: str, binding: str, plan: Plan) -> Answer:
+        return self.request("DELETE", _binding(instance, binding), {**plan.ids, "accepts_incomplete": "true"})
+
+    def deprovision(self, instance: str, plan: Plan) -> Answer:
+        return self.request("DELETE", _instance(instance), {**plan.ids, "accepts_incomplete": "true"})
+
+    def wait(self, instance: str, plan: Plan, operation: str | None, seconds: float = 60) -> None:
+        """Polls until the operation has succeeded. An instance that is gone (410) is the success of a deprovision."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = self.last_operation(instance, plan, operation)
+            if answer.status == 410:
+                return
+            state = answer.expect(200)["state"]
+            if state == "succeeded":
+                return
+            if state != "in progress":
+                raise UnexpectedAnswer(f"the operation ended as {state}: {answer.body.get('description', 'no description')}")
+            time.sleep(0.2)
+        raise TimeoutError(f"the operation was still in progress after {seconds:.0f} seconds")
+
+
+def _instance(instance: str) -> str:
+    return f"service_instances/{urllib.parse.quote(instance, safe='')}"
+
+
+def _binding(instance: str, binding: str) -> str:
+    return f"{_instance(instance)}/service_bindings/{urllib.parse.quote(binding, safe='')}"

@@ -1,0 +1,51 @@
+"""Installs what the local AWS needs into a folder of its own: nothing global, nothing twice.
+
+    python3 infra/local/tools.py <folder>
+
+makes one Python environment a file in `requirements/`, because aws-sam-cli and ministack pin different versions of botocore.
+Each remembers the digest of the requirements that it was made from; a second run compares digests and is done. Runs under
+the system's Python, so it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).parent / "requirements"
+OLDEST_PYTHON = (3, 10)  # of aws-sam-cli and ministack
+
+
+def install(requirements: Path, environment: Path) -> None:
+    """Makes `environment` hold exactly what `requirements` lists."""
+    stamp = environment / "installed"
+    digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    print(f"Installing {requirements.stem} tools into {environment} ...", flush=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    venv.create(environment, with_pip=True)
+    # The requirements are the complete closure, so pip has nothing to resolve.
+    pip = [environment / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--no-deps", "--requirement", requirements], check=True)
+    stamp.write_text(digest)
+
+
+def main() -> None:
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit(f"{sys.executable} is Python {sys.version.split()[0]}: the tools need 3.10 or newer (make PYTHON=...)")
+    folder = Path(sys.argv[1])
+    try:
+        for requirements in sorted(REQUIREMENTS.glob("*.txt")):
+            install(requirements, folder / requirements.stem)
+    except subprocess.CalledProcessError as error:
+        hint = "; Debian and Ubuntu have venv in a package of its own: apt install python3-venv" if "ensurepip" in str(error) else ""
+        sys.exit(f"installing the tools failed: {error}{hint}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,383 @@
+//! [`Records`] with DynamoDB: one table, one partition an instance.
+//!
+//! | `pk`            | `sk`              | holds                    |
+//! |-----------------|-------------------|--------------------------|
+//! | `INSTANCE#<id>` | `META`            | an [`Instance`]          |
+//! | `INSTANCE#<id>` | `BINDING#<id>`    | a [`Binding`]            |
+//!
+//! Every item has `schema`, the number of its shape, and `version`, on which writes are conditional. `expires_at` is
+//! the table's TTL attribute: DynamoDB deletes expired items within days, so that reads look at it too.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValue,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::error::Service;
+use crate::broker::{
+    binding::Binding,
+    id::{BindingId, InstanceId},
+    instance::Instance,
+    operation::{LONGEST_REQUEST, Operation},
+    ports::{BeginUnbind, InsertBinding, PortError, PortResult, Records, Update},
+};
+
+const SERVICE: Service = Service("DynamoDB");
+/// The shape of the items that this version of the broker writes.
+const SCHEMA: u32 = 1;
+/// The sort key of an instance's own item.
+const META: &str = "META";
+/// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
+const BATCH_ATTEMPTS: usize = 3;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// A record with its key.
+#[derive(Serialize, Deserialize)]
+struct Stored<R> {
+    pk: String,
+    sk: String,
+    schema: u32,
+    #[serde(flatten)]
+    record: R,
+}
+
+/// The broker's table.
+pub struct DynamoDb {
+    config: SdkConfig,
+    client: OnceLock<Client>,
+    table: String,
+}
+
+impl DynamoDb {
+    /// The table of this name.
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self { config: config.clone(), client: OnceLock::new(), table: table.into() }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+
+    /// Replaces an item if its version is still `version`.
+    async fn replace(&self, item: Item, version: u64) -> PortResult<Update> {
+        let put = self
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(version))
+            .send()
+            .await;
+        condition_met(put.map(drop), PutItemError::is_conditional_check_failed_exception)
+            .map_err(SERVICE.failed("PutItem"))
+    }
+
+    /// Removes an item if its version is still `version`.
+    async fn remove(&self, key: Item, version: u64) -> PortResult<Update> {
+        let deleted = self
+            .client()
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(version))
+            .send()
+            .await;
+        condition_met(deleted.map(drop), |error| error.is_conditional_check_failed_exception())
+            .map_err(SERVICE.failed("DeleteItem"))
+    }
+}
+
+#[async_trait]
+impl Records for DynamoDb {
+    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
+        let put = self
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(instance_item(instance)?))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Some(record(failed.item().cloned().unwrap_or_default())?))
+                }
+                _ => Err(SERVICE.failed("PutItem")(error)),
+            },
+        }
+    }
+
+    async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>> {
+        let read = self
+            .client()
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(SERVICE.failed("GetItem"))?;
+        Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance, now)))
+    }
+
+    async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
+        let next = Instance { version: instance.version + 1, ..instance.clone() };
+        self.replace(instance_item(&next)?, instance.version).await
+    }
+
+    async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
+        self.remove(instance_key(&instance.id), instance.version).await
+    }
+
+    async fn instance_with_bindings(
+        &self,
+        id: &InstanceId,
+        now: Timestamp,
+    ) -> PortResult<Option<(Instance, Vec<Binding>)>> {
+        let mut pages = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(partition(id)))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let (mut instance, mut bindings) = (None, Vec::new());
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(SERVICE.failed("Query"))?;
+            if is_instance(&item) {
+                instance = Some(record::<Instance>(item)?);
+            } else {
+                bindings.push(record(item)?);
+            }
+        }
+        Ok(instance.filter(|instance| is_current(instance, now)).map(|instance| (instance, bindings)))
+    }
+
+    async fn instance_and_binding(
+        &self,
+        id: &InstanceId,
+        binding_id: &BindingId,
+        now: Timestamp,
+    ) -> PortResult<(Option<Instance>, Option<Binding>)> {
+        let (mut instance, mut binding) = (None, None);
+        let mut keys = vec![instance_key(id), binding_key(id, binding_id)];
+        // DynamoDB may leave some of a batch for the next call.
+        // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+        for _ in 0..BATCH_ATTEMPTS {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| SERVICE.unexpected("BatchGetItem", error))?;
+            let read = self.client().batch_get_item().request_items(&self.table, wanted).send().await;
+            let read = read.map_err(SERVICE.failed("BatchGetItem"))?;
+            for item in read.responses.unwrap_or_default().into_values().flatten() {
+                if is_instance(&item) {
+                    instance = Some(record::<Instance>(item)?).filter(|instance| is_current(instance, now));
+                } else {
+                    binding = Some(record(item)?);
+                }
+            }
+            keys = read.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
+            if keys.is_empty() {
+                return Ok((instance, binding));
+            }
+        }
+        Err(SERVICE.unexpected("BatchGetItem", "not all of the batch was read"))
+    }
+
+    async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding> {
+        let unchanged = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(&instance.id)))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(instance.version))
+            .build();
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(binding_item(binding)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
+        let written = self
+            .client()
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().condition_check(unchanged.map_err(invalid)?).build())
+            .transact_items(TransactWriteItem::builder().put(put.map_err(invalid)?).build())
+            .send()
+            .await;
+        let Err(error) = written else { return Ok(InsertBinding::Done) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return Err(SERVICE.failed("TransactWriteItems")(error));
+        };
+        // The reasons stand in the order of the items.
+        match cancelled.cancellation_reasons() {
+            [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
+                Ok(InsertBinding::Exists(Box::new(record(exists.item().cloned().unwrap_or_default())?)))
+            }
+            reasons
+                if reasons.iter().any(|reason| {
+                    failed_with(reason, "ConditionalCheckFailed") || failed_with(reason, "TransactionConflict")
+                }) =>
+            {
+                Ok(InsertBinding::InstanceChanged)
+            }
+            _ => Err(SERVICE.failed("TransactWriteItems")(error)),
+        }
+    }
+
+    async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
+        let next = Binding { version: binding.version + 1, ..binding.clone() };
+        self.replace(binding_item(&next)?, binding.version).await
+    }
+
+    async fn begin_unbind(
+        &self,
+        instance_id: &InstanceId,
+        binding_id: &BindingId,
+        operation: &Operation,
+    ) -> PortResult<BeginUnbind> {
+        let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
+        let updated = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(binding_key(instance_id, binding_id)))
+            .update_expression("SET #operation = :operation, version = version + :one")
+            .condition_expression(
+                "attribute_exists(pk) AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress AND \
+                 #operation.started_at > :nobody_since)",
+            )
+            .expression_attribute_names("#operation", "operation")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":operation", attribute(operation)?)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":bind", string("bind"))
+            .expression_attribute_values(":in_progress", string("in_progress"))
+            .expression_attribute_values(":nobody_since", number(nobody_since))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(updated) => Ok(BeginUnbind::Done(Box::new(record(updated.attributes.unwrap_or_default())?))),
+            Err(error) => match error.as_service_error() {
+                Some(failed) if failed.is_conditional_check_failed_exception() => Ok(match conflicting(failed) {
+                    Some(_) => BeginUnbind::Busy,
+                    None => BeginUnbind::Missing,
+                }),
+                _ => Err(SERVICE.failed("UpdateItem")(error)),
+            },
+        }
+    }
+
+    async fn delete_binding(&self, binding: &Binding) -> PortResult<Update> {
+        self.remove(binding_key(&binding.instance_id, &binding.id), binding.version).await
+    }
+}
+
+/// Whether a conditional write was done, for errors which say that its condition was not met.
+fn condition_met<E, R>(
+    written: Result<(), SdkError<E, R>>,
+    not_met: impl FnOnce(&E) -> bool,
+) -> Result<Update, SdkError<E, R>> {
+    match written {
+        Ok(()) => Ok(Update::Done),
+        Err(error) if error.as_service_error().is_some_and(not_met) => Ok(Update::Conflict),
+        Err(error) => Err(error),
+    }
+}
+
+/// The item for which the condition was not met, if there is one.
+fn conflicting(error: &aws_sdk_dynamodb::operation::update_item::UpdateItemError) -> Option<&Item> {
+    use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+    match error {
+        UpdateItemError::ConditionalCheckFailedException(failed) => failed.item(),
+        _ => None,
+    }
+}
+
+fn failed_with(reason: &CancellationReason, code: &str) -> bool {
+    reason.code() == Some(code)
+}
+
+fn is_current(instance: &Instance, now: Timestamp) -> bool {
+    instance.expires_at.is_none_or(|expires_at| now < expires_at)
+}
+
+fn is_instance(item: &Item) -> bool {
+    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == META)
+}
+
+fn partition(id: &InstanceId) -> String {
+    format!("INSTANCE#{id}")
+}
+
+fn binding_sort_key(id: &BindingId) -> String {
+    format!("BINDING#{id}")
+}
+
+fn instance_key(id: &InstanceId) -> Item {
+    key(partition(id), META)
+}
+
+fn binding_key(instance_id: &InstanceId, id: &BindingId) -> Item {
+    key(partition(instance_id), binding_sort_key(id))
+}
+
+fn key(pk: String, sk: impl Into<String>) -> Item {
+    [("pk", string(pk)), ("sk", string(sk))].map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+fn instance_item(instance: &Instance) -> PortResult<Item> {
+    item(Stored { pk: partition(&instance.id), sk: META.into(), schema: SCHEMA, record: instance })
+}
+
+fn binding_item(binding: &Binding) -> PortResult<Item> {
+    let (pk, sk) = (partition(&binding.instance_id), binding_sort_key(&binding.id));
+    item(Stored { pk, sk, schema: SCHEMA, record: binding })
+}
+
+fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {
+    serde_dynamo::to_item(stored).map_err(unreadable)
+}
+
+fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
+    let stored: Stored<R> = serde_dynamo::from_item(item).map_err(unreadable)?;
+    Ok(stored.record)
+}
+
+fn attribute(value: &impl Serialize) -> PortResult<AttributeValue> {
+    serde_dynamo::to_attribute_value(value).map_err(unreadable)
+}
+
+fn unreadable(error: serde_dynamo::Error) -> PortError {
+    SERVICE.unexpected("item", error)
+}
+
+fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

@@ -1,0 +1,55 @@
+//! The ports of [`crate::broker::ports`], done by AWS: one file a service.
+
+mod cloudformation;
+mod dynamodb;
+mod error;
+mod iam;
+mod kms;
+mod secrets_manager;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::{Timestamp, Unit};
+use uuid::Uuid;
+
+pub use cloudformation::CloudFormation;
+pub use dynamodb::DynamoDb;
+pub use iam::Iam;
+pub use kms::Kms;
+pub use secrets_manager::SecretsManager;
+
+use crate::broker::ports::Environment;
+
+/// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and CloudFormation in seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call may take with its retries. A request makes several calls, in 29 seconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a call is sent at the most.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// The SDK's settings: credentials, region and endpoint are those of the environment; all clients share one HTTP client.
+pub async fn load_config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
+        )
+        .load()
+        .await
+}
+
+/// The system's clock and randomness.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl Environment for System {
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.round(Unit::Second).unwrap_or(now)
+    }
+
+    fn uuid(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}

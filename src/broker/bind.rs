@@ -1,0 +1,186 @@
+//! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{
+    Broker, Error, Result,
+    binding::{Binding, SealedAccessKey},
+    credentials::References,
+    id::{BindingId, InstanceId},
+    instance::{Instance, Json},
+    operation::{Operation, OperationKind},
+    ports::{InsertBinding, NewIdentity, Purpose, Tag, Update},
+};
+use crate::{
+    catalog::{Offered, model::Scope, reference},
+    osb::{BindRequest, Object},
+};
+
+/// The parameter of a bind request that chooses what its identity may do.
+const SCOPE: &str = "Scope";
+
+/// A binding, with what the application connects with.
+pub struct Bound {
+    /// Whether this request created it.
+    pub created: bool,
+    /// Secret.
+    pub credentials: Object,
+}
+
+impl Broker {
+    /// Creates a binding: its record, then its identity, whose key is sealed into the record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and [`Error::NotFound`] before anything is written; [`Error::Conflict`] where the id is taken;
+    /// [`Error::Concurrency`] where another request is at work; a [`Error::Port`] leaves the record, so that the same
+    /// request, sent again, or a deletion goes on from there.
+    pub async fn bind(&self, instance_id: &InstanceId, id: BindingId, request: BindRequest) -> Result<Bound> {
+        let instance = self.find_instance(instance_id).await?;
+        check_bindable(&instance)?;
+        if *request.service_id != *instance.service_id || *request.plan_id != *instance.plan_id {
+            let reason = "The service instance is not of this service_id and plan_id. Send those that it has.";
+            return Err(Error::Invalid(reason.into()));
+        }
+        let offered = self.catalog.find(&instance.service_id, &instance.plan_id)?;
+        let parameters = request.parameters.unwrap_or_default();
+        offered.check_binding_parameters(&parameters).map_err(Error::Invalid)?;
+
+        let has_identity = !offered.offering.bindings.scopes.is_empty();
+        let operation = Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now());
+        let binding = Binding {
+            user_name: has_identity.then(|| self.naming.user(instance_id, &id)),
+            id,
+            instance_id: instance_id.clone(),
+            service_id: instance.service_id.clone(),
+            plan_id: instance.plan_id.clone(),
+            app_guid: request
+                .bind_resource
+                .and_then(|resource| resource.app_guid)
+                .or(request.app_guid)
+                .map(crate::osb::NonEmpty::into_inner),
+            parameters: Json(parameters),
+            access_key: None,
+            // Without an identity there is nothing left to do after the record.
+            operation: if has_identity { operation } else { operation.succeeded() },
+            version: 0,
+        };
+        match self.records.insert_binding(&instance, &binding).await? {
+            InsertBinding::Done if has_identity => self.complete_bind(&offered, &instance, binding).await,
+            InsertBinding::Done => {
+                Ok(Bound { created: true, credentials: self.credentials(&offered, &instance, None) })
+            }
+            InsertBinding::InstanceChanged => Err(Error::Concurrency),
+            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding).await,
+        }
+    }
+
+    /// The request was sent again, or its id is taken.
+    async fn bind_again(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        mut existing: Binding,
+        requested: &Binding,
+    ) -> Result<Bound> {
+        let now = self.environment.now();
+        if existing.operation.kind == OperationKind::Unbind {
+            return Err(Error::Concurrency);
+        }
+        if !existing.same_request(requested) {
+            let reason = "A service binding of this id exists with other attributes. Use a new id.";
+            return Err(Error::Conflict(reason.into()));
+        }
+        if existing.is_usable() {
+            let secret = self.open_access_key(&existing).await?;
+            return Ok(Bound { created: false, credentials: self.credentials(offered, instance, secret.as_ref()) });
+        }
+        if existing.operation.may_be_running(now) {
+            return Err(Error::Concurrency);
+        }
+        // Whoever was at work on it is not any more. Only one request may go on in its place.
+        existing.operation.started_at = now;
+        match self.records.update_binding(&existing).await? {
+            Update::Done => {
+                existing.version += 1;
+                self.complete_bind(offered, instance, existing).await
+            }
+            Update::Conflict => Err(Error::Concurrency),
+        }
+    }
+
+    /// Makes the identity that the record names.
+    async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<Bound> {
+        let Some(user_name) = binding.user_name.clone() else {
+            return Err(Error::Corrupt(format!("binding {} is in progress without a user name", binding.id)));
+        };
+        let scope = requested_scope(offered, &binding.parameters.0)?;
+        let access_key = self
+            .identities
+            .create(&NewIdentity {
+                user_name,
+                policy: self.policy(scope, instance)?,
+                tags: vec![
+                    Tag::new("servicebroker:instance-id", instance.id.as_str()),
+                    Tag::new("servicebroker:binding-id", binding.id.as_str()),
+                    Tag::new("servicebroker:service", &offered.offering.name),
+                    Tag::new("servicebroker:scope", &scope.name),
+                ],
+            })
+            .await?;
+        let purpose = Purpose { instance_id: &instance.id, binding_id: Some(&binding.id) };
+        let sealed =
+            SealedAccessKey { id: access_key.id.clone(), secret: self.vault.seal(&purpose, &access_key.secret).await? };
+        let operation = binding.operation.clone().succeeded();
+        let bound = Binding { access_key: Some(sealed), operation, ..binding };
+        match self.records.update_binding(&bound).await? {
+            Update::Done => {
+                Ok(Bound { created: true, credentials: self.credentials(offered, instance, Some(&access_key)) })
+            }
+            Update::Conflict => Err(Error::Concurrency),
+        }
+    }
+
+    /// The policy document of a scope for this instance.
+    fn policy(&self, scope: &Scope, instance: &Instance) -> Result<String> {
+        let corrupt = |reason: &dyn std::fmt::Display| Error::Corrupt(format!("scope {}: {reason}", scope.name));
+        let statements: Vec<Value> = serde_json::from_str(&scope.statements).map_err(|error| corrupt(&error))?;
+        let references = References::new(&self.place, &instance.outputs, None);
+        let statements = reference::render_statements(&statements, |name| references.value(name));
+        if statements.is_empty() {
+            return Err(corrupt(&"no statement applies to the stack"));
+        }
+        Ok(json!({"Version": "2012-10-17", "Statement": statements}).to_string())
+    }
+
+    /// The access key that the record holds, if it has one.
+    pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<super::ports::AccessKey>> {
+        let Some(sealed) = &binding.access_key else { return Ok(None) };
+        let purpose = Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) };
+        let secret: SecretString = self.vault.open(&purpose, &sealed.secret).await?;
+        Ok(Some(super::ports::AccessKey { id: sealed.id.clone(), secret }))
+    }
+}
+
+fn check_bindable(instance: &Instance) -> Result<()> {
+    use super::operation::OperationState::{Failed, InProgress, Succeeded};
+    match (instance.operation.kind, instance.operation.state) {
+        (OperationKind::Provision, Succeeded) => Ok(()),
+        (_, InProgress) => Err(Error::Concurrency),
+        (OperationKind::Deprovision, Succeeded) => Err(Error::instance_not_found()),
+        (_, Failed) => Err(Error::Invalid(
+            "The last operation on the service instance has failed, so that it cannot be bound. Delete it.".into(),
+        )),
+        (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
+    }
+}
+
+fn requested_scope<'a>(offered: &Offered<'a>, parameters: &Object) -> Result<&'a Scope> {
+    let bindings = &offered.offering.bindings;
+    let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
+        Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
+        None => bindings.scopes.get(bindings.default_scope),
+    };
+    scope.ok_or_else(|| Error::Corrupt(format!("offering {} has not got the scope", offered.offering.name)))
+}

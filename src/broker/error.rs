@@ -1,0 +1,92 @@
+//! Why the broker does not do what it was asked for.
+//!
+//! There are two texts: `Display` is for the user and says what to do; what happened is in the [`PortError`] within,
+//! for the log. What HTTP makes of an error is decided in `crate::http`.
+
+use super::{id::InvalidId, ports::PortError, ports::PortErrorKind};
+use crate::catalog::NotOffered;
+
+/// Why the broker does not do what it was asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is not one that could ever work; nothing was changed.
+    #[error("{0}")]
+    Invalid(String),
+    /// The plan needs a platform that polls. The text is one that Service Catalog compares with.
+    #[error("This service plan requires client support for asynchronous service operations.")]
+    AsyncRequired,
+    /// Another operation is at work on it. The text is one that Service Catalog compares with.
+    #[error("The Service Broker does not support concurrent requests that mutate the same resource.")]
+    Concurrency,
+    /// The platform's catalog is out of date.
+    #[error(
+        "The plan is offered in the version {offered}, and the request is for another one. Fetch the catalog again."
+    )]
+    MaintenanceInfoConflict {
+        /// The version in the catalog.
+        offered: String,
+    },
+    /// It exists already, and is another one.
+    #[error("{0}")]
+    Conflict(String),
+    /// There is no such instance or binding.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is to be deleted does not exist.
+    #[error("There is nothing to delete: it does not exist, or no longer.")]
+    Gone,
+    /// A port failed.
+    #[error("{}", advice(.0.kind, .0.service))]
+    Port(#[from] PortError),
+    /// A record, or the catalog, is not what it must be.
+    #[error("The broker cannot read what it has stored for this request. Its operator finds the reason in its log.")]
+    Corrupt(String),
+}
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn advice(kind: PortErrorKind, service: &str) -> String {
+    match kind {
+        PortErrorKind::Throttled => format!("AWS {service} has too many requests. Send this one again in a minute."),
+        PortErrorKind::Denied => format!(
+            "The broker is not permitted to do this in AWS {service}. Its operator finds what is missing in its log."
+        ),
+        PortErrorKind::Unavailable => format!("AWS {service} does not answer. Send the request again."),
+        PortErrorKind::Unexpected => format!(
+            "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \
+             broker's operator finds the reason in its log."
+        ),
+    }
+}
+
+impl Error {
+    /// What happened, for the log, where that is more than the user is told. Holds no secret.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Port(error) => Some(error.to_string()),
+            Self::Corrupt(detail) => Some(detail.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn instance_not_found() -> Self {
+        Self::NotFound("There is no service instance of this id.".into())
+    }
+
+    pub(super) fn binding_not_found() -> Self {
+        Self::NotFound("There is no service binding of this id.".into())
+    }
+}
+
+impl From<NotOffered> for Error {
+    fn from(error: NotOffered) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(error: InvalidId) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}

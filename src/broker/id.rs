@@ -1,0 +1,97 @@
+//! Ids that the platform chooses, and the names in AWS that follow from them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest id that the broker takes, in characters. OSBAPI says nothing; platforms send UUIDs of 36. It keeps a
+/// binding's sort key below DynamoDB's 1,024 bytes, even where every character takes four.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const MAX_ID_LENGTH: usize = 200;
+
+/// An id in a request's path is empty or too long.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("An id must have 1 to {MAX_ID_LENGTH} characters; this one has {0}.")]
+pub struct InvalidId(usize);
+
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes any characters: ids are opaque.
+            ///
+            /// # Errors
+            ///
+            /// Where there are none, or too many.
+            pub fn new(id: impl Into<String>) -> Result<Self, InvalidId> {
+                let id = id.into();
+                match id.chars().count() {
+                    1..=MAX_ID_LENGTH => Ok(Self(id)),
+                    length => Err(InvalidId(length)),
+                }
+            }
+
+            /// The id itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+opaque_id! {
+    /// The id of a service instance.
+    InstanceId
+}
+opaque_id! {
+    /// The id of a service binding, unique in its instance.
+    BindingId
+}
+
+/// The names of what the broker makes in AWS. They follow from the ids alone, so that a repeated step finds what the
+/// first one made, and all begin with the prefix to which the broker's permissions are limited.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    prefix: String,
+}
+
+impl Naming {
+    /// Names that begin with `prefix` and a hyphen.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    /// The instance's stack: letters, digits and hyphens, at most 128.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
+    pub fn stack(&self, service: &str, instance: &InstanceId) -> String {
+        let id = match Uuid::try_parse(instance.as_str()) {
+            Ok(uuid) if uuid.hyphenated().to_string() == instance.as_str() => uuid,
+            _ => digest(&[instance.as_str()]),
+        };
+        format!("{}-{}-{id}", self.prefix, service.replace('.', "-"))
+    }
+
+    /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A binding's id is
+    /// unique in its instance only, so that the instance's is part of it.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+    pub fn user(&self, instance: &InstanceId, binding: &BindingId) -> String {
+        format!("{}-{}", self.prefix, digest(&[instance.as_str(), binding.as_str()]))
+    }
+}
+
+/// A UUID that stands for these texts and no others: each is preceded by its length.
+fn digest(texts: &[&str]) -> Uuid {
+    let name: String = texts.iter().map(|text| format!("{}:{text}", text.len())).collect();
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+}

@@ -1,0 +1,97 @@
+//! The record of a service instance.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::InstanceId,
+    operation::{Operation, OperationKind, OperationState},
+    secret_parameters::SecretParameters,
+};
+use crate::osb::Object;
+
+/// How long a deleted instance's last state is kept for platforms that still poll: Cloud Foundry does for up to 10,080
+/// minutes. Until then its id cannot be used again.
+pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A service instance, from the first request until its tombstone expires.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Chosen by the platform.
+    pub id: InstanceId,
+    /// As requested.
+    pub service_id: String,
+    /// As requested.
+    pub plan_id: String,
+    /// As requested.
+    pub organization_guid: String,
+    /// As requested.
+    pub space_guid: String,
+    /// As requested.
+    pub context: Json,
+    /// As requested, without those that the template declares `NoEcho`.
+    pub parameters: Json,
+    /// Stands for the `NoEcho` ones, if the user gave any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_parameters: Option<SecretParameters>,
+    /// The version of the template that the stack was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_version: Option<String>,
+    /// The instance's stack.
+    pub stack_name: String,
+    /// Of the stack, as it was when the last operation ended.
+    pub outputs: BTreeMap<String, String>,
+    /// The last one.
+    pub operation: Operation,
+    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub expires_at: Option<Timestamp>,
+    /// Counts the writes of this record.
+    pub version: u64,
+}
+
+impl Instance {
+    /// Whether the instance can be bound and fetched.
+    pub fn is_usable(&self) -> bool {
+        match self.operation.kind {
+            OperationKind::Provision => self.operation.state == OperationState::Succeeded,
+            // It exists until it is deleted.
+            OperationKind::Deprovision => self.operation.state != OperationState::Succeeded,
+            OperationKind::Bind | OperationKind::Unbind => false,
+        }
+    }
+
+    /// Whether nothing is left of it but this record.
+    pub fn is_tombstone(&self) -> bool {
+        self.operation.is(OperationKind::Deprovision, OperationState::Succeeded)
+    }
+
+    /// Whether `other` is what the same request would have made. Headers and times do not count.
+    pub fn same_request(&self, other: &Self) -> bool {
+        self.service_id == other.service_id
+            && self.plan_id == other.plan_id
+            && self.organization_guid == other.organization_guid
+            && self.space_guid == other.space_guid
+            && self.parameters == other.parameters
+    }
+}
+
+/// A JSON object that is stored as its text: DynamoDB's numbers would not give back `1.0` as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Json(pub Object);
+
+impl Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,63 @@
+//! The domain: what the broker does for each request of OSBAPI, whatever the transport and whatever AWS.
+//!
+//! Three rules make every operation safe to repeat and to interrupt:
+//!
+//! 1. *Record first.* The intent is written before anything is created or changed in AWS, and the record goes last, so
+//!    that nothing ever exists which no record names.
+//! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
+//! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a half-done operation
+//!    where it stopped.
+
+pub mod authentication;
+mod bind;
+pub mod binding;
+mod credentials;
+mod deprovision;
+pub mod error;
+mod fetch_binding;
+mod fetch_instance;
+pub mod id;
+pub mod instance;
+mod last_operation;
+pub mod operation;
+pub mod ports;
+mod provision;
+pub mod secret_parameters;
+pub mod stack;
+mod unbind;
+
+use std::sync::Arc;
+
+pub use bind::Bound;
+pub use deprovision::Deprovisioned;
+pub use error::{Error, Result};
+pub use fetch_binding::FetchedBinding;
+pub use last_operation::LastOperation;
+pub use provision::Provisioned;
+
+use self::{
+    id::Naming,
+    ports::{Environment, Identities, Place, Records, Stacks, Vault},
+};
+use crate::catalog::Catalog;
+
+/// The broker: its catalog, its names, and the ports through which it acts.
+#[derive(Clone)]
+pub struct Broker {
+    /// What it offers.
+    pub catalog: Catalog,
+    /// The names of what it makes.
+    pub naming: Naming,
+    /// Where it works.
+    pub place: Place,
+    /// Its state.
+    pub records: Arc<dyn Records>,
+    /// One an instance.
+    pub stacks: Arc<dyn Stacks>,
+    /// One a binding.
+    pub identities: Arc<dyn Identities>,
+    /// For secrets at rest.
+    pub vault: Arc<dyn Vault>,
+    /// Time and chance.
+    pub environment: Arc<dyn Environment>,
+}

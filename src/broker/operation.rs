@@ -1,0 +1,92 @@
+//! What was last asked of an instance or a binding, and how it stands.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// No request runs longer than this: the function is stopped before (`Timeout` in `infra/template.yaml`). An operation
+/// that is older and still in progress has nobody at work on it.
+pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(30);
+
+/// An operation on an instance or a binding. The last one, with its outcome, is the lifecycle's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What the platform polls with, and CloudFormation's `ClientRequestToken`: RFC 3986 unreserved characters.
+    pub id: String,
+    /// What was asked for.
+    pub kind: OperationKind,
+    /// How it stands.
+    pub state: OperationState,
+    /// Why it failed, for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was accepted, or last taken up again.
+    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    pub started_at: Timestamp,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// Create an instance.
+    Provision,
+    /// Delete an instance.
+    Deprovision,
+    /// Create a binding.
+    Bind,
+    /// Delete a binding.
+    Unbind,
+}
+
+/// How an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    /// Accepted, and not known to be over.
+    InProgress,
+    /// Over.
+    Succeeded,
+    /// Over.
+    Failed,
+}
+
+impl Operation {
+    /// An operation that begins now.
+    pub fn begin(kind: OperationKind, id: Uuid, now: Timestamp) -> Self {
+        let name = match kind {
+            OperationKind::Provision => "provision",
+            OperationKind::Deprovision => "deprovision",
+            OperationKind::Bind => "bind",
+            OperationKind::Unbind => "unbind",
+        };
+        Self { id: format!("{name}-{id}"), kind, state: OperationState::InProgress, reason: None, started_at: now }
+    }
+
+    /// The same operation, over.
+    #[must_use]
+    pub fn succeeded(self) -> Self {
+        Self { state: OperationState::Succeeded, ..self }
+    }
+
+    /// The same operation, over in vain.
+    #[must_use]
+    pub fn failed(self, reason: impl Into<String>) -> Self {
+        Self { state: OperationState::Failed, reason: Some(reason.into()), ..self }
+    }
+
+    /// Whether it is of this kind and stands so.
+    pub fn is(&self, kind: OperationKind, state: OperationState) -> bool {
+        self.kind == kind && self.state == state
+    }
+
+    /// Whether it is not known to be over.
+    pub fn in_progress(&self) -> bool {
+        self.state == OperationState::InProgress
+    }
+
+    /// Whether a request may be at work on it right now.
+    pub fn may_be_running(&self, now: Timestamp) -> bool {
+        self.in_progress() && now.duration_since(self.started_at) < LONGEST_REQUEST
+    }
+}

@@ -1,0 +1,295 @@
+//! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory twins of them.
+
+use std::{collections::BTreeMap, fmt};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    binding::Binding,
+    id::{BindingId, InstanceId},
+    instance::Instance,
+    operation::Operation,
+    stack::StackStatus,
+};
+
+/// A port did not do what it was asked for. What became of the request in AWS is unknown unless the port says more.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{service} {action}: {detail}")]
+pub struct PortError {
+    /// As AWS names it.
+    pub service: &'static str,
+    /// The API's action.
+    pub action: &'static str,
+    /// What is to be done about it.
+    pub kind: PortErrorKind,
+    /// For the log: what happened. Holds no secret.
+    pub detail: String,
+}
+
+/// What is to be done about a port's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortErrorKind {
+    /// Send the request again, later.
+    Throttled,
+    /// The broker's role, or the deploy role, lacks a permission.
+    Denied,
+    /// No answer in time, or a failure on AWS's side.
+    Unavailable,
+    /// Anything else: the log says what.
+    Unexpected,
+}
+
+/// The result of asking a port.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// The state: instances and bindings. Reads are strongly consistent, writes conditional.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Inserts the record unless there is one of this id that has not expired; then returns that one.
+    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>>;
+
+    /// The record, unless it has expired.
+    async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
+
+    /// Replaces the record if its version is still that of `instance`, and counts the version up.
+    async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;
+
+    /// Removes the record if its version is still that of `instance`.
+    async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
+
+    /// The record and those of all its bindings.
+    async fn instance_with_bindings(
+        &self,
+        id: &InstanceId,
+        now: Timestamp,
+    ) -> PortResult<Option<(Instance, Vec<Binding>)>>;
+
+    /// The record and that of one binding.
+    async fn instance_and_binding(
+        &self,
+        id: &InstanceId,
+        binding_id: &BindingId,
+        now: Timestamp,
+    ) -> PortResult<(Option<Instance>, Option<Binding>)>;
+
+    /// Inserts the record unless there is one of this id, and only if the instance's is still of this version.
+    async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding>;
+
+    /// Replaces the record if its version is still that of `binding`, and counts the version up.
+    async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
+
+    /// Puts `operation` into the record, unless a request may be at work on it at the time that `operation` starts.
+    async fn begin_unbind(
+        &self,
+        instance_id: &InstanceId,
+        binding_id: &BindingId,
+        operation: &Operation,
+    ) -> PortResult<BeginUnbind>;
+
+    /// Removes the record if its version is still that of `binding`.
+    async fn delete_binding(&self, binding: &Binding) -> PortResult<Update>;
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Update {
+    /// It was done.
+    Done,
+    /// Another request was there first: the record is not what it was.
+    Conflict,
+}
+
+/// What became of the insertion of a binding.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum InsertBinding {
+    /// It was done.
+    Done,
+    /// There is one of this id.
+    Exists(Box<Binding>),
+    /// Another request changed the instance.
+    InstanceChanged,
+}
+
+/// What became of the intent to delete a binding.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum BeginUnbind {
+    /// It was recorded; this is the record now.
+    Done(Box<Binding>),
+    /// There is no such binding.
+    Missing,
+    /// A request may be at work on it.
+    Busy,
+}
+
+/// CloudFormation: one stack an instance.
+#[async_trait]
+pub trait Stacks: Send + Sync {
+    /// Begins to create the stack. A stack of this name that exists already is the same one: names are the instance's.
+    async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack>;
+
+    /// The stack as it is now; nothing if there is none.
+    async fn describe(&self, name: &str) -> PortResult<Option<Stack>>;
+
+    /// Begins to delete the stack. A stack that does not exist is deleted.
+    async fn delete(&self, name: &str, token: &str) -> PortResult<()>;
+}
+
+/// A stack to create.
+#[derive(Debug)]
+pub struct NewStack<'a> {
+    /// At most 128 letters, digits and hyphens.
+    pub name: &'a str,
+    /// At most 51,200 bytes.
+    pub template_body: &'a str,
+    /// By name.
+    pub parameters: BTreeMap<String, String>,
+    /// By key. CloudFormation passes them on to the stack's resources.
+    pub tags: Vec<Tag>,
+    /// Makes a repeated request the same request.
+    pub token: &'a str,
+}
+
+/// What became of the request to create a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum CreateStack {
+    /// CloudFormation creates it, or did already.
+    Accepted,
+    /// CloudFormation does not take the request: nothing was created. Its reason.
+    Rejected(String),
+}
+
+/// A stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// As CloudFormation reports it.
+    pub status: StackStatus,
+    /// CloudFormation's words for it.
+    pub status_reason: Option<String>,
+    /// By name; none before the stack is complete.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A tag of something in AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// At most 128 characters.
+    pub key: &'static str,
+    /// At most 256 characters of those that AWS allows everywhere.
+    pub value: String,
+}
+
+impl Tag {
+    /// A tag that people can search for: characters which not every AWS service allows become `_`, and what is longer
+    /// than 256 characters is cut. Records hold the full text.
+    /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+    pub fn new(key: &'static str, value: &str) -> Self {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+        let value = value.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect();
+        Self { key, value }
+    }
+}
+
+/// IAM: one user a binding.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// Makes the user with this policy and a new access key. A user of this name that exists already is one that an
+    /// earlier attempt left: it loses its keys, which nobody has seen.
+    async fn create(&self, identity: &NewIdentity) -> PortResult<AccessKey>;
+
+    /// Deletes the user with all that it has. One that does not exist is deleted.
+    async fn delete(&self, user_name: &str) -> PortResult<()>;
+}
+
+/// An IAM user to create.
+#[derive(Debug)]
+pub struct NewIdentity {
+    /// At most 64 characters.
+    pub user_name: String,
+    /// An IAM policy document.
+    pub policy: String,
+    /// By key.
+    pub tags: Vec<Tag>,
+}
+
+/// An access key as AWS shows it once.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// Not secret.
+    pub id: String,
+    /// Secret.
+    pub secret: SecretString,
+}
+
+/// KMS: secrets at rest.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Encrypts `plain` for `purpose`.
+    async fn seal(&self, purpose: &Purpose<'_>, plain: &SecretString) -> PortResult<Sealed>;
+
+    /// Decrypts what was sealed for the same `purpose`, and refuses anything else.
+    async fn open(&self, purpose: &Purpose<'_>, sealed: &Sealed) -> PortResult<SecretString>;
+}
+
+/// What a sealed text belongs to; it can be opened with the same purpose only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose<'a> {
+    /// The instance.
+    pub instance_id: &'a InstanceId,
+    /// The binding, if it belongs to one.
+    pub binding_id: Option<&'a BindingId>,
+}
+
+/// An encrypted text, in Base64.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub String);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// The account and region that the broker works in: values for `${AWS::…}` in templates.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Twelve digits.
+    pub account_id: String,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// `aws`, `aws-cn`, …
+    pub partition: String,
+}
+
+/// Time and chance.
+pub trait Environment: Send + Sync {
+    /// The time, to the second: records hold no more.
+    fn now(&self) -> Timestamp;
+
+    /// A random UUID (version 4).
+    fn uuid(&self) -> Uuid;
+}
+
+/// Secrets Manager: what platforms authenticate with.
+#[async_trait]
+pub trait PlatformSecrets: Send + Sync {
+    /// All pairs that are accepted right now.
+    async fn read(&self) -> PortResult<Vec<PlatformSecret>>;
+}
+
+/// A user name and password of HTTP Basic authentication.
+#[derive(Clone, Debug)]
+pub struct PlatformSecret {
+    /// Not secret.
+    pub username: String,
+    /// Secret.
+    pub password: SecretString,
+}

@@ -1,0 +1,130 @@
+//! A CloudFormation template, as far as the compiler reads it.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+/// The order of the author is kept: platforms show parameters and plans in it.
+type Named<T> = IndexMap<String, T>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Template {
+    pub description: Option<Spanned<String>>,
+    pub metadata: Metadata,
+    #[serde(default)]
+    pub parameters: Named<Spanned<Parameter>>,
+    #[serde(default)]
+    pub resources: Named<Value>,
+    #[serde(default)]
+    pub outputs: Named<Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Metadata {
+    #[serde(rename = "AWS::ServiceBroker::Specification")]
+    pub specification: Spanned<Specification>,
+    #[serde(rename = "AWS::CloudFormation::Interface", default)]
+    pub interface: Interface,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Interface {
+    #[serde(default)]
+    pub parameter_labels: Named<Label>,
+}
+
+#[derive(Deserialize)]
+pub struct Label {
+    pub default: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Specification {
+    pub version: Option<Value>,
+    pub name: Spanned<String>,
+    pub display_name: Option<String>,
+    pub long_description: Option<String>,
+    pub image_url: Option<String>,
+    pub documentation_url: Option<String>,
+    pub support_url: Option<String>,
+    pub provider_display_name: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    pub service_plans: Named<Spanned<ServicePlan>>,
+    #[serde(default)]
+    pub updatable_parameters: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub outputs_as_is: bool,
+    #[serde(default)]
+    pub cloud_foundry: bool,
+    #[serde(default)]
+    pub bindings: Bindings,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServicePlan {
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    pub long_description: Option<String>,
+    #[serde(default)]
+    pub bullets: Vec<String>,
+    pub cost: Option<String>,
+    pub costs: Option<Value>,
+    #[serde(default)]
+    pub parameter_values: Named<Spanned<Value>>,
+    #[serde(default)]
+    pub parameter_defaults: Named<Spanned<Value>>,
+}
+
+/// What the old broker's templates have here (`IAM`, …) is not of these keys and so is ignored.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Bindings {
+    pub default_scope: Option<Spanned<String>>,
+    #[serde(default)]
+    pub policies: Named<Spanned<Vec<Value>>>,
+    pub credentials: Option<Named<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Parameter {
+    #[serde(rename = "Type")]
+    pub kind: String,
+    pub default: Option<Value>,
+    pub description: Option<String>,
+    pub allowed_values: Option<Vec<Value>>,
+    pub allowed_pattern: Option<String>,
+    pub constraint_description: Option<String>,
+    pub min_length: Option<Value>,
+    pub max_length: Option<Value>,
+    pub min_value: Option<Value>,
+    pub max_value: Option<Value>,
+    #[serde(default)]
+    pub no_echo: Flag,
+}
+
+/// CloudFormation takes a boolean or its text.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+pub enum Flag {
+    #[default]
+    Unset,
+    Boolean(bool),
+    Text(String),
+}
+
+impl Flag {
+    pub fn is_set(&self) -> bool {
+        match self {
+            Self::Unset => false,
+            Self::Boolean(flag) => *flag,
+            Self::Text(text) => text.eq_ignore_ascii_case("true"),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never gets into a binary.
+
+mod document;
+mod schema;
+
+use std::{fmt, fs, io, path::Path};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use serde_saphyr::Spanned;
+
+use self::document::{ServicePlan, Specification, Template};
+use super::{
+    model::{Bindings, Credential, List, Offering, Plan, PlanParameter, Scope, Text},
+    reference,
+};
+
+/// The file that makes a folder a service.
+const TEMPLATE_FILE: &str = "template.yaml";
+
+/// CloudFormation's limit of `TemplateBody`, in bytes.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
+const MAX_TEMPLATE_BODY_BYTES: usize = 51_200;
+/// OSBAPI, Input Parameters Schema Object: no schema larger than 64 kB.
+const MAX_SCHEMA_BYTES: usize = 65_536;
+/// What Service Catalog on Kubernetes takes as the name of an offering or plan, in characters.
+const MAX_NAME_LENGTH: usize = 63;
+/// OSBAPI, Catalog Management: strings should not be longer, in characters.
+const MAX_DESCRIPTION_LENGTH: usize = 255;
+
+/// References that are not outputs of the stack: CloudFormation's pseudo parameters and the binding's own identity.
+const PSEUDO_REFERENCES: [&str; 5] =
+    ["AWS::Region", "AWS::AccountId", "AWS::Partition", "Identity.AccessKeyId", "Identity.SecretAccessKey"];
+
+/// Why a template cannot be in the catalog.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}:{line}: {reason}")]
+pub struct TemplateError {
+    /// As it was given to the compiler.
+    pub file: String,
+    /// The first is 1; 0 where there is no line to name.
+    pub line: u64,
+    /// For the template's author.
+    pub reason: String,
+}
+
+/// What is wrong at a line; [`compile`] adds the file.
+struct Fault {
+    line: u64,
+    reason: String,
+}
+
+type Checked<T> = Result<T, Fault>;
+
+fn fault<T>(at: &Spanned<T>, reason: impl fmt::Display) -> Fault {
+    Fault { line: at.referenced.line(), reason: reason.to_string() }
+}
+
+/// Compiles every `<folder>/<service>/template.yaml`, by the names of the services.
+///
+/// # Errors
+///
+/// The first template that is not valid, or a folder that cannot be read.
+pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
+    let unreadable = |path: &Path, error: io::Error| TemplateError {
+        file: path.display().to_string(),
+        line: 0,
+        reason: error.to_string(),
+    };
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut services: Vec<_> = entries.map_err(|error| unreadable(folder, error))?;
+    services.retain(|entry| entry.path().is_dir());
+    services.sort_by_key(fs::DirEntry::file_name);
+    services
+        .into_iter()
+        .map(|service| {
+            let path = service.path().join(TEMPLATE_FILE);
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            let offering = compile(&path.display().to_string(), &text)?;
+            if service.file_name().to_str() == Some(&offering.name) {
+                return Ok(offering);
+            }
+            let reason = format!("the service is named `{}`, unlike its folder", offering.name);
+            Err(TemplateError { file: path.display().to_string(), line: 0, reason })
+        })
+        .collect()
+}
+
+/// Compiles one template; `file` is what errors name.
+///
+/// # Errors
+///
+/// What is not valid, with its line.
+pub fn compile(file: &str, text: &str) -> Result<Offering, TemplateError> {
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let template: Template = serde_saphyr::from_str_with_options(text, options).map_err(|error| TemplateError {
+        file: file.into(),
+        line: error.location().map_or(0, |location| location.line()),
+        reason: error.to_string(),
+    })?;
+    offering(&template, text).map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+}
+
+fn offering(template: &Template, text: &str) -> Checked<Offering> {
+    let at = &template.metadata.specification;
+    let specification = &at.value;
+    check_name(&specification.name.value).map_err(|reason| fault(&specification.name, reason))?;
+    let description = template.description.as_ref().ok_or_else(|| fault(at, "the template has no Description"))?;
+    check_description(&description.value).map_err(|reason| fault(description, reason))?;
+    if template.resources.is_empty() {
+        return Err(fault(at, "the template has no Resources"));
+    }
+    if specification.service_plans.is_empty() {
+        return Err(fault(at, "ServicePlans has no plan"));
+    }
+    for name in &specification.updatable_parameters {
+        known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
+    }
+    Ok(Offering {
+        name: specification.name.value.clone().into(),
+        description: description.value.clone().into(),
+        tags: specification.tags.iter().cloned().map(Text::from).collect(),
+        metadata: service_metadata(specification).to_string().into(),
+        version: version(specification),
+        plans: specification
+            .service_plans
+            .iter()
+            .map(|(name, plan)| compile_plan(template, name, plan))
+            .collect::<Checked<_>>()?,
+        template_body: template_body(text).map_err(|reason| fault(at, reason))?.into(),
+        secret_parameters: template
+            .parameters
+            .iter()
+            .filter(|(_, parameter)| parameter.value.no_echo.is_set())
+            .map(|(name, _)| Text::from(name.clone()))
+            .collect(),
+        bindings: bindings(template)?,
+    })
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let cli_friendly = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(cli_friendly) {
+        return Err(format!("`{name}` is not a name of 1 to {MAX_NAME_LENGTH} letters, digits, dots and hyphens"));
+    }
+    Ok(())
+}
+
+fn check_description(description: &str) -> Result<(), String> {
+    match description.chars().count() {
+        0 => Err("a Description must not be empty".into()),
+        1..=MAX_DESCRIPTION_LENGTH => Ok(()),
+        length => Err(format!("a Description of {length} characters; at most {MAX_DESCRIPTION_LENGTH} are allowed")),
+    }
+}
+
+fn known_parameter<'t>(template: &'t Template, name: &str) -> Result<&'t document::Parameter, String> {
+    let parameter = template.parameters.get(name).map(|parameter| &parameter.value);
+    parameter.ok_or_else(|| format!("the template has no parameter `{name}`"))
+}
+
+/// The published format has versions like `1.0`, which are those of the format: they are no SemVer and stand for none.
+fn version(specification: &Specification) -> Option<Text> {
+    let version = text(specification.version.as_ref()?).ok()?;
+    semver::Version::parse(&version).is_ok().then(|| version.into())
+}
+
+fn service_metadata(specification: &Specification) -> Value {
+    present([
+        ("displayName", specification.display_name.clone().map(Value::from)),
+        ("longDescription", specification.long_description.clone().map(Value::from)),
+        ("imageUrl", specification.image_url.clone().map(Value::from)),
+        ("providerDisplayName", specification.provider_display_name.clone().map(Value::from)),
+        ("documentationUrl", specification.documentation_url.clone().map(Value::from)),
+        ("supportUrl", specification.support_url.clone().map(Value::from)),
+    ])
+}
+
+fn plan_metadata(plan: &ServicePlan) -> Value {
+    present([
+        ("displayName", plan.display_name.clone().map(Value::from)),
+        ("longDescription", plan.long_description.clone().map(Value::from)),
+        ("bullets", (!plan.bullets.is_empty()).then(|| json!(plan.bullets))),
+        ("costs", plan.costs.clone()),
+        ("cost", plan.cost.clone().map(Value::from)),
+    ])
+}
+
+fn present<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> Checked<Plan> {
+    let plan = &at.value;
+    check_name(name).map_err(|reason| fault(at, reason))?;
+    let description = plan.description.as_ref().or(plan.display_name.as_ref());
+    let description = description.ok_or_else(|| fault(at, format!("plan `{name}` has no Description")))?;
+    check_description(description).map_err(|reason| fault(at, reason))?;
+
+    let mut parameters = Vec::new();
+    for (name, value) in plan.parameter_defaults.iter().chain(&plan.parameter_values) {
+        let parameter = known_parameter(template, name).map_err(|reason| fault(value, reason))?;
+        check_value(parameter, &value.value).map_err(|reason| fault(value, format!("`{name}`: {reason}")))?;
+        let text = text(&value.value).map_err(|reason| fault(value, reason))?;
+        parameters.push(PlanParameter { name: name.clone().into(), value: text.into() });
+    }
+
+    let mut properties = IndexMap::new();
+    for (name, parameter) in &template.parameters {
+        if plan.parameter_values.contains_key(name) {
+            continue;
+        }
+        let default = plan.parameter_defaults.get(name).map(|value| &value.value);
+        let label = template.metadata.interface.parameter_labels.get(name).map(|label| label.default.as_str());
+        let property = schema::property(&parameter.value, label, default.or(parameter.value.default.as_ref()));
+        properties.insert(name.as_str(), property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?);
+    }
+    let create_schema = schema::plan(&properties).to_string();
+    if create_schema.len() > MAX_SCHEMA_BYTES {
+        return Err(fault(at, format!("the schema of plan `{name}` is larger than {MAX_SCHEMA_BYTES} bytes")));
+    }
+    jsonschema::draft4::meta::validate(&schema::plan(&properties)).map_err(|error| fault(at, error))?;
+    jsonschema::draft4::new(&schema::plan(&properties)).map_err(|error| fault(at, error))?;
+
+    Ok(Plan {
+        name: name.to_owned().into(),
+        description: description.clone().into(),
+        metadata: plan_metadata(plan).to_string().into(),
+        parameters: parameters.into(),
+        create_schema: create_schema.into(),
+    })
+}
+
+/// A plan's value must be one that the template would take.
+fn check_value(parameter: &document::Parameter, value: &Value) -> Result<(), String> {
+    let property = schema::property(parameter, None, Some(value))?;
+    let value = &property["default"];
+    jsonschema::draft4::new(&property)
+        .map_err(|error| error.to_string())?
+        .validate(value)
+        .map_err(|error| error.to_string())
+}
+
+fn bindings(template: &Template) -> Checked<Bindings> {
+    let bindings = &template.metadata.specification.value.bindings;
+    let scopes: List<Scope> = bindings
+        .policies
+        .iter()
+        .map(|(name, statements)| {
+            let json = json!(statements.value);
+            check_references(template, &json).map_err(|reason| fault(statements, reason))?;
+            Ok(Scope { name: name.clone().into(), statements: json.to_string().into() })
+        })
+        .collect::<Checked<_>>()?;
+    let default_scope = match &bindings.default_scope {
+        None => 0,
+        Some(name) => scopes
+            .iter()
+            .position(|scope| scope.name == name.value)
+            .ok_or_else(|| fault(name, format!("Policies has no scope `{}`", name.value)))?,
+    };
+    let credentials = match &bindings.credentials {
+        Some(declared) => declared
+            .iter()
+            .map(|(key, value)| {
+                check_references(template, &json!(value.value)).map_err(|reason| fault(value, reason))?;
+                Ok(Credential { key: key.clone().into(), value: value.value.clone().into() })
+            })
+            .collect::<Checked<_>>()?,
+        None => published_credentials(template, !scopes.is_empty()),
+    };
+    let create_schema = binding_schema(&scopes, default_scope).to_string().into();
+    Ok(Bindings { credentials, scopes, default_scope, create_schema })
+}
+
+fn check_references(template: &Template, json: &Value) -> Result<(), String> {
+    match json {
+        Value::String(text) => reference::names(text).into_iter().try_for_each(|name| {
+            let known = template.outputs.contains_key(name) || PSEUDO_REFERENCES.contains(&name);
+            known.then_some(()).ok_or_else(|| format!("`${{{name}}}` is no output of the template"))
+        }),
+        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(template, entry)),
+        Value::Object(fields) => fields.values().try_for_each(|field| check_references(template, field)),
+        _ => Ok(()),
+    }
+}
+
+/// What the published format means: every output is a credential, and its name in capitals is the key.
+fn published_credentials(template: &Template, has_identity: bool) -> List<Credential> {
+    let specification = &template.metadata.specification.value;
+    let as_is = specification.outputs_as_is || specification.cloud_foundry;
+    let credential =
+        |key: String, reference: &str| Credential { key: key.into(), value: format!("${{{reference}}}").into() };
+    let outputs = template
+        .outputs
+        .keys()
+        .map(|output| credential(if as_is { output.clone() } else { screaming_snake_case(output) }, output));
+    let identity = [
+        ("AWS_REGION", "AWS::Region"),
+        ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
+    ];
+    let identity = identity.into_iter().map(|(key, reference)| credential(key.into(), reference));
+    outputs.chain(identity.filter(|_| has_identity)).collect()
+}
+
+/// `QueueURL` → `QUEUE_URL`: a word begins at a capital that follows a small letter or digit, or that precedes a small
+/// letter.
+fn screaming_snake_case(name: &str) -> String {
+    let mut key = String::new();
+    let mut previous: Option<char> = None;
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        let after_word = previous.is_some_and(|previous| !previous.is_uppercase());
+        let before_word = previous.is_some() && characters.peek().is_some_and(|next| next.is_lowercase());
+        if character.is_uppercase() && (after_word || before_word) {
+            key.push('_');
+        }
+        key.extend(character.to_uppercase());
+        previous = Some(character);
+    }
+    key
+}
+
+fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
+    let scope = scopes.get(default_scope).map(|default| {
+        let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
+        let property = json!({
+            "type": "string",
+            "description": "What the binding's own identity may do.",
+            "enum": names,
+            "default": default.name,
+        });
+        ("Scope".to_owned(), property)
+    });
+    schema::object(scope.into_iter().collect::<Map<_, _>>(), &[])
+}
+
+/// The author's text, without its `Metadata` where it would be too large with it: the stack does not need it.
+fn template_body(text: &str) -> Result<String, String> {
+    if text.len() <= MAX_TEMPLATE_BODY_BYTES {
+        return Ok(text.to_owned());
+    }
+    let mut in_metadata = false;
+    let body: String = text
+        .split_inclusive('\n')
+        .filter(|line| {
+            if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                in_metadata = line.starts_with("Metadata:");
+            }
+            !in_metadata
+        })
+        .collect();
+    match body.len() {
+        0..=MAX_TEMPLATE_BODY_BYTES => Ok(body),
+        bytes => Err(format!("{bytes} bytes without Metadata; CloudFormation takes {MAX_TEMPLATE_BODY_BYTES}")),
+    }
+}
+
+/// A YAML scalar as CloudFormation sees it.
+fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(format!("`{value}` is not a scalar")),
+    }
+}

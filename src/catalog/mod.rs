@@ -1,0 +1,160 @@
+//! What the broker offers: `templates/`, compiled into the binary by the build script.
+
+pub mod compiler;
+pub mod model;
+pub mod reference;
+mod validation;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use self::model::{Offering, Plan};
+use crate::osb;
+
+/// Every template below `templates/`, as [`compiler::compile_folder`] returned it at build time.
+static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// Seconds after which a platform may give an operation up: CloudFormation's own limit of a deletion or creation of
+/// the slowest resources that the templates have is far below.
+const MAXIMUM_POLLING_DURATION: u64 = 3_600;
+
+/// The offerings of one deployment of the broker, with its ids.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    offerings: model::List<Offering>,
+    namespace: Uuid,
+}
+
+/// A plan that a request names.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'a> {
+    /// The plan's offering.
+    pub offering: &'a Offering,
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+/// A request named what is not in the catalog.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotOffered {
+    /// Its `service_id`.
+    #[error("The catalog has no service offering with the id `{0}`. Fetch the catalog again and choose one from it.")]
+    Service(String),
+    /// Its `plan_id`.
+    #[error("The service offering `{offering}` has no plan with the id `{plan_id}`. Choose one of its plans: {plans}.")]
+    Plan {
+        /// The name of the offering.
+        offering: String,
+        /// As requested.
+        plan_id: String,
+        /// The names of the plans that there are.
+        plans: String,
+    },
+}
+
+impl Catalog {
+    /// The compiled-in offerings, for the broker of this id in this account.
+    pub fn compiled_in(account_id: &str, broker_id: &str) -> Self {
+        Self::new(OFFERINGS.into(), account_id, broker_id)
+    }
+
+    /// These offerings, for the broker of this id in this account.
+    ///
+    /// The ids of offerings and plans are those that the archived AWS Service Broker made, so that a platform which
+    /// moves from it keeps its service classes.
+    pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
+        let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
+        Self { offerings, namespace }
+    }
+
+    /// The plan of these ids.
+    ///
+    /// # Errors
+    ///
+    /// Says which of the two is not in the catalog.
+    pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
+        let offering = self
+            .offerings
+            .iter()
+            .find(|offering| self.service_id(offering) == service_id)
+            .ok_or_else(|| NotOffered::Service(service_id.into()))?;
+        let plan = offering.plans.iter().find(|plan| self.plan_id(offering, plan) == plan_id).ok_or_else(|| {
+            let plans: Vec<_> = offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
+            NotOffered::Plan { offering: offering.name.to_string(), plan_id: plan_id.into(), plans: plans.join(", ") }
+        })?;
+        Ok(Offered { offering, plan })
+    }
+
+    /// The catalog as platforms read it.
+    ///
+    /// # Errors
+    ///
+    /// None for offerings that the compiler made: their JSON texts are JSON.
+    pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
+        let services = self.offerings.iter().map(|offering| self.service_offering(offering));
+        Ok(osb::Catalog { services: services.collect::<Result<_, _>>()? })
+    }
+
+    fn service_offering<'a>(&self, offering: &'a Offering) -> serde_json::Result<osb::ServiceOffering<'a>> {
+        Ok(osb::ServiceOffering {
+            name: &offering.name,
+            id: self.service_id(offering),
+            description: &offering.description,
+            tags: offering.tags.iter().map(AsRef::as_ref).collect(),
+            bindable: true,
+            instances_retrievable: true,
+            bindings_retrievable: true,
+            plan_updateable: false,
+            metadata: serde_json::from_str(&offering.metadata)?,
+            plans: offering.plans.iter().map(|plan| self.service_plan(offering, plan)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn service_plan<'a>(&self, offering: &'a Offering, plan: &'a Plan) -> serde_json::Result<osb::ServicePlan<'a>> {
+        let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
+            Ok(osb::InputParameters { parameters: serde_json::from_str::<&RawValue>(text)? })
+        };
+        Ok(osb::ServicePlan {
+            id: self.plan_id(offering, plan),
+            name: &plan.name,
+            description: &plan.description,
+            metadata: serde_json::from_str(&plan.metadata)?,
+            free: false,
+            maintenance_info: offering.version.as_deref().map(|version| osb::MaintenanceInfo { version }),
+            maximum_polling_duration: MAXIMUM_POLLING_DURATION,
+            schemas: osb::Schemas {
+                service_instance: osb::InstanceSchemas { create: schema(&plan.create_schema)? },
+                service_binding: osb::BindingSchemas { create: schema(&offering.bindings.create_schema)? },
+            },
+        })
+    }
+
+    fn service_id(&self, offering: &Offering) -> String {
+        Uuid::new_v5(&self.namespace, offering.name.as_bytes()).to_string()
+    }
+
+    fn plan_id(&self, offering: &Offering, plan: &Plan) -> String {
+        let name = format!("service__{}__plan__{}", offering.name, plan.name);
+        Uuid::new_v5(&self.namespace, name.as_bytes()).to_string()
+    }
+}
+
+impl Offered<'_> {
+    /// Checks the `parameters` of a provision request against the schema that the catalog shows.
+    ///
+    /// # Errors
+    ///
+    /// A text for the user that names every parameter which is wrong, and why; it repeats no value.
+    pub fn check_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
+        validation::check(&self.plan.create_schema, parameters)
+    }
+
+    /// Checks the `parameters` of a bind request likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_parameters`].
+    pub fn check_binding_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
+        validation::check(&self.offering.bindings.create_schema, parameters)
+    }
+}

@@ -1,0 +1,102 @@
+//! `${…}` references in a template's bindings, written as in CloudFormation's `Fn::Sub`.
+//!
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-sub.html>
+
+use serde_json::Value;
+
+/// A piece of a text with references.
+#[derive(Debug, PartialEq)]
+enum Piece<'a> {
+    Literal(&'a str),
+    Reference(&'a str),
+}
+
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, (name, after))) =
+        rest.split_once("${").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    {
+        pieces.push(Piece::Literal(before));
+        match name.strip_prefix('!') {
+            Some(literal) => pieces.extend(["${", literal, "}"].map(Piece::Literal)),
+            None => pieces.push(Piece::Reference(name)),
+        }
+        rest = after;
+    }
+    pieces.push(Piece::Literal(rest));
+    pieces
+}
+
+/// The names that `text` refers to, in order.
+///
+/// ```
+/// # use aws_service_broker::catalog::reference::names;
+/// assert_eq!(names("https://${Host}/${Path}?user=${!aws:username}"), ["Host", "Path"]);
+/// ```
+pub fn names(text: &str) -> Vec<&str> {
+    pieces(text)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Reference(name) => Some(name),
+            Piece::Literal(_) => None,
+        })
+        .collect()
+}
+
+/// `text` with every reference replaced, or nothing where one of them has no value.
+///
+/// ```
+/// # use aws_service_broker::catalog::reference::render;
+/// let value = |name: &str| (name == "Host").then_some("example.com");
+/// assert_eq!(render("https://${Host}/", value).as_deref(), Some("https://example.com/"));
+/// assert_eq!(render("https://${Port}/", value), None);
+/// ```
+pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+    pieces(text)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Literal(literal) => Some(literal),
+            Piece::Reference(name) => value(name),
+        })
+        .collect()
+}
+
+/// `json` with the references in its strings replaced. What has no value is left out: an entry of a list, a key of an
+/// object, and the list or object itself when nothing of it remains. So a statement about a resource that the stack
+/// does not have loses its `Resource`: see [`render_statements`].
+fn render_json<'v>(json: &Value, value: &impl Fn(&str) -> Option<&'v str>) -> Option<Value> {
+    match json {
+        Value::String(text) => render(text, value).map(Value::String),
+        Value::Array(entries) => {
+            let rendered: Vec<_> = entries.iter().filter_map(|entry| render_json(entry, value)).collect();
+            (entries.is_empty() || !rendered.is_empty()).then_some(Value::Array(rendered))
+        }
+        Value::Object(fields) => Some(Value::Object(
+            fields.iter().filter_map(|(key, field)| Some((key.clone(), render_json(field, value)?))).collect(),
+        )),
+        other => Some(other.clone()),
+    }
+}
+
+/// IAM statements with their references replaced. A statement of which any part went missing altogether is dropped:
+/// without its `Resource` it is invalid, and without its `Condition` it would allow more than the author meant.
+pub fn render_statements<'v>(statements: &[Value], value: impl Fn(&str) -> Option<&'v str>) -> Vec<Value> {
+    statements
+        .iter()
+        .filter_map(|statement| {
+            let rendered = render_json(statement, &value)?;
+            same_keys(statement, &rendered).then_some(rendered)
+        })
+        .collect()
+}
+
+/// Whether every key of the objects in `before` is still there in `after`.
+fn same_keys(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            before.iter().all(|(key, field)| after.get(key).is_some_and(|rendered| same_keys(field, rendered)))
+        }
+        _ => true,
+    }
+}

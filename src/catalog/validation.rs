@@ -1,0 +1,44 @@
+//! A request's `parameters` against the schema that the catalog shows for them.
+
+use jsonschema::{ValidationError, error::ValidationErrorKind};
+use serde_json::Value;
+
+use crate::osb::Object;
+
+/// How many mistakes one answer names.
+const MAX_MISTAKES: usize = 5;
+
+/// Says what is wrong with `parameters`, for the user. Values are never repeated: they may be secret.
+pub fn check(schema: &str, parameters: &Object) -> Result<(), String> {
+    let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
+    let schema: Value = serde_json::from_str(schema).map_err(|error| unusable(&error))?;
+    let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
+    let parameters = Value::Object(parameters.clone());
+    let mistakes: Vec<_> =
+        validator.iter_errors(&parameters).take(MAX_MISTAKES).map(|error| mistake(&error, &schema)).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+}
+
+fn mistake(error: &ValidationError<'_>, schema: &Value) -> String {
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known: Vec<_> = schema["properties"].as_object().into_iter().flat_map(Object::keys).collect();
+            let takes = match known.as_slice() {
+                [] => "The plan takes no parameters.".to_owned(),
+                _ => format!("The plan takes: {}.", listed(&known)),
+            };
+            format!("Unknown parameter {}. {takes}", listed(unexpected))
+        }
+        ValidationErrorKind::Required { property } => {
+            format!("The parameter `{}` is missing.", property.as_str().unwrap_or_default())
+        }
+        _ => {
+            let name = error.instance_path().as_str().trim_start_matches('/').to_owned();
+            format!("The parameter `{name}` is not valid: {}.", error.masked_with("the value"))
+        }
+    }
+}
+
+fn listed(names: &[impl AsRef<str>]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}

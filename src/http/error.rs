@@ -1,0 +1,107 @@
+//! Errors as OSBAPI answers them: the one place where the domain's errors get their status.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    broker::{Error, ports::PortErrorKind},
+    osb::ErrorResponse,
+};
+
+/// An answer from 400 on.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    error: Option<&'static str>,
+    description: String,
+    detail: Option<String>,
+}
+
+/// What happened, for the request's log line; travels there as an extension of the response.
+#[derive(Clone, Debug)]
+pub struct LogDetail(pub String);
+
+impl ApiError {
+    fn new(status: StatusCode, description: impl Into<String>) -> Self {
+        Self { status, error: None, description: description.into(), detail: None }
+    }
+
+    /// 400: malformed.
+    pub fn bad_request(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, description)
+    }
+
+    /// 401: not authenticated.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Send the broker's user name and password (HTTP Basic authentication).")
+    }
+
+    /// 404: not there.
+    pub fn not_found(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, description)
+    }
+
+    /// 405: there, but not so.
+    pub fn method_not_allowed(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, description)
+    }
+
+    /// 412: an API version that the broker does not know.
+    pub fn precondition_failed(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, description)
+    }
+
+    /// 500: a defect. The detail is for the log.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        let description = "The broker has made a mistake. Its operator finds it in its log.";
+        Self { detail: Some(detail.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, description) }
+    }
+
+    /// 504: AWS took too long.
+    pub fn timeout() -> Self {
+        let description = "AWS did not answer in time. Send the request again: the broker goes on where it stopped.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, description)
+    }
+}
+
+/// Where OSBAPI names a status for a case, it is this one (Service Broker Errors). The 400 of what cannot work at all
+/// is on purpose: Cloud Foundry takes a 422 with a word that it does not know for a broken answer and deletes the
+/// instance.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let (status, word) = match &error {
+            Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
+            Error::AsyncRequired => (StatusCode::UNPROCESSABLE_ENTITY, Some("AsyncRequired")),
+            Error::Concurrency => (StatusCode::UNPROCESSABLE_ENTITY, Some("ConcurrencyError")),
+            Error::MaintenanceInfoConflict { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Some("MaintenanceInfoConflict"))
+            }
+            Error::Conflict(_) => (StatusCode::CONFLICT, None),
+            Error::NotFound(_) => (StatusCode::NOT_FOUND, None),
+            Error::Gone => (StatusCode::GONE, None),
+            Error::Port(port) => match port.kind {
+                PortErrorKind::Throttled | PortErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+                PortErrorKind::Denied | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
+            },
+            Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
+        };
+        Self { status, error: word, description: error.to_string(), detail: error.detail() }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self { status, error, description, detail } = self;
+        let detail = LogDetail(detail.unwrap_or_else(|| description.clone()));
+        let mut response = (status, Json(ErrorResponse { error, description })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"AWS service broker\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response.extensions_mut().insert(detail);
+        response
+    }
+}

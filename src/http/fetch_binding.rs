@@ -1,0 +1,15 @@
+//! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id`
+
+use axum::{Json, extract::State};
+
+use super::{App, error::ApiError, path::BindingPath, query::Query};
+use crate::osb::{BindingResponse, Hints};
+
+pub async fn fetch_binding(
+    State(app): State<App>,
+    BindingPath(instance_id, binding_id): BindingPath,
+    Query(_hints): Query<Hints>,
+) -> Result<Json<BindingResponse>, ApiError> {
+    let binding = app.broker.fetch_binding(&instance_id, &binding_id).await?;
+    Ok(Json(BindingResponse { credentials: binding.credentials, parameters: Some(binding.parameters) }))
+}

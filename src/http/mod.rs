@@ -1,0 +1,77 @@
+//! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
+//!
+//! From the outside in, a request passes the log, the panic handler, the echo of its identity, the time limit, the
+//! authentication and the check of the API version before it reaches an endpoint. A 401 so reveals nothing, and every
+//! answer is logged.
+
+mod api_version;
+mod auth;
+mod bind;
+mod body;
+mod catalog;
+mod deprovision;
+mod error;
+mod fetch_binding;
+mod fetch_instance;
+mod last_operation;
+mod panic;
+mod path;
+mod provision;
+mod query;
+mod request_identity;
+mod request_log;
+mod time_limit;
+mod unbind;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, put},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::error::ApiError;
+use crate::broker::{Broker, authentication::Authenticator};
+
+/// What the endpoints share.
+#[derive(Clone)]
+struct App {
+    broker: Arc<Broker>,
+    authenticator: Arc<Authenticator>,
+}
+
+/// The broker's HTTP interface.
+pub fn router(broker: Broker, authenticator: Authenticator) -> Router {
+    let app = App { broker: Arc::new(broker), authenticator: Arc::new(authenticator) };
+    Router::new()
+        .route("/v2/catalog", get(catalog::catalog))
+        .route(
+            "/v2/service_instances/{instance_id}",
+            put(provision::provision).get(fetch_instance::fetch_instance).delete(deprovision::deprovision),
+        )
+        .route("/v2/service_instances/{instance_id}/last_operation", get(last_operation::last_operation))
+        .route(
+            "/v2/service_instances/{instance_id}/service_bindings/{binding_id}",
+            put(bind::bind).get(fetch_binding::fetch_binding).delete(unbind::unbind),
+        )
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn(api_version::check))
+        .layer(from_fn_with_state(app.clone(), auth::check))
+        .layer(from_fn(time_limit::limit))
+        .layer(from_fn(request_identity::echo))
+        .layer(CatchPanicLayer::custom(panic::response))
+        .layer(from_fn(request_log::log))
+        .with_state(app)
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    ApiError::not_found(format!("The broker has nothing at {}; its paths begin with /v2/.", uri.path()))
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::method_not_allowed(format!("The broker does not take {method} at {}.", uri.path()))
+}

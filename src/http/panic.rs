@@ -1,0 +1,12 @@
+//! A panic is a defect; the platform still gets an answer that it can read.
+
+use std::any::Any;
+
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+
+pub fn response(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
+}

@@ -1,0 +1,21 @@
+//! The query of a request's URL.
+
+use axum::{
+    extract::{self, FromRequestParts},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// The query as `T`; one that does not fit is a 400 that says why.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = extract::Query::<T>::try_from_uri(&parts.uri);
+        query.map(|extract::Query(query)| Self(query)).map_err(|error| ApiError::bad_request(error.body_text()))
+    }
+}

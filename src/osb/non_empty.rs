@@ -1,0 +1,33 @@
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize, de::Error};
+
+/// A string of at least one character: every string in OSBAPI must be one (release notes of 2.12).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NonEmpty(String);
+
+impl NonEmpty {
+    /// The string, or nothing where it is empty.
+    pub fn new(text: impl Into<String>) -> Option<Self> {
+        Some(text.into()).filter(|text| !text.is_empty()).map(Self)
+    }
+
+    /// The string itself.
+    pub fn into_inner(self) -> String {
+        self.0
+    }
+}
+
+impl Deref for NonEmpty {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for NonEmpty {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("a string must not be empty"))
+    }
+}
