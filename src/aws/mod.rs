@@ -10,6 +10,7 @@ mod secrets_manager;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::tls;
 use jiff::{Timestamp, Unit};
 use uuid::Uuid;
 
@@ -30,7 +31,10 @@ const MAX_ATTEMPTS: u32 = 4;
 
 /// The SDK's settings: credentials, region and endpoint are those of the environment; all clients share one HTTP client.
 pub async fn load_config() -> SdkConfig {
+    // Without one of its own, every client would load the root certificates and keep connections for itself.
+    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),

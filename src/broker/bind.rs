@@ -10,11 +10,11 @@ use super::{
     id::{BindingId, InstanceId},
     instance::{Instance, Json},
     operation::{Operation, OperationKind},
-    ports::{InsertBinding, NewIdentity, Purpose, Tag, Update},
+    ports::{AccessKey, InsertBinding, NewIdentity, Purpose, Tag, Update},
 };
 use crate::{
-    catalog::{Offered, model::Scope, reference},
-    osb::{BindRequest, Object},
+    catalog::{Offered, reference},
+    osb::{BindRequest, NonEmpty, Object},
 };
 
 /// The parameter of a bind request that chooses what its identity may do.
@@ -26,6 +26,12 @@ pub struct Bound {
     pub created: bool,
     /// Secret.
     pub credentials: Object,
+}
+
+/// What an identity may do.
+struct Policy {
+    scope: String,
+    document: String,
 }
 
 impl Broker {
@@ -47,10 +53,10 @@ impl Broker {
         let parameters = request.parameters.unwrap_or_default();
         offered.check_binding_parameters(&parameters).map_err(Error::Invalid)?;
 
-        let has_identity = !offered.offering.bindings.scopes.is_empty();
+        let policy = self.policy(&offered, &instance, &parameters)?;
         let operation = Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now());
         let binding = Binding {
-            user_name: has_identity.then(|| self.naming.user(instance_id, &id)),
+            user_name: policy.is_some().then(|| self.naming.user(instance_id, &id)),
             id,
             instance_id: instance_id.clone(),
             service_id: instance.service_id.clone(),
@@ -59,20 +65,17 @@ impl Broker {
                 .bind_resource
                 .and_then(|resource| resource.app_guid)
                 .or(request.app_guid)
-                .map(crate::osb::NonEmpty::into_inner),
+                .map(NonEmpty::into_inner),
             parameters: Json(parameters),
             access_key: None,
             // Without an identity there is nothing left to do after the record.
-            operation: if has_identity { operation } else { operation.succeeded() },
+            operation: if policy.is_some() { operation } else { operation.succeeded() },
             version: 0,
         };
         match self.records.insert_binding(&instance, &binding).await? {
-            InsertBinding::Done if has_identity => self.complete_bind(&offered, &instance, binding).await,
-            InsertBinding::Done => {
-                Ok(Bound { created: true, credentials: self.credentials(&offered, &instance, None) })
-            }
+            InsertBinding::Done => self.complete_bind(&offered, &instance, binding, policy).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
-            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding).await,
+            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding, policy).await,
         }
     }
 
@@ -83,6 +86,7 @@ impl Broker {
         instance: &Instance,
         mut existing: Binding,
         requested: &Binding,
+        policy: Option<Policy>,
     ) -> Result<Bound> {
         let now = self.environment.now();
         if existing.operation.kind == OperationKind::Unbind {
@@ -104,36 +108,39 @@ impl Broker {
         match self.records.update_binding(&existing).await? {
             Update::Done => {
                 existing.version += 1;
-                self.complete_bind(offered, instance, existing).await
+                self.complete_bind(offered, instance, existing, policy).await
             }
             Update::Conflict => Err(Error::Concurrency),
         }
     }
 
-    /// Makes the identity that the record names.
-    async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<Bound> {
-        let Some(user_name) = binding.user_name.clone() else {
-            return Err(Error::Corrupt(format!("binding {} is in progress without a user name", binding.id)));
+    /// Makes the identity that the record names, if it names one.
+    async fn complete_bind(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        binding: Binding,
+        policy: Option<Policy>,
+    ) -> Result<Bound> {
+        let (Some(user_name), Some(policy)) = (binding.user_name.clone(), policy) else {
+            return Ok(Bound { created: true, credentials: self.credentials(offered, instance, None) });
         };
-        let scope = requested_scope(offered, &binding.parameters.0)?;
-        let access_key = self
-            .identities
-            .create(&NewIdentity {
-                user_name,
-                policy: self.policy(scope, instance)?,
-                tags: vec![
-                    Tag::new("servicebroker:instance-id", instance.id.as_str()),
-                    Tag::new("servicebroker:binding-id", binding.id.as_str()),
-                    Tag::new("servicebroker:service", &offered.offering.name),
-                    Tag::new("servicebroker:scope", &scope.name),
-                ],
-            })
-            .await?;
+        let identity = NewIdentity {
+            user_name,
+            policy: policy.document,
+            tags: vec![
+                Tag::new("servicebroker:instance-id", instance.id.as_str()),
+                Tag::new("servicebroker:binding-id", binding.id.as_str()),
+                Tag::new("servicebroker:service", &offered.offering.name),
+                Tag::new("servicebroker:scope", &policy.scope),
+            ],
+        };
+        let access_key = self.identities.create(&identity).await?;
         let purpose = Purpose { instance_id: &instance.id, binding_id: Some(&binding.id) };
-        let sealed =
-            SealedAccessKey { id: access_key.id.clone(), secret: self.vault.seal(&purpose, &access_key.secret).await? };
+        let secret = self.vault.seal(&purpose, &access_key.secret).await?;
         let operation = binding.operation.clone().succeeded();
-        let bound = Binding { access_key: Some(sealed), operation, ..binding };
+        let access_key_record = Some(SealedAccessKey { id: access_key.id.clone(), secret });
+        let bound = Binding { access_key: access_key_record, operation, ..binding };
         match self.records.update_binding(&bound).await? {
             Update::Done => {
                 Ok(Bound { created: true, credentials: self.credentials(offered, instance, Some(&access_key)) })
@@ -142,24 +149,31 @@ impl Broker {
         }
     }
 
-    /// The policy document of a scope for this instance.
-    fn policy(&self, scope: &Scope, instance: &Instance) -> Result<String> {
-        let corrupt = |reason: &dyn std::fmt::Display| Error::Corrupt(format!("scope {}: {reason}", scope.name));
-        let statements: Vec<Value> = serde_json::from_str(&scope.statements).map_err(|error| corrupt(&error))?;
+    /// What the binding's identity may do; nothing where no statement of the scope applies to this stack, so that the
+    /// binding has no identity.
+    fn policy(&self, offered: &Offered<'_>, instance: &Instance, parameters: &Object) -> Result<Option<Policy>> {
+        let bindings = &offered.offering.bindings;
+        let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
+            Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
+            None => bindings.scopes.get(bindings.default_scope),
+        };
+        let Some(scope) = scope else { return Ok(None) };
+        let statements: Vec<Value> = serde_json::from_str(&scope.statements)
+            .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
         let references = References::new(&self.place, &instance.outputs, None);
         let statements = reference::render_statements(&statements, |name| references.value(name));
-        if statements.is_empty() {
-            return Err(corrupt(&"no statement applies to the stack"));
-        }
-        Ok(json!({"Version": "2012-10-17", "Statement": statements}).to_string())
+        Ok((!statements.is_empty()).then(|| Policy {
+            scope: scope.name.to_string(),
+            document: json!({"Version": "2012-10-17", "Statement": statements}).to_string(),
+        }))
     }
 
     /// The access key that the record holds, if it has one.
-    pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<super::ports::AccessKey>> {
+    pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<AccessKey>> {
         let Some(sealed) = &binding.access_key else { return Ok(None) };
         let purpose = Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) };
         let secret: SecretString = self.vault.open(&purpose, &sealed.secret).await?;
-        Ok(Some(super::ports::AccessKey { id: sealed.id.clone(), secret }))
+        Ok(Some(AccessKey { id: sealed.id.clone(), secret }))
     }
 }
 
@@ -174,13 +188,4 @@ fn check_bindable(instance: &Instance) -> Result<()> {
         )),
         (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
     }
-}
-
-fn requested_scope<'a>(offered: &Offered<'a>, parameters: &Object) -> Result<&'a Scope> {
-    let bindings = &offered.offering.bindings;
-    let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
-        Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
-        None => bindings.scopes.get(bindings.default_scope),
-    };
-    scope.ok_or_else(|| Error::Corrupt(format!("offering {} has not got the scope", offered.offering.name)))
 }

@@ -20,7 +20,10 @@ pub struct BindingPath(pub InstanceId, pub BindingId);
 
 async fn segments<T: DeserializeOwned + Send>(parts: &mut Parts) -> Result<T, ApiError> {
     let path = Path::<T>::from_request_parts(parts, &()).await;
-    path.map(|Path(segments)| segments).map_err(|error| ApiError::bad_request(error.body_text()))
+    path.map(|Path(segments)| segments).map_err(|error| {
+        let reason = error.body_text();
+        ApiError::bad_request(format!("The path does not fit the API: {reason}."))
+    })
 }
 
 impl<S: Sync> FromRequestParts<S> for InstancePath {

@@ -1,1 +1,13 @@
-fn main() {}
+//! The adapters against a local AWS, with the table, key, roles and secret of the deployed stack. `make test` starts it
+//! and sets the environment; the keys are those of its root user, whom no policy limits.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod aws;
+mod budget;
+mod cloudformation;
+mod dynamodb;
+mod iam;
+mod kms;
+mod secrets_manager;

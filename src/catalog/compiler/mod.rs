@@ -113,6 +113,10 @@ fn offering(template: &Template, text: &str) -> Checked<Offering> {
     if specification.service_plans.is_empty() {
         return Err(fault(at, "ServicePlans has no plan"));
     }
+    for (name, parameter) in &template.parameters {
+        schema::property(&parameter.value, None, parameter.value.default.as_ref())
+            .map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?;
+    }
     for name in &specification.updatable_parameters {
         known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
     }

@@ -1,0 +1,72 @@
+use aws_service_broker::broker::ports::PortErrorKind::Denied;
+use axum::{body::Body, http::Request};
+use jiff::SignedDuration;
+
+use crate::support::{Answer, Client, Fault, basic};
+
+async fn catalog_with(client: &Client, authorization: Option<&str>) -> Answer {
+    let request = Request::builder().uri("/v2/catalog").header("x-broker-api-version", "2.17");
+    let request = match authorization {
+        Some(value) => request.header("authorization", value),
+        None => request,
+    };
+    client.send(request.body(Body::empty()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn gen_17_without_the_right_pair_nothing_is_revealed() {
+    let client = Client::new();
+    let wrong = basic("broker", "wrong");
+    let swapped = basic("local-only-password", "broker");
+    for authorization in
+        [None, Some(""), Some("Basic"), Some("Basic !"), Some("Bearer x"), Some(&*wrong), Some(&*swapped)]
+    {
+        let answer = catalog_with(&client, authorization).await.expect(401);
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    // Also where the path, the method, the version or the body would be wrong.
+    for (method, path) in [("GET", "/"), ("POST", "/v2/catalog"), ("PUT", "/v2/service_instances/x")] {
+        let request = Request::builder().method(method).uri(path).body(Body::from("{")).expect("a request");
+        client.send(request).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn guessing_costs_one_read_of_the_secret_in_ten_seconds() {
+    let client = Client::new();
+    for guess in 0..20 {
+        catalog_with(&client, Some(&basic("broker", &guess.to_string()))).await.expect(401);
+    }
+    assert_eq!(client.world.take_calls(), ["platform_secrets.read"]);
+}
+
+#[tokio::test]
+async fn a_new_password_works_after_ten_seconds_and_the_old_one_until_it_is_read_again() {
+    let client = Client::new();
+    let (old, new) = (basic("broker", "local-only-password"), basic("broker", "new"));
+    catalog_with(&client, Some(&old)).await.expect(200);
+    client.world.set_platform_secrets(&[("broker", "new")]);
+    catalog_with(&client, Some(&new)).await.expect(401);
+    client.world.let_time_pass(SignedDuration::from_secs(10));
+    catalog_with(&client, Some(&old)).await.expect(200);
+    catalog_with(&client, Some(&new)).await.expect(200);
+    catalog_with(&client, Some(&old)).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_withdrawn_password_stops_working_in_five_minutes() {
+    let client = Client::new();
+    let old = basic("broker", "local-only-password");
+    catalog_with(&client, Some(&old)).await.expect(200);
+    client.world.set_platform_secrets(&[("broker", "new")]);
+    client.world.let_time_pass(SignedDuration::from_secs(300));
+    catalog_with(&client, Some(&old)).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_the_operators_error() {
+    let client = Client::new();
+    client.world.inject("platform_secrets.read", Fault::Before(Denied));
+    let answer = catalog_with(&client, Some(&basic("broker", "local-only-password"))).await.expect(500);
+    assert!(answer.description().contains("not permitted"), "{}", answer.description());
+}

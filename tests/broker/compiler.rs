@@ -1,0 +1,175 @@
+//! What the template compiler takes, and what it says of what it does not take.
+
+use aws_service_broker::catalog::{
+    compiler::{TemplateError, compile},
+    model::Offering,
+};
+use serde_json::{Value, json};
+
+const GOOD: &str = "\
+Description: A queue.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Version: 1.2.3
+    Name: queue
+    ServicePlans:
+      small:
+        Description: A small one.
+        ParameterValues: {Size: 1}
+        ParameterDefaults: {Color: red}
+    UpdatableParameters: [Color]
+    Bindings:
+      DefaultScope: Read
+      Credentials:
+        URL: https://${Host}/
+      Policies:
+        Write: [{Effect: Allow, Action: 'x:Write', Resource: '${Arn}'}]
+        Read: [{Effect: Allow, Action: 'x:Read', Resource: ['${Arn}', '${Arn}/*']}]
+Parameters:
+  Size: {Type: Number, MinValue: 1, MaxValue: 9}
+  Color: {Type: String, AllowedValues: [red, blue], Default: blue}
+Resources:
+  Queue: {Type: 'AWS::SQS::Queue'}
+Outputs:
+  Host: {Value: !GetAtt Queue.Host}
+  Arn: {Value: !GetAtt Queue.Arn}
+";
+
+fn good() -> Offering {
+    compile("template.yaml", GOOD).expect("a template")
+}
+
+#[track_caller]
+fn refused(from: &str, to: &str) -> TemplateError {
+    assert!(GOOD.contains(from), "{from}");
+    compile("folder/template.yaml", &GOOD.replacen(from, to, 1)).expect_err("a mistake")
+}
+
+#[test]
+fn the_stack_gets_the_authors_text() {
+    assert_eq!(good().template_body, GOOD);
+}
+
+#[test]
+fn a_plan_fixes_some_parameters_and_gives_others_a_default() {
+    let plan = &good().plans[0];
+    let parameters: Vec<_> = plan.parameters.iter().map(|given| (&*given.name, &*given.value)).collect();
+    assert_eq!(parameters, [("Color", "red"), ("Size", "1")]);
+    let schema: Value = serde_json::from_str(&plan.create_schema).expect("JSON");
+    assert_eq!(schema["properties"], json!({"Color": {"type": "string", "default": "red", "enum": ["red", "blue"]}}));
+    assert_eq!(schema["required"], Value::Null);
+}
+
+#[test]
+fn a_parameter_without_any_default_is_required() {
+    let template = GOOD.replace("ParameterValues: {Size: 1}", "Cost: none");
+    let offering = compile("template.yaml", &template).expect("a template");
+    let schema: Value = serde_json::from_str(&offering.plans[0].create_schema).expect("JSON");
+    assert_eq!(schema["required"], json!(["Size"]));
+}
+
+#[test]
+fn the_scopes_are_a_parameter_of_bindings() {
+    let schema: Value = serde_json::from_str(&good().bindings.create_schema).expect("JSON");
+    assert_eq!(schema["properties"]["Scope"]["enum"], json!(["Write", "Read"]));
+    assert_eq!(schema["properties"]["Scope"]["default"], "Read");
+}
+
+#[test]
+fn mistakes_are_named_with_file_line_and_reason() {
+    for (from, to, line, reason) in [
+        ("Name: queue", "Name: my queue", 5, "`my queue` is not a name"),
+        ("Description: A queue.", "Description: ''", 1, "must not be empty"),
+        ("        Description: A small one.\n", "", 8, "plan `small` has no Description"),
+        ("{Size: 1}", "{Sise: 1}", 9, "no parameter `Sise`"),
+        ("{Size: 1}", "{Size: 10}", 9, "`Size`: 10 is greater than the maximum of 9"),
+        ("{Color: red}", "{Color: green}", 10, "`Color`: \"green\" is not one of"),
+        ("[Color]", "[Colour]", 11, "no parameter `Colour`"),
+        ("DefaultScope: Read", "DefaultScope: Delete", 13, "no scope `Delete`"),
+        ("https://${Host}/", "https://${Hots}/", 15, "`${Hots}` is no output"),
+        ("Resource: '${Arn}'", "Resource: '${ARN}'", 17, "`${ARN}` is no output"),
+        ("MinValue: 1", "MinValue: one", 20, "`one` is not a number"),
+        ("Type: Number, ", "", 20, "Type"),
+        ("Name: queue", "Nmae: queue", 12, "missing field `Name`"),
+        ("Outputs:", "Outputs: [", 24, ""),
+    ] {
+        let error = refused(from, to);
+        let text = error.to_string();
+        assert!(text.starts_with("folder/template.yaml:") && text.contains(reason), "{from} → {to}: {text}");
+        assert_eq!(error.line, line, "{from} → {to}: {text}");
+    }
+}
+
+#[test]
+fn a_template_that_is_too_large_loses_its_metadata_and_then_is_refused() {
+    let padding = |bytes: usize| format!("#{}\n", "x".repeat(bytes));
+    let large = GOOD.replace("Metadata:\n", &format!("Metadata:\n  # {}", padding(51_000)));
+    let offering = compile("template.yaml", &large).expect("a template");
+    assert!(!offering.template_body.contains("Metadata") && offering.template_body.contains("Parameters:"));
+    let too_large = GOOD.replace("Resources:\n", &format!("Resources:\n  {}", padding(51_200)));
+    let error = compile("template.yaml", &too_large).expect_err("too large").to_string();
+    assert!(error.contains("51200"), "{error}");
+}
+
+/// The format that the archived AWS Service Broker published: a version of the format, and identities made by the stack.
+const PUBLISHED: &str = "\
+AWSTemplateFormatVersion: 2010-09-09
+Description: A queue.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Version: 1.0
+    Tags: [AWS]
+    Name: queue
+    DisplayName: Queue
+    LongDescription: A longer text
+    ImageUrl: https://example.com/image.png
+    DocumentationUrl: https://example.com/
+    ProviderDisplayName: Amazon Web Services
+    Bindings:
+      IAM:
+        AddKeypair: true
+        Policies: [{PolicyDocument: {}}]
+    ServicePlans:
+      small:
+        DisplayName: Small
+        Description: A small one.
+        LongDescription: A longer text
+        Cost: https://example.com/cost
+        ParameterValues: {Encrypted: 'true'}
+        ParameterDefaults: {}
+  AWS::CloudFormation::Interface:
+    ParameterGroups: [{Label: {default: All}, Parameters: [Encrypted]}]
+    ParameterLabels: {Encrypted: {default: Encrypted or not}}
+Parameters:
+  Encrypted: {Type: String, AllowedValues: ['true', 'false'], Default: 'false'}
+  Subnets: {Type: 'List<AWS::EC2::Subnet::Id>', Default: 'subnet-1, subnet-2'}
+Resources:
+  Queue: {Type: 'AWS::SQS::Queue'}
+Outputs:
+  QueueURL: {Value: !Ref Queue}
+  QueueARN: {Value: !Ref Queue}
+  DBName2Path: {Value: x}
+  userKey: {Value: x}
+";
+
+fn credential_keys(template: &str) -> Vec<String> {
+    let offering = compile("template.yaml", template).expect("a template");
+    offering.bindings.credentials.iter().map(|credential| credential.key.to_string()).collect()
+}
+
+#[test]
+fn the_published_format_loads_and_its_outputs_are_the_credentials() {
+    assert_eq!(credential_keys(PUBLISHED), ["QUEUE_URL", "QUEUE_ARN", "DB_NAME2_PATH", "USER_KEY"]);
+    let offering = compile("template.yaml", PUBLISHED).expect("a template");
+    assert_eq!(offering.version, None, "1.0 is the version of the format");
+    let schema: Value = serde_json::from_str(&offering.plans[0].create_schema).expect("JSON");
+    assert_eq!(schema["properties"]["Subnets"]["default"], json!(["subnet-1", "subnet-2"]));
+}
+
+#[test]
+fn outputs_as_is_keeps_the_names_of_outputs() {
+    for key in ["OutputsAsIs", "CloudFoundry"] {
+        let template = PUBLISHED.replace("    Name: queue", &format!("    {key}: true\n    Name: queue"));
+        assert_eq!(credential_keys(&template), ["QueueURL", "QueueARN", "DBName2Path", "userKey"]);
+    }
+}

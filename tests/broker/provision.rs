@@ -1,0 +1,140 @@
+use aws_service_broker::broker::{
+    ports::PortErrorKind::{Denied, Throttled, Unavailable},
+    stack::StackStatus::{CreateComplete, RollbackComplete},
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Client, Fault, INSTANCE, plan_id};
+
+#[tokio::test]
+async fn accepts_and_creates_one_stack_after_the_record() {
+    let client = Client::new();
+    let answer = client.provision(json!({})).await.expect(202);
+    assert_eq!(client.world.take_calls(), ["platform_secrets.read", "records.insert_instance", "stacks.create"]);
+    assert_eq!(client.world.stack_names(), [format!("osb-sqs-{INSTANCE}")]);
+    // CloudFormation takes a repeated request with the same token for the same request.
+    assert_eq!(client.world.stack().token, answer.body["operation"]);
+}
+
+#[tokio::test]
+async fn the_stack_gets_the_parameters_of_the_plan_and_those_of_the_user_over_them() {
+    let client = Client::new();
+    client.provision(json!({"plan_id": plan_id("sqs", "fifo"), "parameters": {"DelaySeconds": 5}})).await.expect(202);
+    let parameters = client.world.stack().parameters;
+    assert_eq!(parameters["DelaySeconds"], "5");
+    assert_eq!(parameters["FifoQueue"], "true");
+}
+
+#[tokio::test]
+async fn the_stack_is_tagged_with_what_it_belongs_to() {
+    let client = Client::new();
+    client.provision(json!({"space_guid": "space <1>"})).await.expect(202);
+    let tags = client.world.stack().tags;
+    let tag = |key| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str());
+    assert_eq!(tag("servicebroker:instance-id"), Some(INSTANCE));
+    assert_eq!(tag("servicebroker:plan"), Some("standard"));
+    // AWS refuses some characters in tags; an id may have any.
+    assert_eq!(tag("servicebroker:space-guid"), Some("space _1_"));
+}
+
+#[tokio::test]
+async fn prv_09_resent_while_running_it_keeps_the_operation() {
+    let client = Client::new();
+    let first = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
+    let again = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
+    assert_eq!(first.body, again.body);
+    assert_eq!(client.world.stack_names().len(), 1);
+}
+
+#[tokio::test]
+async fn prv_10_resent_when_done_it_is_ok() {
+    let client = Client::with_instance().await;
+    let answer = client.provision(json!({})).await.expect(200);
+    assert_eq!(answer.body, json!({}));
+}
+
+#[tokio::test]
+async fn prv_11_with_other_attributes_it_conflicts() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    for other in [
+        json!({"parameters": {"DelaySeconds": 1}}),
+        json!({"plan_id": plan_id("sqs", "fifo")}),
+        json!({"space_guid": "another"}),
+        json!({"organization_guid": "another"}),
+    ] {
+        client.provision(other).await.expect(409);
+    }
+    client.world.settle_stacks(CreateComplete, None);
+    client.last_operation().await.expect(200);
+    client.provision(json!({"parameters": {"DelaySeconds": 1}})).await.expect(409);
+}
+
+#[tokio::test]
+async fn prv_11_the_context_does_not_count() {
+    let client = Client::new();
+    client.provision(json!({"context": {"platform": "kubernetes"}})).await.expect(202);
+    client.provision(json!({"context": {"platform": "kubernetes", "namespace": "new"}})).await.expect(202);
+}
+
+#[tokio::test]
+async fn prv_16_the_id_of_a_deleted_instance_is_free_again_when_its_tombstone_expires() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.provision(json!({})).await.expect(422);
+    client.world.settle_stacks(aws_service_broker::broker::stack::StackStatus::DeleteComplete, None);
+    client.last_operation().await.expect(200);
+    let refused = client.provision(json!({})).await.expect(409);
+    assert!(refused.description().contains("Use a new id"), "{}", refused.description());
+    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    client.provision(json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn after_a_failure_the_same_id_conflicts_until_it_is_deleted() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackComplete, Some("no"));
+    client.last_operation().await.expect(200);
+    client.provision(json!({})).await.expect(409);
+}
+
+#[tokio::test]
+async fn what_cloudformation_rejects_is_the_users_error_and_leaves_nothing() {
+    let client = Client::new();
+    client.world.inject("stacks.create", Fault::Rejected("Parameter KmsKeyArn is not an ARN"));
+    let answer = client.provision(json!({})).await.expect(400);
+    assert!(answer.description().ends_with("Parameter KmsKeyArn is not an ARN"), "{}", answer.description());
+    assert_eq!(client.world.instance(INSTANCE), None);
+    client.provision(json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_failure_of_cloudformation_keeps_the_record_and_the_next_request_goes_on() {
+    for kind in [Throttled, Unavailable, Denied] {
+        for fault in [Fault::Before(kind), Fault::After(kind)] {
+            let client = Client::new();
+            client.world.inject("stacks.create", fault);
+            let failed = client.provision(json!({})).await;
+            assert!(failed.status.is_server_error(), "{failed:?}");
+            let operation = client.world.instance(INSTANCE).expect("the record").operation.id;
+            let answer = client.provision(json!({})).await.expect(202);
+            assert_eq!(answer.body["operation"], operation);
+            assert_eq!(client.world.stack_names().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_of_any_characters_get_stack_names_that_aws_takes() {
+    let client = Client::new();
+    client.provision_as("a%2Fb%20%C3%BC", json!({})).await.expect(202);
+    client.provision_as("A%2Fb%20%C3%BC", json!({})).await.expect(202);
+    let names = client.world.stack_names();
+    assert_eq!(names.len(), 2, "{names:?}");
+    for name in names {
+        assert!(name.len() <= 128 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{name}");
+    }
+    assert!(client.world.instance("a/b ü").is_some());
+}

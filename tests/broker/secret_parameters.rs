@@ -1,0 +1,72 @@
+use aws_service_broker::catalog::{Catalog, compiler};
+use serde_json::json;
+
+use crate::support::{Client, INSTANCE};
+
+const TEMPLATE: &str = "\
+Description: A database.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: database
+    ServicePlans:
+      only: {Description: The only plan.}
+Parameters:
+  Password: {Type: String, NoEcho: true, MinLength: 8}
+  Size: {Type: Number, Default: 1}
+Resources:
+  Database: {Type: 'AWS::RDS::DBInstance'}
+Outputs:
+  Host: {Value: host}
+";
+
+fn client() -> (Client, impl Fn(&str, i32) -> serde_json::Value) {
+    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
+    let catalog = Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker");
+    let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let service = body["services"][0].clone();
+    let members = move |password: &str, size| {
+        json!({
+            "service_id": service["id"],
+            "plan_id": service["plans"][0]["id"],
+            "parameters": {"Password": password, "Size": size},
+        })
+    };
+    (Client::with_catalog(catalog), members)
+}
+
+#[tokio::test]
+async fn a_resent_request_is_told_from_one_with_another_secret() {
+    let (client, members) = client();
+    client.provision(members("correct horse", 2)).await.expect(202);
+    client.provision(members("correct horse", 2)).await.expect(202);
+    client.provision(members("battery staple", 2)).await.expect(409);
+    client.provision(members("correct horse", 3)).await.expect(409);
+}
+
+#[tokio::test]
+async fn the_stack_gets_the_secret_and_the_record_does_not() {
+    let (client, members) = client();
+    client.provision(members("correct horse", 2)).await.expect(202);
+    assert_eq!(client.world.stack().parameters["Password"], "correct horse");
+    let stored = serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
+    assert!(!stored.contains("correct horse") && stored.contains("Size"), "{stored}");
+}
+
+#[tokio::test]
+async fn a_mistake_does_not_repeat_the_secret() {
+    let (client, members) = client();
+    let answer = client.provision(members("short", 2)).await.expect(400);
+    assert!(!answer.description().contains("short\""), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn a_creation_that_did_not_get_through_cannot_be_taken_up_by_a_poll() {
+    use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
+    let (client, members) = client();
+    client.world.inject("stacks.create", crate::support::Fault::Before(Unavailable));
+    client.provision(members("correct horse", 2)).await.expect(503);
+    client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!(answer.body["state"], "failed");
+    assert!(answer.description().contains("create it again"), "{}", answer.description());
+}

@@ -1,0 +1,90 @@
+//! The deployed stack's parts, and a way to see which calls are made.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use aws_config::SdkConfig;
+use aws_service_broker::{aws::load_config, settings::Settings};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::HttpRequest,
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared,
+};
+use uuid::Uuid;
+
+/// What `infra/template.yaml` made.
+pub fn settings() -> Settings {
+    Settings::from_env().expect("the environment that `make test` sets")
+}
+
+/// An id that no other test has.
+pub fn unique() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// The calls of AWS that went through a client, retries included.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    /// The SDK's settings with these calls written down.
+    pub async fn config(&self) -> SdkConfig {
+        let config = load_config().await;
+        let inner = config.http_client().expect("the broker has an HTTP client of its own");
+        let client: SharedHttpClient = Recorder { inner, calls: self.clone() }.into_shared();
+        config.into_builder().http_client(client).build()
+    }
+
+    /// The calls since the last time that they were taken.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("no test panics with the lock"))
+    }
+
+    fn push(&self, call: String) {
+        self.0.lock().expect("no test panics with the lock").push(call);
+    }
+}
+
+#[derive(Clone)]
+struct Recorder<I> {
+    inner: I,
+    calls: Calls,
+}
+
+impl<I> fmt::Debug for Recorder<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl HttpClient for Recorder<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, parts);
+        Recorder { inner, calls: self.calls.clone() }.into_shared()
+    }
+}
+
+impl HttpConnector for Recorder<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.calls.push(action(&request));
+        self.inner.call(request)
+    }
+}
+
+/// The action is in a header of the JSON protocols, and in the form of the Query protocol.
+fn action(request: &HttpRequest) -> String {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return target.rsplit('.').next().unwrap_or(target).to_owned();
+    }
+    let form = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let action = form.split('&').find_map(|field| field.strip_prefix("Action="));
+    action.unwrap_or_else(|| panic!("a request of an unknown protocol: {}", request.uri())).to_owned()
+}

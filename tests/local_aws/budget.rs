@@ -1,0 +1,92 @@
+//! What each operation costs in calls of AWS. The budget is the architecture's: see ARCHITECTURE.md.
+
+use std::sync::Arc;
+
+use aws_service_broker::{
+    aws::{CloudFormation, DynamoDb, Iam, Kms, SecretsManager, System},
+    broker::{
+        Broker,
+        authentication::Authenticator,
+        id::Naming,
+        ports::{Place, PlatformSecrets},
+    },
+    http::router,
+};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use crate::{
+    aws::{Calls, settings, unique},
+    support::{Client, catalog, plan_id, service_id},
+};
+
+#[tokio::test]
+async fn every_operation_keeps_to_its_budget() {
+    let (calls, settings) = (Calls::default(), settings());
+    let config = calls.config().await;
+    let broker = Broker {
+        catalog: catalog(),
+        naming: Naming::new(&settings.name_prefix),
+        place: Place {
+            account_id: settings.account_id.clone(),
+            region: settings.region.clone(),
+            partition: settings.partition().to_owned(),
+        },
+        records: Arc::new(DynamoDb::new(&config, &settings.table_name)),
+        stacks: Arc::new(CloudFormation::new(&config, &settings.deploy_role_arn)),
+        identities: Arc::new(Iam::new(&config, settings.identity_path(), &settings.permissions_boundary_arn)),
+        vault: Arc::new(Kms::new(&config, &settings.key_arn)),
+        environment: Arc::new(System),
+    };
+    let secrets = SecretsManager::new(&config, &settings.credentials_secret_arn);
+    let pair = secrets.read().await.expect("the secret").remove(0);
+    calls.take();
+    let authenticator = Authenticator::new(Arc::new(secrets), Arc::new(System));
+    let client = Client::of(router(broker, authenticator), &pair.username, pair.password.expose_secret());
+
+    let instance = format!("/v2/service_instances/{}", unique());
+    let binding = format!("{instance}/service_bindings/{}", unique());
+    let ids = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
+    let mut provision = ids.clone();
+    provision["organization_guid"] = "an-organization".into();
+    provision["space_guid"] = "a-space".into();
+    let delete = format!("service_id={}&plan_id=any&accepts_incomplete=true", service_id("sqs"));
+    let provision_path = format!("{instance}?accepts_incomplete=true");
+    let poll = format!("{instance}/last_operation");
+    let (unbind, deprovision) = (format!("{binding}?{delete}"), format!("{instance}?{delete}"));
+
+    // The first request reads the secret, which is then kept for minutes.
+    client.request("GET", "/v2/catalog", None).await.expect(200);
+    assert_eq!(calls.take(), ["GetSecretValue"]);
+
+    for (method, path, body, status, budget) in [
+        ("GET", "/v2/catalog", None, 200, &[][..]),
+        ("PUT", &provision_path, Some(&provision), 202, &["PutItem", "CreateStack"]),
+        ("GET", &poll, None, 200, &["GetItem", "DescribeStacks", "PutItem"]),
+        ("GET", &poll, None, 200, &["GetItem"]),
+        ("PUT", &provision_path, Some(&provision), 200, &["PutItem"]),
+        ("GET", &instance, None, 200, &["GetItem"]),
+        (
+            "PUT",
+            &binding,
+            Some(&ids),
+            201,
+            &["GetItem", "TransactWriteItems", "CreateUser", "PutUserPolicy", "CreateAccessKey", "Encrypt", "PutItem"],
+        ),
+        ("PUT", &binding, Some(&ids), 200, &["GetItem", "TransactWriteItems", "Decrypt"]),
+        ("GET", &binding, None, 200, &["BatchGetItem", "Decrypt"]),
+        (
+            "DELETE",
+            &unbind,
+            None,
+            200,
+            &["UpdateItem", "ListAccessKeys", "DeleteAccessKey", "DeleteUserPolicy", "DeleteUser", "DeleteItem"],
+        ),
+        ("DELETE", &deprovision, None, 202, &["Query", "PutItem", "DeleteStack"]),
+        ("GET", &poll, None, 200, &["GetItem", "DescribeStacks", "PutItem"]),
+        ("GET", &poll, None, 200, &["GetItem"]),
+    ] {
+        client.request(method, path, body.cloned()).await.expect(status);
+        assert_eq!(calls.take(), budget, "{method} {path}");
+    }
+}

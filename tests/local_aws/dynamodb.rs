@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+
+use aws_service_broker::{
+    aws::{DynamoDb, System},
+    broker::{
+        binding::{Binding, SealedAccessKey},
+        id::{BindingId, InstanceId},
+        instance::{Instance, Json},
+        operation::{Operation, OperationKind},
+        ports::{BeginUnbind, Environment, InsertBinding, Records, Sealed, Update},
+    },
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::aws::{Calls, settings, unique};
+
+async fn table() -> DynamoDb {
+    DynamoDb::new(&Calls::default().config().await, settings().table_name)
+}
+
+fn object(value: serde_json::Value) -> Json {
+    Json(value.as_object().expect("an object").clone())
+}
+
+fn instance() -> Instance {
+    Instance {
+        id: InstanceId::new(unique()).expect("an id"),
+        service_id: "a-service".into(),
+        plan_id: "a-plan".into(),
+        organization_guid: "an-organization".into(),
+        space_guid: "a-space".into(),
+        context: object(json!({"platform": "kubernetes"})),
+        // Numbers, order and texts that do not survive every way of storing them.
+        parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
+        secret_parameters: None,
+        template_version: Some("1.0.0".into()),
+        stack_name: "a-stack".into(),
+        outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
+        operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
+        expires_at: None,
+        version: 0,
+    }
+}
+
+fn binding(instance: &Instance) -> Binding {
+    Binding {
+        id: BindingId::new(unique()).expect("an id"),
+        instance_id: instance.id.clone(),
+        service_id: "a-service".into(),
+        plan_id: "a-plan".into(),
+        app_guid: None,
+        parameters: object(json!({})),
+        user_name: Some("a-user".into()),
+        access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
+        version: 0,
+    }
+}
+
+#[tokio::test]
+async fn an_instance_comes_back_as_it_was_written() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.instance(&instance.id, now).await.expect("read"), Some(instance.clone()));
+    let other = Instance { plan_id: "another".into(), ..instance.clone() };
+    assert_eq!(table.insert_instance(&other, now).await.expect("insert"), Some(instance));
+}
+
+#[tokio::test]
+async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let changed = Instance { operation: instance.operation.clone().failed("because"), ..instance.clone() };
+    assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Done);
+    assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Conflict);
+    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Conflict);
+    let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
+    assert_eq!(stored, Instance { version: 1, ..changed });
+    assert_eq!(table.delete_instance(&stored).await.expect("delete"), Update::Done);
+    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn an_expired_record_is_none_before_dynamodb_deletes_it() {
+    let (table, now) = (table().await, System.now());
+    let instance = Instance { expires_at: Some(now), ..instance() };
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let before = now - SignedDuration::from_secs(1);
+    assert_eq!(table.instance(&instance.id, before).await.expect("read"), Some(instance.clone()));
+    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+    assert_eq!(table.instance_with_bindings(&instance.id, now).await.expect("read"), None);
+    assert_eq!(table.insert_instance(&instance, before).await.expect("insert"), Some(instance.clone()));
+    let again = Instance { expires_at: None, ..instance };
+    assert_eq!(table.insert_instance(&again, now).await.expect("insert"), None);
+}
+
+#[tokio::test]
+async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    let binding = binding(&instance);
+    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::InstanceChanged);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::Done);
+    let exists = InsertBinding::Exists(Box::new(binding.clone()));
+    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), exists);
+    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
+    let another = Binding { id: BindingId::new("another").expect("an id"), ..binding };
+    assert_eq!(table.insert_binding(&instance, &another).await.expect("insert"), InsertBinding::InstanceChanged);
+}
+
+#[tokio::test]
+async fn an_instance_is_read_with_one_or_with_all_of_its_bindings() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let mut bindings: Vec<_> = (0..3).map(|_| binding(&instance)).collect();
+    for binding in &bindings {
+        assert_eq!(table.insert_binding(&instance, binding).await.expect("insert"), InsertBinding::Done);
+    }
+    let one = table.instance_and_binding(&instance.id, &bindings[1].id, now).await.expect("read");
+    assert_eq!(one, (Some(instance.clone()), Some(bindings[1].clone())));
+    let unknown = BindingId::new("unknown").expect("an id");
+    let none = table.instance_and_binding(&instance.id, &unknown, now).await.expect("read");
+    assert_eq!(none, (Some(instance.clone()), None));
+    bindings.sort_by(|one, other| one.id.cmp(&other.id));
+    let all = table.instance_with_bindings(&instance.id, now).await.expect("read");
+    assert_eq!(all, Some((instance, bindings)));
+}
+
+#[tokio::test]
+async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    let binding = binding(&instance);
+    let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
+    let begin =
+        async |operation: &Operation| table.begin_unbind(&instance.id, &binding.id, operation).await.expect("update");
+    assert_eq!(begin(&unbind).await, BeginUnbind::Missing);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(begin(&unbind).await, BeginUnbind::Busy);
+    let later = Operation { started_at: now + SignedDuration::from_secs(30), ..unbind };
+    let unbinding = Binding { operation: later.clone(), version: 1, ..binding.clone() };
+    assert_eq!(begin(&later).await, BeginUnbind::Done(Box::new(unbinding)));
+    // Sent again, it goes on.
+    let again = Binding { operation: later.clone(), version: 2, ..binding.clone() };
+    assert_eq!(begin(&later).await, BeginUnbind::Done(Box::new(again.clone())));
+    assert_eq!(table.delete_binding(&binding).await.expect("delete"), Update::Conflict);
+    assert_eq!(table.update_binding(&binding).await.expect("update"), Update::Conflict);
+    assert_eq!(table.delete_binding(&again).await.expect("delete"), Update::Done);
+    assert_eq!(begin(&later).await, BeginUnbind::Missing);
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_exist_is_an_error_that_names_it() {
+    let table = DynamoDb::new(&Calls::default().config().await, "no-such-table");
+    let error = table.instance(&instance().id, System.now()).await.expect_err("no table").to_string();
+    assert!(error.starts_with("DynamoDB GetItem: ResourceNotFoundException"), "{error}");
+}

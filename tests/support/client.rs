@@ -1,0 +1,202 @@
+//! A platform: sends requests to a router whose ports are a [`World`].
+
+use std::sync::Arc;
+
+use aws_service_broker::{
+    broker::{Broker, authentication::Authenticator, id::Naming, ports::Place},
+    catalog::Catalog,
+    http::router,
+};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::world::{World, catalog};
+
+/// The instance of which most tests tell.
+pub const INSTANCE: &str = "5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
+
+/// An answer of the broker.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The error's text for the user.
+    pub fn description(&self) -> &str {
+        self.body["description"].as_str().unwrap_or_else(|| panic!("no description in {self:?}"))
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+}
+
+/// A platform with a broker of its own.
+#[derive(Clone)]
+pub struct Client {
+    /// What is behind the broker; unused where it has other ports.
+    pub world: World,
+    router: Router,
+    authorization: String,
+}
+
+impl Client {
+    /// A broker with the compiled-in catalog in an empty account.
+    pub fn new() -> Self {
+        Self::with_catalog(catalog())
+    }
+
+    /// A broker with this catalog in an empty account.
+    pub fn with_catalog(catalog: Catalog) -> Self {
+        let world = World::new();
+        let shared = Arc::new(world.clone());
+        let broker = Broker {
+            catalog,
+            naming: Naming::new("osb"),
+            place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
+            records: shared.clone(),
+            stacks: shared.clone(),
+            identities: shared.clone(),
+            vault: shared.clone(),
+            environment: shared.clone(),
+        };
+        let authenticator = Authenticator::new(shared.clone(), shared);
+        Self { world, ..Self::of(router(broker, authenticator), "broker", "local-only-password") }
+    }
+
+    /// A broker that has its own ports and credentials.
+    pub fn of(router: Router, username: &str, password: &str) -> Self {
+        Self { world: World::new(), router, authorization: basic(username, password) }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send<B>(&self, request: Request<B>) -> Answer
+    where
+        B: axum::body::HttpBody<Data = axum::body::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let response = self.router.clone().oneshot(request.map(Body::new)).await.expect("the router never fails");
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends a good request of this method, path and body.
+    pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", &self.authorization)
+            .header("x-broker-api-version", "2.17");
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.send(request.expect("a request")).await
+    }
+
+    /// Provisions [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
+    pub async fn provision(&self, members: Value) -> Answer {
+        self.provision_as(INSTANCE, members).await
+    }
+
+    pub async fn provision_as(&self, id: &str, members: Value) -> Answer {
+        let mut body = json!({
+            "service_id": service_id("sqs"),
+            "plan_id": plan_id("sqs", "standard"),
+            "organization_guid": "an-organization",
+            "space_guid": "a-space",
+        });
+        merge(&mut body, members);
+        self.request("PUT", &format!("/v2/service_instances/{id}?accepts_incomplete=true"), Some(body)).await
+    }
+
+    pub async fn last_operation(&self) -> Answer {
+        self.request("GET", &format!("/v2/service_instances/{INSTANCE}/last_operation"), None).await
+    }
+
+    pub async fn fetch_instance(&self) -> Answer {
+        self.request("GET", &format!("/v2/service_instances/{INSTANCE}"), None).await
+    }
+
+    pub async fn deprovision(&self) -> Answer {
+        let query = "accepts_incomplete=true&service_id=any&plan_id=any";
+        self.request("DELETE", &format!("/v2/service_instances/{INSTANCE}?{query}"), None).await
+    }
+
+    /// Binds [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
+    pub async fn bind(&self, id: &str, members: Value) -> Answer {
+        let mut body = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
+        merge(&mut body, members);
+        self.request("PUT", &format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}"), Some(body)).await
+    }
+
+    pub async fn fetch_binding(&self, id: &str) -> Answer {
+        self.request("GET", &format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}"), None).await
+    }
+
+    pub async fn unbind(&self, id: &str) -> Answer {
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?service_id=any&plan_id=any");
+        self.request("DELETE", &path, None).await
+    }
+
+    /// An instance of `sqs`/`standard` whose creation is over and known to be.
+    pub async fn with_instance() -> Self {
+        use aws_service_broker::broker::stack::StackStatus::CreateComplete;
+        let client = Self::new();
+        client.provision(json!({})).await.expect(202);
+        client.world.settle_stacks(CreateComplete, None);
+        client.last_operation().await.expect(200);
+        client.world.take_calls();
+        client
+    }
+}
+
+/// The members of `over` in the place of those of `body`; `null` removes one.
+fn merge(body: &mut Value, over: Value) {
+    let Value::Object(over) = over else { panic!("members are an object") };
+    let body = body.as_object_mut().expect("a body is an object");
+    for (key, value) in over {
+        match value {
+            Value::Null => drop(body.remove(&key)),
+            value => drop(body.insert(key, value)),
+        }
+    }
+}
+
+/// The value of an Authorization header.
+pub fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
+}
+
+fn offering(name: &str) -> Value {
+    let catalog = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
+    let offerings = catalog["services"].as_array().expect("services").iter();
+    offerings.clone().find(|offering| offering["name"] == name).unwrap_or_else(|| panic!("no offering {name}")).clone()
+}
+
+/// The id of an offering of the compiled-in catalog.
+pub fn service_id(name: &str) -> String {
+    offering(name)["id"].as_str().expect("an id").to_owned()
+}
+
+/// The id of a plan of the compiled-in catalog.
+pub fn plan_id(service: &str, plan: &str) -> String {
+    let offering = offering(service);
+    let plans = offering["plans"].as_array().expect("plans").iter();
+    let plan = plans.clone().find(|offered| offered["name"] == plan).unwrap_or_else(|| panic!("no plan {plan}"));
+    plan["id"].as_str().expect("an id").to_owned()
+}

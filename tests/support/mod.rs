@@ -1,0 +1,9 @@
+//! In-memory twins of the broker's ports, and a client that speaks to the router over them.
+
+#![allow(dead_code, unused_imports, reason = "every test target uses a part of it")]
+
+mod client;
+mod world;
+
+pub use client::{Answer, Client, INSTANCE, basic, plan_id, service_id};
+pub use world::{Fault, catalog};
