@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::ApiError;
+use crate::osb::NonEmpty;
 
 /// No request needs more: CloudFormation takes 200 parameters of 4,096 bytes at the most, and a record, which holds
 /// what was requested, is to fit into DynamoDB's 400 kB with room to spare.
@@ -25,13 +26,15 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         let bytes = to_bytes(request.into_body(), MAX_BYTES)
             .await
             .map_err(|_| ApiError::bad_request(format!("The body must be at most {MAX_BYTES} bytes long.")))?;
+        // Two passes: one for the JSON, so that what is left to say in the second is only what does not fit.
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad_request(format!("The body must be JSON: {error}.")))?;
         if !value.is_object() {
             return Err(ApiError::bad_request("The body must be a JSON object."));
         }
-        let body = serde_json::from_slice(&bytes);
-        body.map(Self).map_err(|error| ApiError::bad_request(format!("The body does not fit the API: {error}.")))
+        serde_path_to_error::deserialize(value)
+            .map(Self)
+            .map_err(|error| ApiError::bad_request(format!("The body does not fit the API: {}.", misfit(&error))))
     }
 }
 
@@ -43,4 +46,16 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::bad_request("The Content-Type must be application/json."))
+}
+
+/// What does not fit, without the value that serde would quote: it may be secret, and this text is logged.
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (field, reason) = (error.path(), error.inner().to_string());
+    if reason.starts_with("missing field") {
+        reason
+    } else if reason == NonEmpty::EMPTY {
+        format!("`{field}` must not be empty")
+    } else {
+        format!("`{field}` has the wrong type")
+    }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize, de::Error};
 pub struct NonEmpty(String);
 
 impl NonEmpty {
+    /// What deserializing an empty string fails with.
+    pub const EMPTY: &str = "a string must not be empty";
+
     /// The string, or nothing where it is empty.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         Some(text.into()).filter(|text| !text.is_empty()).map(Self)
@@ -28,6 +31,6 @@ impl Deref for NonEmpty {
 
 impl<'de> Deserialize<'de> for NonEmpty {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("a string must not be empty"))
+        Self::new(String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(Self::EMPTY))
     }
 }

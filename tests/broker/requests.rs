@@ -55,6 +55,22 @@ async fn prv_02_mandatory_fields_must_be_there_and_not_empty() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
+    let client = Client::new();
+    for (members, expected) in [
+        (json!({"parameters": "hunter2"}), "The body does not fit the API: `parameters` has the wrong type."),
+        (json!({"plan_id": null}), "The body does not fit the API: missing field `plan_id`."),
+        (json!({"space_guid": ""}), "The body does not fit the API: `space_guid` must not be empty."),
+        (
+            json!({"maintenance_info": {"version": ["hunter2"]}}),
+            "The body does not fit the API: `maintenance_info.version` has the wrong type.",
+        ),
+    ] {
+        assert_eq!(client.provision(members).await.expect(400).description(), expected);
+    }
+}
+
+#[tokio::test]
 async fn prv_03_what_is_not_in_the_catalog_is_refused_with_what_is() {
     let client = Client::new();
     let answer = client.provision(json!({"plan_id": plan_id("s3", "production")})).await.expect(400);
