@@ -15,7 +15,11 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::{
+        put_item::PutItemError,
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValue,
         ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -38,6 +42,8 @@ const SERVICE: Service = Service("DynamoDB");
 const SCHEMA: u32 = 1;
 /// The sort key of an instance's own item.
 const META: &str = "META";
+/// With what the sort key of a binding's item begins.
+const BINDING: &str = "BINDING#";
 /// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
 const BATCH_ATTEMPTS: usize = 3;
 
@@ -85,14 +91,31 @@ impl DynamoDb {
             .map_err(SERVICE.failed("PutItem"))
     }
 
-    /// Removes an item if its version is still `version`.
+    /// Puts an operation into an item: the write of an intent that needs no read before. The caller sets the condition,
+    /// in which `#operation` and `#state` can be used.
+    fn begin(&self, key: Item, operation: &Operation) -> PortResult<UpdateItemFluentBuilder> {
+        Ok(self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .update_expression("SET #operation = :operation, version = version + :one")
+            .expression_attribute_names("#operation", "operation")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":operation", attribute(operation)?)
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
+    }
+
+    /// Removes an item if its version is still `version`, or it is gone already.
     async fn remove(&self, key: Item, version: u64) -> PortResult<Update> {
         let deleted = self
             .client()
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key))
-            .condition_expression("version = :version")
+            .condition_expression("attribute_not_exists(pk) OR version = :version")
             .expression_attribute_values(":version", number(version))
             .send()
             .await;
@@ -147,31 +170,43 @@ impl Records for DynamoDb {
         self.remove(instance_key(&instance.id), instance.version).await
     }
 
-    async fn instance_with_bindings(
-        &self,
-        id: &InstanceId,
-        now: Timestamp,
-    ) -> PortResult<Option<(Instance, Vec<Binding>)>> {
+    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+        let begun = self
+            .begin(instance_key(id), operation)?
+            .condition_expression(
+                "attribute_exists(pk) AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed)",
+            )
+            .expression_attribute_values(":deprovision", string("deprovision"))
+            .expression_attribute_values(":failed", string("failed"))
+            .send()
+            .await;
+        let item = match begun {
+            Ok(begun) => begun.attributes,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().cloned(),
+                _ => return Err(SERVICE.failed("UpdateItem")(error)),
+            },
+        };
+        Ok(item.map(record::<Instance>).transpose()?.filter(|instance| !instance.is_tombstone()))
+    }
+
+    async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
         let mut pages = self
             .client()
             .query()
             .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
+            .key_condition_expression("pk = :pk AND begins_with(sk, :binding)")
             .expression_attribute_values(":pk", string(partition(id)))
+            .expression_attribute_values(":binding", string(BINDING))
             .consistent_read(true)
             .into_paginator()
             .items()
             .send();
-        let (mut instance, mut bindings) = (None, Vec::new());
+        let mut bindings = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(SERVICE.failed("Query"))?;
-            if is_instance(&item) {
-                instance = Some(record::<Instance>(item)?);
-            } else {
-                bindings.push(record(item)?);
-            }
+            bindings.push(record(item.map_err(SERVICE.failed("Query"))?)?);
         }
-        Ok(instance.filter(|instance| is_current(instance, now)).map(|instance| (instance, bindings)))
+        Ok(bindings)
     }
 
     async fn instance_and_binding(
@@ -257,34 +292,23 @@ impl Records for DynamoDb {
         operation: &Operation,
     ) -> PortResult<BeginUnbind> {
         let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
-        let updated = self
-            .client()
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(binding_key(instance_id, binding_id)))
-            .update_expression("SET #operation = :operation, version = version + :one")
+        let begun = self
+            .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
                 "attribute_exists(pk) AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress AND \
                  #operation.started_at > :nobody_since)",
             )
-            .expression_attribute_names("#operation", "operation")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":operation", attribute(operation)?)
-            .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":bind", string("bind"))
             .expression_attribute_values(":in_progress", string("in_progress"))
             .expression_attribute_values(":nobody_since", number(nobody_since))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match updated {
-            Ok(updated) => Ok(BeginUnbind::Done(Box::new(record(updated.attributes.unwrap_or_default())?))),
+        match begun {
+            Ok(begun) => Ok(BeginUnbind::Done(Box::new(record(begun.attributes.unwrap_or_default())?))),
             Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => Ok(match conflicting(failed) {
-                    Some(_) => BeginUnbind::Busy,
-                    None => BeginUnbind::Missing,
-                }),
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(if failed.item().is_some() { BeginUnbind::Busy } else { BeginUnbind::Missing })
+                }
                 _ => Err(SERVICE.failed("UpdateItem")(error)),
             },
         }
@@ -307,15 +331,6 @@ fn condition_met<E, R>(
     }
 }
 
-/// The item for which the condition was not met, if there is one.
-fn conflicting(error: &aws_sdk_dynamodb::operation::update_item::UpdateItemError) -> Option<&Item> {
-    use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-    match error {
-        UpdateItemError::ConditionalCheckFailedException(failed) => failed.item(),
-        _ => None,
-    }
-}
-
 fn failed_with(reason: &CancellationReason, code: &str) -> bool {
     reason.code() == Some(code)
 }
@@ -333,7 +348,7 @@ fn partition(id: &InstanceId) -> String {
 }
 
 fn binding_sort_key(id: &BindingId) -> String {
-    format!("BINDING#{id}")
+    format!("{BINDING}{id}")
 }
 
 fn instance_key(id: &InstanceId) -> Item {

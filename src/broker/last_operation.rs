@@ -58,8 +58,7 @@ impl Broker {
         }
         match instance.operation.kind {
             OperationKind::Deprovision => {
-                let bindings = self.records.instance_with_bindings(&instance.id, self.environment.now()).await?;
-                self.tear_down(&instance, bindings.map(|(_, bindings)| bindings).unwrap_or_default()).await?;
+                self.tear_down(&instance).await?;
                 Ok(report(&instance.operation))
             }
             _ if instance.secret_parameters.is_some() => {

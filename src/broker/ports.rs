@@ -61,12 +61,9 @@ pub trait Records: Send + Sync {
     /// Removes the record if its version is still that of `instance`.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// The record and those of all its bindings.
-    async fn instance_with_bindings(
-        &self,
-        id: &InstanceId,
-        now: Timestamp,
-    ) -> PortResult<Option<(Instance, Vec<Binding>)>>;
+    /// Puts `operation` into the record, unless a deletion runs already, and returns the record as it is then. Nothing
+    /// where there is no record, or only a tombstone.
+    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>>;
 
     /// The record and that of one binding.
     async fn instance_and_binding(
@@ -75,6 +72,9 @@ pub trait Records: Send + Sync {
         binding_id: &BindingId,
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)>;
+
+    /// All bindings of an instance. After the intent to delete the instance, no others can come.
+    async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
     /// Inserts the record unless there is one of this id, and only if the instance's is still of this version.
     async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding>;
@@ -90,7 +90,7 @@ pub trait Records: Send + Sync {
         operation: &Operation,
     ) -> PortResult<BeginUnbind>;
 
-    /// Removes the record if its version is still that of `binding`.
+    /// Removes the record if its version is still that of `binding`; one that is gone is removed.
     async fn delete_binding(&self, binding: &Binding) -> PortResult<Update>;
 }
 

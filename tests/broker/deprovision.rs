@@ -10,10 +10,7 @@ use crate::support::{Client, Fault, INSTANCE};
 async fn dep_05_resent_while_running_it_keeps_the_operation() {
     let client = Client::with_instance().await;
     let first = client.deprovision().await.expect(202);
-    assert_eq!(
-        client.world.take_calls(),
-        ["records.instance_with_bindings", "records.update_instance", "stacks.delete"]
-    );
+    assert_eq!(client.world.take_calls(), ["records.begin_deprovision", "records.bindings", "stacks.delete"]);
     assert_eq!(first.body, client.deprovision().await.expect(202).body);
 }
 
@@ -89,7 +86,7 @@ async fn orp_05_a_failed_deletion_can_be_repeated() {
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
-    for call in ["identities.delete", "records.delete_binding", "stacks.delete"] {
+    for call in ["records.bindings", "identities.delete", "records.delete_binding", "stacks.delete"] {
         for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
             let client = Client::with_instance().await;
             client.bind("a-binding", json!({})).await.expect(201);

@@ -82,7 +82,7 @@ async fn every_operation_keeps_to_its_budget() {
             200,
             &["UpdateItem", "ListAccessKeys", "DeleteAccessKey", "DeleteUserPolicy", "DeleteUser", "DeleteItem"],
         ),
-        ("DELETE", &deprovision, None, 202, &["Query", "PutItem", "DeleteStack"]),
+        ("DELETE", &deprovision, None, 202, &["UpdateItem", "Query", "DeleteStack"]),
         ("GET", &poll, None, 200, &["GetItem", "DescribeStacks", "PutItem"]),
         ("GET", &poll, None, 200, &["GetItem"]),
     ] {

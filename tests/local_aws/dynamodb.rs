@@ -91,7 +91,6 @@ async fn an_expired_record_is_none_before_dynamodb_deletes_it() {
     let before = now - SignedDuration::from_secs(1);
     assert_eq!(table.instance(&instance.id, before).await.expect("read"), Some(instance.clone()));
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-    assert_eq!(table.instance_with_bindings(&instance.id, now).await.expect("read"), None);
     assert_eq!(table.insert_instance(&instance, before).await.expect("insert"), Some(instance.clone()));
     let again = Instance { expires_at: None, ..instance };
     assert_eq!(table.insert_instance(&again, now).await.expect("insert"), None);
@@ -112,7 +111,7 @@ async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read() {
 }
 
 #[tokio::test]
-async fn an_instance_is_read_with_one_or_with_all_of_its_bindings() {
+async fn a_binding_is_read_with_its_instance_or_with_all_others() {
     let (table, instance, now) = (table().await, instance(), System.now());
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     let mut bindings: Vec<_> = (0..3).map(|_| binding(&instance)).collect();
@@ -125,8 +124,30 @@ async fn an_instance_is_read_with_one_or_with_all_of_its_bindings() {
     let none = table.instance_and_binding(&instance.id, &unknown, now).await.expect("read");
     assert_eq!(none, (Some(instance.clone()), None));
     bindings.sort_by(|one, other| one.id.cmp(&other.id));
-    let all = table.instance_with_bindings(&instance.id, now).await.expect("read");
-    assert_eq!(all, Some((instance, bindings)));
+    assert_eq!(table.bindings(&instance.id).await.expect("read"), bindings);
+}
+
+#[tokio::test]
+async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    let deprovision = || Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let first = deprovision();
+    let begun = Instance { operation: first.clone(), version: 1, ..instance.clone() };
+    assert_eq!(table.begin_deprovision(&instance.id, &first).await.expect("update"), Some(begun.clone()));
+    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(begun.clone()));
+    let late = table.insert_binding(&instance, &binding(&instance)).await.expect("insert");
+    assert_eq!(late, InsertBinding::InstanceChanged);
+    // A deletion that has failed can be begun again, one that has succeeded cannot.
+    let failed = Instance { operation: first.clone().failed("because"), ..begun };
+    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
+    let second = deprovision();
+    let begun = Instance { operation: second.clone(), version: 3, ..failed };
+    assert_eq!(table.begin_deprovision(&instance.id, &second).await.expect("update"), Some(begun.clone()));
+    let tombstone = Instance { operation: second.succeeded(), ..begun };
+    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
+    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
 }
 
 #[tokio::test]
@@ -148,7 +169,9 @@ async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
     assert_eq!(begin(&later).await, BeginUnbind::Done(Box::new(again.clone())));
     assert_eq!(table.delete_binding(&binding).await.expect("delete"), Update::Conflict);
     assert_eq!(table.update_binding(&binding).await.expect("update"), Update::Conflict);
-    assert_eq!(table.delete_binding(&again).await.expect("delete"), Update::Done);
+    for _ in 0..2 {
+        assert_eq!(table.delete_binding(&again).await.expect("delete"), Update::Done);
+    }
     assert_eq!(begin(&later).await, BeginUnbind::Missing);
 }
 

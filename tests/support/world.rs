@@ -11,7 +11,7 @@ use aws_service_broker::{
         binding::Binding,
         id::{BindingId, InstanceId},
         instance::Instance,
-        operation::{Operation, OperationKind},
+        operation::{Operation, OperationKind, OperationState},
         ports::{
             AccessKey, BeginUnbind, CreateStack, Environment, Identities, InsertBinding, NewIdentity, NewStack,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Sealed, Stack,
@@ -213,25 +213,28 @@ impl Records for World {
 
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
         self.call("records.delete_instance", |state| {
-            match state.instances.get(&instance.id).is_some_and(|stored| stored.version == instance.version) {
-                true => {
-                    state.instances.remove(&instance.id);
-                    Update::Done
-                }
-                false => Update::Conflict,
+            if state.instances.get(&instance.id).is_some_and(|stored| stored.version != instance.version) {
+                return Update::Conflict;
             }
+            state.instances.remove(&instance.id);
+            Update::Done
         })
     }
 
-    async fn instance_with_bindings(
-        &self,
-        id: &InstanceId,
-        now: Timestamp,
-    ) -> PortResult<Option<(Instance, Vec<Binding>)>> {
-        self.call("records.instance_with_bindings", |state| {
-            let instance = state.instances.get(id).filter(|instance| is_current(instance, now))?.clone();
-            let bindings = state.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect();
-            Some((instance, bindings))
+    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+        self.call("records.begin_deprovision", |state| {
+            let instance = state.instances.get_mut(id).filter(|instance| !instance.is_tombstone())?;
+            if !instance.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
+                instance.operation = operation.clone();
+                instance.version += 1;
+            }
+            Some(instance.clone())
+        })
+    }
+
+    async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
+        self.call("records.bindings", |state| {
+            state.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect()
         })
     }
 
@@ -296,13 +299,11 @@ impl Records for World {
     async fn delete_binding(&self, binding: &Binding) -> PortResult<Update> {
         self.call("records.delete_binding", |state| {
             let key = (binding.instance_id.clone(), binding.id.clone());
-            match state.bindings.get(&key).is_some_and(|stored| stored.version == binding.version) {
-                true => {
-                    state.bindings.remove(&key);
-                    Update::Done
-                }
-                false => Update::Conflict,
+            if state.bindings.get(&key).is_some_and(|stored| stored.version != binding.version) {
+                return Update::Conflict;
             }
+            state.bindings.remove(&key);
+            Update::Done
         })
     }
 }
