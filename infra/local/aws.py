@@ -1,9 +1,10 @@
-"""AWS as the demo and the tests use it: clients for given keys, the function's log, and secrets that must not be in it."""
+"""AWS as the demo and the tests use it: clients for given keys, refusals, the function's log, secrets in a text."""
 
 from __future__ import annotations
 
 import base64
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 import botocore.config
@@ -12,12 +13,11 @@ import botocore.session
 
 
 def client(service: str, environment: Mapping[str, str], tls: bool = True) -> Any:
-    """A client with the keys, the Region and the endpoint of these environment variables.
+    """A client with the keys, the Region and the endpoint of these variables.
 
-    The credentials of a binding have the same names, so that `client("sqs", {**os.environ, **credentials})` is an
-    application that has been bound.
+    Their names are those of the environment, and of the credentials of a binding.
     """
-    made = botocore.session.get_session().create_client(
+    made = _session.create_client(
         service,
         region_name=environment["AWS_REGION"],
         endpoint_url=environment["AWS_ENDPOINT_URL"],
@@ -26,9 +26,13 @@ def client(service: str, environment: Mapping[str, str], tls: bool = True) -> An
         config=botocore.config.Config(proxies={}),
     )
     if tls:
-        # Instances refuse requests without TLS. The emulator speaks none, but believes what a proxy that does would say.
+        # Instances refuse requests without TLS. The emulator speaks none, but takes the word of a proxy for it.
         made.meta.events.register("before-sign", _come_through_tls)
     return made
+
+
+# Shared, because each would read the services' models for itself.
+_session = botocore.session.get_session()
 
 
 def _come_through_tls(request: Any, **_: Any) -> None:
@@ -61,5 +65,5 @@ def error_code(call: Callable[[], Any]) -> str | None:
     try:
         call()
     except botocore.exceptions.ClientError as error:
-        return error.response["Error"]["Code"]
+        return str(error.response["Error"]["Code"])
     return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 WIDTH = 44  # of a step's title
 
@@ -22,7 +23,7 @@ class Steps:
     """Prints steps as they run: a spinner where somebody watches, otherwise a line now and then."""
 
     def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
+        self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._color = self._live and "NO_COLOR" not in os.environ
         self._start = time.monotonic()
         self.passed = 0
@@ -42,23 +43,23 @@ class Steps:
         finally:
             done.set()
             ticker.join()
-            duration = f"{time.monotonic() - start:6.1f} s"
-            self._replace(f"  {self.paint(mark, color)} {title:<{WIDTH}} {self.paint(duration, 2)}  {step.note}".rstrip() + "\n")
+            line = self._line(self.paint(mark, color), title, start)
+            self._write(f"{line}  {step.note}".rstrip() + "\n")
 
     def _tick(self, title: str, start: float, done: threading.Event) -> None:
-        frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" if self._live else "…"
         # Without a terminal a line every half minute says that something is going on.
-        interval = 0.1 if self._live else 30
-        if self._live:
-            self._replace(f"  {frames[0]} {title}")
-        count = 0
-        while not done.wait(interval):
-            count += 1
-            elapsed = f"{time.monotonic() - start:6.0f} s"
-            self._replace(f"  {frames[count % len(frames)]} {title:<{WIDTH}} {self.paint(elapsed, 2)}" + ("" if self._live else "\n"))
+        frames, interval, end = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", 0.1, "") if self._live else ("…", 30, "\n")
+        for frame in itertools.cycle(frames):
+            if done.wait(interval):
+                return
+            self._write(self._line(frame, title, start) + end)
 
-    def _replace(self, text: str) -> None:
-        sys.stdout.write(f"\r\033[K{text}" if self._live else text)
+    def _line(self, mark: str, title: str, start: float) -> str:
+        duration = f"{time.monotonic() - start:6.1f} s"
+        return f"  {mark} {title:<{WIDTH}} {self.paint(duration, 2)}"
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(f"\r\033[K{text}" if self._live else text)  # in place of the spinner
         sys.stdout.flush()
 
     def paint(self, text: str, color: int) -> str:

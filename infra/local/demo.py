@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import uuid
-from typing import Callable
+from collections.abc import Callable
 
 import aws
 from console import Steps, mask
-from local_aws import FOLDER, Broker, LocalAws, deployed_broker, stop_on_signals
+from local_aws import FOLDER, Broker, LocalAws, LocalAwsError, deployed_broker, stop_on_signals
 from osb import Client
 
 SERVICE, PLAN = "sqs", "standard"
@@ -33,10 +33,13 @@ def main() -> int:
         print("\n  Interrupted. Everything that was started has been stopped.\n")
         return 130
     except Exception as error:
-        print(f"\n  {steps.paint('Failed', 31)} after {steps.passed} steps and {steps.elapsed}: {type(error).__name__}: {error}")
+        # These two say all there is to say; others are better known by their names.
+        name = "" if isinstance(error, (DemoFailed, LocalAwsError)) else f"{type(error).__name__}: "
+        print(f"\n  {steps.paint('Failed', 31)} after {steps.passed} steps and {steps.elapsed}: {name}{error}")
         print(f"  Everything that was started has been stopped; logs are in {FOLDER}.\n")
         return 1
-    print(f"\n  {steps.paint('Passed', 32)}: {steps.passed} steps in {steps.elapsed}. Everything that was started has been stopped.\n")
+    print(f"\n  {steps.paint('Passed', 32)}: {steps.passed} steps in {steps.elapsed}.")
+    print("  Everything that was started has been stopped.\n")
     return 0
 
 
@@ -58,7 +61,8 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
 
     with steps.step("Bind") as step:
         credentials = client.bind(instance, binding, plan).expect(201)["credentials"]
-        step.note = f"AWS_ACCESS_KEY_ID={credentials['AWS_ACCESS_KEY_ID']} AWS_SECRET_ACCESS_KEY={mask(credentials['AWS_SECRET_ACCESS_KEY'])}"
+        secret_key = credentials["AWS_SECRET_ACCESS_KEY"]
+        step.note = f"access key {credentials['AWS_ACCESS_KEY_ID']}, secret {mask(secret_key)}"
     application = local.client("sqs", credentials)
     queue = credentials["QUEUE_URL"]
 
@@ -70,7 +74,7 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
         received = application.receive_message(QueueUrl=queue, WaitTimeSeconds=5).get("Messages", [])
         if [each["Body"] for each in received] != [message]:
             raise DemoFailed(f"the queue delivered {received}")
-    with steps.step("Fail to delete the queue with them") as step:
+    with steps.step("Deleting the queue with them is denied") as step:
         step.note = expect_error(lambda: application.delete_queue(QueueUrl=queue), aws.DENIED)
 
     with steps.step("Fetch the instance"):
@@ -82,21 +86,22 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
 
     with steps.step("Unbind"):
         client.unbind(instance, binding, plan).expect(200)
-    with steps.step("Fail to send with the credentials") as step:
-        step.note = expect_error(lambda: application.send_message(QueueUrl=queue, MessageBody="too late"), aws.UNKNOWN_KEY)
+    with steps.step("The credentials have stopped working") as step:
+        late = {"QueueUrl": queue, "MessageBody": "too late"}
+        step.note = expect_error(lambda: application.send_message(**late), aws.UNKNOWN_KEY)
 
     with steps.step("Deprovision") as step:
         operation = client.deprovision(instance, plan).expect(202).get("operation")
         step.note = f"accepted: operation {operation}"
     with steps.step("Poll until the instance is gone"):
         client.wait(instance, plan, operation)
-    with steps.step("Look for its stack"):
+    with steps.step("Its stack is gone"):
         if stacks := stacks_of(local, instance):
             raise DemoFailed(f"still there: {', '.join(stacks)}")
 
-    with steps.step("Look for secrets in the function's log") as step:
+    with steps.step("The function's log holds no secrets") as step:
         lines = list(aws.log_lines(local.client("logs"), broker.outputs["LogGroupName"]))
-        secrets = [broker.password, credentials["AWS_SECRET_ACCESS_KEY"], client.authorization.removeprefix("Basic ")]
+        secrets = [broker.password, secret_key, client.authorization]
         if not any(instance in line for line in lines):
             raise DemoFailed("the log does not mention the instance, so looking for secrets in it proves nothing")
         if leaks := aws.leaked(secrets, "\n".join(lines)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -15,10 +16,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import aws
@@ -26,12 +28,14 @@ from console import Steps
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS", REPOSITORY / ".tools")).resolve()
-# Logs, and what `make serve` leaves for others: beside the build's output, so ignored by git and gone with `make clean`.
+# Logs, and what `make serve` tells others: beside the build's output, so ignored by git and gone with `make clean`.
 FOLDER = REPOSITORY / "target" / "local"
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK = "aws-service-broker"
+# The emulator runs the function on this machine.
+ARCHITECTURE = f"Architecture={'arm64' if platform.machine() == 'aarch64' else 'x86_64'}"
 
 
 class LocalAwsError(Exception):
@@ -50,12 +54,17 @@ class Broker:
 
 
 class LocalAws:
-    """The emulator, as a context manager. Port None takes a free one."""
+    """The emulator, as a context manager. Port 0 stands for a free one."""
 
-    def __init__(self, port: int | None = None) -> None:
-        if port and not _is_free(port):
-            raise LocalAwsError(f"port {port} is in use: choose another with PORT=<number>, or leave PORT out for a free one")
-        self._port = port or _free_port()
+    def __init__(self, port: int = 0) -> None:
+        try:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((HOST, port))
+                self._port: int = probe.getsockname()[1]
+        except (OSError, OverflowError) as error:
+            advice = "choose another with PORT=<number>, or none for a free one"
+            raise LocalAwsError(f"port {port} cannot be had ({error}): {advice}") from None
         self.endpoint = f"http://{HOST}:{self._port}"
 
     def __enter__(self) -> LocalAws:
@@ -123,16 +132,19 @@ class LocalAws:
         }
 
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
-        """A client of the root user, or of whoever the credentials belong to."""
-        return aws.client(service, {**self.environment, **(credentials or {})})
+        """A client of the root user, or of the application that the credentials were made for."""
+        if credentials is None:
+            return aws.client(service, self.environment)
+        return aws.client(service, {**credentials, "AWS_ENDPOINT_URL": self.endpoint})
 
     def build(self) -> None:
         """`sam build` compiles the function, in the crate's own target folder: the second time takes seconds."""
-        self._sam("build")
+        self._sam("build", "--parameter-overrides", ARCHITECTURE)
 
     def deploy(self) -> Broker:
         """`sam deploy` as on AWS, but for the endpoint and the question whether to go on."""
-        self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", f"AwsEndpointUrl={self.endpoint}")
+        endpoint = f"AwsEndpointUrl={self.endpoint}"
+        self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", ARCHITECTURE, endpoint)
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         function = self.client("lambda").get_function_configuration(FunctionName=outputs["FunctionName"])
@@ -167,10 +179,12 @@ class LocalAws:
 @contextmanager
 def deployed_broker(steps: Steps) -> Iterator[tuple[LocalAws, Broker]]:
     """The broker on a local AWS on port PORT, with a line on the terminal for each step to it."""
-    port = os.environ.get("PORT")
+    port = os.environ.get("PORT", "")
+    if port and not port.isdecimal():
+        raise LocalAwsError(f"PORT={port} is not a number")
     with ExitStack() as cleanup:
         with steps.step("Start the local AWS") as step:
-            local = cleanup.enter_context(LocalAws(int(port) if port else None))
+            local = cleanup.enter_context(LocalAws(int(port or 0)))
             step.note = f"{local.endpoint}, IAM policies evaluated"
         with steps.step("sam build (minutes the first time)"):
             local.build()
@@ -191,7 +205,7 @@ def run(command: list[Any], **options: Any) -> int:
 
 
 def _start(command: list[Any], **options: Any) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C then reaches this program alone, which decides in what order things stop.
+    # In a process group of its own: Ctrl-C then reaches this program alone, which decides in what order things stop.
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
 
@@ -217,23 +231,9 @@ def stop_on_signals() -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
+    # A shell starts its background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def tail(log: Path, lines: int = 30) -> str:
     return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]

@@ -31,7 +31,9 @@ class Answer:
         """The body, if the status is one of these."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
-            raise UnexpectedAnswer(f"HTTP {self.status} instead of {wanted}: {json.dumps(self.body)}")
+            # Not the whole body: it may hold credentials.
+            said = self.body.get("description") or f"an answer with {', '.join(self.body) or 'nothing'}"
+            raise UnexpectedAnswer(f"HTTP {self.status} instead of {wanted}: {said}")
         return self.body
 
 
@@ -48,11 +50,12 @@ class Plan:
 
 
 class Client:
-    """One broker and one pair of credentials. Methods are named after the API's operations and never raise on a status."""
+    """One broker and one pair of credentials. Its methods are the API's operations; no status makes them raise."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(self, url: str, username: str = "", password: str = "") -> None:
         self._url = url
-        self.authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        # HTTP Basic without its scheme. Without a user name nothing is sent.
+        self.authorization = base64.b64encode(f"{username}:{password}".encode()).decode() if username else ""
         # The broker is on this machine or on AWS, and a proxy would be needed for neither.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -60,7 +63,9 @@ class Client:
         url = f"{self._url}/v2/{path}"
         if query:
             url += "?" + urllib.parse.urlencode(query)
-        headers = {"Authorization": self.authorization, "X-Broker-API-Version": API_VERSION}
+        headers = {"X-Broker-API-Version": API_VERSION}
+        if self.authorization:
+            headers["Authorization"] = f"Basic {self.authorization}"
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode()
@@ -88,9 +93,7 @@ class Client:
         raise LookupError(f"the catalog has no {service}/{plan}")
 
     def provision(self, instance: str, plan: Plan, parameters: dict[str, Any] | None = None) -> Answer:
-        body = {**plan.ids, "organization_guid": "local", "space_guid": "local"}
-        if parameters:
-            body["parameters"] = parameters
+        body = {**plan.ids, "organization_guid": "local", "space_guid": "local", "parameters": parameters or {}}
         return self.request("PUT", _instance(instance), {"accepts_incomplete": "true"}, body)
 
     def last_operation(self, instance: str, plan: Plan, operation: str | None) -> Answer:
@@ -101,7 +104,7 @@ class Client:
         return self.request("GET", _instance(instance), plan.ids)
 
     def bind(self, instance: str, binding: str, plan: Plan, parameters: dict[str, Any] | None = None) -> Answer:
-        body = {**plan.ids, **({"parameters": parameters} if parameters else {})}
+        body = {**plan.ids, "parameters": parameters or {}}
         return self.request("PUT", _binding(instance, binding), {"accepts_incomplete": "true"}, body)
 
     def fetch_binding(self, instance: str, binding: str, plan: Plan) -> Answer:
@@ -124,7 +127,8 @@ class Client:
             if state == "succeeded":
                 return
             if state != "in progress":
-                raise UnexpectedAnswer(f"the operation ended as {state}: {answer.body.get('description', 'no description')}")
+                reason = answer.body.get("description", "no description")
+                raise UnexpectedAnswer(f"the operation ended as {state}: {reason}")
             time.sleep(0.2)
         raise TimeoutError(f"the operation was still in progress after {seconds:.0f} seconds")
 

@@ -1,10 +1,9 @@
 """Deploys the broker to a local AWS and leaves it running.
 
-    serve.py              until Ctrl-C
-    serve.py <command>    until the command ends, which finds the broker in its environment; ends with its status
-
-Either way target/local/broker.env says meanwhile where the broker is, for a shell (`set -a; . target/local/broker.env`) and
-for `cargo lambda watch --env-file`, which runs the function from source.
+serve.py              until Ctrl-C. Meanwhile target/local/broker.env says where the broker is: for a shell
+                      (`set -a; . target/local/broker.env`) and for `cargo lambda watch --env-file`, which runs the
+                      function from source
+serve.py <command>    until the command ends, which finds the same variables in its environment
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from console import Steps
 from local_aws import FOLDER, REPOSITORY, Broker, LocalAws, LocalAwsError, deployed_broker, run, stop_on_signals
@@ -30,9 +29,9 @@ def main() -> int:
     try:
         with deployed_broker(Steps()) as (local, broker):
             variables = describe(local, broker)
+            if command:
+                return run(command, cwd=REPOSITORY, env={**local.environment, **variables})
             with env_file(variables):
-                if command:
-                    return run(command, cwd=REPOSITORY, env={**local.environment, **variables})
                 print(USAGE.format(url=broker.url, file=ENV_FILE.relative_to(REPOSITORY), **SAMPLE_PAIR), flush=True)
                 local.serve()
     except KeyboardInterrupt:

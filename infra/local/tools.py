@@ -2,9 +2,9 @@
 
     python3 infra/local/tools.py <folder>
 
-makes one Python environment a file in `requirements/`, because aws-sam-cli and ministack pin different versions of botocore.
-Each remembers the digest of the requirements that it was made from; a second run compares digests and is done. Runs under
-the system's Python, so it uses the standard library only.
+makes one Python environment for each file in `requirements/`, since aws-sam-cli and ministack pin different versions of
+botocore. An environment remembers the digest of the requirements that it was made from, so that a second run is done at
+once. Runs under the system's Python, so it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def install(requirements: Path, environment: Path) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     venv.create(environment, with_pip=True)
     # The requirements are the complete closure, so pip has nothing to resolve.
-    pip = [environment / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--no-deps", "--requirement", requirements], check=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--no-deps", "--requirement", str(requirements)], check=True)
     stamp.write_text(digest)
 
 
@@ -43,8 +43,8 @@ def main() -> None:
         for requirements in sorted(REQUIREMENTS.glob("*.txt")):
             install(requirements, folder / requirements.stem)
     except subprocess.CalledProcessError as error:
-        hint = "; Debian and Ubuntu have venv in a package of its own: apt install python3-venv" if "ensurepip" in str(error) else ""
-        sys.exit(f"installing the tools failed: {error}{hint}")
+        hint = " (apt install python3-venv)" if "ensurepip" in str(error) else ""
+        sys.exit(f"Installing the tools failed{hint}: {error}")
 
 
 if __name__ == "__main__":

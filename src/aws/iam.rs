@@ -4,7 +4,15 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_iam::{Client, error::SdkError, operation::create_user::CreateUserError, types};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_sdk_iam::{
+    Client, Config, config,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        create_access_key::CreateAccessKeyError, create_user::CreateUserError, put_user_policy::PutUserPolicyError,
+    },
+    types,
+};
 
 use super::error::Service;
 use crate::broker::ports::{AccessKey, Identities, NewIdentity, PortError, PortResult};
@@ -78,10 +86,19 @@ impl Identities for Iam {
             .user_name(user_name)
             .policy_name(POLICY_NAME)
             .policy_document(&identity.policy)
+            .customize()
+            .config_override(waiting_for_the_user::<PutUserPolicyError>())
             .send()
             .await
             .map_err(SERVICE.failed("PutUserPolicy"))?;
-        let created = self.client().create_access_key().user_name(user_name).send().await;
+        let created = self
+            .client()
+            .create_access_key()
+            .user_name(user_name)
+            .customize()
+            .config_override(waiting_for_the_user::<CreateAccessKeyError>())
+            .send()
+            .await;
         let key = created.map_err(SERVICE.failed("CreateAccessKey"))?.access_key;
         let key = key.ok_or_else(|| SERVICE.unexpected("CreateAccessKey", "the answer holds no access key"))?;
         Ok(AccessKey { id: key.access_key_id, secret: key.secret_access_key.into() })
@@ -97,6 +114,17 @@ impl Identities for Iam {
     }
 }
 
+/// IAM is eventually consistent: a user that was made a moment ago may be unknown to the next call, which is then worth
+/// trying again.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+fn waiting_for_the_user<E>() -> config::Builder
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec!["NoSuchEntity"]).build();
+    Config::builder().retry_classifier(classifier)
+}
+
 /// The answer, or nothing where IAM says that what the call is about does not exist.
 fn found<T, E, R>(
     answer: Result<T, SdkError<E, R>>,
@@ -104,7 +132,7 @@ fn found<T, E, R>(
     is_missing: impl FnOnce(&E) -> bool,
 ) -> Result<Option<T>, PortError>
 where
-    E: aws_sdk_iam::error::ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
     match answer {

@@ -3,6 +3,7 @@
 mod cloudformation;
 mod dynamodb;
 mod error;
+mod http_client;
 mod iam;
 mod kms;
 mod secrets_manager;
@@ -10,7 +11,6 @@ mod secrets_manager;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::tls;
 use jiff::{Timestamp, Unit};
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ pub use iam::Iam;
 pub use kms::Kms;
 pub use secrets_manager::SecretsManager;
 
+use self::http_client::LazyHttpClient;
 use crate::broker::ports::Environment;
 
 /// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and CloudFormation in seconds.
@@ -31,10 +32,8 @@ const MAX_ATTEMPTS: u32 = 4;
 
 /// The SDK's settings: credentials, region and endpoint are those of the environment; all clients share one HTTP client.
 pub async fn load_config() -> SdkConfig {
-    // Without one of its own, every client would load the root certificates and keep connections for itself.
-    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
+        .http_client(LazyHttpClient::new())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),

@@ -3,6 +3,9 @@ use aws_service_broker::{
     aws::Iam,
     broker::ports::{Identities, NewIdentity, Tag},
 };
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::body::SdkBody;
+use axum::http;
 use secrecy::ExposeSecret;
 
 use crate::aws::{Calls, settings, unique};
@@ -52,4 +55,31 @@ async fn a_missing_boundary_is_an_error_that_says_so() {
     let identities = Iam::new(&config, settings.identity_path(), missing);
     let error = identities.create(&identity(&format!("osb-{}", unique()))).await.expect_err("no boundary").to_string();
     assert!(error.starts_with("IAM CreateUser: NoSuchEntity"), "{error}");
+}
+
+/// The local AWS is consistent at once; AWS is not, and its answers are played here.
+#[tokio::test(start_paused = true)]
+async fn a_user_that_is_not_visible_yet_is_waited_for() {
+    let unknown = (404, "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
+    let user = (200, "<CreateUserResponse><CreateUserResult/></CreateUserResponse>");
+    let policy = (200, "<PutUserPolicyResponse/>");
+    let key = (
+        200,
+        "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><UserName>u</UserName>\
+         <AccessKeyId>AKIA</AccessKeyId><Status>Active</Status><SecretAccessKey>secret</SecretAccessKey>\
+         </AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>",
+    );
+    let answers = [user, unknown, unknown, policy, unknown, key];
+    let replay = StaticReplayClient::new(answers.into_iter().map(answer).collect());
+    let config = Calls::default().config().await.into_builder().http_client(replay.clone()).build();
+    let identities = Iam::new(&config, "/osb/", "a-boundary");
+    let key = identities.create(&identity("a-user")).await.expect("create");
+    assert_eq!(key.id, "AKIA");
+    assert_eq!(replay.actual_requests().count(), answers.len());
+}
+
+fn answer((status, body): (u16, &'static str)) -> ReplayEvent {
+    let request = http::Request::builder().uri("https://iam.amazonaws.com/").body(SdkBody::empty());
+    let response = http::Response::builder().status(status).body(SdkBody::from(body));
+    ReplayEvent::new(request.expect("a request"), response.expect("a response"))
 }

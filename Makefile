@@ -1,0 +1,68 @@
+# What people and CI run. The work is done by cargo and by the scripts in infra/local.
+#
+#   PORT=4566         port of the local AWS; a free one if left out
+#   TOOLS=.tools      folder for the tools that are installed
+#   PYTHON=python3    a Python 3.10 or newer with venv
+
+PYTHON ?= python3
+TOOLS ?= .tools
+export PORT TOOLS
+
+BUILD := $(TOOLS)/build/bin
+LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra/local $(TOOLS)/emulator/bin/python
+DENY_VERSION := 0.20.2
+DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: tools ## Deploy to a local AWS, then provision, bind, use, unbind and deprovision a queue
+	@$(LOCAL) infra/local/demo.py
+
+.PHONY: serve
+serve: tools ## Deploy to a local AWS and leave the broker running until Ctrl-C
+	@$(LOCAL) infra/local/serve.py
+
+.PHONY: test
+test: tools ## Run all tests: without AWS, then against the broker on a local AWS
+	cargo test --locked
+	@$(LOCAL) infra/local/serve.py $(MAKE) --no-print-directory test-deployed
+
+.PHONY: test-deployed
+test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
+	cargo test --locked --test local_aws
+	$(LOCAL) -m unittest discover tests/deployed
+
+.PHONY: lint
+lint: tools ## Check formatting, templates, code and dependencies
+	cargo fmt --check
+	$(BUILD)/ruff format --check --quiet
+	$(BUILD)/ruff check --quiet
+	$(BUILD)/cfn-lint infra/template.yaml templates/*/template.yaml
+	cd infra && AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(abspath $(BUILD))/sam validate --lint
+	cargo clippy --all-targets --locked -- -D warnings
+	@$(MAKE) --no-print-directory deny
+
+.PHONY: deny
+deny: $(DENY) ## Check the dependencies' licences, sources and duplicates, and advisories if there is a network
+	$(DENY) check bans licenses sources
+	@if $(DENY) fetch db 2> /dev/null; then $(DENY) check advisories; \
+	else echo "Security advisories NOT checked: the RustSec advisory database cannot be fetched from here."; fi
+
+.PHONY: fmt
+fmt: tools ## Format the code
+	cargo fmt
+	$(BUILD)/ruff format --quiet
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed
+	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build emulator cargo-deny-$(DENY_VERSION))
+
+.PHONY: tools
+tools:
+	@$(PYTHON) infra/local/tools.py $(TOOLS)
+
+$(DENY):
+	cargo install --locked --quiet --root $(TOOLS)/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)

@@ -1,0 +1,65 @@
+"""The broker under test: the one that the environment variables of `make serve` point to."""
+
+from __future__ import annotations
+
+import os
+import unittest
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aws
+from osb import Client, Plan
+
+BROKER = Client(os.environ["BROKER_URL"], os.environ["BROKER_USERNAME"], os.environ["BROKER_PASSWORD"])
+
+
+def client(service: str, credentials: Mapping[str, str] | None = None, tls: bool = True) -> Any:
+    """An AWS client of the application that the credentials were made for; without any, of the operator."""
+    endpoint = {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"]}
+    return aws.client(service, os.environ if credentials is None else {**credentials, **endpoint}, tls)
+
+
+def unique_name() -> str:
+    """A name that the broker's own resources could have."""
+    return f"{os.environ['NAME_PREFIX']}-{uuid.uuid4()}"
+
+
+def stacks_of(instance: str) -> list[str]:
+    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    return [stack["StackName"] for page in pages for stack in page["Stacks"] if instance in stack["StackName"]]
+
+
+def records_of(instance: str) -> list[dict[str, Any]]:
+    """What the table holds about an instance, without tombstones: those have a time to live."""
+    found = client("dynamodb").query(
+        TableName=os.environ["TABLE_NAME"],
+        KeyConditionExpression="pk = :instance",
+        ExpressionAttributeValues={":instance": {"S": f"INSTANCE#{instance}"}},
+        ConsistentRead=True,
+    )
+    return [item for item in found["Items"] if "expires_at" not in item]
+
+
+class BrokerTestCase(unittest.TestCase):
+    """Instances and bindings of a test's own, so that tests can run in any order."""
+
+    maxDiff = None
+
+    def provision(self, service: str, plan: str, parameters: dict[str, Any] | None = None) -> tuple[str, Plan]:
+        instance, ids = str(uuid.uuid4()), BROKER.plan(service, plan)
+        accepted = BROKER.provision(instance, ids, parameters).expect(202)
+        BROKER.wait(instance, ids, accepted.get("operation"))
+        return instance, ids
+
+    def bind(self, instance: str, plan: Plan) -> tuple[str, dict[str, str]]:
+        binding = str(uuid.uuid4())
+        return binding, BROKER.bind(instance, binding, plan).expect(201)["credentials"]
+
+    def deprovision(self, instance: str, plan: Plan) -> None:
+        accepted = BROKER.deprovision(instance, plan).expect(202)
+        BROKER.wait(instance, plan, accepted.get("operation"))
+
+    def assert_denied(self, *calls: Callable[[], Any]) -> None:
+        for number, call in enumerate(calls, start=1):
+            self.assertIn(aws.error_code(call), aws.DENIED, f"call {number} was not denied")
