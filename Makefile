@@ -43,6 +43,7 @@ lint: tools ## Check formatting, templates, code and dependencies
 	$(BUILD)/cfn-lint infra/template.yaml templates/*/template.yaml
 	cd infra && AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(abspath $(BUILD))/sam validate --lint
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --test local_aws --locked -- -D warnings
 	@$(MAKE) --no-print-directory deny
 
 .PHONY: deny
@@ -51,6 +52,16 @@ deny: $(DENY) ## Check the dependencies' licences, sources and duplicates, and a
 	@if $(DENY) fetch db 2> /dev/null; then $(DENY) check advisories; \
 	else echo "Security advisories NOT checked: the RustSec advisory database cannot be fetched from here."; fi
 
+.PHONY: bench
+bench: ## Measure the function's cold start and memory, beside a hello-world's
+	cargo build --locked --release --bin broker --example hello_world
+	@$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
+
+.PHONY: bench
+bench: ## Measure the function's cold start beside that of a hello-world
+	cargo build --locked --release --bin broker --example hello_world
+	$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
+
 .PHONY: fmt
 fmt: tools ## Format the code
 	cargo fmt
@@ -58,11 +69,13 @@ fmt: tools ## Format the code
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed
-	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build emulator cargo-deny-$(DENY_VERSION))
+	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator cargo-deny-$(DENY_VERSION))
 
 .PHONY: tools
 tools:
 	@$(PYTHON) infra/local/tools.py $(TOOLS)
 
 $(DENY):
-	cargo install --locked --quiet --root $(TOOLS)/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)
+	@echo "Installing cargo-deny into $(TOOLS) ..."
+	@# Unoptimised: it runs for a second or two, and compiling takes a minute instead of three.
+	@cargo install --locked --quiet --debug --root $(TOOLS)/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)

@@ -168,6 +168,8 @@ class LocalAws:
             "SAM_CLI_TELEMETRY": "0",
             # Where SAM finds cargo-lambda, and cargo-lambda its linker: zig, as a module of the first python3.
             "PATH": f"{tools}:{os.environ['PATH']}",
+            # Of zig, which would fill ~/.cache.
+            "XDG_CACHE_HOME": str(TOOLS / "cache"),
         }
         with log.open("w") as output:
             sam = [tools / "sam", command, *options]

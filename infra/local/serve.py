@@ -52,6 +52,7 @@ def describe(local: LocalAws, broker: Broker) -> dict[str, str]:
         "BROKER_URL": broker.url,
         "BROKER_USERNAME": SAMPLE_PAIR["username"],
         "BROKER_PASSWORD": SAMPLE_PAIR["password"],
+        "FUNCTION_NAME": broker.outputs["FunctionName"],
         "LOG_GROUP_NAME": broker.outputs["LogGroupName"],
         **aws,
         **broker.settings,  # AWS_ENDPOINT_URL among them

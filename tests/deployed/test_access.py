@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 
@@ -37,8 +38,31 @@ class AccessTest(BrokerTestCase):
         BROKER.unbind(instance, binding, plan).expect(200)
         self.deprovision(instance, plan)
 
-        log = "\n".join(aws.log_lines(client("logs"), os.environ["LOG_GROUP_NAME"]))
+        log = "\n".join(log_lines())
         self.assertIn(instance, log)
         self.assertIn(binding, log)
         secrets = [os.environ["BROKER_PASSWORD"], BROKER.authorization, credentials["AWS_SECRET_ACCESS_KEY"]]
         self.assertEqual(aws.leaked(secrets, log), [])
+
+    def test_log_has_one_line_a_request(self) -> None:
+        instance, plan = self.provision("sqs", "standard")
+        binding, _ = self.bind(instance, plan)
+        BROKER.bind(instance, binding, BROKER.plan("sqs", "fifo")).expect(400)
+        self.deprovision(instance, plan)
+
+        lines = [json.loads(line) for line in log_lines() if instance in line]
+        self.assertEqual(
+            [(line["operation"], line["status"]) for line in lines if line["operation"] != "last_operation"],
+            [("provision", 202), ("bind", 201), ("bind", 400), ("deprovision", 202)],
+        )
+        for line in lines:
+            self.assertEqual((line["message"], line["instance_id"]), ("request", instance))
+            self.assertGreaterEqual(line["duration_ms"], 0)
+            self.assertTrue(line["request_id"])
+        refused = lines[2]
+        self.assertEqual((refused["level"], refused["binding_id"]), ("WARN", binding))
+        self.assertIn("plan_id", refused["reason"])
+
+
+def log_lines() -> list[str]:
+    return list(aws.log_lines(client("logs"), os.environ["LOG_GROUP_NAME"]))
