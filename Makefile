@@ -57,11 +57,6 @@ bench: ## Measure the function's cold start and memory, beside a hello-world's
 	cargo build --locked --release --bin broker --example hello_world
 	@$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
 
-.PHONY: bench
-bench: ## Measure the function's cold start beside that of a hello-world
-	cargo build --locked --release --bin broker --example hello_world
-	$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
-
 .PHONY: fmt
 fmt: tools ## Format the code
 	cargo fmt
