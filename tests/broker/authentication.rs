@@ -17,10 +17,18 @@ async fn catalog_with(client: &Client, authorization: Option<&str>) -> Answer {
 async fn gen_17_without_the_right_pair_nothing_is_revealed() {
     let client = Client::new();
     let wrong = basic("broker", "wrong");
+    let other_user = basic("mallory", "local-only-password");
     let swapped = basic("local-only-password", "broker");
-    for authorization in
-        [None, Some(""), Some("Basic"), Some("Basic !"), Some("Bearer x"), Some(&*wrong), Some(&*swapped)]
-    {
+    for authorization in [
+        None,
+        Some(""),
+        Some("Basic"),
+        Some("Basic !"),
+        Some("Bearer x"),
+        Some(&*wrong),
+        Some(&*other_user),
+        Some(&*swapped),
+    ] {
         let answer = catalog_with(&client, authorization).await.expect(401);
         assert!(answer.headers.contains_key("www-authenticate"));
     }

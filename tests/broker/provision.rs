@@ -19,11 +19,17 @@ async fn accepts_and_creates_one_stack_after_the_record() {
 
 #[tokio::test]
 async fn the_stack_gets_the_parameters_of_the_plan_and_those_of_the_user_over_them() {
+    let fifo = plan_id("sqs", "fifo");
     let client = Client::new();
-    client.provision(json!({"plan_id": plan_id("sqs", "fifo"), "parameters": {"DelaySeconds": 5}})).await.expect(202);
+    client.provision(json!({"plan_id": fifo, "parameters": {"DelaySeconds": 5}})).await.expect(202);
     let parameters = client.world.stack().parameters;
     assert_eq!(parameters["DelaySeconds"], "5");
     assert_eq!(parameters["FifoQueue"], "true");
+    assert_eq!(parameters["UseDeadLetterQueue"], "false");
+
+    let client = Client::new();
+    client.provision(json!({"plan_id": fifo, "parameters": {"UseDeadLetterQueue": "true"}})).await.expect(202);
+    assert_eq!(client.world.stack().parameters["UseDeadLetterQueue"], "true");
 }
 
 #[tokio::test]
