@@ -8,7 +8,7 @@ mod iam;
 mod kms;
 mod secrets_manager;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::{Timestamp, Unit};
@@ -21,7 +21,16 @@ pub use kms::Kms;
 pub use secrets_manager::SecretsManager;
 
 use self::http_client::LazyHttpClient;
-use crate::broker::ports::Environment;
+use crate::{
+    broker::{
+        Broker,
+        authentication::Authenticator,
+        id::Naming,
+        ports::{Environment, Place},
+    },
+    catalog::Catalog,
+    settings::Settings,
+};
 
 /// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and CloudFormation in seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +49,30 @@ pub async fn load_config() -> SdkConfig {
         )
         .load()
         .await
+}
+
+/// The broker of these settings, with all of its ports done by AWS.
+pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
+    Broker {
+        catalog: Catalog::compiled_in(&settings.account_id, &settings.broker_id),
+        naming: Naming::new(&settings.name_prefix),
+        place: Place {
+            account_id: settings.account_id.clone(),
+            region: settings.region.clone(),
+            partition: settings.partition().to_owned(),
+        },
+        records: Arc::new(DynamoDb::new(config, &settings.table_name)),
+        stacks: Arc::new(CloudFormation::new(config, &settings.deploy_role_arn)),
+        identities: Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn)),
+        vault: Arc::new(Kms::new(config, &settings.key_arn)),
+        environment: Arc::new(System),
+    }
+}
+
+/// Who may call it: the platforms that have the pair in the secret.
+pub fn authenticator(settings: &Settings, config: &SdkConfig) -> Authenticator {
+    let secrets = SecretsManager::new(config, &settings.credentials_secret_arn);
+    Authenticator::new(Arc::new(secrets), Arc::new(System))
 }
 
 /// The system's clock and randomness.

@@ -1,15 +1,8 @@
 //! What each operation costs in calls of AWS. The budget is the architecture's: see ARCHITECTURE.md.
 
-use std::sync::Arc;
-
 use aws_service_broker::{
-    aws::{CloudFormation, DynamoDb, Iam, Kms, SecretsManager, System},
-    broker::{
-        Broker,
-        authentication::Authenticator,
-        id::Naming,
-        ports::{Place, PlatformSecrets},
-    },
+    aws::{self, SecretsManager},
+    broker::ports::PlatformSecrets,
     http::router,
 };
 use secrecy::ExposeSecret;
@@ -17,31 +10,17 @@ use serde_json::json;
 
 use crate::{
     aws::{Calls, settings, unique},
-    support::{Client, catalog, plan_id, service_id},
+    support::{Client, plan_id, service_id},
 };
 
 #[tokio::test]
 async fn every_operation_keeps_to_its_budget() {
     let (calls, settings) = (Calls::default(), settings());
     let config = calls.config().await;
-    let broker = Broker {
-        catalog: catalog(),
-        naming: Naming::new(&settings.name_prefix),
-        place: Place {
-            account_id: settings.account_id.clone(),
-            region: settings.region.clone(),
-            partition: settings.partition().to_owned(),
-        },
-        records: Arc::new(DynamoDb::new(&config, &settings.table_name)),
-        stacks: Arc::new(CloudFormation::new(&config, &settings.deploy_role_arn)),
-        identities: Arc::new(Iam::new(&config, settings.identity_path(), &settings.permissions_boundary_arn)),
-        vault: Arc::new(Kms::new(&config, &settings.key_arn)),
-        environment: Arc::new(System),
-    };
-    let secrets = SecretsManager::new(&config, &settings.credentials_secret_arn);
-    let pair = secrets.read().await.expect("the secret").remove(0);
+    let pair =
+        SecretsManager::new(&config, &settings.credentials_secret_arn).read().await.expect("the secret").remove(0);
     calls.take();
-    let authenticator = Authenticator::new(Arc::new(secrets), Arc::new(System));
+    let (broker, authenticator) = (aws::broker(&settings, &config), aws::authenticator(&settings, &config));
     let client = Client::of(router(broker, authenticator), &pair.username, pair.password.expose_secret());
 
     let instance = format!("/v2/service_instances/{}", unique());
