@@ -8,5 +8,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     let settings = Settings::from_env()?;
     let config = aws::load_config().await;
     let (broker, authenticator) = (aws::broker(&settings, &config), aws::authenticator(&settings, &config));
-    lambda_http::run(router(broker, authenticator)).await
+    lambda_http::run(router(broker, authenticator, settings.missing_version)).await
 }

@@ -2,6 +2,10 @@
 
 use std::env;
 
+use jiff::SignedDuration;
+
+use crate::http::MissingVersion;
+
 /// What the operator has set. Every variable is required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -23,20 +27,30 @@ pub struct Settings {
     pub deploy_role_arn: String,
     /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
     pub permissions_boundary_arn: String,
+    /// `BINDING_LIFETIME_DAYS`: how long a binding's identity works; 0 is for ever.
+    pub binding_lifetime: Option<SignedDuration>,
+    /// `MISSING_VERSION_STATUS`: what a request without `X-Broker-API-Version` is answered with.
+    pub missing_version: MissingVersion,
 }
 
-/// A setting is missing.
+/// A setting is missing, or wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {0} is not set, or empty: infra/template.yaml sets it")]
-pub struct MissingSetting(&'static str);
+pub enum InvalidSetting {
+    /// Which one.
+    #[error("the environment variable {0} is not set, or empty: infra/template.yaml sets it")]
+    Missing(&'static str),
+    /// Which one, and what it may be.
+    #[error("the environment variable {0} is not {1}: infra/template.yaml sets it")]
+    Wrong(&'static str, &'static str),
+}
 
 impl Settings {
     /// Reads the process's environment.
     ///
     /// # Errors
     ///
-    /// The first variable that is not set.
-    pub fn from_env() -> Result<Self, MissingSetting> {
+    /// The first variable that is not set, or wrong.
+    pub fn from_env() -> Result<Self, InvalidSetting> {
         Self::read(|name| env::var(name).ok())
     }
 
@@ -44,10 +58,10 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The first variable that is not set.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, MissingSetting> {
+    /// The first variable that is not set, or wrong.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let required =
-            |name: &'static str| variable(name).filter(|value| !value.is_empty()).ok_or(MissingSetting(name));
+            |name: &'static str| variable(name).filter(|value| !value.is_empty()).ok_or(InvalidSetting::Missing(name));
         Ok(Self {
             region: required("AWS_REGION")?,
             account_id: required("ACCOUNT_ID")?,
@@ -58,6 +72,12 @@ impl Settings {
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
             deploy_role_arn: required("DEPLOY_ROLE_ARN")?,
             permissions_boundary_arn: required("PERMISSIONS_BOUNDARY_ARN")?,
+            binding_lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
+            missing_version: match required("MISSING_VERSION_STATUS")?.as_str() {
+                "400" => MissingVersion::BadRequest,
+                "412" => MissingVersion::PreconditionFailed,
+                _ => return Err(InvalidSetting::Wrong("MISSING_VERSION_STATUS", "400 or 412")),
+            },
         })
     }
 
@@ -69,5 +89,17 @@ impl Settings {
     /// The IAM path of the bindings' users.
     pub fn identity_path(&self) -> String {
         format!("/{}/", self.name_prefix)
+    }
+}
+
+/// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within what they can be.
+const MAX_LIFETIME_DAYS: u16 = 3_653;
+
+/// None for 0.
+fn days(name: &'static str, text: &str) -> Result<Option<SignedDuration>, InvalidSetting> {
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(days @ 1..=MAX_LIFETIME_DAYS) => Ok(Some(SignedDuration::from_hours(24 * i64::from(days)))),
+        _ => Err(InvalidSetting::Wrong(name, "a number of days, at most 3653")),
     }
 }

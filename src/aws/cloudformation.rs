@@ -7,14 +7,15 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata,
-    operation::{create_stack::CreateStackError, describe_stacks::DescribeStacksError},
+    operation::{create_stack::CreateStackError, update_stack::UpdateStackError},
     types,
 };
+use jiff::Timestamp;
 
 use super::error::Service;
 use crate::broker::{
-    ports::{CreateStack, NewStack, PortResult, Stack, Stacks, Tag},
-    stack::StackStatus,
+    ports::{CreateStack, NewStack, ParameterValue, PortResult, Stack, StackUpdate, Stacks, Tag, UpdateStack},
+    stack::{StackEvent, StackStatus, Subject},
 };
 
 const SERVICE: Service = Service("CloudFormation");
@@ -40,16 +41,12 @@ impl CloudFormation {
 #[async_trait]
 impl Stacks for CloudFormation {
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack> {
-        let parameters = stack
-            .parameters
-            .iter()
-            .map(|(name, value)| types::Parameter::builder().parameter_key(name).parameter_value(value).build());
         let created = self
             .client()
             .create_stack()
             .stack_name(stack.name)
             .template_body(stack.template_body)
-            .set_parameters(Some(parameters.collect()))
+            .set_parameters(Some(stack.parameters.iter().map(parameter).collect()))
             .set_tags(Some(stack.tags.iter().map(tag).collect()))
             .role_arn(&self.deploy_role_arn)
             .client_request_token(stack.token)
@@ -65,6 +62,32 @@ impl Stacks for CloudFormation {
         }
     }
 
+    async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack> {
+        let updated = self
+            .client()
+            .update_stack()
+            .stack_name(update.name)
+            .set_template_body(update.template_body.map(str::to_owned))
+            .set_use_previous_template(update.template_body.is_none().then_some(true))
+            .set_parameters(Some(update.parameters.iter().map(parameter).collect()))
+            .set_tags(Some(update.tags.iter().map(tag).collect()))
+            .role_arn(&self.deploy_role_arn)
+            .client_request_token(update.token)
+            .send()
+            .await;
+        let Err(error) = updated else { return Ok(UpdateStack::Accepted) };
+        match error.as_service_error() {
+            Some(UpdateStackError::TokenAlreadyExistsException(_)) => Ok(UpdateStack::Accepted),
+            Some(answer) if answer.code() == Some("ValidationError") => {
+                let reason = answer.message().unwrap_or("it gives no reason");
+                // There is no code of its own for this.
+                let no_change = reason.contains("No updates are to be performed");
+                Ok(if no_change { UpdateStack::NoChange } else { UpdateStack::Rejected(reason.to_owned()) })
+            }
+            _ => Err(SERVICE.failed("UpdateStack")(error)),
+        }
+    }
+
     async fn describe(&self, name: &str) -> PortResult<Option<Stack>> {
         let described = match self.client().describe_stacks().stack_name(name).send().await {
             Ok(described) => described,
@@ -75,11 +98,35 @@ impl Stacks for CloudFormation {
         let outputs = stack.outputs().iter();
         Ok(Some(Stack {
             status: stack.stack_status().map_or(StackStatus::Unknown, |status| StackStatus::parse(status.as_str())),
-            status_reason: stack.stack_status_reason().map(str::to_owned),
+            parameters: stack
+                .parameters()
+                .iter()
+                .filter_map(|parameter| Some(parameter.parameter_key()?.to_owned()))
+                .collect(),
             outputs: outputs
                 .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
                 .collect(),
         }))
+    }
+
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>> {
+        let mut ours = Vec::new();
+        // Pages of up to 1 MB, the newest event first. Those of one operation follow each other.
+        let mut pages = self.client().describe_stack_events().stack_name(name).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
+                Err(error) => return Err(SERVICE.failed("DescribeStackEvents")(error)),
+            };
+            let events = page.stack_events();
+            ours.extend(events.iter().filter(|event| event.client_request_token() == Some(token)).filter_map(event));
+            if events.last().is_none_or(|oldest| oldest.client_request_token() != Some(token)) {
+                break;
+            }
+        }
+        ours.reverse();
+        Ok(Some(ours))
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<()> {
@@ -97,10 +144,37 @@ impl Stacks for CloudFormation {
 
 /// "If the stack doesn't exist, a `ValidationError` is returned."
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
-fn is_missing(error: &DescribeStacksError) -> bool {
+fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError") && error.message().is_some_and(|text| text.contains("does not exist"))
 }
 
 fn tag(tag: &Tag) -> types::Tag {
     types::Tag::builder().key(tag.key).value(&tag.value).build()
+}
+
+fn parameter((name, value): (&String, &ParameterValue)) -> types::Parameter {
+    let parameter = types::Parameter::builder().parameter_key(name);
+    match value {
+        ParameterValue::Given(value) => parameter.parameter_value(value),
+        ParameterValue::Previous => parameter.use_previous_value(true),
+    }
+    .build()
+}
+
+/// An event, unless AWS leaves out what makes it one.
+fn event(event: &types::StackEvent) -> Option<StackEvent> {
+    let subject = if event.physical_resource_id() == event.stack_id() {
+        Subject::Stack
+    } else {
+        Subject::Resource {
+            logical_id: event.logical_resource_id()?.to_owned(),
+            kind: event.resource_type().unwrap_or("no type").to_owned(),
+        }
+    };
+    Some(StackEvent {
+        subject,
+        status: event.resource_status()?.as_str().to_owned(),
+        reason: event.resource_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        at: Timestamp::from_second(event.timestamp()?.secs()).ok()?,
+    })
 }

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::{
     operation::{
         put_item::PutItemError,
         transact_write_items::TransactWriteItemsError,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValue,
@@ -34,7 +34,7 @@ use crate::broker::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::{LONGEST_REQUEST, Operation},
-    ports::{BeginUnbind, InsertBinding, PortError, PortResult, Records, Update},
+    ports::{InsertBinding, PortError, PortResult, Records, Update},
 };
 
 const SERVICE: Service = Service("DynamoDB");
@@ -91,15 +91,18 @@ impl DynamoDb {
             .map_err(SERVICE.failed("PutItem"))
     }
 
-    /// Puts an operation into an item: the write of an intent that needs no read before. The caller sets the condition,
-    /// in which `#operation` and `#state` can be used.
+    /// Puts an operation into an item, and keeps the one before: the write of an intent that needs no read before. The
+    /// caller sets the condition, in which `#operation` and `#state` can be used.
     fn begin(&self, key: Item, operation: &Operation) -> PortResult<UpdateItemFluentBuilder> {
         Ok(self
             .client()
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key))
-            .update_expression("SET #operation = :operation, version = version + :one")
+            .update_expression(
+                "SET previous_operation = #operation, #operation = :operation, version = version + :one REMOVE #update",
+            )
+            .expression_attribute_names("#update", "update")
             .expression_attribute_names("#operation", "operation")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":operation", attribute(operation)?)
@@ -107,20 +110,16 @@ impl DynamoDb {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
     }
+}
 
-    /// Removes an item if its version is still `version`, or it is gone already.
-    async fn remove(&self, key: Item, version: u64) -> PortResult<Update> {
-        let deleted = self
-            .client()
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .condition_expression("attribute_not_exists(pk) OR version = :version")
-            .expression_attribute_values(":version", number(version))
-            .send()
-            .await;
-        condition_met(deleted.map(drop), |error| error.is_conditional_check_failed_exception())
-            .map_err(SERVICE.failed("DeleteItem"))
+/// The item after an intent was written, or as it is where the condition for that was not met.
+fn begun(written: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> PortResult<Option<Item>> {
+    match written {
+        Ok(written) => Ok(written.attributes),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item().cloned()),
+            _ => Err(SERVICE.failed("UpdateItem")(error)),
+        },
     }
 }
 
@@ -158,7 +157,7 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("GetItem"))?;
-        Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance, now)))
+        Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance.expires_at, now)))
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
@@ -167,27 +166,33 @@ impl Records for DynamoDb {
     }
 
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
-        self.remove(instance_key(&instance.id), instance.version).await
+        let deleted = self
+            .client()
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(&instance.id)))
+            .condition_expression("attribute_not_exists(pk) OR version = :version")
+            .expression_attribute_values(":version", number(instance.version))
+            .send()
+            .await;
+        condition_met(deleted.map(drop), |error| error.is_conditional_check_failed_exception())
+            .map_err(SERVICE.failed("DeleteItem"))
     }
 
     async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
-        let begun = self
+        let written = self
             .begin(instance_key(id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed)",
+                "attribute_exists(pk) AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
+                 (#operation.kind = :update AND #operation.#state = :in_progress)",
             )
             .expression_attribute_values(":deprovision", string("deprovision"))
             .expression_attribute_values(":failed", string("failed"))
+            .expression_attribute_values(":update", string("update"))
+            .expression_attribute_values(":in_progress", string("in_progress"))
             .send()
             .await;
-        let item = match begun {
-            Ok(begun) => begun.attributes,
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item().cloned(),
-                _ => return Err(SERVICE.failed("UpdateItem")(error)),
-            },
-        };
-        Ok(item.map(record::<Instance>).transpose()?.filter(|instance| !instance.is_tombstone()))
+        begun(written)?.map(record).transpose()
     }
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
@@ -226,9 +231,9 @@ impl Records for DynamoDb {
             let read = read.map_err(SERVICE.failed("BatchGetItem"))?;
             for item in read.responses.unwrap_or_default().into_values().flatten() {
                 if is_instance(&item) {
-                    instance = Some(record::<Instance>(item)?).filter(|instance| is_current(instance, now));
+                    instance = Some(record::<Instance>(item)?).filter(|instance| is_current(instance.expires_at, now));
                 } else {
-                    binding = Some(record(item)?);
+                    binding = Some(record::<Binding>(item)?).filter(|binding| is_current(binding.expires_at, now));
                 }
             }
             keys = read.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
@@ -239,7 +244,12 @@ impl Records for DynamoDb {
         Err(SERVICE.unexpected("BatchGetItem", "not all of the batch was read"))
     }
 
-    async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding> {
+    async fn insert_binding(
+        &self,
+        instance: &Instance,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> PortResult<InsertBinding> {
         let unchanged = ConditionCheck::builder()
             .table_name(&self.table)
             .set_key(Some(instance_key(&instance.id)))
@@ -249,7 +259,8 @@ impl Records for DynamoDb {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(binding_item(binding)?))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
@@ -290,32 +301,22 @@ impl Records for DynamoDb {
         instance_id: &InstanceId,
         binding_id: &BindingId,
         operation: &Operation,
-    ) -> PortResult<BeginUnbind> {
+    ) -> PortResult<Option<Binding>> {
         let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
-        let begun = self
+        let written = self
             .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress AND \
-                 #operation.started_at > :nobody_since)",
+                "attribute_exists(pk) AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
+                 (#operation.kind = :bind AND #operation.#state = :in_progress AND #operation.started_at > :nobody_since)",
             )
+            .expression_attribute_values(":unbind", string("unbind"))
+            .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":bind", string("bind"))
             .expression_attribute_values(":in_progress", string("in_progress"))
             .expression_attribute_values(":nobody_since", number(nobody_since))
             .send()
             .await;
-        match begun {
-            Ok(begun) => Ok(BeginUnbind::Done(Box::new(record(begun.attributes.unwrap_or_default())?))),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(if failed.item().is_some() { BeginUnbind::Busy } else { BeginUnbind::Missing })
-                }
-                _ => Err(SERVICE.failed("UpdateItem")(error)),
-            },
-        }
-    }
-
-    async fn delete_binding(&self, binding: &Binding) -> PortResult<Update> {
-        self.remove(binding_key(&binding.instance_id, &binding.id), binding.version).await
+        begun(written)?.map(record).transpose()
     }
 }
 
@@ -335,8 +336,8 @@ fn failed_with(reason: &CancellationReason, code: &str) -> bool {
     reason.code() == Some(code)
 }
 
-fn is_current(instance: &Instance, now: Timestamp) -> bool {
-    instance.expires_at.is_none_or(|expires_at| now < expires_at)
+fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    expires_at.is_none_or(|expires_at| now < expires_at)
 }
 
 fn is_instance(item: &Item) -> bool {

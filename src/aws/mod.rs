@@ -22,12 +22,7 @@ pub use secrets_manager::SecretsManager;
 
 use self::http_client::LazyHttpClient;
 use crate::{
-    broker::{
-        Broker,
-        authentication::Authenticator,
-        id::Naming,
-        ports::{Environment, Place},
-    },
+    broker::{Broker, Place, authentication::Authenticator, id::Naming, ports::Environment},
     catalog::Catalog,
     settings::Settings,
 };
@@ -61,6 +56,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
             region: settings.region.clone(),
             partition: settings.partition().to_owned(),
         },
+        binding_lifetime: settings.binding_lifetime,
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
         stacks: Arc::new(CloudFormation::new(config, &settings.deploy_role_arn)),
         identities: Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn)),

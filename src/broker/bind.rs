@@ -1,16 +1,18 @@
 //! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
-use secrecy::SecretString;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
     Broker, Error, Result,
-    binding::{Binding, SealedAccessKey},
+    binding::{Binding, Lifetime, SealedAccessKey},
     credentials::References,
     id::{BindingId, InstanceId},
     instance::{Instance, Json},
-    operation::{Operation, OperationKind},
-    ports::{AccessKey, InsertBinding, NewIdentity, Purpose, Tag, Update},
+    operation::{Operation, OperationKind, OperationState},
+    ports::{AccessKey, InsertBinding, NewIdentity, PortErrorKind, Purpose, Tag, Update},
 };
 use crate::{
     catalog::{Offered, reference},
@@ -19,19 +21,48 @@ use crate::{
 
 /// The parameter of a bind request that chooses what its identity may do.
 const SCOPE: &str = "Scope";
+/// How long a platform that polls is kept waiting for a binding. IAM takes a second or two; when it is throttled the
+/// rest is done while the platform polls.
+const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A binding, with what the application connects with.
-pub struct Bound {
-    /// Whether this request created it.
-    pub created: bool,
+/// A bind request was accepted.
+pub enum Bound {
+    /// The binding is there, and this request created it.
+    Created(BindingView),
+    /// The binding is there, and was before.
+    Exists(BindingView),
+    /// The binding is being created.
+    Accepted {
+        /// What to poll with.
+        operation: String,
+    },
+}
+
+/// What an application gets of a binding.
+pub struct BindingView {
     /// Secret.
     pub credentials: Object,
+    /// Where the application connects to.
+    pub endpoints: Vec<Endpoint>,
+    /// How long the credentials work; for ever where nothing is said.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// A host that the application connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address.
+    pub host: String,
+    /// Numbers, or ranges like `9000-9010`.
+    pub ports: Vec<String>,
+    /// `tcp`, `udp` or `all`.
+    pub protocol: String,
 }
 
 /// What an identity may do.
 struct Policy {
     scope: String,
-    document: String,
+    statements: Vec<Value>,
 }
 
 impl Broker {
@@ -42,41 +73,118 @@ impl Broker {
     /// [`Error::Invalid`] and [`Error::NotFound`] before anything is written; [`Error::Conflict`] where the id is taken;
     /// [`Error::Concurrency`] where another request is at work; a [`Error::Port`] leaves the record, so that the same
     /// request, sent again, or a deletion goes on from there.
-    pub async fn bind(&self, instance_id: &InstanceId, id: BindingId, request: BindRequest) -> Result<Bound> {
+    pub async fn bind(
+        &self,
+        instance_id: &InstanceId,
+        id: BindingId,
+        request: BindRequest,
+        accepts_incomplete: bool,
+    ) -> Result<Bound> {
+        check_complete(&request)?;
         let instance = self.find_instance(instance_id).await?;
         check_bindable(&instance)?;
-        if *request.service_id != *instance.service_id || *request.plan_id != *instance.plan_id {
-            let reason = "The service instance is not of this service_id and plan_id. Send those that it has.";
-            return Err(Error::Invalid(reason.into()));
-        }
-        let offered = self.catalog.find(&instance.service_id, &instance.plan_id)?;
-        let parameters = request.parameters.unwrap_or_default();
-        offered.check_binding_parameters(&parameters).map_err(Error::Invalid)?;
-
-        let policy = self.policy(&offered, &instance, &parameters)?;
-        let operation = Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now());
-        let binding = Binding {
-            user_name: policy.is_some().then(|| self.naming.user(instance_id, &id)),
-            id,
-            instance_id: instance_id.clone(),
-            service_id: instance.service_id.clone(),
-            plan_id: instance.plan_id.clone(),
-            app_guid: request
-                .bind_resource
-                .and_then(|resource| resource.app_guid)
-                .or(request.app_guid)
-                .map(NonEmpty::into_inner),
-            parameters: Json(parameters),
-            access_key: None,
-            // Without an identity there is nothing left to do after the record.
-            operation: if policy.is_some() { operation } else { operation.succeeded() },
-            version: 0,
+        let predecessor = match &request.predecessor_binding_id {
+            Some(predecessor) => Some(self.predecessor(instance_id, predecessor, &id).await?),
+            None => None,
         };
-        match self.records.insert_binding(&instance, &binding).await? {
-            InsertBinding::Done => self.complete_bind(&offered, &instance, binding, policy).await,
-            InsertBinding::InstanceChanged => Err(Error::Concurrency),
-            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding, policy).await,
+        let attributes = &instance.attributes;
+        let offered = self.catalog.find(&attributes.service_id, &attributes.plan_id)?;
+        self.check_plan(&request, &instance)?;
+        let requested = self.requested_binding(&instance, id, request, predecessor);
+        if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
+            return Err(Error::Invalid(
+                "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
+            ));
         }
+        offered.check_binding_parameters(&requested.parameters.0).map_err(Error::Invalid)?;
+
+        let binding = self.with_identity(&offered, &instance, requested)?;
+        match self.records.insert_binding(&instance, &binding, self.environment.now()).await? {
+            InsertBinding::Done => self.bind_now(&offered, &instance, binding, accepts_incomplete).await,
+            InsertBinding::InstanceChanged => Err(Error::Concurrency),
+            InsertBinding::Exists(existing) => {
+                self.bind_again(&offered, &instance, *existing, &binding, accepts_incomplete).await
+            }
+        }
+    }
+
+    /// What the request asks for; what a rotation leaves out is that of the predecessor.
+    fn requested_binding(
+        &self,
+        instance: &Instance,
+        id: BindingId,
+        request: BindRequest,
+        predecessor: Option<Binding>,
+    ) -> Binding {
+        let app_guid = request.bind_resource.and_then(|resource| resource.app_guid).or(request.app_guid);
+        let of_predecessor = predecessor.map(|binding| (binding.id, binding.app_guid, binding.parameters));
+        let (predecessor_id, predecessors_app, predecessors_parameters) = match of_predecessor {
+            Some((id, app_guid, parameters)) => (Some(id), app_guid, parameters),
+            None => (None, None, Json::default()),
+        };
+        Binding {
+            id,
+            instance_id: instance.id.clone(),
+            service_id: instance.attributes.service_id.clone(),
+            plan_id: instance.attributes.plan_id.clone(),
+            app_guid: app_guid.map(NonEmpty::into_inner).or(predecessors_app),
+            parameters: request.parameters.map_or(predecessors_parameters, Json),
+            predecessor_id,
+            user_name: None,
+            access_key: None,
+            lifetime: None,
+            operation: Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now()),
+            expires_at: None,
+            version: 0,
+        }
+    }
+
+    /// Where the request names a service and a plan, they must be the instance's.
+    fn check_plan(&self, request: &BindRequest, instance: &Instance) -> Result<()> {
+        let attributes = &instance.attributes;
+        let service_id = request.service_id.as_deref().unwrap_or(&attributes.service_id);
+        let plan_id = request.plan_id.as_deref().unwrap_or(&attributes.plan_id);
+        if (service_id, plan_id) == (&attributes.service_id, &attributes.plan_id) {
+            return Ok(());
+        }
+        self.catalog.find(service_id, plan_id)?;
+        let reason = "The service instance is not of this service_id and plan_id. Send those that it has.";
+        Err(Error::Invalid(reason.into()))
+    }
+
+    /// The binding that is to be rotated. A request that is sent again after its predecessor was deleted takes what it
+    /// needs from the binding that it made.
+    async fn predecessor(&self, instance_id: &InstanceId, predecessor: &str, successor: &BindingId) -> Result<Binding> {
+        let (id, now) = (BindingId::new(predecessor)?, self.environment.now());
+        let (_, binding) = self.records.instance_and_binding(instance_id, &id, now).await?;
+        if let Some(binding) = binding.filter(|binding| binding.is_valid(now)) {
+            return Ok(binding);
+        }
+        let (_, existing) = self.records.instance_and_binding(instance_id, successor, now).await?;
+        match existing.filter(|existing| existing.predecessor_id.as_ref() == Some(&id)) {
+            Some(existing) => Ok(Binding { id, ..existing }),
+            None => Err(Error::Invalid(
+                "The predecessor_binding_id is not that of a binding of this service instance that has not expired. \
+                 Create a binding without a predecessor."
+                    .into(),
+            )),
+        }
+    }
+
+    /// The binding with the name and lifetime of the identity that it is to have, if it is to have one.
+    fn with_identity(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<Binding> {
+        if self.policy(offered, instance, &binding.parameters.0)?.is_none() {
+            // There is nothing left to do after the record.
+            return Ok(Binding { operation: binding.operation.clone().succeeded(), ..binding });
+        }
+        let user_name = Some(self.naming.user(&instance.id, &binding.id));
+        let begun = binding.operation.started_at;
+        let lifetime = self.binding_lifetime.map(|lifetime| Lifetime {
+            // The last third is for the platform to make a successor, and for the application to get it.
+            renew_before: begun + SignedDuration::from_secs(lifetime.as_secs() / 3 * 2),
+            ends_at: begun + lifetime,
+        });
+        Ok(Binding { user_name, lifetime, ..binding })
     }
 
     /// The request was sent again, or its id is taken.
@@ -86,48 +194,98 @@ impl Broker {
         instance: &Instance,
         mut existing: Binding,
         requested: &Binding,
-        policy: Option<Policy>,
+        accepts_incomplete: bool,
     ) -> Result<Bound> {
         let now = self.environment.now();
-        if existing.operation.kind == OperationKind::Unbind {
-            return Err(Error::Concurrency);
-        }
-        if !existing.same_request(requested) {
-            let reason = "A service binding of this id exists with other attributes. Use a new id.";
-            return Err(Error::Conflict(reason.into()));
-        }
-        if existing.is_usable() {
-            let secret = self.open_access_key(&existing).await?;
-            return Ok(Bound { created: false, credentials: self.credentials(offered, instance, secret.as_ref()) });
+        let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
+        match (existing.operation.kind, existing.operation.state) {
+            (OperationKind::Unbind, OperationState::Succeeded) => {
+                return conflict("A service binding of this id was deleted not long ago. Use a new id.");
+            }
+            (OperationKind::Unbind, _) => return Err(Error::Concurrency),
+            _ if !existing.same_request(requested) => {
+                return conflict("A service binding of this id exists with other attributes. Use a new id.");
+            }
+            (_, OperationState::Failed) => {
+                return conflict("The creation of the service binding of this id has failed. Delete it.");
+            }
+            (_, OperationState::Succeeded) => {
+                let secret = self.open_access_key(&existing).await?;
+                return Ok(Bound::Exists(self.binding_view(offered, instance, &existing, secret.as_ref())));
+            }
+            (_, OperationState::InProgress) => {}
         }
         if existing.operation.may_be_running(now) {
-            return Err(Error::Concurrency);
+            return if accepts_incomplete {
+                Ok(Bound::Accepted { operation: existing.operation.id })
+            } else {
+                Err(Error::Concurrency)
+            };
         }
         // Whoever was at work on it is not any more. Only one request may go on in its place.
         existing.operation.started_at = now;
         match self.records.update_binding(&existing).await? {
             Update::Done => {
                 existing.version += 1;
-                self.complete_bind(offered, instance, existing, policy).await
+                self.bind_now(offered, instance, existing, accepts_incomplete).await
             }
             Update::Conflict => Err(Error::Concurrency),
         }
     }
 
-    /// Makes the identity that the record names, if it names one.
-    async fn complete_bind(
+    async fn bind_now(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
         binding: Binding,
-        policy: Option<Policy>,
+        accepts_incomplete: bool,
     ) -> Result<Bound> {
+        let operation = binding.operation.id.clone();
+        let bound = self.complete_bind(offered, instance, binding);
+        Ok(match self.unless_slow(accepts_incomplete, bound).await? {
+            Some(view) => Bound::Created(view),
+            None => Bound::Accepted { operation },
+        })
+    }
+
+    /// What the work gives; nothing where the platform polls and AWS is too slow, or too busy. What was begun is then
+    /// taken up by a later request, which finds it in the record.
+    pub(super) async fn unless_slow<T>(
+        &self,
+        accepts_incomplete: bool,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        if !accepts_incomplete {
+            return work.await.map(Some);
+        }
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Err(Error::Port(error)))
+                if matches!(error.kind, PortErrorKind::Throttled | PortErrorKind::Unavailable) =>
+            {
+                tracing::warn!(reason = %error, "to be taken up again");
+                Ok(None)
+            }
+            Ok(done) => done.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Goes on with a binding that nobody is at work on any more.
+    pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
+        check_bindable(instance)?;
+        let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
+        self.complete_bind(&offered, instance, binding).await.map(drop)
+    }
+
+    /// Makes the identity that the record names, if it names one.
+    async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
+        let policy = self.policy(offered, instance, &binding.parameters.0)?;
         let (Some(user_name), Some(policy)) = (binding.user_name.clone(), policy) else {
-            return Ok(Bound { created: true, credentials: self.credentials(offered, instance, None) });
+            return Ok(self.binding_view(offered, instance, &binding, None));
         };
         let identity = NewIdentity {
             user_name,
-            policy: policy.document,
+            policy: policy.document(binding.lifetime),
             tags: vec![
                 Tag::new("servicebroker:instance-id", instance.id.as_str()),
                 Tag::new("servicebroker:binding-id", binding.id.as_str()),
@@ -142,9 +300,7 @@ impl Broker {
         let access_key_record = Some(SealedAccessKey { id: access_key.id.clone(), secret });
         let bound = Binding { access_key: access_key_record, operation, ..binding };
         match self.records.update_binding(&bound).await? {
-            Update::Done => {
-                Ok(Bound { created: true, credentials: self.credentials(offered, instance, Some(&access_key)) })
-            }
+            Update::Done => Ok(self.binding_view(offered, instance, &bound, Some(&access_key))),
             Update::Conflict => Err(Error::Concurrency),
         }
     }
@@ -162,25 +318,51 @@ impl Broker {
             .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
         let references = References::new(&self.place, &instance.outputs, None);
         let statements = reference::render_statements(&statements, |name| references.value(name));
-        Ok((!statements.is_empty()).then(|| Policy {
-            scope: scope.name.to_string(),
-            document: json!({"Version": "2012-10-17", "Statement": statements}).to_string(),
-        }))
+        Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
     }
 
     /// The access key that the record holds, if it has one.
     pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<AccessKey>> {
         let Some(sealed) = &binding.access_key else { return Ok(None) };
         let purpose = Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) };
-        let secret: SecretString = self.vault.open(&purpose, &sealed.secret).await?;
+        let secret = self.vault.open(&purpose, &sealed.secret).await?;
         Ok(Some(AccessKey { id: sealed.id.clone(), secret }))
     }
 }
 
+impl Policy {
+    /// The document; an identity with a lifetime is denied everything after it.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws-dates.html>
+    fn document(&self, lifetime: Option<Lifetime>) -> String {
+        let end = lifetime.map(|lifetime| {
+            json!({
+                "Effect": "Deny",
+                "Action": "*",
+                "Resource": "*",
+                "Condition": {"DateGreaterThanEquals": {"aws:CurrentTime": lifetime.ends_at.to_string()}},
+            })
+        });
+        let statements: Vec<_> = self.statements.iter().cloned().chain(end).collect();
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    }
+}
+
+/// A rotation needs no more than its predecessor (OSBAPI, Rotating a Service Binding).
+fn check_complete(request: &BindRequest) -> Result<()> {
+    let missing = |field| Err(Error::Invalid(format!("The body does not fit the API: missing field `{field}`.")));
+    match request {
+        BindRequest { predecessor_binding_id: Some(_), .. } => Ok(()),
+        BindRequest { service_id: None, .. } => missing("service_id"),
+        BindRequest { plan_id: None, .. } => missing("plan_id"),
+        _ => Ok(()),
+    }
+}
+
 fn check_bindable(instance: &Instance) -> Result<()> {
-    use super::operation::OperationState::{Failed, InProgress, Succeeded};
+    use OperationState::{Failed, InProgress, Succeeded};
     match (instance.operation.kind, instance.operation.state) {
-        (OperationKind::Provision, Succeeded) => Ok(()),
+        (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
+        (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
         (_, InProgress) => Err(Error::Concurrency),
         (OperationKind::Deprovision, Succeeded) => Err(Error::instance_not_found()),
         (_, Failed) => Err(Error::Invalid(

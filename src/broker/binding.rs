@@ -1,5 +1,6 @@
 //! The record of a service binding.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     ports::Sealed,
 };
 
-/// A service binding, from the first request until it is deleted.
+/// A service binding, from the first request until its tombstone expires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// Chosen by the platform.
@@ -25,14 +26,23 @@ pub struct Binding {
     pub app_guid: Option<String>,
     /// As requested.
     pub parameters: Json,
+    /// The binding that this one is to replace, if the request named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor_id: Option<BindingId>,
     /// The IAM user that belongs to this binding; none where the template asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
     /// The user's access key, once it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key: Option<SealedAccessKey>,
+    /// How long the user may do anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetime>,
     /// The last one.
     pub operation: Operation,
+    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub expires_at: Option<Timestamp>,
     /// Counts the writes of this record.
     pub version: u64,
 }
@@ -46,10 +56,31 @@ pub struct SealedAccessKey {
     pub secret: Sealed,
 }
 
+/// How long a binding's identity may do anything (OSBAPI, Binding Metadata Object).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetime {
+    /// From when on the platform should ask for a successor.
+    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    pub renew_before: Timestamp,
+    /// From when on IAM denies everything.
+    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    pub ends_at: Timestamp,
+}
+
 impl Binding {
-    /// Whether its credentials work.
+    /// Whether it is created and not being deleted.
     pub fn is_usable(&self) -> bool {
         self.operation.is(OperationKind::Bind, OperationState::Succeeded)
+    }
+
+    /// Whether its identity may still do something.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.is_usable() && self.lifetime.is_none_or(|lifetime| now < lifetime.ends_at)
+    }
+
+    /// Whether nothing is left of it but this record.
+    pub fn is_tombstone(&self) -> bool {
+        self.operation.is(OperationKind::Unbind, OperationState::Succeeded)
     }
 
     /// Whether `other` is what the same request would have made.
@@ -58,5 +89,6 @@ impl Binding {
             && self.plan_id == other.plan_id
             && self.app_guid == other.app_guid
             && self.parameters == other.parameters
+            && self.predecessor_id == other.predecessor_id
     }
 }

@@ -12,6 +12,9 @@ pub enum Error {
     /// The request is not one that could ever work; nothing was changed.
     #[error("{0}")]
     Invalid(String),
+    /// The request is one that could work, but not with this instance as it is; nothing was changed.
+    #[error("{0}")]
+    Unsupported(String),
     /// The plan needs a platform that polls. The text is one that Service Catalog compares with.
     #[error("This service plan requires client support for asynchronous service operations.")]
     AsyncRequired,
@@ -68,6 +71,10 @@ impl Error {
             Self::Corrupt(detail) => Some(detail.clone()),
             _ => None,
         }
+    }
+
+    pub(super) fn rejected(reason: &str) -> Self {
+        Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 
     pub(super) fn instance_not_found() -> Self {

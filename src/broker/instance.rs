@@ -12,8 +12,8 @@ use super::{
 };
 use crate::osb::Object;
 
-/// How long a deleted instance's last state is kept for platforms that still poll: Cloud Foundry does for up to 10,080
-/// minutes. Until then its id cannot be used again.
+/// How long the last state of what was deleted is kept for platforms that still poll: Cloud Foundry does for up to
+/// 10,080 minutes. Until then its id cannot be used again.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A service instance, from the first request until its tombstone expires.
@@ -21,6 +21,30 @@ pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24
 pub struct Instance {
     /// Chosen by the platform.
     pub id: InstanceId,
+    /// What it is, or is going to be once it is created.
+    pub attributes: Attributes,
+    /// What it is going to be when the update that runs succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Attributes>,
+    /// The instance's stack.
+    pub stack_name: String,
+    /// Of the stack, as it was when the last operation ended.
+    pub outputs: BTreeMap<String, String>,
+    /// The last one.
+    pub operation: Operation,
+    /// The one before, as it was when the last one began: a platform may still poll it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_operation: Option<Operation>,
+    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub expires_at: Option<Timestamp>,
+    /// Counts the writes of this record.
+    pub version: u64,
+}
+
+/// What a platform asks an instance to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attributes {
     /// As requested.
     pub service_id: String,
     /// As requested.
@@ -36,30 +60,18 @@ pub struct Instance {
     /// Stands for the `NoEcho` ones, if the user gave any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_parameters: Option<SecretParameters>,
-    /// The version of the template that the stack was made from.
+    /// The version of the template that the stack is made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_version: Option<String>,
-    /// The instance's stack.
-    pub stack_name: String,
-    /// Of the stack, as it was when the last operation ended.
-    pub outputs: BTreeMap<String, String>,
-    /// The last one.
-    pub operation: Operation,
-    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
-    pub expires_at: Option<Timestamp>,
-    /// Counts the writes of this record.
-    pub version: u64,
 }
 
 impl Instance {
-    /// Whether the instance can be bound and fetched.
-    pub fn is_usable(&self) -> bool {
+    /// Whether it is there, even if it is about to go.
+    pub fn exists(&self) -> bool {
         match self.operation.kind {
             OperationKind::Provision => self.operation.state == OperationState::Succeeded,
-            // It exists until it is deleted.
-            OperationKind::Deprovision => self.operation.state != OperationState::Succeeded,
-            OperationKind::Bind | OperationKind::Unbind => false,
+            OperationKind::Deprovision => !self.is_tombstone(),
+            _ => true,
         }
     }
 
@@ -68,7 +80,26 @@ impl Instance {
         self.operation.is(OperationKind::Deprovision, OperationState::Succeeded)
     }
 
-    /// Whether `other` is what the same request would have made. Headers and times do not count.
+    /// Whether an update of it runs.
+    pub fn is_updating(&self) -> bool {
+        self.operation.is(OperationKind::Update, OperationState::InProgress)
+    }
+
+    /// Whether a request that began before the deletion may still be about to create the stack.
+    pub fn may_be_created_late(&self, now: Timestamp) -> bool {
+        let halted = self.previous_operation.as_ref().is_some_and(Operation::in_progress);
+        halted && self.operation.kind == OperationKind::Deprovision && self.operation.may_be_running(now)
+    }
+
+    /// The same instance with another operation begun.
+    #[must_use]
+    pub fn begin(self, operation: Operation) -> Self {
+        Self { previous_operation: Some(self.operation), operation, ..self }
+    }
+}
+
+impl Attributes {
+    /// Whether a request for these is the same as one for `other`. Context, headers and times do not count.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id
             && self.plan_id == other.plan_id

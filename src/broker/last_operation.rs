@@ -1,109 +1,205 @@
 //! `GET /v2/service_instances/:instance_id/last_operation`
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
-    Broker, Error, Result,
+    Broker, Error, Result, description,
     id::InstanceId,
     instance::{Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
-    ports::{Stack, Update},
-    stack::{Progress, progress},
+    ports::{CreateStack, Update, UpdateStack},
+    stack::{Progress, Sight, StackEvent, StackStatus, progress},
 };
+use crate::osb::Object;
 
-/// How the last operation on an instance stands.
+/// How soon a platform should poll again: after a quarter of the time that the operation has taken so far, within these
+/// bounds. Most stacks take seconds; those that take an hour need no poll every few seconds.
+const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the last operation on an instance or a binding stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastOperation {
+    /// What it is.
+    pub kind: OperationKind,
     /// Over or not, and how.
     pub state: OperationState,
     /// For the user.
     pub description: String,
+    /// Whether the instance can be used, and updated again, although an update or a deletion of it failed.
+    pub instance_usable: Option<bool>,
+    /// When to poll again; nothing once it is over.
+    pub retry_after: Option<SignedDuration>,
+}
+
+impl LastOperation {
+    pub(super) fn new(operation: &Operation, description: String, now: Timestamp) -> Self {
+        let elapsed = now.duration_since(operation.started_at);
+        Self {
+            kind: operation.kind,
+            state: operation.state,
+            description,
+            instance_usable: operation.instance_usable,
+            retry_after: operation.in_progress().then(|| (elapsed / 4).clamp(SHORTEST_RETRY, LONGEST_RETRY)),
+        }
+    }
 }
 
 impl Broker {
-    /// Looks how the last operation stands, and writes its end into the record when it sees it.
+    /// Looks how an operation stands, and writes its end into the record when it sees it. `asked` is the operation that
+    /// the platform polls; one that the record does not know is taken for the last one.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], or that of a port.
-    pub async fn last_operation(&self, id: &InstanceId) -> Result<LastOperation> {
-        let instance = self.find_instance(id).await?;
-        if !instance.operation.in_progress() {
-            return Ok(report(&instance.operation));
+    /// [`Error::Gone`] where `asked` deleted an instance of which not even the tombstone is left; [`Error::NotFound`];
+    /// or that of a port.
+    pub async fn last_operation(&self, id: &InstanceId, asked: Option<&str>) -> Result<LastOperation> {
+        let now = self.environment.now();
+        let Some(instance) = self.records.instance(id, now).await? else {
+            let deleted = asked.is_some_and(|asked| OperationKind::Deprovision.is_of(asked));
+            return Err(if deleted { Error::Gone } else { Error::instance_not_found() });
+        };
+        if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
+            return Ok(self.superseded(previous.clone(), now));
         }
-        let stack = self.stacks.describe(&instance.stack_name).await?;
-        match progress(instance.operation.kind, stack.as_ref().map(|stack| stack.status)) {
-            Progress::NotStarted => self.start_again(instance).await,
-            Progress::Running => Ok(report(&instance.operation)),
-            Progress::Succeeded => self.finish(succeeded(instance, stack, self.environment.now())).await,
-            Progress::Failed => self.finish(failed(instance, stack)).await,
-        }
+        let (instance, events) = self.advance(instance).await?;
+        let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
+        let resources = offered.map(|offered| offered.offering.resource_count);
+        let description = description::of_instance(&instance.operation, &events, resources, now);
+        Ok(LastOperation::new(&instance.operation, description, now))
+    }
+
+    /// An operation that was not over when the next one began was halted by it: only a deletion does that.
+    fn superseded(&self, operation: Operation, now: Timestamp) -> LastOperation {
+        let operation = if operation.in_progress() {
+            operation.failed("It was halted, because the instance is being deleted.")
+        } else {
+            operation
+        };
+        LastOperation::new(&operation, description::of_instance(&operation, &[], None, now), now)
     }
 
     pub(super) async fn find_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.records.instance(id, self.environment.now()).await?;
-        instance.ok_or_else(Error::instance_not_found)
+        instance.filter(|instance| !instance.is_tombstone()).ok_or_else(Error::instance_not_found)
     }
 
-    async fn finish(&self, instance: Instance) -> Result<LastOperation> {
+    /// Takes the instance's operation as far as it can be taken now. The events are those of the operation, where it
+    /// still runs.
+    pub(super) async fn advance(&self, instance: Instance) -> Result<(Instance, Vec<StackEvent>)> {
+        if !instance.operation.in_progress() {
+            return Ok((instance, Vec::new()));
+        }
+        let events = self.stacks.events(&instance.stack_name, &instance.operation.id).await?;
+        let sight = Sight::of(events.as_deref());
+        let events = events.unwrap_or_default();
+        match progress(instance.operation.kind, sight) {
+            Progress::NotStarted => Ok((self.start_again(instance).await?, events)),
+            Progress::Running => Ok((instance, events)),
+            Progress::Succeeded if sight == Sight::NoStack && instance.may_be_created_late(self.environment.now()) => {
+                Ok((instance, events))
+            }
+            Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
+            Progress::Failed => {
+                let usable = sight == Sight::Reached(StackStatus::UpdateRollbackComplete);
+                let cause = match sight {
+                    Sight::NoStack => "The stack does not exist any more.".into(),
+                    _ => description::root_cause(&events),
+                };
+                let reason = format!("{cause} {}", advice(instance.operation.kind, usable));
+                Ok((self.fail(instance, reason, usable).await?, events))
+            }
+        }
+    }
+
+    /// Records that the operation has succeeded.
+    pub(super) async fn succeed(&self, instance: Instance) -> Result<Instance> {
+        let operation = instance.operation.clone().succeeded();
+        if operation.kind == OperationKind::Deprovision {
+            let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
+            return self.finish(Instance { operation, expires_at, outputs: Default::default(), ..instance }).await;
+        }
+        let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
+            return self.fail(instance, "The stack does not exist any more. Delete the instance.".into(), false).await;
+        };
+        let attributes = instance.update.unwrap_or(instance.attributes);
+        self.finish(Instance { operation, attributes, update: None, outputs: stack.outputs, ..instance }).await
+    }
+
+    /// Records that the operation has failed. What an update was to change stays as it was.
+    pub(super) async fn fail(&self, instance: Instance, reason: String, usable: bool) -> Result<Instance> {
+        let kind = instance.operation.kind;
+        let instance_usable = (kind != OperationKind::Provision).then_some(usable);
+        let operation = Operation { instance_usable, ..instance.operation.clone().failed(reason) };
+        self.finish(Instance { operation, update: None, ..instance }).await
+    }
+
+    async fn finish(&self, instance: Instance) -> Result<Instance> {
         match self.records.update_instance(&instance).await? {
-            Update::Done => Ok(report(&instance.operation)),
+            Update::Done => Ok(Instance { version: instance.version + 1, ..instance }),
             // Another poll was faster, or a deletion has begun.
-            Update::Conflict => Ok(report(&self.find_instance(&instance.id).await?.operation)),
+            Update::Conflict => {
+                let now = self.environment.now();
+                self.records.instance(&instance.id, now).await?.ok_or_else(Error::instance_not_found)
+            }
         }
     }
 
     /// The request that accepted the operation did not get as far as CloudFormation.
-    async fn start_again(&self, instance: Instance) -> Result<LastOperation> {
+    async fn start_again(&self, instance: Instance) -> Result<Instance> {
         if instance.operation.may_be_running(self.environment.now()) {
-            return Ok(report(&instance.operation));
+            return Ok(instance);
         }
         match instance.operation.kind {
-            OperationKind::Deprovision => {
-                self.tear_down(&instance).await?;
-                Ok(report(&instance.operation))
-            }
-            _ if instance.secret_parameters.is_some() => {
-                // The secret parameters are known to nobody but the user.
-                let reason = "The request did not get through to AWS. Delete the instance, then create it again.";
-                self.finish(Instance { operation: instance.operation.clone().failed(reason), ..instance }).await
-            }
-            _ => {
-                let offered = self.catalog.find(&instance.service_id, &instance.plan_id)?;
-                self.create_stack(&offered, &instance, &instance.parameters.0).await?;
-                Ok(report(&instance.operation))
-            }
+            OperationKind::Deprovision => self.tear_down(&instance).await.map(|()| instance),
+            OperationKind::Update => self.start_update_again(instance).await,
+            _ => self.start_provision_again(instance).await,
+        }
+    }
+
+    async fn start_provision_again(&self, instance: Instance) -> Result<Instance> {
+        // The secret parameters are known to nobody but the user.
+        if instance.attributes.secret_parameters.is_some() {
+            let reason = "The request did not get through to AWS. Delete the instance, then create it again.";
+            return self.fail(instance, reason.into(), false).await;
+        }
+        let offered = match self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id) {
+            Ok(offered) => offered,
+            Err(not_offered) => return self.fail(instance, not_offered.to_string(), false).await,
+        };
+        match self.create_stack(&offered, &instance, &Object::new()).await? {
+            CreateStack::Accepted => Ok(instance),
+            CreateStack::Rejected(reason) => self.fail(instance, reason, false).await,
+        }
+    }
+
+    async fn start_update_again(&self, instance: Instance) -> Result<Instance> {
+        let Some(target) = instance.update.clone() else {
+            return Err(Error::Corrupt("an update runs that the record does not hold".into()));
+        };
+        if target.secret_parameters != instance.attributes.secret_parameters {
+            let reason = "The request did not get through to AWS, and nothing was changed. Send it again.";
+            return self.fail(instance, reason.into(), true).await;
+        }
+        match self.send_update(&instance, &target, &Object::new()).await {
+            Ok(UpdateStack::Accepted) => Ok(instance),
+            Ok(UpdateStack::NoChange) => self.succeed(instance).await,
+            Ok(UpdateStack::Rejected(reason)) => self.fail(instance, reason, true).await,
+            Err(Error::Invalid(reason) | Error::Unsupported(reason)) => self.fail(instance, reason, true).await,
+            // Somebody else updates the stack: it is this operation's turn later.
+            Err(Error::Concurrency) => Ok(instance),
+            Err(error) => Err(error),
         }
     }
 }
 
-fn succeeded(instance: Instance, stack: Option<Stack>, now: jiff::Timestamp) -> Instance {
-    let operation = instance.operation.clone().succeeded();
-    match operation.kind {
-        OperationKind::Deprovision => {
-            Instance { operation, expires_at: Some(now + TOMBSTONE_LIFETIME), outputs: Default::default(), ..instance }
+fn advice(kind: OperationKind, usable: bool) -> &'static str {
+    match kind {
+        OperationKind::Deprovision => "Remove the cause, then delete the instance again.",
+        OperationKind::Update if usable => "The instance is as it was before the update.",
+        OperationKind::Update => {
+            "The update could not be undone either; the broker's operator has to repair the stack."
         }
-        _ => Instance { operation, outputs: stack.map(|stack| stack.outputs).unwrap_or_default(), ..instance },
+        _ => "Delete the instance, then create it again with other parameters.",
     }
-}
-
-fn failed(instance: Instance, stack: Option<Stack>) -> Instance {
-    let reason =
-        stack.and_then(|stack| stack.status_reason).unwrap_or_else(|| "CloudFormation gives no reason.".into());
-    let advice = match instance.operation.kind {
-        OperationKind::Deprovision => "The deletion failed; remove its cause, then delete the instance again",
-        _ => "The creation failed; delete the instance, then create it again with other parameters",
-    };
-    Instance { operation: instance.operation.clone().failed(format!("{advice}. {reason}")), ..instance }
-}
-
-fn report(operation: &Operation) -> LastOperation {
-    let (doing, done) = match operation.kind {
-        OperationKind::Deprovision => ("The instance is being deleted.", "The instance is deleted."),
-        _ => ("The instance is being created.", "The instance is created."),
-    };
-    let description = match operation.state {
-        OperationState::InProgress => doing.into(),
-        OperationState::Succeeded => done.into(),
-        OperationState::Failed => operation.reason.clone().unwrap_or_else(|| "The operation failed.".into()),
-    };
-    LastOperation { state: operation.state, description }
 }

@@ -11,33 +11,41 @@
 pub mod authentication;
 mod bind;
 pub mod binding;
+mod binding_last_operation;
 mod credentials;
 mod deprovision;
+mod description;
 pub mod error;
 mod fetch_binding;
 mod fetch_instance;
 pub mod id;
 pub mod instance;
+mod instance_view;
 mod last_operation;
 pub mod operation;
+mod parameters;
+mod place;
 pub mod ports;
 mod provision;
 pub mod secret_parameters;
 pub mod stack;
 mod unbind;
+mod update;
 
 use std::sync::Arc;
 
-pub use bind::Bound;
-pub use deprovision::Deprovisioned;
+use jiff::SignedDuration;
+
+pub use bind::{BindingView, Bound};
 pub use error::{Error, Result};
-pub use fetch_binding::FetchedBinding;
+pub use instance_view::InstanceView;
 pub use last_operation::LastOperation;
+pub use place::Place;
 pub use provision::Provisioned;
 
 use self::{
     id::Naming,
-    ports::{Environment, Identities, Place, Records, Stacks, Vault},
+    ports::{Environment, Identities, Records, Stacks, Vault},
 };
 use crate::catalog::Catalog;
 
@@ -50,6 +58,8 @@ pub struct Broker {
     pub naming: Naming,
     /// Where it works.
     pub place: Place,
+    /// How long a binding's identity works; for ever where nothing is said.
+    pub binding_lifetime: Option<SignedDuration>,
     /// Its state.
     pub records: Arc<dyn Records>,
     /// One an instance.

@@ -20,6 +20,9 @@ pub struct Operation {
     /// Why it failed, for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the instance can be used, and updated, although an update or a deprovisioning of it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_usable: Option<bool>,
     /// When it was accepted, or last taken up again.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
@@ -31,12 +34,31 @@ pub struct Operation {
 pub enum OperationKind {
     /// Create an instance.
     Provision,
+    /// Change an instance.
+    Update,
     /// Delete an instance.
     Deprovision,
     /// Create a binding.
     Bind,
     /// Delete a binding.
     Unbind,
+}
+
+impl OperationKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Update => "update",
+            Self::Deprovision => "deprovision",
+            Self::Bind => "bind",
+            Self::Unbind => "unbind",
+        }
+    }
+
+    /// Whether an operation of this id is of this kind: what is left to know when the record is gone.
+    pub fn is_of(self, operation_id: &str) -> bool {
+        operation_id.split_once('-').is_some_and(|(name, _)| name == self.name())
+    }
 }
 
 /// How an operation stands.
@@ -54,13 +76,14 @@ pub enum OperationState {
 impl Operation {
     /// An operation that begins now.
     pub fn begin(kind: OperationKind, id: Uuid, now: Timestamp) -> Self {
-        let name = match kind {
-            OperationKind::Provision => "provision",
-            OperationKind::Deprovision => "deprovision",
-            OperationKind::Bind => "bind",
-            OperationKind::Unbind => "unbind",
-        };
-        Self { id: format!("{name}-{id}"), kind, state: OperationState::InProgress, reason: None, started_at: now }
+        Self {
+            id: format!("{}-{id}", kind.name()),
+            kind,
+            state: OperationState::InProgress,
+            reason: None,
+            instance_usable: None,
+            started_at: now,
+        }
     }
 
     /// The same operation, over.

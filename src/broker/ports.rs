@@ -1,6 +1,9 @@
 //! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory twins of them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,7 +16,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::Operation,
-    stack::StackStatus,
+    stack::{StackEvent, StackStatus},
 };
 
 /// A port did not do what it was asked for. What became of the request in AWS is unknown unless the port says more.
@@ -61,8 +64,8 @@ pub trait Records: Send + Sync {
     /// Removes the record if its version is still that of `instance`.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion runs already, and returns the record as it is then. Nothing
-    /// where there is no record, or only a tombstone.
+    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone; and returns
+    /// the record as it is then. Nothing where there is none.
     async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>>;
 
     /// The record and that of one binding.
@@ -73,25 +76,26 @@ pub trait Records: Send + Sync {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)>;
 
-    /// All bindings of an instance. After the intent to delete the instance, no others can come.
+    /// All bindings of an instance, tombstones among them. After the intent to delete the instance, no others can come.
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
-    /// Inserts the record unless there is one of this id, and only if the instance's is still of this version.
-    async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding>;
+    /// Inserts the record unless there is one of this id that has not expired, and only if the instance's is still of
+    /// this version.
+    async fn insert_binding(&self, instance: &Instance, binding: &Binding, now: Timestamp)
+    -> PortResult<InsertBinding>;
 
     /// Replaces the record if its version is still that of `binding`, and counts the version up.
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a request may be at work on it at the time that `operation` starts.
+    /// Puts `operation` into the record, unless a deletion runs already, or a request may be at work on its creation at
+    /// the time that `operation` starts, or it is a tombstone; and returns the record as it is then. Nothing where
+    /// there is none.
     async fn begin_unbind(
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
         operation: &Operation,
-    ) -> PortResult<BeginUnbind>;
-
-    /// Removes the record if its version is still that of `binding`; one that is gone is removed.
-    async fn delete_binding(&self, binding: &Binding) -> PortResult<Update>;
+    ) -> PortResult<Option<Binding>>;
 }
 
 /// What became of a conditional write.
@@ -116,26 +120,21 @@ pub enum InsertBinding {
     InstanceChanged,
 }
 
-/// What became of the intent to delete a binding.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-pub enum BeginUnbind {
-    /// It was recorded; this is the record now.
-    Done(Box<Binding>),
-    /// There is no such binding.
-    Missing,
-    /// A request may be at work on it.
-    Busy,
-}
-
 /// CloudFormation: one stack an instance.
 #[async_trait]
 pub trait Stacks: Send + Sync {
     /// Begins to create the stack. A stack of this name that exists already is the same one: names are the instance's.
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack>;
 
+    /// Begins to update the stack.
+    async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack>;
+
     /// The stack as it is now; nothing if there is none.
     async fn describe(&self, name: &str) -> PortResult<Option<Stack>>;
+
+    /// What has happened to the stack because of the request with this token, the oldest event first; nothing if there
+    /// is no such stack.
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>>;
 
     /// Begins to delete the stack. A stack that does not exist is deleted.
     async fn delete(&self, name: &str, token: &str) -> PortResult<()>;
@@ -149,11 +148,35 @@ pub struct NewStack<'a> {
     /// At most 51,200 bytes.
     pub template_body: &'a str,
     /// By name.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, ParameterValue>,
     /// By key. CloudFormation passes them on to the stack's resources.
     pub tags: Vec<Tag>,
     /// Makes a repeated request the same request.
     pub token: &'a str,
+}
+
+/// A change of a stack.
+#[derive(Debug)]
+pub struct StackUpdate<'a> {
+    /// The stack's.
+    pub name: &'a str,
+    /// At most 51,200 bytes; none keeps the template that the stack has.
+    pub template_body: Option<&'a str>,
+    /// By name. What is left out gets the template's default.
+    pub parameters: BTreeMap<String, ParameterValue>,
+    /// By key, in the place of those that the stack has.
+    pub tags: Vec<Tag>,
+    /// Tells the events of this update from those of others.
+    pub token: &'a str,
+}
+
+/// The value of a stack parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParameterValue {
+    /// This one.
+    Given(String),
+    /// The one that the stack has.
+    Previous,
 }
 
 /// What became of the request to create a stack.
@@ -166,13 +189,25 @@ pub enum CreateStack {
     Rejected(String),
 }
 
+/// What became of the request to update a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum UpdateStack {
+    /// CloudFormation updates it, or did already.
+    Accepted,
+    /// The stack is already what it was to become.
+    NoChange,
+    /// CloudFormation does not take the request: nothing was changed. Its reason.
+    Rejected(String),
+}
+
 /// A stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
     /// As CloudFormation reports it.
     pub status: StackStatus,
-    /// CloudFormation's words for it.
-    pub status_reason: Option<String>,
+    /// The names of the parameters that its template has.
+    pub parameters: BTreeSet<String>,
     /// By name; none before the stack is complete.
     pub outputs: BTreeMap<String, String>,
 }
@@ -256,17 +291,6 @@ impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())
     }
-}
-
-/// The account and region that the broker works in: values for `${AWS::…}` in templates.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Twelve digits.
-    pub account_id: String,
-    /// Such as `eu-central-1`.
-    pub region: String,
-    /// `aws`, `aws-cn`, …
-    pub partition: String,
 }
 
 /// Time and chance.

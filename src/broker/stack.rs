@@ -1,5 +1,6 @@
-//! CloudFormation's stack statuses, and what each says of an operation.
+//! CloudFormation's stack statuses and events, and what they say of an operation.
 
+use jiff::Timestamp;
 use serde::{Deserialize, de::IntoDeserializer, de::value::Error};
 
 use super::operation::OperationKind;
@@ -38,7 +39,35 @@ pub enum StackStatus {
     Unknown,
 }
 
-/// How an operation stands, as far as the stack's status tells.
+/// Something that happened to a stack or to one of its resources.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackEvent {
+    /// The stack itself, or the resource's name in the template.
+    pub subject: Subject,
+    /// Such as `CREATE_IN_PROGRESS`.
+    pub status: String,
+    /// CloudFormation's words for it.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a stack event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The stack as a whole.
+    Stack,
+    /// One of its resources.
+    Resource {
+        /// In the template.
+        logical_id: String,
+        /// Such as `AWS::SQS::Queue`.
+        kind: String,
+    },
+}
+
+/// How an operation stands, as far as CloudFormation tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// CloudFormation does not know of it: the request was never sent, or is not visible yet.
@@ -51,34 +80,89 @@ pub enum Progress {
     Failed,
 }
 
+/// What can be seen of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// There is no stack.
+    NoStack,
+    /// There is a stack, and nothing has happened to it because of this operation.
+    Untouched,
+    /// The operation has brought the stack to this status.
+    Reached(StackStatus),
+}
+
+impl Sight {
+    /// What the events of an operation, the oldest first, show.
+    pub fn of(events: Option<&[StackEvent]>) -> Self {
+        let Some(events) = events else { return Self::NoStack };
+        let newest = events.iter().rfind(|event| event.subject == Subject::Stack);
+        newest.map_or(Self::Untouched, |event| Self::Reached(StackStatus::parse(&event.status)))
+    }
+}
+
 impl StackStatus {
     /// The status of this name.
     pub fn parse(name: &str) -> Self {
         let name: serde::de::value::StrDeserializer<'_, Error> = name.into_deserializer();
         Self::deserialize(name).unwrap_or(Self::Unknown)
     }
+
+    /// Whether CloudFormation is at work on it.
+    pub fn is_in_progress(self) -> bool {
+        use StackStatus as S;
+        matches!(
+            self,
+            S::CreateInProgress
+                | S::DeleteInProgress
+                | S::ImportInProgress
+                | S::ImportRollbackInProgress
+                | S::ReviewInProgress
+                | S::RollbackInProgress
+                | S::UpdateCompleteCleanupInProgress
+                | S::UpdateInProgress
+                | S::UpdateRollbackCompleteCleanupInProgress
+                | S::UpdateRollbackInProgress
+        )
+    }
+
+    /// Whether CloudFormation takes an update of a stack in this status.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
+    pub fn can_be_updated(self) -> bool {
+        use StackStatus as S;
+        matches!(
+            self,
+            S::CreateComplete
+                | S::UpdateComplete
+                | S::UpdateRollbackComplete
+                | S::UpdateFailed
+                | S::ImportComplete
+                | S::ImportRollbackComplete
+        )
+    }
 }
 
-/// What the status of a stack, or that there is none, says of an operation of this kind.
-pub fn progress(kind: OperationKind, status: Option<StackStatus>) -> Progress {
+/// What is seen of an operation of this kind says how it stands.
+pub fn progress(kind: OperationKind, sight: Sight) -> Progress {
     match kind {
-        OperationKind::Provision => provision_progress(status),
-        OperationKind::Deprovision => deprovision_progress(status),
+        OperationKind::Provision => provision_progress(sight),
+        OperationKind::Update => update_progress(sight),
+        OperationKind::Deprovision => deprovision_progress(sight),
         // Bindings have no stack: nothing of theirs is left to run.
         OperationKind::Bind | OperationKind::Unbind => Progress::Succeeded,
     }
 }
 
-fn provision_progress(status: Option<StackStatus>) -> Progress {
+fn provision_progress(sight: Sight) -> Progress {
     use StackStatus as S;
-    match status {
-        None => Progress::NotStarted,
+    match sight {
+        Sight::NoStack | Sight::Untouched => Progress::NotStarted,
         // A rollback is waited for: a stack cannot be deleted cleanly in the middle of it.
-        Some(S::CreateInProgress | S::ReviewInProgress | S::RollbackInProgress | S::Unknown) => Progress::Running,
-        Some(S::CreateComplete) => Progress::Succeeded,
-        // The stack was complete, and somebody has changed it since.
-        Some(
-            S::UpdateComplete
+        Sight::Reached(S::CreateInProgress | S::ReviewInProgress | S::RollbackInProgress | S::Unknown) => {
+            Progress::Running
+        }
+        Sight::Reached(
+            S::CreateComplete
+            | S::UpdateComplete
             | S::UpdateCompleteCleanupInProgress
             | S::UpdateFailed
             | S::UpdateInProgress
@@ -92,7 +176,7 @@ fn provision_progress(status: Option<StackStatus>) -> Progress {
             | S::ImportRollbackFailed
             | S::ImportRollbackInProgress,
         ) => Progress::Succeeded,
-        Some(
+        Sight::Reached(
             S::CreateFailed
             | S::RollbackComplete
             | S::RollbackFailed
@@ -103,13 +187,49 @@ fn provision_progress(status: Option<StackStatus>) -> Progress {
     }
 }
 
-fn deprovision_progress(status: Option<StackStatus>) -> Progress {
+fn update_progress(sight: Sight) -> Progress {
     use StackStatus as S;
-    match status {
-        None | Some(S::DeleteComplete) => Progress::Succeeded,
-        Some(S::DeleteInProgress | S::Unknown) => Progress::Running,
-        Some(S::DeleteFailed) => Progress::Failed,
-        Some(
+    match sight {
+        Sight::Untouched => Progress::NotStarted,
+        // A stack takes no other update before it has cleaned up.
+        Sight::Reached(
+            S::UpdateInProgress
+            | S::UpdateCompleteCleanupInProgress
+            | S::UpdateRollbackInProgress
+            | S::UpdateRollbackCompleteCleanupInProgress
+            | S::CreateInProgress
+            | S::ReviewInProgress
+            | S::ImportInProgress
+            | S::ImportRollbackInProgress
+            | S::Unknown,
+        ) => Progress::Running,
+        Sight::Reached(S::UpdateComplete | S::CreateComplete | S::ImportComplete) => Progress::Succeeded,
+        Sight::NoStack
+        | Sight::Reached(
+            S::UpdateFailed
+            | S::UpdateRollbackComplete
+            | S::UpdateRollbackFailed
+            | S::ImportRollbackComplete
+            | S::ImportRollbackFailed
+            | S::CreateFailed
+            | S::RollbackComplete
+            | S::RollbackFailed
+            | S::RollbackInProgress
+            | S::DeleteComplete
+            | S::DeleteFailed
+            | S::DeleteInProgress,
+        ) => Progress::Failed,
+    }
+}
+
+fn deprovision_progress(sight: Sight) -> Progress {
+    use StackStatus as S;
+    match sight {
+        Sight::NoStack | Sight::Reached(S::DeleteComplete) => Progress::Succeeded,
+        Sight::Reached(S::DeleteInProgress | S::Unknown) => Progress::Running,
+        Sight::Reached(S::DeleteFailed) => Progress::Failed,
+        Sight::Untouched
+        | Sight::Reached(
             S::CreateComplete
             | S::CreateFailed
             | S::CreateInProgress

@@ -4,34 +4,56 @@ use super::{
     Broker, Error, Result,
     binding::Binding,
     id::{BindingId, InstanceId},
+    instance::TOMBSTONE_LIFETIME,
     operation::{Operation, OperationKind},
-    ports::{BeginUnbind, Update},
+    ports::Update,
 };
 
 impl Broker {
-    /// Deletes a binding in whatever state it is: its identity, then its record.
+    /// Deletes a binding in whatever state it is: its identity, then its record. Returns what to poll with, if AWS
+    /// takes longer than a request may and the platform polls.
     ///
     /// # Errors
     ///
     /// [`Error::Gone`] where there is no such binding; [`Error::Concurrency`] while its creation runs; a
     /// [`Error::Port`] leaves the record, so that a deletion sent again goes on from there.
-    pub async fn unbind(&self, instance_id: &InstanceId, id: &BindingId) -> Result<()> {
+    pub async fn unbind(
+        &self,
+        instance_id: &InstanceId,
+        id: &BindingId,
+        accepts_incomplete: bool,
+    ) -> Result<Option<String>> {
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        match self.records.begin_unbind(instance_id, id, &operation).await? {
-            BeginUnbind::Done(binding) => self.remove_binding(&binding).await,
-            BeginUnbind::Missing => Err(Error::Gone),
-            BeginUnbind::Busy => Err(Error::Concurrency),
+        let binding = self.records.begin_unbind(instance_id, id, &operation).await?;
+        let binding = binding.filter(|binding| !binding.is_tombstone()).ok_or(Error::Gone)?;
+        if binding.operation.kind != OperationKind::Unbind {
+            return Err(Error::Concurrency);
         }
+        let operation = binding.operation.id.clone();
+        let removed = self.remove_binding(binding);
+        Ok(self.unless_slow(accepts_incomplete, removed).await?.is_none().then_some(operation))
     }
 
-    /// Deletes the identity, then the record. Every step can be repeated.
-    pub(super) async fn remove_binding(&self, binding: &Binding) -> Result<()> {
+    /// Deletes the identity, then makes a tombstone of the record. Every step can be repeated.
+    pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         if let Some(user_name) = &binding.user_name {
             self.identities.delete(user_name).await?;
         }
-        match self.records.delete_binding(binding).await? {
-            Update::Done => Ok(()),
-            Update::Conflict => Err(Error::Concurrency),
+        let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
+        let now = self.environment.now();
+        let operation = Operation { kind: OperationKind::Unbind, ..binding.operation.clone() };
+        let tombstone = Binding {
+            operation: operation.succeeded(),
+            user_name: None,
+            access_key: None,
+            expires_at: Some(now + TOMBSTONE_LIFETIME),
+            ..binding
+        };
+        if self.records.update_binding(&tombstone).await? == Update::Done {
+            return Ok(());
         }
+        // Another request may have removed it first.
+        let (_, binding) = self.records.instance_and_binding(&instance_id, &id, now).await?;
+        if binding.is_none_or(|binding| binding.is_tombstone()) { Ok(()) } else { Err(Error::Concurrency) }
     }
 }

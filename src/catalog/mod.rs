@@ -5,6 +5,8 @@ pub mod model;
 pub mod reference;
 mod validation;
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -73,16 +75,22 @@ impl Catalog {
     ///
     /// Says which of the two is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
-        let offering = self
-            .offerings
-            .iter()
-            .find(|offering| self.service_id(offering) == service_id)
-            .ok_or_else(|| NotOffered::Service(service_id.into()))?;
+        let offering = self.find_service(service_id)?;
         let plan = offering.plans.iter().find(|plan| self.plan_id(offering, plan) == plan_id).ok_or_else(|| {
             let plans: Vec<_> = offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
             NotOffered::Plan { offering: offering.name.to_string(), plan_id: plan_id.into(), plans: plans.join(", ") }
         })?;
         Ok(Offered { offering, plan })
+    }
+
+    /// The offering of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOffered::Service`].
+    pub fn find_service(&self, service_id: &str) -> Result<&Offering, NotOffered> {
+        let offering = self.offerings.iter().find(|offering| self.service_id(offering) == service_id);
+        offering.ok_or_else(|| NotOffered::Service(service_id.into()))
     }
 
     /// The catalog as platforms read it.
@@ -104,7 +112,8 @@ impl Catalog {
             bindable: true,
             instances_retrievable: true,
             bindings_retrievable: true,
-            plan_updateable: false,
+            allow_context_updates: true,
+            plan_updateable: offering.plans.iter().any(|plan| plan.plan_updateable),
             metadata: serde_json::from_str(&offering.metadata)?,
             plans: offering.plans.iter().map(|plan| self.service_plan(offering, plan)).collect::<Result<_, _>>()?,
         })
@@ -120,10 +129,18 @@ impl Catalog {
             description: &plan.description,
             metadata: serde_json::from_str(&plan.metadata)?,
             free: false,
-            maintenance_info: offering.version.as_deref().map(|version| osb::MaintenanceInfo { version }),
+            plan_updateable: plan.plan_updateable,
+            binding_rotatable: Offered { offering, plan }.is_binding_rotatable(),
+            maintenance_info: offering
+                .version
+                .as_deref()
+                .map(|version| osb::MaintenanceInfo { version, description: offering.version_description.as_deref() }),
             maximum_polling_duration: MAXIMUM_POLLING_DURATION,
             schemas: osb::Schemas {
-                service_instance: osb::InstanceSchemas { create: schema(&plan.create_schema)? },
+                service_instance: osb::InstanceSchemas {
+                    create: schema(&plan.create_schema)?,
+                    update: schema(&plan.update_schema)?,
+                },
                 service_binding: osb::BindingSchemas { create: schema(&offering.bindings.create_schema)? },
             },
         })
@@ -146,7 +163,35 @@ impl Offered<'_> {
     ///
     /// A text for the user that names every parameter which is wrong, and why; it repeats no value.
     pub fn check_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
-        validation::check(&self.plan.create_schema, parameters)
+        self.check_parameters_besides(parameters, &BTreeSet::new())
+    }
+
+    /// As [`Self::check_parameters`], where `known` need not be among them although the plan demands them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_parameters`].
+    pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
+        validation::check(&self.plan.create_schema, parameters, known)
+    }
+
+    /// Checks the `parameters` of an update request likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_parameters`].
+    pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
+        validation::check(&self.plan.update_schema, parameters, &BTreeSet::new())
+    }
+
+    /// Whether the plan leaves the parameter to the user.
+    pub fn takes(&self, parameter: &str) -> bool {
+        validation::knows(&self.plan.create_schema, parameter)
+    }
+
+    /// Whether a binding can be created in the place of another one: it is of use where each has its own identity.
+    pub fn is_binding_rotatable(&self) -> bool {
+        !self.offering.bindings.scopes.is_empty()
     }
 
     /// Checks the `parameters` of a bind request likewise.
@@ -155,6 +200,6 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
-        validation::check(&self.offering.bindings.create_schema, parameters)
+        validation::check(&self.offering.bindings.create_schema, parameters, &BTreeSet::new())
     }
 }

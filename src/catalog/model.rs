@@ -26,8 +26,16 @@ pub struct Offering {
     pub metadata: Text,
     /// The template's SemVer version, if it has one: `maintenance_info.version` of every plan.
     pub version: Option<Text>,
+    /// What an upgrade to this version does, for the user.
+    pub version_description: Option<Text>,
     /// At least one.
     pub plans: List<Plan>,
+    /// What the template's parameters are where nobody gives a value.
+    pub parameter_defaults: List<StackParameter>,
+    /// Names of the parameters that an existing instance can change.
+    pub updatable_parameters: List<Text>,
+    /// How many resources the template has; conditions may leave some of them out of a stack.
+    pub resource_count: usize,
     /// The template as CloudFormation gets it.
     pub template_body: Text,
     /// Names of the parameters that are declared `NoEcho`.
@@ -47,15 +55,19 @@ pub struct Plan {
     /// Plan metadata as OSBAPI's profile names it: a JSON object.
     pub metadata: Text,
     /// Stack parameters that the plan fixes or defaults; those of the user go over the defaults.
-    pub parameters: List<PlanParameter>,
+    pub parameters: List<StackParameter>,
+    /// Whether an instance of this plan can change to another one.
+    pub plan_updateable: bool,
     /// What `parameters` of a provision request may hold: a JSON Schema.
     pub create_schema: Text,
+    /// What `parameters` of an update request may hold: a JSON Schema.
+    pub update_schema: Text,
 }
 
-/// The value that a plan gives to a stack parameter.
+/// The value of a stack parameter, where a plan or the template gives one.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
-pub struct PlanParameter {
+pub struct StackParameter {
     /// The parameter of the template.
     pub name: Text,
     /// Its value as CloudFormation takes it.
@@ -68,6 +80,8 @@ pub struct PlanParameter {
 pub struct Bindings {
     /// What the application sees.
     pub credentials: List<Credential>,
+    /// Every host that the application connects to; empty where the author does not say.
+    pub endpoints: List<Endpoint>,
     /// What the binding's own identity may do, by scope. None: the binding has no identity.
     pub scopes: List<Scope>,
     /// The scope of a binding that names none: an index into `scopes`, or 0 where there are none.
@@ -86,6 +100,18 @@ pub struct Credential {
     pub value: Text,
 }
 
+/// A host that an application connects to.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub struct Endpoint {
+    /// Text with `${…}` references.
+    pub host: Text,
+    /// Numbers, ranges, or texts with `${…}` references that stand for them; at least one.
+    pub ports: List<Text>,
+    /// `tcp`, `udp` or `all`.
+    pub protocol: Text,
+}
+
 /// A choice of what a binding's identity may do.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
@@ -94,4 +120,11 @@ pub struct Scope {
     pub name: Text,
     /// IAM statements, a JSON array with `${…}` references in its strings.
     pub statements: Text,
+}
+
+impl Offering {
+    /// Whether an existing instance can change the parameter.
+    pub fn is_updatable(&self, parameter: &str) -> bool {
+        self.updatable_parameters.iter().any(|name| name == parameter)
+    }
 }

@@ -1,5 +1,7 @@
 //! A request's `parameters` against the schema that the catalog shows for them.
 
+use std::collections::BTreeSet;
+
 use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 
@@ -8,15 +10,29 @@ use crate::osb::Object;
 /// How many mistakes one answer names.
 const MAX_MISTAKES: usize = 5;
 
-/// Says what is wrong with `parameters`, for the user. Values are never repeated: they may be secret.
-pub fn check(schema: &str, parameters: &Object) -> Result<(), String> {
+/// Says what is wrong with `parameters`, for the user. Values are never repeated: they may be secret. What is `known`
+/// from before may be missing.
+pub fn check(schema: &str, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
     let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
     let schema: Value = serde_json::from_str(schema).map_err(|error| unusable(&error))?;
     let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
     let parameters = Value::Object(parameters.clone());
-    let mistakes: Vec<_> =
-        validator.iter_errors(&parameters).take(MAX_MISTAKES).map(|error| mistake(&error, &schema)).collect();
+    let mistakes = validator.iter_errors(&parameters).filter(|error| !is_missing_one_of(known, error));
+    let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).map(|error| mistake(&error, &schema)).collect();
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+}
+
+/// Whether the schema has a property of this name.
+pub fn knows(schema: &str, property: &str) -> bool {
+    let schema: Result<Value, _> = serde_json::from_str(schema);
+    schema.is_ok_and(|schema| schema["properties"].get(property).is_some())
+}
+
+fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> bool {
+    match error.kind() {
+        ValidationErrorKind::Required { property } => property.as_str().is_some_and(|name| known.contains(name)),
+        _ => false,
+    }
 }
 
 fn mistake(error: &ValidationError<'_>, schema: &Value) -> String {

@@ -1,6 +1,11 @@
 //! `X-Broker-API-Version` (OSBAPI, API Version Header).
 
-use axum::{extract::Request, http::HeaderMap, middleware::Next, response::Response};
+use axum::{
+    extract::{Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::Response,
+};
 
 use super::error::ApiError;
 
@@ -9,14 +14,28 @@ const MAJOR: u32 = 2;
 /// Service Catalog sends 2.13, Cloud Foundry 2.15. Minor versions only add, so that all newer ones are accepted.
 const OLDEST_MINOR: u32 = 13;
 
-pub async fn check(request: Request, next: Next) -> Result<Response, ApiError> {
-    check_version(request.headers())?;
+/// What a request without the header is answered with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingVersion {
+    /// 400, as OSBAPI 2.17 has it.
+    #[default]
+    BadRequest,
+    /// 412, as checkers of earlier versions of OSBAPI demand.
+    PreconditionFailed,
+}
+
+pub async fn check(State(missing): State<MissingVersion>, request: Request, next: Next) -> Result<Response, ApiError> {
+    check_version(request.headers(), missing)?;
     Ok(next.run(request).await)
 }
 
-fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_version(headers: &HeaderMap, missing: MissingVersion) -> Result<(), ApiError> {
     let Some(version) = headers.get(HEADER).filter(|version| !version.is_empty()) else {
-        return Err(ApiError::bad_request("The header X-Broker-API-Version is required. Send 2.17."));
+        let description = "The header X-Broker-API-Version is required. Send 2.17.";
+        return Err(match missing {
+            MissingVersion::BadRequest => ApiError::bad_request(description),
+            MissingVersion::PreconditionFailed => ApiError::precondition_failed(description),
+        });
     };
     match version.to_str().ok().and_then(parse) {
         Some((MAJOR, OLDEST_MINOR..)) => Ok(()),

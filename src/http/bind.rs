@@ -1,16 +1,53 @@
 //! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
 
-use super::{App, body::Body, error::ApiError, path::BindingPath};
-use crate::osb::{BindRequest, BindingResponse};
+use super::{App, body::Body, error::ApiError, path::BindingPath, query::Query};
+use crate::{
+    broker::{BindingView, Bound, binding::Lifetime},
+    osb::{
+        AcceptsIncomplete, BindRequest, BindingMetadata, BindingResponse, EndpointResponse, Object, OperationResponse,
+    },
+};
 
 pub async fn bind(
     State(app): State<App>,
     BindingPath(instance_id, binding_id): BindingPath,
+    Query(query): Query<AcceptsIncomplete>,
     Body(request): Body<BindRequest>,
-) -> Result<(StatusCode, Json<BindingResponse>), ApiError> {
-    let bound = app.broker.bind(&instance_id, binding_id, request).await?;
-    let status = if bound.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(BindingResponse { credentials: bound.credentials, parameters: None })))
+) -> Result<Response, ApiError> {
+    Ok(match app.broker.bind(&instance_id, binding_id, request, query.accepts_incomplete).await? {
+        Bound::Created(binding) => (StatusCode::CREATED, Json(response(binding, None))).into_response(),
+        Bound::Exists(binding) => Json(response(binding, None)).into_response(),
+        Bound::Accepted { operation } => {
+            (StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) })).into_response()
+        }
+    })
+}
+
+/// A binding that is there; its parameters only where it is fetched.
+pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResponse {
+    let endpoints = binding.endpoints.into_iter().map(|endpoint| EndpointResponse {
+        host: endpoint.host,
+        ports: endpoint.ports,
+        protocol: endpoint.protocol,
+    });
+    BindingResponse {
+        credentials: binding.credentials,
+        endpoints: endpoints.collect(),
+        metadata: binding.lifetime.map(metadata),
+        parameters,
+    }
+}
+
+fn metadata(lifetime: Lifetime) -> BindingMetadata {
+    // OSBAPI's pattern has a decimal.
+    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.0Z").to_string();
+    BindingMetadata { expires_at: text(lifetime.ends_at), renew_before: text(lifetime.renew_before) }
 }

@@ -10,6 +10,6 @@ pub async fn deprovision(
     InstancePath(id): InstancePath,
     Query(query): Query<DeleteQuery>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
-    let deprovisioned = app.broker.deprovision(&id, query.accepts_incomplete).await?;
-    Ok((StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(deprovisioned.operation) })))
+    let operation = app.broker.deprovision(&id, query.accepts_incomplete).await?;
+    Ok((StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) })))
 }

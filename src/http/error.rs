@@ -17,6 +17,7 @@ pub struct ApiError {
     status: StatusCode,
     error: Option<&'static str>,
     description: String,
+    update_repeatable: Option<bool>,
     detail: Option<String>,
 }
 
@@ -26,7 +27,7 @@ pub struct LogDetail(pub String);
 
 impl ApiError {
     fn new(status: StatusCode, description: impl Into<String>) -> Self {
-        Self { status, error: None, description: description.into(), detail: None }
+        Self { status, error: None, description: description.into(), update_repeatable: None, detail: None }
     }
 
     /// 400: malformed.
@@ -74,6 +75,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (status, word) = match &error {
             Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
+            Error::Unsupported(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
             Error::AsyncRequired => (StatusCode::UNPROCESSABLE_ENTITY, Some("AsyncRequired")),
             Error::Concurrency => (StatusCode::UNPROCESSABLE_ENTITY, Some("ConcurrencyError")),
             Error::MaintenanceInfoConflict { .. } => {
@@ -88,15 +90,17 @@ impl From<Error> for ApiError {
             },
             Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
-        Self { status, error: word, description: error.to_string(), detail: error.detail() }
+        // Only an update is ever not supported.
+        let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);
+        Self { status, error: word, description: error.to_string(), update_repeatable, detail: error.detail() }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, error, description, detail } = self;
+        let Self { status, error, description, update_repeatable, detail } = self;
         let detail = LogDetail(detail.unwrap_or_else(|| description.clone()));
-        let mut response = (status, Json(ErrorResponse { error, description })).into_response();
+        let mut response = (status, Json(ErrorResponse { error, description, update_repeatable })).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"AWS service broker\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

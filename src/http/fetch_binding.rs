@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 
-use super::{App, error::ApiError, path::BindingPath, query::Query};
+use super::{App, bind, error::ApiError, path::BindingPath, query::Query};
 use crate::osb::{BindingResponse, Hints};
 
 pub async fn fetch_binding(
@@ -10,6 +10,6 @@ pub async fn fetch_binding(
     BindingPath(instance_id, binding_id): BindingPath,
     Query(_hints): Query<Hints>,
 ) -> Result<Json<BindingResponse>, ApiError> {
-    let binding = app.broker.fetch_binding(&instance_id, &binding_id).await?;
-    Ok(Json(BindingResponse { credentials: binding.credentials, parameters: Some(binding.parameters) }))
+    let (binding, parameters) = app.broker.fetch_binding(&instance_id, &binding_id).await?;
+    Ok(Json(bind::response(binding, Some(parameters))))
 }

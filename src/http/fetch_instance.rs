@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 
-use super::{App, error::ApiError, path::InstancePath, query::Query};
+use super::{App, error::ApiError, path::InstancePath, provision, query::Query};
 use crate::osb::{Hints, InstanceMaintenanceInfo, InstanceResponse};
 
 pub async fn fetch_instance(
@@ -11,10 +11,13 @@ pub async fn fetch_instance(
     Query(_hints): Query<Hints>,
 ) -> Result<Json<InstanceResponse>, ApiError> {
     let instance = app.broker.fetch_instance(&id).await?;
+    let view = app.broker.view(&instance.stack_name);
     Ok(Json(InstanceResponse {
-        service_id: instance.service_id,
-        plan_id: instance.plan_id,
-        parameters: instance.parameters.0,
-        maintenance_info: instance.template_version.map(|version| InstanceMaintenanceInfo { version }),
+        service_id: instance.attributes.service_id,
+        plan_id: instance.attributes.plan_id,
+        parameters: instance.attributes.parameters.0,
+        maintenance_info: instance.attributes.template_version.map(|version| InstanceMaintenanceInfo { version }),
+        metadata: provision::metadata(&view),
+        dashboard_url: view.dashboard_url,
     }))
 }

@@ -1,23 +1,59 @@
-//! `GET /v2/service_instances/:instance_id/last_operation`
+//! `GET /v2/service_instances/:instance_id/last_operation` and
+//! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id/last_operation`
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{AppendHeaders, IntoResponse},
+};
 
-use super::{App, error::ApiError, path::InstancePath, query::Query};
+use super::{
+    App,
+    error::ApiError,
+    path::{BindingPath, InstancePath},
+    query::Query,
+};
 use crate::{
-    broker::operation::OperationState,
+    broker::{
+        LastOperation,
+        operation::{OperationKind, OperationState},
+    },
     osb::{Hints, LastOperationResponse, LastOperationState},
 };
 
-pub async fn last_operation(
+pub async fn of_instance(
     State(app): State<App>,
     InstancePath(id): InstancePath,
-    Query(_hints): Query<Hints>,
-) -> Result<Json<LastOperationResponse>, ApiError> {
-    let operation = app.broker.last_operation(&id).await?;
+    Query(hints): Query<Hints>,
+) -> Result<impl IntoResponse, ApiError> {
+    Ok(response(app.broker.last_operation(&id, hints.operation.as_deref()).await?))
+}
+
+pub async fn of_binding(
+    State(app): State<App>,
+    BindingPath(instance_id, binding_id): BindingPath,
+    Query(hints): Query<Hints>,
+) -> Result<impl IntoResponse, ApiError> {
+    Ok(response(app.broker.binding_last_operation(&instance_id, &binding_id, hints.operation.as_deref()).await?))
+}
+
+fn response(operation: LastOperation) -> impl IntoResponse {
     let state = match operation.state {
         OperationState::InProgress => LastOperationState::InProgress,
         OperationState::Succeeded => LastOperationState::Succeeded,
         OperationState::Failed => LastOperationState::Failed,
     };
-    Ok(Json(LastOperationResponse { state, description: Some(operation.description) }))
+    // An instance that its last update has left usable can be updated again.
+    let update_repeatable = operation.instance_usable.filter(|_| operation.kind == OperationKind::Update);
+    let retry_after = operation.retry_after.map(|delay| (header::RETRY_AFTER, delay.as_secs().to_string()));
+    (
+        AppendHeaders(retry_after),
+        Json(LastOperationResponse {
+            state,
+            description: Some(operation.description),
+            instance_usable: operation.instance_usable,
+            update_repeatable,
+        }),
+    )
 }

@@ -14,6 +14,7 @@ mod error;
 mod fetch_binding;
 mod fetch_instance;
 mod last_operation;
+mod originating_identity;
 mod panic;
 mod path;
 mod provision;
@@ -22,6 +23,7 @@ mod request_identity;
 mod request_log;
 mod time_limit;
 mod unbind;
+mod update;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::api_version::MissingVersion;
 use self::error::ApiError;
 use crate::broker::{Broker, authentication::Authenticator};
 
@@ -44,22 +47,29 @@ struct App {
 }
 
 /// The broker's HTTP interface.
-pub fn router(broker: Broker, authenticator: Authenticator) -> Router {
+pub fn router(broker: Broker, authenticator: Authenticator, missing_version: MissingVersion) -> Router {
     let app = App { broker: Arc::new(broker), authenticator: Arc::new(authenticator) };
     Router::new()
         .route("/v2/catalog", get(catalog::catalog))
         .route(
             "/v2/service_instances/{instance_id}",
-            put(provision::provision).get(fetch_instance::fetch_instance).delete(deprovision::deprovision),
+            put(provision::provision)
+                .patch(update::update)
+                .get(fetch_instance::fetch_instance)
+                .delete(deprovision::deprovision),
         )
-        .route("/v2/service_instances/{instance_id}/last_operation", get(last_operation::last_operation))
+        .route("/v2/service_instances/{instance_id}/last_operation", get(last_operation::of_instance))
         .route(
             "/v2/service_instances/{instance_id}/service_bindings/{binding_id}",
             put(bind::bind).get(fetch_binding::fetch_binding).delete(unbind::unbind),
         )
+        .route(
+            "/v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation",
+            get(last_operation::of_binding),
+        )
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn(api_version::check))
+        .layer(from_fn_with_state(missing_version, api_version::check))
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn(time_limit::limit))
         .layer(from_fn(request_identity::echo))

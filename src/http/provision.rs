@@ -4,8 +4,8 @@ use axum::{Json, extract::State, http::StatusCode};
 
 use super::{App, body::Body, error::ApiError, path::InstancePath, query::Query};
 use crate::{
-    broker::Provisioned,
-    osb::{AcceptsIncomplete, OperationResponse, ProvisionRequest},
+    broker::{InstanceView, Provisioned},
+    osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
 };
 
 pub async fn provision(
@@ -13,11 +13,21 @@ pub async fn provision(
     InstancePath(id): InstancePath,
     Query(query): Query<AcceptsIncomplete>,
     Body(request): Body<ProvisionRequest>,
-) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
-    Ok(match app.broker.provision(id, request, query.accepts_incomplete).await? {
-        Provisioned::Accepted { operation } => {
-            (StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) }))
-        }
-        Provisioned::Exists => (StatusCode::OK, Json(OperationResponse::default())),
-    })
+) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
+    Ok(response(app.broker.provision(id, request, query.accepts_incomplete).await?))
+}
+
+/// The answer to a request that creates or changes an instance.
+pub fn response(provisioned: Provisioned) -> (StatusCode, Json<ProvisionResponse>) {
+    let status = if provisioned.operation.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let metadata = metadata(&provisioned.view);
+    let (dashboard_url, operation) = (provisioned.view.dashboard_url, provisioned.operation);
+    (status, Json(ProvisionResponse { dashboard_url, operation, metadata }))
+}
+
+pub fn metadata(view: &InstanceView) -> InstanceMetadata {
+    let object = |pairs: &[(&str, String)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect()
+    };
+    InstanceMetadata { labels: object(&view.labels), attributes: object(&view.attributes) }
 }

@@ -1,4 +1,4 @@
-//! One line a request: who asked for what, and how it ended. Never a header, a body or a query.
+//! One line a request: who asked for what, and how it ended. Never an authorization, a body or a query.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use axum::{
 use lambda_http::RequestExt as _;
 use tracing::{error, info, warn};
 
-use super::{error::LogDetail, request_identity};
+use super::{error::LogDetail, originating_identity, request_identity};
 
 pub async fn log(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -21,6 +21,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     let id = |name| ids.iter().flatten().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
     let (instance_id, binding_id) = (id("instance_id"), id("binding_id"));
     let request_identity = request_identity::of(request.headers()).map(str::to_owned);
+    let originator = originating_identity::of(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone());
 
     let response = next.run(request).await;
@@ -38,6 +39,9 @@ pub async fn log(mut request: Request, next: Next) -> Response {
                 duration_ms,
                 request_id,
                 request_identity,
+                originating_platform = originator.platform,
+                originating_user = originator.user,
+                originating_identity_mistake = originator.mistake,
                 reason,
                 "request"
             )
@@ -56,8 +60,10 @@ fn operation(method: &Method, path: Option<&MatchedPath>) -> &'static str {
     let path = path.map(MatchedPath::as_str).unwrap_or_default();
     match (method.as_str(), path.rsplit('/').next().unwrap_or_default()) {
         ("GET", "catalog") => "catalog",
+        ("GET", "last_operation") if path.contains("{binding_id}") => "binding_last_operation",
         ("GET", "last_operation") => "last_operation",
         ("PUT", "{instance_id}") => "provision",
+        ("PATCH", "{instance_id}") => "update",
         ("GET", "{instance_id}") => "fetch_instance",
         ("DELETE", "{instance_id}") => "deprovision",
         ("PUT", "{binding_id}") => "bind",

@@ -25,6 +25,8 @@ pub struct ServiceOffering<'a> {
     pub instances_retrievable: bool,
     /// Whether `GET …/service_bindings/:id` answers.
     pub bindings_retrievable: bool,
+    /// Whether an update may be one of the context alone.
+    pub allow_context_updates: bool,
     /// Whether an instance can change its plan (spelled as the specification does).
     pub plan_updateable: bool,
     /// Service Metadata (profile.md), a JSON object.
@@ -46,6 +48,10 @@ pub struct ServicePlan<'a> {
     pub metadata: &'a RawValue,
     /// False for everything that AWS charges for.
     pub free: bool,
+    /// Whether instances of this plan can change it.
+    pub plan_updateable: bool,
+    /// Whether a binding can be created in the place of another one.
+    pub binding_rotatable: bool,
     /// The version of the plan's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<MaintenanceInfo<'a>>,
@@ -60,6 +66,9 @@ pub struct ServicePlan<'a> {
 pub struct MaintenanceInfo<'a> {
     /// A SemVer 2.0 version.
     pub version: &'a str,
+    /// What an upgrade to this version does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
 }
 
 /// Schemas Object.
@@ -76,6 +85,8 @@ pub struct Schemas<'a> {
 pub struct InstanceSchemas<'a> {
     /// Of a provision request.
     pub create: InputParameters<'a>,
+    /// Of an update request.
+    pub update: InputParameters<'a>,
 }
 
 /// Service Binding Schema Object.

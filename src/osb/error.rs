@@ -8,4 +8,7 @@ pub struct ErrorResponse {
     pub error: Option<&'static str>,
     /// For the user: what to do.
     pub description: String,
+    /// Only where an update failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_repeatable: Option<bool>,
 }

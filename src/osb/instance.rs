@@ -28,7 +28,46 @@ pub struct RequestedMaintenanceInfo {
     pub version: NonEmpty,
 }
 
-/// The answer to a provision, deprovision or unbind request: 200, 201 or 202.
+/// The body of `PATCH /v2/service_instances/:instance_id`.
+#[derive(Debug, Deserialize)]
+pub struct UpdateRequest {
+    /// The instance's offering.
+    pub service_id: NonEmpty,
+    /// Another plan of the offering.
+    pub plan_id: Option<NonEmpty>,
+    /// Where the platform has the instance now.
+    pub context: Option<Object>,
+    /// What is to change; a `null` resets one.
+    pub parameters: Option<Object>,
+    /// The version to upgrade to.
+    pub maintenance_info: Option<RequestedMaintenanceInfo>,
+    /// What the platform believes the instance to be. The broker's own record is the truth.
+    pub previous_values: Option<Object>,
+}
+
+/// The answer to a provision or update request: 200, 201 or 202.
+#[derive(Debug, Serialize)]
+pub struct ProvisionResponse {
+    /// The instance's page in the AWS console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dashboard_url: Option<String>,
+    /// What the platform is to poll with; there if and only if the status is 202.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// For the platform's users.
+    pub metadata: InstanceMetadata,
+}
+
+/// Service Instance Metadata.
+#[derive(Debug, Serialize)]
+pub struct InstanceMetadata {
+    /// To search for.
+    pub labels: Object,
+    /// To read.
+    pub attributes: Object,
+}
+
+/// The answer to a deprovision, bind or unbind request that is not, or not yet, done: 200 or 202.
 #[derive(Debug, Default, Serialize)]
 pub struct OperationResponse {
     /// What the platform is to poll with; there if and only if the status is 202.
@@ -44,6 +83,12 @@ pub struct LastOperationResponse {
     /// For the user; never empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Only where an update or a deprovisioning failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_usable: Option<bool>,
+    /// Only where an update failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_repeatable: Option<bool>,
 }
 
 /// The three states of an operation.
@@ -67,11 +112,16 @@ pub struct InstanceResponse {
     pub service_id: String,
     /// The instance's plan.
     pub plan_id: String,
+    /// The instance's page in the AWS console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dashboard_url: Option<String>,
     /// As given by the user, without secret ones.
     pub parameters: Object,
     /// The version of the template that the instance was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<InstanceMaintenanceInfo>,
+    /// For the platform's users.
+    pub metadata: InstanceMetadata,
 }
 
 /// Maintenance Info Object of an instance.
@@ -92,7 +142,7 @@ pub struct Hints {
     pub operation: Option<NonEmpty>,
 }
 
-/// The query of `PUT`.
+/// The query of `PUT` and `PATCH`.
 #[derive(Debug, Deserialize)]
 pub struct AcceptsIncomplete {
     /// Whether the platform understands a 202.

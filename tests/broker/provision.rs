@@ -1,8 +1,7 @@
 use aws_service_broker::broker::{
     ports::PortErrorKind::{Denied, Throttled, Unavailable},
-    stack::StackStatus::{CreateComplete, RollbackComplete},
+    stack::StackStatus::RollbackComplete,
 };
-use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{Client, Fault, INSTANCE, plan_id};
@@ -42,59 +41,6 @@ async fn the_stack_is_tagged_with_what_it_belongs_to() {
     assert_eq!(tag("servicebroker:plan"), Some("standard"));
     // AWS refuses some characters in tags; an id may have any.
     assert_eq!(tag("servicebroker:space-guid"), Some("space _1_"));
-}
-
-#[tokio::test]
-async fn prv_09_resent_while_running_it_keeps_the_operation() {
-    let client = Client::new();
-    let first = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
-    let again = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
-    assert_eq!(first.body, again.body);
-    assert_eq!(client.world.stack_names().len(), 1);
-}
-
-#[tokio::test]
-async fn prv_10_resent_when_done_it_is_ok() {
-    let client = Client::with_instance().await;
-    let answer = client.provision(json!({})).await.expect(200);
-    assert_eq!(answer.body, json!({}));
-}
-
-#[tokio::test]
-async fn prv_11_with_other_attributes_it_conflicts() {
-    let client = Client::new();
-    client.provision(json!({})).await.expect(202);
-    for other in [
-        json!({"parameters": {"DelaySeconds": 1}}),
-        json!({"plan_id": plan_id("sqs", "fifo")}),
-        json!({"space_guid": "another"}),
-        json!({"organization_guid": "another"}),
-    ] {
-        client.provision(other).await.expect(409);
-    }
-    client.world.settle_stacks(CreateComplete, None);
-    client.last_operation().await.expect(200);
-    client.provision(json!({"parameters": {"DelaySeconds": 1}})).await.expect(409);
-}
-
-#[tokio::test]
-async fn prv_11_the_context_does_not_count() {
-    let client = Client::new();
-    client.provision(json!({"context": {"platform": "kubernetes"}})).await.expect(202);
-    client.provision(json!({"context": {"platform": "kubernetes", "namespace": "new"}})).await.expect(202);
-}
-
-#[tokio::test]
-async fn prv_16_the_id_of_a_deleted_instance_is_free_again_when_its_tombstone_expires() {
-    let client = Client::with_instance().await;
-    client.deprovision().await.expect(202);
-    client.provision(json!({})).await.expect(422);
-    client.world.settle_stacks(aws_service_broker::broker::stack::StackStatus::DeleteComplete, None);
-    client.last_operation().await.expect(200);
-    let refused = client.provision(json!({})).await.expect(409);
-    assert!(refused.description().contains("Use a new id"), "{}", refused.description());
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
-    client.provision(json!({})).await.expect(202);
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
-use aws_service_broker::settings::Settings;
+use aws_service_broker::{http::MissingVersion, settings::Settings};
+use jiff::SignedDuration;
 
 fn variable(name: &str) -> Option<String> {
     Some(match name {
         "DEPLOY_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/deploy".into(),
+        "BINDING_LIFETIME_DAYS" => "90".into(),
+        "MISSING_VERSION_STATUS" => "412".into(),
         name => format!("the {name}"),
     })
 }
@@ -12,6 +15,27 @@ fn the_partition_is_that_of_the_deploy_role() {
     let settings = Settings::read(variable).expect("all are set");
     assert_eq!(settings.partition(), "aws-cn");
     assert_eq!(settings.table_name, "the TABLE_NAME");
+    assert_eq!(settings.binding_lifetime, Some(SignedDuration::from_hours(90 * 24)));
+    assert_eq!(settings.missing_version, MissingVersion::PreconditionFailed);
+}
+
+#[test]
+fn a_lifetime_of_no_days_is_for_ever() {
+    let read = |days: &str| {
+        Settings::read(|name| if name == "BINDING_LIFETIME_DAYS" { Some(days.into()) } else { variable(name) })
+    };
+    assert_eq!(read("0").expect("a lifetime").binding_lifetime, None);
+    for wrong in ["-1", "forever", "3654", "1.5"] {
+        let error = read(wrong).expect_err(wrong).to_string();
+        assert!(error.contains("BINDING_LIFETIME_DAYS") && error.contains("number of days"), "{error}");
+    }
+}
+
+#[test]
+fn a_status_for_a_missing_version_is_one_of_two() {
+    let with = |name: &str| if name == "MISSING_VERSION_STATUS" { Some("200".into()) } else { variable(name) };
+    let error = Settings::read(with).expect_err("200").to_string();
+    assert!(error.contains("MISSING_VERSION_STATUS") && error.contains("400 or 412"), "{error}");
 }
 
 #[test]

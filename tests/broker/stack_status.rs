@@ -1,34 +1,68 @@
 use aws_sdk_cloudformation::types::StackStatus as SdkStatus;
 use aws_service_broker::broker::{
-    operation::OperationKind::{Deprovision, Provision},
-    stack::{Progress, StackStatus, progress},
+    operation::OperationKind::{Bind, Deprovision, Provision, Unbind, Update},
+    stack::{
+        Progress::{self, Failed, NotStarted, Running, Succeeded},
+        Sight, StackStatus, progress,
+    },
 };
 
 #[test]
 fn every_status_that_the_sdk_knows_is_known() {
     for name in SdkStatus::values() {
         assert_ne!(StackStatus::parse(name), StackStatus::Unknown, "{name}");
+        assert_eq!(crate::support::name_of(StackStatus::parse(name)), *name);
     }
     assert_eq!(StackStatus::parse("SOMETHING_NEW"), StackStatus::Unknown);
 }
 
 #[test]
-fn a_status_that_is_being_changed_by_cloudformation_is_not_final_for_the_operation_that_changes_it() {
-    assert_eq!(progress(Provision, None), Progress::NotStarted);
-    assert_eq!(progress(Deprovision, None), Progress::Succeeded);
-    for (status, provision, deprovision) in [
-        (StackStatus::CreateInProgress, Progress::Running, Progress::NotStarted),
-        (StackStatus::CreateComplete, Progress::Succeeded, Progress::NotStarted),
-        (StackStatus::RollbackInProgress, Progress::Running, Progress::NotStarted),
-        (StackStatus::RollbackComplete, Progress::Failed, Progress::NotStarted),
-        (StackStatus::RollbackFailed, Progress::Failed, Progress::NotStarted),
-        (StackStatus::DeleteInProgress, Progress::Failed, Progress::Running),
-        (StackStatus::DeleteFailed, Progress::Failed, Progress::Failed),
-        (StackStatus::DeleteComplete, Progress::Failed, Progress::Succeeded),
-        (StackStatus::UpdateRollbackComplete, Progress::Succeeded, Progress::NotStarted),
-        (StackStatus::Unknown, Progress::Running, Progress::Running),
-    ] {
-        assert_eq!(progress(Provision, Some(status)), provision, "{status:?}");
-        assert_eq!(progress(Deprovision, Some(status)), deprovision, "{status:?}");
+fn every_status_says_how_each_operation_stands() {
+    #[rustfmt::skip]
+    let expected: [(&str, Progress, Progress, Progress); 24] = [
+        // Reached by an operation           provision   update      deprovision
+        ("CREATE_COMPLETE",                     Succeeded, Succeeded, NotStarted),
+        ("CREATE_FAILED",                       Failed,    Failed,    NotStarted),
+        ("CREATE_IN_PROGRESS",                  Running,   Running,   NotStarted),
+        ("DELETE_COMPLETE",                     Failed,    Failed,    Succeeded),
+        ("DELETE_FAILED",                       Failed,    Failed,    Failed),
+        ("DELETE_IN_PROGRESS",                  Failed,    Failed,    Running),
+        ("IMPORT_COMPLETE",                     Succeeded, Succeeded, NotStarted),
+        ("IMPORT_IN_PROGRESS",                  Succeeded, Running,   NotStarted),
+        ("IMPORT_ROLLBACK_COMPLETE",            Succeeded, Failed,    NotStarted),
+        ("IMPORT_ROLLBACK_FAILED",              Succeeded, Failed,    NotStarted),
+        ("IMPORT_ROLLBACK_IN_PROGRESS",         Succeeded, Running,   NotStarted),
+        ("REVIEW_IN_PROGRESS",                  Running,   Running,   NotStarted),
+        ("ROLLBACK_COMPLETE",                   Failed,    Failed,    NotStarted),
+        ("ROLLBACK_FAILED",                     Failed,    Failed,    NotStarted),
+        ("ROLLBACK_IN_PROGRESS",                Running,   Failed,    NotStarted),
+        ("UPDATE_COMPLETE",                     Succeeded, Succeeded, NotStarted),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Succeeded, Running,   NotStarted),
+        ("UPDATE_FAILED",                       Succeeded, Failed,    NotStarted),
+        ("UPDATE_IN_PROGRESS",                  Succeeded, Running,   NotStarted),
+        ("UPDATE_ROLLBACK_COMPLETE",            Succeeded, Failed,    NotStarted),
+        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Succeeded, Running, NotStarted),
+        ("UPDATE_ROLLBACK_FAILED",              Succeeded, Failed,    NotStarted),
+        ("UPDATE_ROLLBACK_IN_PROGRESS",         Succeeded, Running,   NotStarted),
+        ("SOMETHING_NEW",                       Running,   Running,   Running),
+    ];
+    for name in SdkStatus::values() {
+        assert!(expected.iter().any(|(known, ..)| known == name), "{name}");
+    }
+    for (name, provision, update, deprovision) in expected {
+        let sight = Sight::Reached(StackStatus::parse(name));
+        assert_eq!(progress(Provision, sight), provision, "{name}");
+        assert_eq!(progress(Update, sight), update, "{name}");
+        assert_eq!(progress(Deprovision, sight), deprovision, "{name}");
+        for kind in [Bind, Unbind] {
+            assert_eq!(progress(kind, sight), Succeeded, "{name}");
+        }
+    }
+    for (sight, provision, update, deprovision) in
+        [(Sight::NoStack, NotStarted, Failed, Succeeded), (Sight::Untouched, NotStarted, NotStarted, NotStarted)]
+    {
+        assert_eq!(progress(Provision, sight), provision, "{sight:?}");
+        assert_eq!(progress(Update, sight), update, "{sight:?}");
+        assert_eq!(progress(Deprovision, sight), deprovision, "{sight:?}");
     }
 }

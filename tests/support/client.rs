@@ -1,11 +1,11 @@
 //! A platform: sends requests to a router whose ports are a [`World`].
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{Broker, authentication::Authenticator, id::Naming, ports::Place},
+    broker::{Broker, Place, authentication::Authenticator, id::Naming},
     catalog::Catalog,
-    http::router,
+    http::{MissingVersion, router},
 };
 use axum::{
     Router,
@@ -14,6 +14,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::BodyExt;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -60,12 +61,22 @@ impl Client {
 
     /// A broker with this catalog in an empty account.
     pub fn with_catalog(catalog: Catalog) -> Self {
-        let world = World::new();
+        Self::with(World::new(), catalog, None, MissingVersion::default())
+    }
+
+    /// A broker with this catalog and these settings in this account.
+    pub fn with(
+        world: World,
+        catalog: Catalog,
+        binding_lifetime: Option<SignedDuration>,
+        missing_version: MissingVersion,
+    ) -> Self {
         let shared = Arc::new(world.clone());
         let broker = Broker {
             catalog,
             naming: Naming::new("osb"),
             place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
+            binding_lifetime,
             records: shared.clone(),
             stacks: shared.clone(),
             identities: shared.clone(),
@@ -73,7 +84,7 @@ impl Client {
             environment: shared.clone(),
         };
         let authenticator = Authenticator::new(shared.clone(), shared);
-        Self { world, ..Self::of(router(broker, authenticator), "broker", "local-only-password") }
+        Self { world, ..Self::of(router(broker, authenticator, missing_version), "broker", "local-only-password") }
     }
 
     /// A broker that has its own ports and credentials.
@@ -90,6 +101,10 @@ impl Client {
         let response = self.router.clone().oneshot(request.map(Body::new)).await.expect("the router never fails");
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
+        if head.status == StatusCode::NOT_MODIFIED {
+            assert!(bytes.is_empty(), "{bytes:?}");
+            return Answer { status: head.status, headers: head.headers, body: Value::Null };
+        }
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
         Answer { status: head.status, headers: head.headers, body }
     }
@@ -124,6 +139,13 @@ impl Client {
         self.request("PUT", &format!("/v2/service_instances/{id}?accepts_incomplete=true"), Some(body)).await
     }
 
+    /// Updates [`INSTANCE`] with these members over those of a plain request for `sqs`.
+    pub async fn update(&self, members: Value) -> Answer {
+        let mut body = json!({"service_id": service_id("sqs")});
+        merge(&mut body, members);
+        self.request("PATCH", &format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true"), Some(body)).await
+    }
+
     pub async fn last_operation(&self) -> Answer {
         self.request("GET", &format!("/v2/service_instances/{INSTANCE}/last_operation"), None).await
     }
@@ -139,9 +161,24 @@ impl Client {
 
     /// Binds [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
     pub async fn bind(&self, id: &str, members: Value) -> Answer {
+        self.bind_with(id, "", members).await
+    }
+
+    /// Likewise, for a platform that polls bindings.
+    pub async fn bind_async(&self, id: &str, members: Value) -> Answer {
+        self.bind_with(id, "?accepts_incomplete=true", members).await
+    }
+
+    async fn bind_with(&self, id: &str, query: &str, members: Value) -> Answer {
         let mut body = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
         merge(&mut body, members);
-        self.request("PUT", &format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}"), Some(body)).await
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}{query}");
+        self.request("PUT", &path, Some(body)).await
+    }
+
+    pub async fn binding_last_operation(&self, id: &str) -> Answer {
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}/last_operation");
+        self.request("GET", &path, None).await
     }
 
     pub async fn fetch_binding(&self, id: &str) -> Answer {
@@ -153,12 +190,23 @@ impl Client {
         self.request("DELETE", &path, None).await
     }
 
+    /// Likewise, for a platform that polls bindings.
+    pub async fn unbind_async(&self, id: &str) -> Answer {
+        let query = "service_id=any&plan_id=any&accepts_incomplete=true";
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{query}");
+        self.request("DELETE", &path, None).await
+    }
+
     /// An instance of `sqs`/`standard` whose creation is over and known to be.
     pub async fn with_instance() -> Self {
-        use aws_service_broker::broker::stack::StackStatus::CreateComplete;
-        let client = Self::new();
+        Self::new().having_instance().await
+    }
+
+    /// The same broker with such an instance.
+    pub async fn having_instance(self) -> Self {
+        let client = self;
         client.provision(json!({})).await.expect(202);
-        client.world.settle_stacks(CreateComplete, None);
+        client.world.complete_stacks();
         client.last_operation().await.expect(200);
         client.world.take_calls();
         client
@@ -183,8 +231,9 @@ pub fn basic(username: &str, password: &str) -> String {
 }
 
 fn offering(name: &str) -> Value {
-    let catalog = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
-    let offerings = catalog["services"].as_array().expect("services").iter();
+    static CATALOG: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON"));
+    let offerings = CATALOG["services"].as_array().expect("services").iter();
     offerings.clone().find(|offering| offering["name"] == name).unwrap_or_else(|| panic!("no offering {name}")).clone()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, LazyLock, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
@@ -13,11 +13,11 @@ use aws_service_broker::{
         instance::Instance,
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, BeginUnbind, CreateStack, Environment, Identities, InsertBinding, NewIdentity, NewStack,
+            AccessKey, CreateStack, Environment, Identities, InsertBinding, NewIdentity, NewStack, ParameterValue,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Sealed, Stack,
-            Stacks, Tag, Update, Vault,
+            StackUpdate, Stacks, Tag, Update, UpdateStack, Vault,
         },
-        stack::StackStatus,
+        stack::{StackEvent, StackStatus, Subject},
     },
     catalog::{self},
 };
@@ -36,6 +36,8 @@ pub enum Fault {
     After(PortErrorKind),
     /// CloudFormation does not take the request.
     Rejected(&'static str),
+    /// The port does not answer, and has had no effect.
+    Hang,
     /// The port panics.
     Panic,
 }
@@ -44,11 +46,17 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct FakeStack {
     pub status: StackStatus,
-    pub status_reason: Option<String>,
+    /// Those that were given, without the template's defaults.
     pub parameters: BTreeMap<String, String>,
+    pub template_body: String,
     pub tags: Vec<Tag>,
+    /// Of the last request that it took.
     pub token: String,
     outputs: BTreeMap<String, String>,
+    /// The oldest first, with the token of the request that caused it.
+    events: Vec<(String, StackEvent)>,
+    /// What a rollback of the running update restores.
+    before_update: Option<(String, BTreeMap<String, String>)>,
 }
 
 /// A user as the twin of IAM keeps it.
@@ -70,6 +78,7 @@ struct State {
     uuids: u128,
     calls: Vec<&'static str>,
     faults: HashMap<&'static str, Fault>,
+    yields: bool,
 }
 
 /// The account; clones are the same one.
@@ -113,14 +122,44 @@ impl World {
 
     /// Lets CloudFormation arrive at this status with every stack; a stack that is deleted is gone.
     pub fn settle_stacks(&self, status: StackStatus, reason: Option<&str>) {
+        let now = self.now();
         let mut state = self.state();
         for stack in state.stacks.values_mut() {
-            stack.status = status;
-            stack.status_reason = reason.map(str::to_owned);
+            stack.reach(status, reason, now);
         }
         if status == StackStatus::DeleteComplete {
             state.stacks.clear();
         }
+    }
+
+    /// Lets CloudFormation end well whatever it is doing.
+    pub fn complete_stacks(&self) {
+        let now = self.now();
+        let mut state = self.state();
+        state.stacks.retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
+        for stack in state.stacks.values_mut() {
+            match stack.status {
+                StackStatus::CreateInProgress => stack.reach(StackStatus::CreateComplete, None, now),
+                StackStatus::UpdateInProgress => stack.reach(StackStatus::UpdateComplete, None, now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets something happen to a resource of the only stack.
+    pub fn resource_event(&self, logical_id: &str, kind: &str, status: &str, reason: Option<&str>) {
+        let at = self.now();
+        for stack in self.state().stacks.values_mut() {
+            let subject = Subject::Resource { logical_id: logical_id.into(), kind: kind.into() };
+            let reason = reason.map(str::to_owned);
+            let event = StackEvent { subject, status: status.into(), reason, at };
+            stack.events.push((stack.token.clone(), event));
+        }
+    }
+
+    /// From now on every call of a port lets other requests go first.
+    pub fn yield_at_calls(&self) {
+        self.state().yields = true;
     }
 
     /// Gives the only stack this output in the place of what it has; an empty value removes it.
@@ -138,8 +177,9 @@ impl World {
         self.state().instances.get(&InstanceId::new(id).expect("an id")).cloned()
     }
 
+    /// The bindings that there are; tombstones are none.
     pub fn bindings(&self) -> Vec<Binding> {
-        self.state().bindings.values().cloned().collect()
+        self.state().bindings.values().filter(|binding| !binding.is_tombstone()).cloned().collect()
     }
 
     pub fn set_platform_secrets(&self, pairs: &[(&str, &str)]) {
@@ -147,24 +187,93 @@ impl World {
     }
 
     /// Counts the call, and goes wrong if it is to.
-    fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
-        let mut state = self.state();
-        state.calls.push(name);
+    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
+        if self.state().yields {
+            tokio::task::yield_now().await;
+        }
+        let fault = {
+            let mut state = self.state();
+            state.calls.push(name);
+            state.faults.remove(name)
+        };
         let failed = |kind| PortError { service: "twin", action: name, kind, detail: "injected".into() };
-        match state.faults.remove(name) {
-            None => Ok(effect(&mut state)),
+        match fault {
+            None => Ok(effect(&mut self.state())),
             Some(Fault::Before(kind)) => Err(failed(kind)),
             Some(Fault::After(kind)) => {
-                effect(&mut state);
+                effect(&mut self.state());
                 Err(failed(kind))
             }
-            Some(Fault::Rejected(_)) => unreachable!("only stacks.create can be rejected"),
-            Some(Fault::Panic) => {
-                drop(state);
-                panic!("injected into {name}")
-            }
+            Some(Fault::Rejected(_)) => unreachable!("only stacks.create and stacks.update can be rejected"),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Panic) => panic!("injected into {name}"),
         }
     }
+
+    /// The reason why CloudFormation is not to take the next call of this name.
+    fn take_rejection(&self, name: &'static str) -> Option<&'static str> {
+        let mut state = self.state();
+        match state.faults.get(name) {
+            Some(Fault::Rejected(reason)) => {
+                let reason = *reason;
+                state.faults.remove(name);
+                Some(reason)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FakeStack {
+    fn reach(&mut self, status: StackStatus, reason: Option<&str>, at: Timestamp) {
+        use StackStatus as S;
+        self.status = status;
+        let name = name_of(status);
+        let event = StackEvent { subject: Subject::Stack, status: name, reason: reason.map(str::to_owned), at };
+        self.events.push((self.token.clone(), event));
+        match status {
+            S::UpdateComplete => self.before_update = None,
+            S::UpdateRollbackComplete => {
+                if let Some((template_body, parameters)) = self.before_update.take() {
+                    (self.template_body, self.parameters) = (template_body, parameters);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the stack becomes with these parameters; or what CloudFormation has against it.
+    fn resolve(&self, update: &StackUpdate<'_>) -> Result<(String, BTreeMap<String, String>), String> {
+        let template_body = update.template_body.unwrap_or(&self.template_body).to_owned();
+        let known = declared(&template_body, "Parameters");
+        let mut parameters = BTreeMap::new();
+        for (name, value) in &update.parameters {
+            if !known.contains(name) {
+                return Err(format!("Parameters: [{name}] do not exist in the template"));
+            }
+            match value {
+                ParameterValue::Given(value) => drop(parameters.insert(name.clone(), value.clone())),
+                ParameterValue::Previous => {
+                    if let Some(value) = self.parameters.get(name) {
+                        parameters.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        Ok((template_body, parameters))
+    }
+}
+
+/// CloudFormation's name of a status.
+pub fn name_of(status: StackStatus) -> String {
+    let mut text = String::new();
+    for (index, character) in format!("{status:?}").chars().enumerate() {
+        if index > 0 && character.is_uppercase() {
+            text.push('_');
+        }
+        text.extend(character.to_uppercase());
+    }
+    text
 }
 
 impl Environment for World {
@@ -179,26 +288,29 @@ impl Environment for World {
     }
 }
 
-fn is_current(instance: &&Instance, now: Timestamp) -> bool {
-    instance.expires_at.is_none_or(|expires_at| now < expires_at)
+fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    expires_at.is_none_or(|expires_at| now < expires_at)
 }
 
 #[async_trait]
 impl Records for World {
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.insert_instance", |state| {
-            let existing = state.instances.get(&instance.id).filter(|existing| is_current(existing, now)).cloned();
+            let existing =
+                state.instances.get(&instance.id).filter(|existing| is_current(existing.expires_at, now)).cloned();
             if existing.is_none() {
                 state.instances.insert(instance.id.clone(), instance.clone());
             }
             existing
         })
+        .await
     }
 
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.instance", |state| {
-            state.instances.get(id).filter(|instance| is_current(instance, now)).cloned()
+            state.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned()
         })
+        .await
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
@@ -209,6 +321,7 @@ impl Records for World {
             }
             _ => Update::Conflict,
         })
+        .await
     }
 
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
@@ -219,23 +332,29 @@ impl Records for World {
             state.instances.remove(&instance.id);
             Update::Done
         })
+        .await
     }
 
     async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
-            let instance = state.instances.get_mut(id).filter(|instance| !instance.is_tombstone())?;
-            if !instance.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
-                instance.operation = operation.clone();
+            let instance = state.instances.get_mut(id)?;
+            let deleting = instance.operation.kind == OperationKind::Deprovision
+                && instance.operation.state != OperationState::Failed;
+            if !deleting && !instance.is_updating() {
+                instance.previous_operation = Some(std::mem::replace(&mut instance.operation, operation.clone()));
+                instance.update = None;
                 instance.version += 1;
             }
             Some(instance.clone())
         })
+        .await
     }
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
         self.call("records.bindings", |state| {
             state.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect()
         })
+        .await
     }
 
     async fn instance_and_binding(
@@ -245,15 +364,22 @@ impl Records for World {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)> {
         self.call("records.instance_and_binding", |state| {
-            let instance = state.instances.get(id).filter(|instance| is_current(instance, now)).cloned();
-            (instance, state.bindings.get(&(id.clone(), binding_id.clone())).cloned())
+            let instance = state.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned();
+            let binding = state.bindings.get(&(id.clone(), binding_id.clone()));
+            (instance, binding.filter(|binding| is_current(binding.expires_at, now)).cloned())
         })
+        .await
     }
 
-    async fn insert_binding(&self, instance: &Instance, binding: &Binding) -> PortResult<InsertBinding> {
+    async fn insert_binding(
+        &self,
+        instance: &Instance,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> PortResult<InsertBinding> {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
-            if let Some(existing) = state.bindings.get(&key) {
+            if let Some(existing) = state.bindings.get(&key).filter(|existing| is_current(existing.expires_at, now)) {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }
             if state.instances.get(&instance.id).is_none_or(|stored| stored.version != instance.version) {
@@ -262,6 +388,7 @@ impl Records for World {
             state.bindings.insert(key, binding.clone());
             InsertBinding::Done
         })
+        .await
     }
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
@@ -274,6 +401,7 @@ impl Records for World {
                 _ => Update::Conflict,
             }
         })
+        .await
     }
 
     async fn begin_unbind(
@@ -281,78 +409,156 @@ impl Records for World {
         instance_id: &InstanceId,
         binding_id: &BindingId,
         operation: &Operation,
-    ) -> PortResult<BeginUnbind> {
+    ) -> PortResult<Option<Binding>> {
         self.call("records.begin_unbind", |state| {
-            let Some(binding) = state.bindings.get_mut(&(instance_id.clone(), binding_id.clone())) else {
-                return BeginUnbind::Missing;
+            let binding = state.bindings.get_mut(&(instance_id.clone(), binding_id.clone()))?;
+            let current = &binding.operation;
+            let busy = match current.kind {
+                OperationKind::Unbind => current.state != OperationState::Failed,
+                _ => current.may_be_running(operation.started_at),
             };
-            let binding_runs = binding.operation.kind == OperationKind::Bind;
-            if binding_runs && binding.operation.may_be_running(operation.started_at) {
-                return BeginUnbind::Busy;
+            if !busy {
+                binding.operation = operation.clone();
+                binding.version += 1;
             }
-            binding.operation = operation.clone();
-            binding.version += 1;
-            BeginUnbind::Done(Box::new(binding.clone()))
+            Some(binding.clone())
         })
-    }
-
-    async fn delete_binding(&self, binding: &Binding) -> PortResult<Update> {
-        self.call("records.delete_binding", |state| {
-            let key = (binding.instance_id.clone(), binding.id.clone());
-            if state.bindings.get(&key).is_some_and(|stored| stored.version != binding.version) {
-                return Update::Conflict;
-            }
-            state.bindings.remove(&key);
-            Update::Done
-        })
+        .await
     }
 }
 
 #[async_trait]
 impl Stacks for World {
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack> {
-        let fault = self.state().faults.get("stacks.create").cloned();
-        if let Some(Fault::Rejected(reason)) = fault {
-            self.state().faults.remove("stacks.create");
+        if let Some(reason) = self.take_rejection("stacks.create") {
             return Ok(CreateStack::Rejected(reason.into()));
         }
+        let now = self.now();
         self.call("stacks.create", |state| {
-            state.stacks.entry(stack.name.to_owned()).or_insert_with(|| FakeStack {
-                status: StackStatus::CreateInProgress,
-                status_reason: None,
-                parameters: stack.parameters.clone(),
-                tags: stack.tags.clone(),
-                token: stack.token.to_owned(),
-                outputs: declared_outputs(stack.template_body),
+            state.stacks.entry(stack.name.to_owned()).or_insert_with(|| {
+                let mut created = FakeStack {
+                    status: StackStatus::CreateInProgress,
+                    parameters: given(&stack.parameters),
+                    template_body: stack.template_body.to_owned(),
+                    tags: stack.tags.clone(),
+                    token: stack.token.to_owned(),
+                    outputs: declared_outputs(stack.template_body),
+                    events: Vec::new(),
+                    before_update: None,
+                };
+                created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
+                created
             });
             CreateStack::Accepted
         })
+        .await
+    }
+
+    async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack> {
+        if let Some(reason) = self.take_rejection("stacks.update") {
+            return Ok(UpdateStack::Rejected(reason.into()));
+        }
+        let now = self.now();
+        self.call("stacks.update", |state| {
+            let Some(stack) = state.stacks.get_mut(update.name) else {
+                return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.name));
+            };
+            if stack.token == update.token {
+                return UpdateStack::Accepted;
+            }
+            if !stack.status.can_be_updated() {
+                return UpdateStack::Rejected(format!("{:?} state and can not be updated", stack.status));
+            }
+            let (template_body, parameters) = match stack.resolve(update) {
+                Ok(resolved) => resolved,
+                Err(reason) => return UpdateStack::Rejected(reason),
+            };
+            let same_parameters =
+                with_defaults(&template_body, &parameters) == with_defaults(&stack.template_body, &stack.parameters);
+            if template_body == stack.template_body && same_parameters && stack.tags == update.tags {
+                return UpdateStack::NoChange;
+            }
+            stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone()));
+            (stack.template_body, stack.parameters) = (template_body, parameters);
+            stack.tags = update.tags.clone();
+            stack.token = update.token.to_owned();
+            stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
+            UpdateStack::Accepted
+        })
+        .await
     }
 
     async fn describe(&self, name: &str) -> PortResult<Option<Stack>> {
         self.call("stacks.describe", |state| {
             state.stacks.get(name).map(|stack| Stack {
                 status: stack.status,
-                status_reason: stack.status_reason.clone(),
+                parameters: declared(&stack.template_body, "Parameters").into_iter().collect(),
                 outputs: stack.outputs.clone(),
             })
         })
+        .await
     }
 
-    async fn delete(&self, name: &str, _token: &str) -> PortResult<()> {
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>> {
+        self.call("stacks.events", |state| {
+            let stack = state.stacks.get(name)?;
+            let ours = stack.events.iter().filter(|(of, _)| of == token);
+            Some(ours.map(|(_, event)| event.clone()).collect())
+        })
+        .await
+    }
+
+    async fn delete(&self, name: &str, token: &str) -> PortResult<()> {
+        let now = self.now();
         self.call("stacks.delete", |state| {
-            if let Some(stack) = state.stacks.get_mut(name) {
-                stack.status = StackStatus::DeleteInProgress;
+            if let Some(stack) = state.stacks.get_mut(name).filter(|stack| stack.token != token) {
+                stack.token = token.to_owned();
+                stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
             }
         })
+        .await
     }
+}
+
+fn given(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, String> {
+    let given = parameters.iter().filter_map(|(name, value)| match value {
+        ParameterValue::Given(value) => Some((name.clone(), value.clone())),
+        ParameterValue::Previous => None,
+    });
+    given.collect()
+}
+
+/// A template's section, by name.
+fn section(template_body: &str, section: &str) -> serde_json::Map<String, Value> {
+    // Reading one takes longer than all else that a test does.
+    static READ: LazyLock<Mutex<HashMap<String, Value>>> = LazyLock::new(Default::default);
+    let mut read = READ.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let template = read
+        .entry(template_body.to_owned())
+        .or_insert_with(|| serde_saphyr::from_str(template_body).expect("a template"));
+    template[section].as_object().cloned().unwrap_or_default()
+}
+
+/// The names in a section of a template.
+fn declared(template_body: &str, name: &str) -> Vec<String> {
+    section(template_body, name).keys().cloned().collect()
+}
+
+/// These parameters with the template's defaults below them.
+fn with_defaults(template_body: &str, parameters: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let defaults = section(template_body, "Parameters").into_iter().filter_map(|(name, parameter)| {
+        let text = match parameter.get("Default")? {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some((name, text))
+    });
+    defaults.chain(parameters.clone()).collect()
 }
 
 /// Every output that the template declares, with a value that names it.
 fn declared_outputs(template_body: &str) -> BTreeMap<String, String> {
-    let template: Value = serde_saphyr::from_str(template_body).expect("a template");
-    let outputs = template["Outputs"].as_object().expect("outputs").keys();
-    outputs.map(|name| (name.clone(), format!("the-{name}"))).collect()
+    declared(template_body, "Outputs").into_iter().map(|name| (name.clone(), format!("the-{name}"))).collect()
 }
 
 #[async_trait]
@@ -368,10 +574,11 @@ impl Identities for World {
             user.access_keys = vec![id.clone()];
             AccessKey { secret: format!("secret-of-{id}").into(), id }
         })
+        .await
     }
 
     async fn delete(&self, user_name: &str) -> PortResult<()> {
-        self.call("identities.delete", |state| drop(state.users.remove(user_name)))
+        self.call("identities.delete", |state| drop(state.users.remove(user_name))).await
     }
 }
 
@@ -379,6 +586,7 @@ impl Identities for World {
 impl Vault for World {
     async fn seal(&self, purpose: &Purpose<'_>, plain: &SecretString) -> PortResult<Sealed> {
         self.call("vault.seal", |_| Sealed(BASE64_STANDARD.encode(format!("{purpose:?}|{}", plain.expose_secret()))))
+            .await
     }
 
     async fn open(&self, purpose: &Purpose<'_>, sealed: &Sealed) -> PortResult<SecretString> {
@@ -387,6 +595,7 @@ impl Vault for World {
             let plain = text.strip_prefix(&format!("{purpose:?}|")).expect("sealed for another purpose");
             plain.to_owned().into()
         })
+        .await
     }
 }
 
@@ -397,6 +606,7 @@ impl PlatformSecrets for World {
             let pairs = state.platform_secrets.iter().cloned();
             pairs.map(|(username, password)| PlatformSecret { username, password: password.into() }).collect()
         })
+        .await
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Specification {
     #[serde(default)]
     pub tags: Vec<String>,
     pub service_plans: Named<Spanned<ServicePlan>>,
+    pub version_description: Option<Spanned<String>>,
+    #[serde(default)]
+    pub plan_updateable: bool,
     #[serde(default)]
     pub updatable_parameters: Vec<Spanned<String>>,
     #[serde(default)]
@@ -75,6 +78,7 @@ pub struct ServicePlan {
     pub bullets: Vec<String>,
     pub cost: Option<String>,
     pub costs: Option<Value>,
+    pub plan_updateable: Option<bool>,
     #[serde(default)]
     pub parameter_values: Named<Spanned<Value>>,
     #[serde(default)]
@@ -89,6 +93,26 @@ pub struct Bindings {
     #[serde(default)]
     pub policies: Named<Spanned<Vec<Value>>>,
     pub credentials: Option<Named<Spanned<String>>>,
+    #[serde(default)]
+    pub endpoints: Vec<Spanned<Endpoint>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Endpoint {
+    pub host: String,
+    pub ports: Vec<Value>,
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    #[default]
+    Tcp,
+    Udp,
+    All,
 }
 
 #[derive(Deserialize)]

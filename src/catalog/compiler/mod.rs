@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
-use self::document::{ServicePlan, Specification, Template};
+use self::document::{Protocol, ServicePlan, Specification, Template};
 use super::{
-    model::{Bindings, Credential, List, Offering, Plan, PlanParameter, Scope, Text},
+    model::{Bindings, Credential, Endpoint, List, Offering, Plan, Scope, StackParameter, Text},
     reference,
 };
 
@@ -29,8 +29,14 @@ const MAX_NAME_LENGTH: usize = 63;
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
 /// References that are not outputs of the stack: CloudFormation's pseudo parameters and the binding's own identity.
-const PSEUDO_REFERENCES: [&str; 5] =
-    ["AWS::Region", "AWS::AccountId", "AWS::Partition", "Identity.AccessKeyId", "Identity.SecretAccessKey"];
+const PSEUDO_REFERENCES: [&str; 6] = [
+    "AWS::Region",
+    "AWS::AccountId",
+    "AWS::Partition",
+    "AWS::URLSuffix",
+    "Identity.AccessKeyId",
+    "Identity.SecretAccessKey",
+];
 
 /// Why a template cannot be in the catalog.
 #[derive(Debug, thiserror::Error)]
@@ -126,11 +132,18 @@ fn offering(template: &Template, text: &str) -> Checked<Offering> {
         tags: specification.tags.iter().cloned().map(Text::from).collect(),
         metadata: service_metadata(specification).to_string().into(),
         version: version(specification),
+        version_description: version_description(specification)?,
         plans: specification
             .service_plans
             .iter()
             .map(|(name, plan)| compile_plan(template, name, plan))
             .collect::<Checked<_>>()?,
+        parameter_defaults: parameter_defaults(template)?,
+        updatable_parameters: {
+            let names = specification.updatable_parameters.iter();
+            names.map(|name| Text::from(name.value.clone())).collect()
+        },
+        resource_count: template.resources.len(),
         template_body: template_body(text).map_err(|reason| fault(at, reason))?.into(),
         secret_parameters: template
             .parameters
@@ -169,8 +182,24 @@ fn version(specification: &Specification) -> Option<Text> {
     semver::Version::parse(&version).is_ok().then(|| version.into())
 }
 
+fn parameter_defaults(template: &Template) -> Checked<List<StackParameter>> {
+    let defaults = template.parameters.iter().filter_map(|(name, parameter)| {
+        let value = text(parameter.value.default.as_ref()?).map_err(|reason| fault(parameter, reason));
+        Some(value.map(|value| StackParameter { name: name.clone().into(), value: value.into() }))
+    });
+    defaults.collect()
+}
+
+fn version_description(specification: &Specification) -> Checked<Option<Text>> {
+    let Some(at) = &specification.version_description else { return Ok(None) };
+    check_description(&at.value).map_err(|reason| fault(at, reason))?;
+    Ok(Some(at.value.clone().into()))
+}
+
 fn service_metadata(specification: &Specification) -> Value {
     present([
+        // Applications of other spaces can be bound too: a binding depends on the instance alone.
+        ("shareable", Some(true.into())),
         ("displayName", specification.display_name.clone().map(Value::from)),
         ("longDescription", specification.long_description.clone().map(Value::from)),
         ("imageUrl", specification.image_url.clone().map(Value::from)),
@@ -206,7 +235,7 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
         let parameter = known_parameter(template, name).map_err(|reason| fault(value, reason))?;
         check_value(parameter, &value.value).map_err(|reason| fault(value, format!("`{name}`: {reason}")))?;
         let text = text(&value.value).map_err(|reason| fault(value, reason))?;
-        parameters.push(PlanParameter { name: name.clone().into(), value: text.into() });
+        parameters.push(StackParameter { name: name.clone().into(), value: text.into() });
     }
 
     let mut properties = IndexMap::new();
@@ -219,20 +248,30 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
         let property = schema::property(&parameter.value, label, default.or(parameter.value.default.as_ref()));
         properties.insert(name.as_str(), property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?);
     }
-    let create_schema = schema::plan(&properties).to_string();
-    if create_schema.len() > MAX_SCHEMA_BYTES {
-        return Err(fault(at, format!("the schema of plan `{name}` is larger than {MAX_SCHEMA_BYTES} bytes")));
-    }
-    jsonschema::draft4::meta::validate(&schema::plan(&properties)).map_err(|error| fault(at, error))?;
-    jsonschema::draft4::new(&schema::plan(&properties)).map_err(|error| fault(at, error))?;
+    let specification = &template.metadata.specification.value;
+    let create_schema = checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
+    properties.retain(|name, _| specification.updatable_parameters.iter().any(|updatable| updatable.value == *name));
+    let update_schema = checked_schema(name, &schema::update(&properties)).map_err(|reason| fault(at, reason))?;
 
     Ok(Plan {
         name: name.to_owned().into(),
         description: description.clone().into(),
         metadata: plan_metadata(plan).to_string().into(),
         parameters: parameters.into(),
+        plan_updateable: plan.plan_updateable.unwrap_or(specification.plan_updateable),
         create_schema: create_schema.into(),
+        update_schema: update_schema.into(),
     })
+}
+
+fn checked_schema(plan: &str, schema: &Value) -> Result<String, String> {
+    jsonschema::draft4::meta::validate(schema).map_err(|error| error.to_string())?;
+    jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
+    let text = schema.to_string();
+    if text.len() > MAX_SCHEMA_BYTES {
+        return Err(format!("a schema of plan `{plan}` is larger than {MAX_SCHEMA_BYTES} bytes"));
+    }
+    Ok(text)
 }
 
 /// A plan's value must be one that the template would take.
@@ -273,8 +312,33 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             .collect::<Checked<_>>()?,
         None => published_credentials(template, !scopes.is_empty()),
     };
+    let endpoints = bindings.endpoints.iter().map(|at| endpoint(template, at)).collect::<Checked<_>>()?;
     let create_schema = binding_schema(&scopes, default_scope).to_string().into();
-    Ok(Bindings { credentials, scopes, default_scope, create_schema })
+    Ok(Bindings { credentials, endpoints, scopes, default_scope, create_schema })
+}
+
+fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<Endpoint> {
+    let endpoint = &at.value;
+    let ports = endpoint.ports.iter().map(|port| {
+        let port = text(port)?;
+        check_references(template, &json!(port))?;
+        // One with a reference is known when the stack is.
+        let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
+        let is_port = is_number(&port) || port.split_once('-').is_some_and(|(a, b)| is_number(a) && is_number(b));
+        let known = is_port || !reference::names(&port).is_empty();
+        if known { Ok(Text::from(port)) } else { Err(format!("`{port}` is not a port or a range of ports")) }
+    });
+    let ports: List<Text> = ports.collect::<Result<_, _>>().map_err(|reason| fault(at, reason))?;
+    if ports.is_empty() || endpoint.host.is_empty() {
+        return Err(fault(at, "an endpoint needs a Host and Ports"));
+    }
+    check_references(template, &json!(endpoint.host)).map_err(|reason| fault(at, reason))?;
+    let protocol = match endpoint.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::All => "all",
+    };
+    Ok(Endpoint { host: endpoint.host.clone().into(), ports, protocol: protocol.into() })
 }
 
 fn check_references(template: &Template, json: &Value) -> Result<(), String> {

@@ -152,3 +152,22 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
         properties.iter().filter(|(_, property)| property.get("default").is_none()).map(|(name, _)| *name).collect();
     object(properties.iter().map(|(name, property)| ((*name).to_owned(), property.clone())).collect(), &required)
 }
+
+/// The schema of changes to an existing instance: any of these properties, or `null` to reset it. What is not named
+/// stays, so that there are no defaults.
+pub fn update(properties: &IndexMap<&str, Value>) -> Value {
+    let properties = properties.iter().map(|(name, property)| {
+        let mut property = property.clone();
+        if let Some(fields) = property.as_object_mut() {
+            fields.shift_remove("default");
+            if let Some(kind) = fields.get_mut("type") {
+                *kind = json!([kind.take(), "null"]);
+            }
+            if let Some(values) = fields.get_mut("enum").and_then(Value::as_array_mut) {
+                values.push(Value::Null);
+            }
+        }
+        ((*name).to_owned(), property)
+    });
+    object(properties.collect(), &[])
+}

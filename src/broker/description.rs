@@ -1,0 +1,143 @@
+//! What a platform shows its users of an operation: how far it is, or why it failed.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    operation::{Operation, OperationKind, OperationState},
+    stack::{Sight, StackEvent, StackStatus, Subject},
+};
+
+/// What CloudFormation says of a resource that it stopped because another one had failed.
+const CANCELLED: &str = "cancelled";
+
+/// Of a creation, update or deletion of an instance. The events are those of the operation, the oldest first; the
+/// template has so many resources, of which conditions may leave some out.
+pub fn of_instance(
+    operation: &Operation,
+    events: &[StackEvent],
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
+    match operation.state {
+        OperationState::InProgress => running(operation.kind, events, template_resources, now),
+        OperationState::Succeeded => match operation.kind {
+            OperationKind::Deprovision => "The instance is deleted.".into(),
+            OperationKind::Update => "The instance is updated.".into(),
+            _ => "The instance is created.".into(),
+        },
+        OperationState::Failed => reason(operation),
+    }
+}
+
+/// Of a creation or deletion of a binding.
+pub fn of_binding(operation: &Operation) -> String {
+    match (operation.kind, operation.state) {
+        (_, OperationState::Failed) => reason(operation),
+        (OperationKind::Unbind, OperationState::InProgress) => "The binding is being deleted.".into(),
+        (OperationKind::Unbind, OperationState::Succeeded) => "The binding is deleted.".into(),
+        (_, OperationState::InProgress) => "The binding is being created.".into(),
+        (_, OperationState::Succeeded) => "The binding is created.".into(),
+    }
+}
+
+fn reason(operation: &Operation) -> String {
+    operation.reason.clone().unwrap_or_else(|| "The operation failed.".into())
+}
+
+fn running(kind: OperationKind, events: &[StackEvent], template_resources: Option<usize>, now: Timestamp) -> String {
+    use StackStatus as S;
+    let doing = match (kind, Sight::of(Some(events))) {
+        (_, Sight::Reached(S::RollbackInProgress)) => {
+            return format!("The creation failed and is being undone. {}", root_cause(events));
+        }
+        (_, Sight::Reached(S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress)) => {
+            return format!("The update failed and is being undone. {}", root_cause(events));
+        }
+        (_, Sight::Reached(S::UpdateCompleteCleanupInProgress)) => {
+            return "Updating: all changes are made; what they replaced is being removed.".into();
+        }
+        (OperationKind::Deprovision, _) => "Deleting",
+        (OperationKind::Update, _) => "Updating",
+        _ => "Creating",
+    };
+    let resources = resources(events);
+    let Some((current, at_work)) =
+        resources.iter().filter(|(_, resource)| resource.in_progress).min_by_key(|(_, resource)| resource.since)
+    else {
+        return format!("{doing}: {}.", done(&resources, kind, template_resources));
+    };
+    format!(
+        "{doing}: {}; {current} ({}) has taken {} so far.",
+        done(&resources, kind, template_resources),
+        at_work.kind,
+        spell_out(now.duration_since(at_work.since)),
+    )
+}
+
+/// How many resources are done. An update touches those that have changed, which nobody counts before it does.
+fn done(resources: &BTreeMap<&str, Resource<'_>>, kind: OperationKind, template_resources: Option<usize>) -> String {
+    let done = resources.values().filter(|resource| resource.done).count();
+    match template_resources.filter(|_| kind != OperationKind::Update) {
+        Some(all) => format!("{done} of at most {all} resources done"),
+        None => format!("{done} resource{} done", if done == 1 { "" } else { "s" }),
+    }
+}
+
+/// How a resource stands.
+struct Resource<'a> {
+    kind: &'a str,
+    in_progress: bool,
+    done: bool,
+    since: Timestamp,
+}
+
+fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
+    let mut resources: BTreeMap<&str, Resource<'_>> = BTreeMap::new();
+    for event in events {
+        let Subject::Resource { logical_id, kind } = &event.subject else { continue };
+        let in_progress = event.status.ends_with("_IN_PROGRESS");
+        // CloudFormation reports twice that it is at work: when it begins, and when the service has taken the request.
+        let begun = resources.get(logical_id.as_str()).filter(|before| in_progress && before.in_progress);
+        let since = begun.map_or(event.at, |before| before.since);
+        let done = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
+        resources.insert(logical_id, Resource { kind, in_progress, done, since });
+    }
+    resources
+}
+
+/// The first thing that went wrong, in one sentence: all else follows from it.
+pub fn root_cause(events: &[StackEvent]) -> String {
+    let failed = events.iter().find_map(|event| match (&event.subject, &event.reason) {
+        (Subject::Resource { logical_id, kind }, Some(reason))
+            if event.status.ends_with("_FAILED") && !reason.ends_with(CANCELLED) =>
+        {
+            let action = event.status.trim_end_matches("_FAILED").to_ascii_lowercase();
+            Some(format!("CloudFormation could not {action} {logical_id} ({kind}): {}", readable(reason)))
+        }
+        _ => None,
+    });
+    let of_stack = || {
+        let of_stack = events.iter().filter(|event| event.subject == Subject::Stack);
+        of_stack.filter_map(|event| event.reason.as_deref()).next_back().map(|reason| readable(reason).to_owned())
+    };
+    let text = failed.or_else(of_stack).unwrap_or_else(|| "CloudFormation gives no reason".into());
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+/// The reason without what CloudFormation and the SDK of the resource's handler wrap around it.
+fn readable(reason: &str) -> &str {
+    let message = reason.strip_prefix("Resource handler returned message: \"").unwrap_or(reason);
+    let end =
+        [" (Service: ", "\" (RequestToken: ", " (RequestToken: "].iter().filter_map(|end| message.find(end)).min();
+    message[..end.unwrap_or(message.len())].trim_end_matches('"').trim()
+}
+
+fn spell_out(duration: SignedDuration) -> String {
+    match duration.as_secs().max(0) {
+        1 => "1 second".into(),
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}

@@ -1,0 +1,25 @@
+//! What platforms show their users of an instance besides what they asked for.
+
+use super::Broker;
+
+/// What platforms show their users of an instance besides what they asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceView {
+    /// The stack's page in the AWS console, where the partition has a public one.
+    pub dashboard_url: Option<String>,
+    /// To search for: names and values that are labels on Kubernetes and Cloud Foundry as well.
+    pub labels: [(&'static str, String); 2],
+    /// To read.
+    pub attributes: [(&'static str, String); 1],
+}
+
+impl Broker {
+    /// The same from the first answer on, when the stack does not exist yet (OSBAPI, Provisioning: `dashboard_url`).
+    pub fn view(&self, stack_name: &str) -> InstanceView {
+        InstanceView {
+            dashboard_url: self.place.dashboard_url(stack_name),
+            labels: [("aws-account-id", self.place.account_id.clone()), ("aws-region", self.place.region.clone())],
+            attributes: [("aws-cloudformation-stack", stack_name.to_owned())],
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! From the `parameters` of a request to those of a stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{instance::Attributes, ports::ParameterValue};
+use crate::{catalog::Offered, osb::Object};
+
+/// The `NoEcho` parameters, and the others.
+pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {
+    let is_secret = |name: &str| offered.offering.secret_parameters.iter().any(|secret| secret == name);
+    parameters.into_iter().partition(|(name, _)| is_secret(name))
+}
+
+/// `parameters` with `changes` over them, of which a `null` resets one to its default.
+pub fn merge(mut parameters: Object, changes: &Object) -> Object {
+    for (name, value) in changes {
+        match value {
+            Value::Null => drop(parameters.shift_remove(name)),
+            value => drop(parameters.insert(name.clone(), value.clone())),
+        }
+    }
+    parameters
+}
+
+/// What a stack is made with: the plan's parameters with the user's over them. What neither gives has the template's
+/// default. The schema has made sure that the user gives none which the plan fixes.
+pub fn of_new_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, ParameterValue> {
+    let of_plan = offered.plan.parameters.iter().map(|given| (given.name.to_string(), given.value.to_string()));
+    let of_user = parameters.iter().map(|(name, value)| (name.clone(), text(value)));
+    of_plan.chain(of_user).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+}
+
+/// What a stack that gets a new template is updated with: as a new stack, but for secrets that only the stack knows.
+pub fn of_new_template(
+    offered: &Offered<'_>,
+    target: &Attributes,
+    secrets: &Object,
+    known_to_stack: &BTreeSet<String>,
+) -> BTreeMap<String, ParameterValue> {
+    let mut parameters = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
+    let kept = target.secret_parameters.iter().flat_map(|secrets| secrets.names());
+    for name in kept.filter(|name| !secrets.contains_key(*name) && known_to_stack.contains(*name)) {
+        parameters.insert(name.to_owned(), ParameterValue::Previous);
+    }
+    parameters
+}
+
+/// What a stack that keeps its template is updated with: everything stays but for what differs between `current` and
+/// `target`. A parameter that is left out gets the template's default.
+///
+/// # Errors
+///
+/// The parameters that the stack's template, an older one, does not have.
+pub fn of_same_template(
+    offered: &Offered<'_>,
+    current: &Attributes,
+    target: &Attributes,
+    secrets: &Object,
+    known_to_stack: &BTreeSet<String>,
+) -> Result<BTreeMap<String, ParameterValue>, Vec<String>> {
+    let mut changed = changed_names(&current.parameters.0, &target.parameters.0);
+    changed.extend(secrets.keys().cloned());
+    let unknown: Vec<_> = changed.difference(known_to_stack).cloned().collect();
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let mut given = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
+    let parameters = known_to_stack.iter().filter_map(|name| {
+        let value = if changed.contains(name) { given.remove(name)? } else { ParameterValue::Previous };
+        Some((name.clone(), value))
+    });
+    Ok(parameters.collect())
+}
+
+/// The parameters that have not the same value in both.
+pub fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
+    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them: the user, the plan
+/// or the template.
+pub fn changed_in_stack(
+    (before, current): (&Offered<'_>, &Attributes),
+    (after, target): (&Offered<'_>, &Attributes),
+) -> BTreeSet<String> {
+    let all = |offered: &Offered<'_>, attributes: &Attributes| {
+        let defaults = offered.offering.parameter_defaults.iter();
+        let mut all: BTreeMap<_, _> = defaults
+            .map(|default| (default.name.to_string(), ParameterValue::Given(default.value.to_string())))
+            .collect();
+        all.extend(of_new_stack(offered, &attributes.parameters.0));
+        all
+    };
+    let (before, after) = (all(before, current), all(after, target));
+    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// CloudFormation takes every value as text, and a list as text with commas.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(entries) => entries.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

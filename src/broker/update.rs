@@ -1,0 +1,253 @@
+//! `PATCH /v2/service_instances/:instance_id`
+//!
+//! Parameters are merged: those that a request does not name stay, and a `null` resets one to its default. The stack
+//! keeps its template unless the request changes the plan or names a newer `maintenance_info.version`: what was not
+//! asked for does not change because the broker was updated.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Broker, Error, Provisioned, Result,
+    id::InstanceId,
+    instance::{Attributes, Instance, Json},
+    operation::{Operation, OperationKind, OperationState},
+    parameters,
+    ports::{StackUpdate, Update, UpdateStack},
+    provision::{check_maintenance_info, tags},
+    secret_parameters::SecretParameters,
+};
+use crate::{
+    catalog::Offered,
+    osb::{NonEmpty, Object, UpdateRequest},
+};
+
+impl Broker {
+    /// Changes an instance: its record, then its stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::MaintenanceInfoConflict`],
+    /// [`Error::AsyncRequired`] and [`Error::Concurrency`] before anything is changed; [`Error::Invalid`] where
+    /// CloudFormation refuses the change, which is then forgotten; a [`Error::Port`] leaves the record, so that the same
+    /// request, sent again, or a poll goes on from there.
+    pub async fn update(
+        &self,
+        id: &InstanceId,
+        request: UpdateRequest,
+        accepts_incomplete: bool,
+    ) -> Result<Provisioned> {
+        let (instance, _) = self.advance(self.find_instance(id).await?).await?;
+        let view = self.view(&instance.stack_name);
+        let (target, secrets) = self.target(&instance, request).await?;
+        check_state(&instance, &target)?;
+        let nothing_to_do = !instance.operation.in_progress() && target.same_stack(&instance.attributes);
+        if nothing_to_do {
+            self.keep_context(instance, target).await?;
+            return Ok(Provisioned { operation: None, view });
+        }
+        if !accepts_incomplete {
+            return Err(Error::AsyncRequired);
+        }
+        if instance.operation.in_progress() {
+            return Ok(Provisioned { operation: Some(instance.operation.id), view });
+        }
+        let operation = self.start_update(instance, target, &secrets).await?;
+        Ok(Provisioned { operation, view })
+    }
+
+    /// What the request makes of the instance's attributes, and the secret parameters that it gives.
+    async fn target(&self, instance: &Instance, request: UpdateRequest) -> Result<(Attributes, Object)> {
+        let current = &instance.attributes;
+        if *request.service_id != *current.service_id {
+            self.catalog.find_service(&request.service_id)?;
+            let reason = "The service instance is of another service offering. Send the service_id that it has.";
+            return Err(Error::Invalid(reason.into()));
+        }
+        let plan_id = request.plan_id.map_or_else(|| current.plan_id.clone(), NonEmpty::into_inner);
+        let before = self.catalog.find(&current.service_id, &current.plan_id)?;
+        let after = self.catalog.find(&current.service_id, &plan_id)?;
+        check_maintenance_info(&after, request.maintenance_info.as_ref())?;
+        let changes_plan = plan_id != current.plan_id;
+        if changes_plan && !before.plan.plan_updateable {
+            return Err(Error::Unsupported(format!(
+                "An instance of the plan `{}` cannot change its plan. Create a new instance.",
+                before.plan.name
+            )));
+        }
+
+        let requested = request.parameters.unwrap_or_default();
+        check_requested(&before, &after, &requested)?;
+        let (secrets, plain) = parameters::split_secret(&after, requested);
+        let secret_parameters = {
+            let known = instance.update.as_ref().and_then(|update| update.secret_parameters.as_ref());
+            self.digester(&instance.id).digest(&secrets, current.secret_parameters.as_ref(), known).await?
+        };
+        let version = after.offering.version.as_deref().map(str::to_owned);
+        let target = Attributes {
+            plan_id,
+            context: request.context.map_or_else(|| current.context.clone(), Json),
+            parameters: Json(parameters::merge(current.parameters.0.clone(), &plain)),
+            secret_parameters,
+            template_version: if changes_plan || request.maintenance_info.is_some() {
+                version
+            } else {
+                current.template_version.clone()
+            },
+            ..current.clone()
+        };
+        check_target(&after, &target, &secrets, changes_plan)?;
+        check_fixed((&before, current), (&after, &target))?;
+        Ok((target, secrets))
+    }
+
+    /// A change of the context alone is one of the record alone (OSBAPI, `allow_context_updates`).
+    async fn keep_context(&self, instance: Instance, target: Attributes) -> Result<()> {
+        if target.context == instance.attributes.context {
+            return Ok(());
+        }
+        match self.records.update_instance(&Instance { attributes: target, ..instance }).await? {
+            Update::Done => Ok(()),
+            Update::Conflict => Err(Error::Concurrency),
+        }
+    }
+
+    /// Returns what to poll with, or nothing where the stack is already what it was to become.
+    async fn start_update(&self, instance: Instance, target: Attributes, secrets: &Object) -> Result<Option<String>> {
+        let before = instance.clone();
+        let now = self.environment.now();
+        let operation = Operation::begin(OperationKind::Update, self.environment.uuid(), now);
+        let mut instance = Instance { update: Some(target.clone()), ..instance.begin(operation) };
+        if self.records.update_instance(&instance).await? == Update::Conflict {
+            return Err(Error::Concurrency);
+        }
+        instance.version += 1;
+        let refused = match self.send_update(&instance, &target, secrets).await {
+            Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
+            Ok(UpdateStack::NoChange) => return self.succeed(instance).await.map(|_| None),
+            Ok(UpdateStack::Rejected(reason)) => Error::rejected(&reason),
+            Err(error @ Error::Port(_)) => return Err(error),
+            Err(error) => error,
+        };
+        // Nothing was changed, so that the record is to be what it was.
+        match self.records.update_instance(&Instance { version: instance.version, ..before }).await? {
+            Update::Done => Err(refused),
+            Update::Conflict => Err(Error::Concurrency),
+        }
+    }
+
+    /// Sends the update that the record names to CloudFormation.
+    pub(super) async fn send_update(
+        &self,
+        instance: &Instance,
+        target: &Attributes,
+        secrets: &Object,
+    ) -> Result<UpdateStack> {
+        let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
+        let current = &instance.attributes;
+        let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
+            return Err(Error::Unsupported(
+                "The instance's stack does not exist any more. Delete the instance.".into(),
+            ));
+        };
+        if stack.status.is_in_progress() {
+            return Err(Error::Concurrency);
+        }
+        if !stack.status.can_be_updated() {
+            return Err(Error::Unsupported(format!(
+                "The instance's stack is in the status {:?}, in which it cannot be updated. The broker's operator has to \
+                 repair it.",
+                stack.status
+            )));
+        }
+        let new_template = target.plan_id != current.plan_id || target.template_version != current.template_version;
+        let parameters = if new_template {
+            parameters::of_new_template(&offered, target, secrets, &stack.parameters)
+        } else {
+            parameters::of_same_template(&offered, current, target, secrets, &stack.parameters).map_err(|unknown| {
+                Error::Unsupported(format!(
+                    "The instance was made from an earlier version of its template, which does not have: {}. Upgrade the \
+                     instance first.",
+                    unknown.join(", ")
+                ))
+            })?
+        };
+        let update = StackUpdate {
+            name: &instance.stack_name,
+            template_body: new_template.then_some(&*offered.offering.template_body),
+            parameters,
+            tags: tags(&offered, &instance.id, target),
+            token: &instance.operation.id,
+        };
+        Ok(self.stacks.update(&update).await?)
+    }
+}
+
+impl Attributes {
+    /// Whether both ask for the same stack.
+    fn same_stack(&self, other: &Self) -> bool {
+        self.same_request(other)
+            && self.secret_parameters == other.secret_parameters
+            && self.template_version == other.template_version
+    }
+}
+
+/// Parameters that an existing instance cannot change may be sent with the value that they have, and those that the new
+/// plan does not leave to the user may be given up.
+fn check_requested(before: &Offered<'_>, after: &Offered<'_>, requested: &Object) -> Result<()> {
+    let mut changes = requested.clone();
+    changes.retain(|name, value| {
+        let fixed = after.takes(name) && !after.offering.is_updatable(name);
+        !fixed && !(value.is_null() && before.takes(name))
+    });
+    after.check_changes(&changes).map_err(Error::Invalid)
+}
+
+/// What comes of the changes must be what the plan could be created with.
+fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, changes_plan: bool) -> Result<()> {
+    let kept: BTreeSet<_> = target.secret_parameters.iter().flat_map(|secrets| secrets.names()).collect();
+    let parameters = parameters::merge(target.parameters.0.clone(), secrets);
+    offered.check_parameters_besides(&parameters, &kept).map_err(|reason| {
+        if changes_plan {
+            Error::Unsupported(format!("The instance does not fit the plan `{}`. {reason}", offered.plan.name))
+        } else {
+            Error::Invalid(reason)
+        }
+    })
+}
+
+/// The template's author says which parameters an existing instance can change: others would replace its resources. A
+/// plan is a set of parameters, so that to change it is to change those.
+fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
+    let mut changed = parameters::changed_in_stack(before, after);
+    changed.extend(SecretParameters::changed(before.1.secret_parameters.as_ref(), after.1.secret_parameters.as_ref()));
+    changed.retain(|name| !after.0.offering.is_updatable(name));
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = changed.iter().map(|name| format!("`{name}`")).collect();
+    Err(Error::Unsupported(format!(
+        "An existing instance cannot change {}. Leave {} as it is, or create a new instance.",
+        names.join(", "),
+        if names.len() == 1 { "it" } else { "each" },
+    )))
+}
+
+fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
+    use OperationState::{Failed, InProgress};
+    let unsupported = |reason: &str| Err(Error::Unsupported(reason.into()));
+    match (instance.operation.kind, instance.operation.state) {
+        (OperationKind::Update, InProgress)
+            if instance.update.as_ref().is_some_and(|running| target.same_stack(running)) =>
+        {
+            Ok(())
+        }
+        (_, InProgress) => Err(Error::Concurrency),
+        (OperationKind::Provision, Failed) => {
+            unsupported("The creation of the service instance has failed. Delete it, then create a new one.")
+        }
+        (OperationKind::Deprovision, Failed) => {
+            unsupported("The deletion of the service instance has failed. Delete it again.")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,45 @@
+//! `X-Broker-API-Originating-Identity`: the platform's user for whom a request is made (OSBAPI, Originating Identity).
+//!
+//! It is for the log only, and may be missing on any request: orphan mitigation has no user.
+
+use axum::http::{HeaderMap, HeaderName};
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use crate::osb::Object;
+
+static HEADER: HeaderName = HeaderName::from_static("x-broker-api-originating-identity");
+/// Who it is, by platform: Kubernetes sends groups and more along, which no log line needs.
+const USER: [&str; 3] = ["user_id", "username", "uid"];
+
+/// Who is behind a request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct OriginatingIdentity {
+    /// Such as `cloudfoundry` or `kubernetes`.
+    pub platform: Option<String>,
+    /// As the platform names users; the whole value of platforms that name them otherwise.
+    pub user: Option<String>,
+    /// Why the header cannot be read.
+    pub mistake: Option<&'static str>,
+}
+
+/// The identity that the platform sent, with what is wrong with it: no request fails for it.
+pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
+    let Some(header) = headers.get(&HEADER) else { return OriginatingIdentity::default() };
+    let mistake = |platform: Option<&str>, mistake| OriginatingIdentity {
+        platform: platform.map(str::to_owned),
+        user: None,
+        mistake: Some(mistake),
+    };
+    let Some((platform, value)) = header.to_str().ok().and_then(|text| text.trim().split_once(' ')) else {
+        return mistake(None, "it is not a platform and a value");
+    };
+    let Ok(json) = BASE64_STANDARD.decode(value.trim()) else {
+        return mistake(Some(platform), "its value is not Base64");
+    };
+    let Ok(value) = serde_json::from_slice::<Object>(&json) else {
+        return mistake(Some(platform), "its value is not a JSON object");
+    };
+    let user = USER.iter().find_map(|key| value.get(*key)?.as_str()).map(str::to_owned);
+    let user = user.unwrap_or_else(|| serde_json::Value::Object(value).to_string());
+    OriginatingIdentity { platform: Some(platform.to_owned()), user: Some(user), mistake: None }
+}

@@ -1,0 +1,156 @@
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Client, Fault, plan_id, service_id};
+use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
+
+#[tokio::test]
+async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
+    let client = Client::with_instance().await;
+    let one = client.bind("one", json!({})).await.expect(201).body["credentials"].clone();
+    assert_eq!(
+        client.world.take_calls(),
+        ["records.instance", "records.insert_binding", "identities.create", "vault.seal", "records.update_binding"]
+    );
+    assert_eq!(one["QUEUE_URL"], "the-QueueURL");
+    assert_eq!(one["QUEUE_ARN"], "the-QueueARN");
+    assert_eq!(one["AWS_REGION"], "us-east-1");
+    let key_id = one["AWS_ACCESS_KEY_ID"].as_str().expect("a key");
+    assert_eq!(one["AWS_SECRET_ACCESS_KEY"], format!("secret-of-{key_id}"));
+
+    let two = client.bind("two", json!({})).await.expect(201).body["credentials"].clone();
+    assert_ne!(one["AWS_ACCESS_KEY_ID"], two["AWS_ACCESS_KEY_ID"]);
+    assert_eq!(client.world.users().len(), 2);
+}
+
+#[tokio::test]
+async fn bnd_09_resent_it_answers_with_the_same_credentials() {
+    let client = Client::with_instance().await;
+    let first = client.bind("one", json!({"bind_resource": {"app_guid": "an-app"}})).await.expect(201);
+    client.world.take_calls();
+    let again = client.bind("one", json!({"app_guid": "an-app"})).await.expect(200);
+    assert_eq!(first.body, again.body);
+    assert_eq!(client.world.take_calls(), ["records.instance", "records.insert_binding", "vault.open"]);
+    assert_eq!(client.world.users().len(), 1);
+}
+
+#[tokio::test]
+async fn bnd_10_with_other_attributes_it_conflicts() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.bind("one", json!({"parameters": {"Scope": "Send"}})).await.expect(409);
+    client.bind("one", json!({"app_guid": "an-app"})).await.expect(409);
+}
+
+#[tokio::test]
+async fn bnd_15_the_identity_may_do_what_the_scope_allows_with_this_resource() {
+    let client = Client::with_instance().await;
+    client.world.set_output("DeadLetterQueueARN", "");
+    client.bind("one", json!({"parameters": {"Scope": "Receive"}})).await.expect(201);
+    let users = client.world.users();
+    let user = users.values().next().expect("one user");
+    let policy = user.policy.to_string();
+    assert!(policy.contains("sqs:ReceiveMessage") && !policy.contains("sqs:SendMessage\""), "{policy}");
+    assert!(policy.contains("the-QueueARN") && !policy.contains("${"), "{policy}");
+    assert!(user.tags.iter().any(|tag| tag.key == "servicebroker:binding-id" && tag.value == "one"));
+}
+
+#[tokio::test]
+async fn bnd_02_the_ids_must_be_those_of_the_instance() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({"service_id": null})).await.expect(400);
+    client.bind("one", json!({"plan_id": ""})).await.expect(400);
+    client.bind("one", json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(400);
+    client.bind("one", json!({"parameters": {"Scope": "Everything"}})).await.expect(400);
+    assert!(client.world.bindings().is_empty());
+}
+
+#[tokio::test]
+async fn bnd_01_14_everything_bindable_can_be_bound_and_says_what_it_is_bound_to() {
+    let catalog = Client::new().request("GET", "/v2/catalog", None).await.body;
+    for service in catalog["services"].as_array().expect("services") {
+        assert_eq!(service["bindable"], true);
+    }
+    let client = Client::with_instance().await;
+    let bound = client.bind("one", json!({})).await.expect(201);
+    assert!(!bound.body["credentials"].as_object().expect("credentials").is_empty());
+}
+
+#[tokio::test]
+async fn bnd_03_what_is_bound_may_be_named_in_two_places_and_in_none() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.bind("two", json!({"app_guid": "an-app"})).await.expect(201);
+    client.bind("two", json!({"bind_resource": {"app_guid": "an-app", "space_guid": "x"}})).await.expect(200);
+    client
+        .bind("three", json!({"bind_resource": {"credential_client_id": "x", "route": "a.example"}}))
+        .await
+        .expect(201);
+    client.bind("four", json!({"bind_resource": null, "app_guid": null, "context": {"a": 1}})).await.expect(201);
+}
+
+#[tokio::test]
+async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
+    let client = Client::with_instance().await;
+    client.world.inject("identities.create", Fault::Before(Unavailable));
+    client.bind("one", json!({})).await.expect(503);
+    client.bind("two", json!({})).await.expect(201);
+}
+
+#[tokio::test]
+async fn bnd_11_parameters_are_checked() {
+    let client = Client::with_instance().await;
+    for (parameters, expected) in [
+        (json!({"Scope": "Everything"}), "The parameter `Scope` is not valid"),
+        (json!({"Scoop": "Send"}), "Unknown parameter `Scoop`. The plan takes: `Scope`."),
+    ] {
+        let answer = client.bind("one", json!({"parameters": parameters})).await.expect(400);
+        assert!(answer.description().starts_with(expected), "{}", answer.description());
+    }
+    client.bind("one", json!({"parameters": []})).await.expect(400);
+}
+
+#[tokio::test]
+async fn bnd_16_the_endpoints_are_those_of_the_service_in_the_region() {
+    let client = Client::with_instance().await;
+    let expected = json!([{"host": "sqs.us-east-1.amazonaws.com", "ports": ["443"], "protocol": "tcp"}]);
+    assert_eq!(client.bind("one", json!({})).await.expect(201).body["endpoints"], expected);
+    assert_eq!(client.fetch_binding("one").await.expect(200).body["endpoints"], expected);
+}
+
+#[tokio::test]
+async fn bnd_16_every_service_names_its_endpoints() {
+    for (service, plan, parameters) in [
+        ("s3", "simple", json!({})),
+        ("sns", "topic", json!({})),
+        ("dynamodb", "ondemand", json!({"HashAttributeName": "id"})),
+        ("sqs", "fifo", json!({})),
+    ] {
+        let client = Client::new();
+        let ids = json!({"service_id": service_id(service), "plan_id": plan_id(service, plan)});
+        let mut members = ids.clone();
+        members["parameters"] = parameters;
+        client.provision(members).await.expect(202);
+        client.world.complete_stacks();
+        client.last_operation().await.expect(200);
+        let endpoints = client.bind("one", ids).await.expect(201).body["endpoints"].clone();
+        let hosts: Vec<_> = endpoints.as_array().expect("endpoints").iter().map(|one| one["host"].clone()).collect();
+        assert!(
+            hosts.iter().all(|host| host.as_str().is_some_and(|host| host.ends_with(".amazonaws.com"))),
+            "{hosts:?}"
+        );
+        assert!(!hosts.is_empty(), "{service}");
+    }
+}
+
+#[tokio::test]
+async fn bnd_10_the_id_of_a_deleted_binding_is_free_again_when_its_tombstone_expires() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.unbind("one").await.expect(200);
+    // A request that was long under way must not bring it back.
+    let answer = client.bind("one", json!({})).await.expect(409);
+    assert!(answer.description().contains("deleted not long ago"), "{}", answer.description());
+    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    client.bind("one", json!({})).await.expect(201);
+}

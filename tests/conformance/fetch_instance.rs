@@ -1,0 +1,75 @@
+use aws_service_broker::broker::stack::StackStatus::{RollbackComplete, UpdateRollbackComplete};
+use serde_json::json;
+
+use crate::support::{Client, INSTANCE, plan_id, service_id};
+
+#[tokio::test]
+async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_that_of_its_deletion() {
+    let client = Client::new();
+    client.fetch_instance().await.expect(404);
+    client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.fetch_instance().await.expect(404);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.fetch_instance().await.expect(200);
+    client.deprovision().await.expect(202);
+    client.fetch_instance().await.expect(200);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.fetch_instance().await.expect(404);
+}
+
+#[tokio::test]
+async fn fin_02_an_instance_that_was_not_created_is_not_found() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackComplete, None);
+    client.last_operation().await.expect(200);
+    client.fetch_instance().await.expect(404);
+}
+
+#[tokio::test]
+async fn fin_03_while_it_is_updated_it_is_busy() {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    assert_eq!(client.fetch_instance().await.expect(422).body["error"], "ConcurrencyError");
+    client.world.settle_stacks(UpdateRollbackComplete, None);
+    client.last_operation().await.expect(200);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+}
+
+#[tokio::test]
+async fn fin_04_07_it_is_shown_as_it_is() {
+    let client = Client::new();
+    let provisioned = client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body,
+        json!({
+            "service_id": service_id("sqs"),
+            "plan_id": plan_id("sqs", "standard"),
+            "dashboard_url": provisioned.body["dashboard_url"],
+            "parameters": {"DelaySeconds": 3},
+            "maintenance_info": {"version": "1.0.0"},
+            "metadata": provisioned.body["metadata"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn fin_05_secret_parameters_are_left_out() {
+    let (client, members) = crate::update::with_secret();
+    client.provision(members).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 2}));
+}
+
+#[tokio::test]
+async fn fin_06_hints_are_optional_and_not_empty() {
+    let client = Client::with_instance().await;
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    client.request("GET", &format!("{path}?service_id=x&plan_id=y"), None).await.expect(200);
+    client.request("GET", &format!("{path}?service_id="), None).await.expect(400);
+}

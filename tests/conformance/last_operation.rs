@@ -1,0 +1,252 @@
+use aws_service_broker::broker::stack::StackStatus::{
+    CreateComplete, DeleteComplete, DeleteFailed, RollbackComplete, RollbackInProgress, UpdateComplete,
+    UpdateCompleteCleanupInProgress, UpdateRollbackComplete, UpdateRollbackFailed, UpdateRollbackInProgress,
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Answer, Client, INSTANCE};
+
+const QUEUE: &str = "AWS::SQS::Queue";
+
+/// What the platform polls with the operation that an answer gave it.
+async fn poll(client: &Client, accepted: &Answer) -> Answer {
+    let operation = accepted.body["operation"].as_str().expect("an operation");
+    let path = format!("/v2/service_instances/{INSTANCE}/last_operation?operation={operation}&service_id=s&plan_id=p");
+    client.request("GET", &path, None).await
+}
+
+#[tokio::test]
+async fn loi_01_it_follows_the_stack_and_then_reads_only_the_record() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.take_calls();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(client.world.take_calls(), ["records.instance", "stacks.events"]);
+    client.world.settle_stacks(CreateComplete, None);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.world.take_calls(),
+        ["records.instance", "stacks.events", "stacks.describe", "records.update_instance"]
+    );
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(client.world.take_calls(), ["records.instance"]);
+}
+
+#[tokio::test]
+async fn loi_02_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
+    let client = Client::with_instance().await;
+    let path = format!("/v2/service_instances/{INSTANCE}/last_operation");
+    client.request("GET", &format!("{path}?operation="), None).await.expect(400);
+    let answer = client.request("GET", &format!("{path}?operation=a%20word&service_id=x&plan_id=y"), None).await;
+    assert_eq!(answer.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn loi_04_gone_is_said_of_deletions_alone() {
+    let client = Client::with_instance().await;
+    let changed = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let deleted = client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    poll(&client, &deleted).await.expect(200);
+    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    poll(&client, &deleted).await.expect(410);
+    poll(&client, &changed).await.expect(404);
+    client.last_operation().await.expect(404);
+}
+
+#[tokio::test]
+async fn loi_05_while_it_is_created_it_says_how_far_it_is() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    let description = |answer: Answer| answer.expect(200).description().to_owned();
+    assert_eq!(description(client.last_operation().await), "Creating: 0 of at most 4 resources done.");
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
+    client.world.let_time_pass(SignedDuration::from_secs(3));
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", Some("Resource creation Initiated"));
+    client.world.let_time_pass(SignedDuration::from_secs(9));
+    assert_eq!(
+        description(client.last_operation().await),
+        "Creating: 0 of at most 4 resources done; DeadLetterQueue (AWS::SQS::Queue) has taken 12 seconds so far."
+    );
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_COMPLETE", None);
+    client.world.resource_event("Queue", QUEUE, "CREATE_IN_PROGRESS", None);
+    client.world.let_time_pass(SignedDuration::from_secs(181));
+    assert_eq!(
+        description(client.last_operation().await),
+        "Creating: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 3 minutes so far."
+    );
+    client.world.settle_stacks(CreateComplete, None);
+    assert_eq!(description(client.last_operation().await), "The instance is created.");
+}
+
+#[tokio::test]
+async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
+    client.world.resource_event(
+        "Queue",
+        QUEUE,
+        "CREATE_FAILED",
+        Some(
+            "Resource handler returned message: \"The queue limit is reached. (Service: Sqs, Status Code: 400, Request \
+             ID: 1-2)\" (RequestToken: 9f, HandlerErrorCode: ServiceLimitExceeded)",
+        ),
+    );
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_FAILED", Some("Resource creation cancelled"));
+    let reason = "The following resource(s) failed to create: [Queue, DeadLetterQueue]. Rollback requested by user.";
+    client.world.settle_stacks(RollbackInProgress, Some(reason));
+    let cause = "CloudFormation could not create Queue (AWS::SQS::Queue): The queue limit is reached.";
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!(answer.body["state"], "in progress");
+    assert_eq!(answer.description(), format!("The creation failed and is being undone. {cause}"));
+    client.world.settle_stacks(RollbackComplete, None);
+    client.world.take_calls();
+    for calls in [&["records.instance", "stacks.events", "records.update_instance"][..], &["records.instance"]] {
+        let answer = client.last_operation().await.expect(200);
+        assert_eq!(answer.body["state"], "failed");
+        assert_eq!(
+            answer.description(),
+            format!("{cause} Delete the instance, then create it again with other parameters.")
+        );
+        assert_eq!(client.world.take_calls(), calls);
+    }
+}
+
+#[tokio::test]
+async fn loi_05_a_failure_without_a_failed_resource_is_described_in_the_stacks_words() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackComplete, Some("The deploy role cannot be assumed."));
+    let answer = client.last_operation().await.expect(200);
+    assert!(answer.description().starts_with("The deploy role cannot be assumed. "), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.resource_event("Queue", QUEUE, "UPDATE_IN_PROGRESS", None);
+    client.world.let_time_pass(SignedDuration::from_secs(1));
+    assert_eq!(
+        client.last_operation().await.description(),
+        "Updating: 0 resources done; Queue (AWS::SQS::Queue) has taken 1 second so far."
+    );
+    client.world.resource_event("Queue", QUEUE, "UPDATE_COMPLETE", None);
+    client.world.settle_stacks(UpdateCompleteCleanupInProgress, None);
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!(answer.body["state"], "in progress");
+    assert_eq!(answer.description(), "Updating: all changes are made; what they replaced is being removed.");
+    client.world.settle_stacks(UpdateComplete, None);
+    assert_eq!(client.last_operation().await.description(), "The instance is updated.");
+
+    client.deprovision().await.expect(202);
+    client.world.resource_event("QueuePolicy", "AWS::SQS::QueuePolicy", "DELETE_COMPLETE", None);
+    client.world.resource_event("Queue", QUEUE, "DELETE_IN_PROGRESS", None);
+    assert_eq!(
+        client.last_operation().await.description(),
+        "Deleting: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 0 seconds so far."
+    );
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.description(), "The instance is deleted.");
+}
+
+#[tokio::test]
+async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_updated_again() {
+    for (status, usable) in [(UpdateRollbackComplete, true), (UpdateRollbackFailed, false)] {
+        let client = Client::with_instance().await;
+        client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+        client.world.resource_event("Queue", QUEUE, "UPDATE_FAILED", Some("Not now."));
+        client.world.settle_stacks(UpdateRollbackInProgress, Some("The following resource(s) failed to update"));
+        let answer = client.last_operation().await.expect(200);
+        assert!(answer.description().starts_with("The update failed and is being undone. "), "{answer:?}");
+        assert_eq!(answer.body.get("instance_usable"), None);
+        client.world.settle_stacks(status, None);
+        let answer = client.last_operation().await.expect(200);
+        assert_eq!(answer.body["state"], "failed");
+        assert_eq!(
+            (&answer.body["instance_usable"], &answer.body["update_repeatable"]),
+            (&json!(usable), &json!(usable))
+        );
+        assert!(answer.description().starts_with("CloudFormation could not update Queue (AWS::SQS::Queue): Not now. "));
+    }
+}
+
+#[tokio::test]
+async fn loi_06_a_failed_deletion_says_that_the_instance_cannot_be_used_and_a_failed_creation_says_nothing() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteFailed, None);
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (Some(&json!(false)), None));
+
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackComplete, None);
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+}
+
+#[tokio::test]
+async fn loi_07_10_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
+    let client = Client::new();
+    let created = client.provision(json!({})).await.expect(202);
+    let deleted = client.deprovision().await.expect(202);
+    let of_creation = poll(&client, &created).await.expect(200);
+    assert_eq!(of_creation.body["state"], "failed");
+    assert!(of_creation.description().contains("is being deleted"), "{}", of_creation.description());
+    assert_eq!(poll(&client, &deleted).await.expect(200).body["state"], "in progress");
+    // Without an operation the question is about the last one.
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+
+    let client = Client::new();
+    let created = client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    poll(&client, &created).await.expect(200);
+    let updated = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    assert_eq!(poll(&client, &created).await.expect(200).body["state"], "succeeded");
+    assert_eq!(poll(&client, &updated).await.expect(200).body["state"], "in progress");
+}
+
+#[tokio::test]
+async fn loi_08_it_says_in_seconds_when_to_poll_again() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    for (after, expected) in [(0, "5"), (40, "10"), (3_600, "60")] {
+        client.world.let_time_pass(SignedDuration::from_secs(after));
+        assert_eq!(client.last_operation().await.expect(200).headers["retry-after"], expected);
+    }
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).headers.get("retry-after"), None);
+}
+
+#[tokio::test]
+async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.settle_stacks(DeleteComplete, None);
+    for _ in 0..2 {
+        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    }
+    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    client.last_operation().await.expect(404);
+}
+
+#[tokio::test]
+async fn loi_11_after_its_success_the_instance_can_be_fetched() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    client.fetch_instance().await.expect(404);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    client.fetch_instance().await.expect(200);
+}
+
+#[tokio::test]
+async fn loi_03_an_unknown_instance_is_not_found() {
+    Client::new().last_operation().await.expect(404);
+}

@@ -1,0 +1,226 @@
+//! What Cloud Foundry and Service Catalog demand on top, as their clients read answers.
+
+use aws_service_broker::broker::{
+    ports::PortErrorKind::Throttled,
+    stack::StackStatus::{RollbackComplete, UpdateRollbackComplete},
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Fault, INSTANCE, basic, plan_id, service_id};
+
+#[tokio::test]
+async fn cf_07_answers_have_the_types_that_cloud_foundry_reads() {
+    let client = Client::new();
+    let provisioned = client.provision(json!({})).await.expect(202).body;
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let updated = client.update(json!({"parameters": {"DelaySeconds": 1}})).await.expect(202).body;
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let deleted = client.deprovision().await.expect(202).body;
+    for body in [&provisioned, &updated, &deleted] {
+        assert!(body["operation"].as_str().is_some_and(|text| (1..=10_000).contains(&text.len())), "{body}");
+    }
+    for body in [&provisioned, &updated] {
+        assert!(body["dashboard_url"].is_string());
+        assert!(body["metadata"]["labels"].is_object() && body["metadata"]["attributes"].is_object());
+    }
+}
+
+#[tokio::test]
+async fn cf_08_09_fetched_things_have_no_nulls_and_nothing_that_is_not_declared() {
+    let client = Client::with_instance().await;
+    let instance = client.fetch_instance().await.expect(200).body;
+    assert!(instance["dashboard_url"].is_string() && instance["parameters"].is_object());
+    let bound = client.bind("one", json!({})).await.expect(201).body;
+    let fetched = client.fetch_binding("one").await.expect(200).body;
+    assert!(fetched["parameters"].is_object());
+    for body in [&bound, &fetched] {
+        assert!(body["credentials"].is_object());
+        for field in ["syslog_drain_url", "route_service_url", "volume_mounts"] {
+            assert_eq!(body.get(field), None);
+        }
+    }
+    for body in [&instance, &bound, &fetched] {
+        assert!(!body.to_string().contains("null"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn cf_10_a_poll_is_answered_with_200_in_every_state() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.last_operation().await.expect(200);
+    client.world.settle_stacks(RollbackComplete, None);
+    client.last_operation().await.expect(200);
+    client.deprovision().await.expect(202);
+    client.last_operation().await.expect(200);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+}
+
+#[tokio::test]
+async fn cf_11_an_update_is_never_answered_with_409() {
+    let client = Client::new();
+    let other = json!({"parameters": {"DelaySeconds": 9}});
+    client.provision(json!({})).await.expect(202);
+    let mut statuses = vec![client.update(other.clone()).await.status.as_u16()];
+    client.world.complete_stacks();
+    statuses.push(client.update(json!({"parameters": {"DelaySeconds": 1}})).await.status.as_u16());
+    statuses.push(client.update(other.clone()).await.status.as_u16());
+    client.world.settle_stacks(UpdateRollbackComplete, None);
+    client.last_operation().await.expect(200);
+    client.deprovision().await.expect(202);
+    statuses.push(client.update(other).await.status.as_u16());
+    assert_eq!(statuses, [422, 202, 422, 422]);
+}
+
+#[tokio::test]
+async fn cf_12_and_k8s_04_a_deletion_is_answered_with_200_202_or_410() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.unbind("one").await.expect(200);
+    client.unbind("one").await.expect(410);
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.deprovision().await.expect(410);
+}
+
+#[tokio::test]
+async fn cf_13_what_takes_long_is_polled_and_every_wait_is_in_seconds() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_secs(100));
+    let wait: u32 =
+        client.last_operation().await.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=60).contains(&wait));
+    let catalog = client.request("GET", "/v2/catalog", None).await.body;
+    assert!(catalog["services"][0]["plans"][0]["maximum_polling_duration"].is_u64());
+}
+
+#[tokio::test]
+async fn cf_14_requests_as_cloud_foundry_sends_them_are_understood() {
+    let client = Client::with_instance().await;
+    let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one");
+    let send = |method: &str, path: String, body: Option<Value>| {
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", basic("broker", "local-only-password"))
+            .header("X-Broker-Api-Version", "2.15")
+            .header("X-Broker-API-Request-Identity", "9a5a4e5e")
+            .header("X-Broker-Api-Originating-Identity", "cloudfoundry eyJ1c2VyX2lkIjoiNjgzZWE3NDgifQ==")
+            .header("X-VCAP-Request-ID", "x")
+            .header("X-Api-Info-Location", "api.example/v2/info");
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request.body(String::new()),
+        };
+        client.send(request.expect("a request"))
+    };
+    // A service key: no application.
+    let context = json!({"platform": "cloudfoundry", "organization_annotations": {}, "space_name": "dev"});
+    let body = json!({
+        "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"), "context": context,
+        "bind_resource": {"credential_client_id": "x"},
+    });
+    send("PUT", path.clone(), Some(body)).await.expect(201);
+    send("DELETE", format!("{path}?service_id=s&plan_id=p&accepts_incomplete=true"), None).await.expect(200);
+}
+
+#[tokio::test]
+async fn cf_15_provision_and_bind_know_only_words_that_cloud_foundry_knows() {
+    let client = Client::new();
+    let mut answers = vec![
+        client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await,
+        client.request("PUT", "/v2/service_instances/x", Some(json!({}))).await,
+        client.provision(json!({"parameters": {"x": 1}})).await,
+        client.bind("one", json!({})).await,
+        client.provision(json!({})).await,
+        client.bind("one", json!({})).await,
+    ];
+    client.world.settle_stacks(RollbackComplete, None);
+    client.last_operation().await.expect(200);
+    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    client.deprovision().await.expect(202);
+    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    for answer in answers {
+        let status = answer.status.as_u16();
+        assert!(!(300..400).contains(&status) && status != 410, "{answer:?}");
+        let known = ["AsyncRequired", "ConcurrencyError", "MaintenanceInfoConflict"];
+        assert!(status != 422 || known.iter().any(|word| answer.body["error"] == *word), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn k8s_01_errors_are_objects_with_a_description() {
+    let client = Client::new();
+    for answer in [client.deprovision().await, client.request("PUT", "/v2/catalog", None).await] {
+        assert!(answer.body["description"].is_string(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with() {
+    let client = Client::new();
+    let body = json!({
+        "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
+        "organization_guid": "o", "space_guid": "s",
+    });
+    let answer = client.request("PUT", "/v2/service_instances/x", Some(body)).await.expect(422);
+    assert_eq!(answer.description(), "This service plan requires client support for asynchronous service operations.");
+    client.provision(json!({})).await.expect(202);
+    assert_eq!(
+        client.bind("one", json!({})).await.expect(422).description(),
+        "The Service Broker does not support concurrent requests that mutate the same resource."
+    );
+}
+
+#[tokio::test]
+async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
+    let client = Client::with_instance().await;
+    for call in ["identities.create", "vault.seal"] {
+        client.world.inject(call, Fault::Before(Throttled));
+        client.bind("one", json!({})).await.expect(503);
+        client.bind("one", json!({})).await.expect(422);
+        client.world.let_time_pass(SignedDuration::from_secs(30));
+    }
+    client.bind("one", json!({})).await.expect(201);
+    client.world.inject("identities.delete", Fault::Before(Throttled));
+    client.unbind("one").await.expect(503);
+    client.unbind("one").await.expect(200);
+}
+
+#[tokio::test]
+async fn k8s_05_what_can_never_work_is_a_400_and_nothing_else_is() {
+    let client = Client::new();
+    client.provision(json!({"parameters": {"DelaySeconds": -1}})).await.expect(400);
+    client.provision(json!({"service_id": "unknown"})).await.expect(400);
+    client.world.inject("stacks.create", Fault::Before(Throttled));
+    client.provision(json!({})).await.expect(503);
+    client.provision(json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn pro_05_06_the_contexts_of_both_platforms_are_taken_and_kept() {
+    for context in [
+        json!({
+            "platform": "cloudfoundry", "organization_guid": "o", "organization_name": "n", "space_guid": "s",
+            "space_name": "d", "instance_name": "i", "organization_annotations": {"a.example/b": "c"},
+        }),
+        json!({
+            "platform": "kubernetes", "namespace": "n", "clusterid": "c", "instance_name": "i",
+            "namespace_annotations": {"a": "b"}, "instance_annotations": {},
+        }),
+    ] {
+        let client = Client::new();
+        client.provision(json!({"context": context})).await.expect(202);
+        let stored = client.world.instance(INSTANCE).expect("the record").attributes.context;
+        assert_eq!(json!(stored.0), context);
+    }
+}

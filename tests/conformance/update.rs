@@ -1,0 +1,450 @@
+use aws_service_broker::{
+    broker::{
+        ports::PortErrorKind::Unavailable,
+        stack::StackStatus::{RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed},
+    },
+    catalog::{Catalog, compiler},
+    http::MissingVersion,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Fault, INSTANCE, World, plan_id, service_id};
+
+/// An offering with two plans, a secret, and a parameter that an existing instance cannot change.
+fn template(version: &str, resources: &str) -> String {
+    let added = if resources.contains("Added") { ", Added" } else { "" };
+    format!(
+        "\
+Description: A database.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Version: {version}
+    Name: database
+    PlanUpdateable: true
+    UpdatableParameters: [Size, Password{added}]
+    ServicePlans:
+      small: {{Description: Small., ParameterDefaults: {{Size: 1}}}}
+      large: {{Description: Large., ParameterDefaults: {{Size: 9}}}}
+      encrypted: {{Description: Encrypted., ParameterValues: {{Encrypted: 'true'}}}}
+      final: {{Description: Final., PlanUpdateable: false}}
+Parameters:
+  Password: {{Type: String, NoEcho: true, MinLength: 8, Default: 'generated'}}
+  Size: {{Type: Number, Default: 5, MaxValue: 100}}
+  Encrypted: {{Type: String, Default: 'false', AllowedValues: ['true', 'false']}}
+{resources}
+Outputs:
+  Host: {{Value: host}}
+"
+    )
+}
+
+fn catalog(version: &str, resources: &str) -> Catalog {
+    let offering = compiler::compile("template.yaml", &template(version, resources)).expect("a template");
+    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
+}
+
+const FIRST: &str = "Resources: {Database: {Type: 'AWS::RDS::DBInstance'}}";
+const SECOND: &str = "  Added: {Type: String, Default: x}\nResources: {Database: {Type: 'AWS::RDS::DBCluster'}}";
+
+/// The broker of this template, on a world where another version of it may have been at work.
+fn broker(world: World, version: &str, resources: &str) -> Client {
+    Client::with(world, catalog(version, resources), None, MissingVersion::default())
+}
+
+fn ids(plan: &str) -> Value {
+    let body = serde_json::to_value(catalog("1.0.0", FIRST).to_osb().expect("a catalog")).expect("JSON");
+    let service = &body["services"][0];
+    let plan = service["plans"].as_array().expect("plans").iter().find(|offered| offered["name"] == plan);
+    json!({"service_id": service["id"], "plan_id": plan.expect("a plan")["id"]})
+}
+
+fn with(plan: &str, members: Value) -> Value {
+    let mut body = ids(plan);
+    body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+    body
+}
+
+/// Changes without a plan.
+fn changes(members: Value) -> Value {
+    let mut body = with("small", members);
+    body.as_object_mut().expect("an object").remove("plan_id");
+    body
+}
+
+/// A broker that offers a secret parameter, and a request that gives it.
+pub fn with_secret() -> (Client, Value) {
+    let members = with("small", json!({"parameters": {"Password": "correct horse", "Size": 2}}));
+    (broker(World::new(), "1.0.0", FIRST), members)
+}
+
+/// An instance of the plan `small` with the secret.
+async fn instance() -> Client {
+    let (client, members) = with_secret();
+    client.provision(members).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.world.take_calls();
+    client
+}
+
+#[tokio::test]
+async fn upd_01_it_needs_the_service_of_the_instance_and_a_plan_of_the_catalog() {
+    let client = Client::with_instance().await;
+    for members in [
+        json!({"service_id": null}),
+        json!({"service_id": ""}),
+        json!({"service_id": "unknown"}),
+        json!({"service_id": service_id("s3")}),
+        json!({"plan_id": "unknown"}),
+        json!({"plan_id": plan_id("s3", "simple")}),
+        json!({"parameters": 1}),
+        json!({"context": "x"}),
+        json!({"previous_values": "x"}),
+        json!({"maintenance_info": {}}),
+    ] {
+        client.update(members).await.expect(400);
+    }
+    // What does not exist cannot be updated.
+    Client::new().update(json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn upd_02_03_what_a_request_does_not_name_stays() {
+    let client = instance().await;
+    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let stack = client.world.stack();
+    assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
+    let fetched = client.fetch_instance().await.expect(200).body;
+    assert_eq!((&fetched["plan_id"], &fetched["parameters"]), (&ids("small")["plan_id"], &json!({"Size": 3})));
+
+    client.update(with("large", json!({}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let stack = client.world.stack();
+    assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
+    let fetched = client.fetch_instance().await.expect(200).body;
+    assert_eq!((&fetched["plan_id"], &fetched["parameters"]), (&ids("large")["plan_id"], &json!({"Size": 3})));
+}
+
+#[tokio::test]
+async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
+    let client = instance().await;
+    for (parameters, expected) in [
+        (json!({"Size": 101}), "the value is greater than the maximum of 100"),
+        (json!({"Size": "hunter2"}), "The parameter `Size` is not valid: the value is not of type"),
+        (json!({"Password": "hunter2"}), "The parameter `Password` is not valid"),
+        (json!({"Siez": 1}), "Unknown parameter `Siez`. The plan takes: `Password`, `Size`."),
+        (json!({"Siez": null}), "Unknown parameter `Siez`."),
+    ] {
+        let answer = client.update(changes(json!({"parameters": parameters}))).await.expect(400);
+        assert!(answer.description().contains(expected), "{}", answer.description());
+        assert!(!answer.description().contains("hunter2"), "{}", answer.description());
+    }
+}
+
+#[tokio::test]
+async fn upd_05_parameters_are_merged_and_null_resets_one_to_its_default() {
+    let client = instance().await;
+    client.update(changes(json!({"parameters": {"Password": "battery staple"}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let parameters = client.world.stack().parameters;
+    assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("2", "battery staple"));
+
+    client.update(changes(json!({"parameters": {"Size": null, "Password": null}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let parameters = client.world.stack().parameters;
+    // The plan's default for the one, the template's for the other.
+    assert_eq!((parameters["Size"].as_str(), parameters.get("Password")), ("1", None));
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+}
+
+#[tokio::test]
+async fn upd_06_a_change_of_the_stack_needs_a_platform_that_polls() {
+    let client = instance().await;
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    let body = changes(json!({"parameters": {"Size": 3}}));
+    for suffix in ["", "?accepts_incomplete=false"] {
+        let answer = client.request("PATCH", &format!("{path}{suffix}"), Some(body.clone())).await.expect(422);
+        assert_eq!(answer.body["error"], "AsyncRequired");
+    }
+    // Once it runs, the same request needs one as well.
+    client.update(body.clone()).await.expect(202);
+    client.request("PATCH", &path, Some(body)).await.expect(422);
+}
+
+#[tokio::test]
+async fn upd_07_another_version_of_the_plan_is_refused() {
+    let client = instance().await;
+    let answer = client.update(changes(json!({"maintenance_info": {"version": "0.9.0"}}))).await.expect(422);
+    assert_eq!(answer.body["error"], "MaintenanceInfoConflict");
+    // The version that the instance has is no change.
+    client.update(changes(json!({"maintenance_info": {"version": "1.0.0", "description": "x"}}))).await.expect(200);
+}
+
+#[tokio::test]
+async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
+    let client = instance().await;
+    for (members, expected) in [
+        (changes(json!({"parameters": {"Encrypted": "true"}})), "An existing instance cannot change `Encrypted`."),
+        (with("encrypted", json!({})), "An existing instance cannot change `Encrypted`."),
+    ] {
+        let answer = client.update(members).await.expect(422);
+        assert!(answer.description().starts_with(expected), "{}", answer.description());
+        assert_eq!((answer.body.get("error"), &answer.body["update_repeatable"]), (None, &json!(false)));
+    }
+    // Sent again with the value that it has, it is no change.
+    client.update(changes(json!({"parameters": {"Encrypted": "false"}}))).await.expect(200);
+
+    let last = broker(World::new(), "1.0.0", FIRST);
+    last.provision(ids("final")).await.expect(202);
+    last.world.complete_stacks();
+    last.last_operation().await.expect(200);
+    let answer = last.update(with("small", json!({}))).await.expect(422);
+    assert!(answer.description().contains("plan `final` cannot change its plan"), "{}", answer.description());
+    last.update(with("final", json!({"parameters": {"Size": 6}}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_08_parameters_that_the_other_plan_does_not_take_are_named() {
+    let client = broker(World::new(), "1.0.0", FIRST);
+    client.provision(with("small", json!({"parameters": {"Encrypted": "true"}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let answer = client.update(ids("encrypted")).await.expect(422);
+    assert!(answer.description().contains("`encrypted`. Unknown parameter `Encrypted`"), "{}", answer.description());
+    // Left to the plan, which has the same value, it is no change of the stack.
+    client.update(with("encrypted", json!({"parameters": {"Encrypted": null}}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_08_an_instance_that_failed_is_not_updated() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackComplete, None);
+    client.last_operation().await.expect(200);
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(422);
+
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.settle_stacks(UpdateRollbackFailed, None);
+    client.last_operation().await.expect(200);
+    let answer = client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
+    assert!(answer.description().contains("UpdateRollbackFailed"), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn upd_09_a_request_that_changes_nothing_is_ok_without_any_call_of_cloudformation() {
+    let client = instance().await;
+    for members in [
+        changes(json!({})),
+        ids("small"),
+        changes(json!({"parameters": {}})),
+        changes(json!({"parameters": {"Size": 2}})),
+        changes(json!({"parameters": {"Password": "correct horse"}})),
+        changes(json!({"parameters": {"Encrypted": null}})),
+    ] {
+        let answer = client.update(members).await.expect(200);
+        assert_eq!(answer.body.get("operation"), None);
+    }
+    assert!(client.world.take_calls().iter().all(|call| !call.starts_with("stacks")));
+}
+
+#[tokio::test]
+async fn upd_09_what_cloudformation_finds_unchanged_is_done() {
+    let client = instance().await;
+    // The template's default, given by name.
+    client.update(changes(json!({"parameters": {"Size": null}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.update(changes(json!({"parameters": {"Size": 1}}))).await.expect(200);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 1}));
+}
+
+#[tokio::test]
+async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
+    let client = instance().await;
+    let body = changes(json!({"parameters": {"Size": 3, "Password": "battery staple"}}));
+    let first = client.update(body.clone()).await.expect(202);
+    assert_eq!(client.update(body.clone()).await.expect(202).body, first.body);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.update(body).await.expect(200);
+}
+
+#[tokio::test]
+async fn upd_11_a_refused_update_leaves_the_instance_as_it_was() {
+    let client = instance().await;
+    let before = client.world.instance(INSTANCE).expect("the record");
+    client.world.inject("stacks.update", Fault::Rejected("Size is too large for this engine"));
+    let answer = client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(400);
+    assert!(answer.description().ends_with("Size is too large for this engine"), "{}", answer.description());
+    let after = client.world.instance(INSTANCE).expect("the record");
+    assert_eq!((after.attributes, after.update, after.operation), (before.attributes, None, before.operation));
+    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_11_12_a_failed_update_leaves_the_instance_as_it_was_and_usable() {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.settle_stacks(UpdateRollbackComplete, Some("no"));
+    assert_eq!(client.last_operation().await.expect(200).body["instance_usable"], true);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    client.bind("one", json!({})).await.expect(201);
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_12_after_an_update_that_could_not_be_undone_it_cannot_be_bound() {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.settle_stacks(UpdateRollbackFailed, Some("no"));
+    assert_eq!(client.last_operation().await.expect(200).body["instance_usable"], false);
+    client.bind("one", json!({})).await.expect(400);
+    client.deprovision().await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_13_14_the_answer_has_the_dashboard_and_an_operation() {
+    let client = Client::new();
+    let provisioned = client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    let answer = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    assert_eq!(answer.body["dashboard_url"], provisioned.body["dashboard_url"]);
+    let operation = answer.body["operation"].as_str().expect("an operation");
+    assert!((1..100).contains(&operation.len()) && operation != provisioned.body["operation"], "{operation}");
+}
+
+#[tokio::test]
+async fn upd_15_what_the_platform_believes_does_not_count() {
+    let client = instance().await;
+    let believed =
+        json!({"service_id": "x", "plan_id": "y", "organization_id": "o", "maintenance_info": {"version": "7"}});
+    client.update(changes(json!({"previous_values": believed, "parameters": {"Size": 3}}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_16_and_cat_15_a_change_of_the_context_alone_is_kept_at_once() {
+    let client = Client::with_instance().await;
+    let body =
+        json!({"service_id": service_id("sqs"), "context": {"platform": "cloudfoundry", "instance_name": "new"}});
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    client.request("PATCH", &path, Some(body.clone())).await.expect(200);
+    let stored = client.world.instance(INSTANCE).expect("the record").attributes;
+    assert_eq!(json!(stored.context.0), body["context"]);
+    client.world.take_calls();
+    client.request("PATCH", &path, Some(body)).await.expect(200);
+    assert_eq!(client.world.take_calls(), ["records.instance"]);
+}
+
+#[tokio::test]
+async fn upd_17_labels_and_attributes_are_those_of_the_provision() {
+    let client = Client::new();
+    let provisioned = client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(client.update(json!({})).await.expect(200).body["metadata"], provisioned.body["metadata"]);
+}
+
+#[tokio::test]
+async fn upd_18_another_operation_stands_in_the_way() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    for members in [json!({}), json!({"parameters": {"DelaySeconds": 3}}), json!({"context": {"a": 1}})] {
+        assert_eq!(client.update(members).await.expect(422).body["error"], "ConcurrencyError");
+    }
+    client.world.complete_stacks();
+    // Nobody has polled: what is over is over all the same.
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.deprovision().await.expect(202);
+    assert_eq!(client.update(json!({})).await.expect(422).body["error"], "ConcurrencyError");
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.update(json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn upd_18_an_operation_on_the_stack_past_the_broker_stands_in_the_way() {
+    let client = Client::with_instance().await;
+    client.world.settle_stacks(UpdateInProgress, None);
+    let answer = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(422);
+    assert_eq!(answer.body["error"], "ConcurrencyError");
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+}
+
+#[tokio::test]
+async fn upd_19_and_fin_07_an_upgrade_brings_the_new_template_and_nothing_else_does() {
+    let old = instance().await;
+    let client = broker(old.world.clone(), "2.0.0", SECOND);
+    let template = |client: &Client| client.world.stack().template_body;
+    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "1.0.0"}));
+
+    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert!(template(&client).contains("DBInstance"));
+    let answer = client.update(changes(json!({"parameters": {"Added": "y"}}))).await.expect(422);
+    assert!(answer.description().contains("Added. Upgrade the instance first"), "{}", answer.description());
+    client.update(changes(json!({"maintenance_info": {"version": "1.0.0"}}))).await.expect(422);
+
+    client.update(changes(json!({"maintenance_info": {"version": "2.0.0"}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert!(template(&client).contains("DBCluster"));
+    let parameters = client.world.stack().parameters;
+    assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("3", "correct horse"));
+    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "2.0.0"}));
+    client.update(changes(json!({"parameters": {"Added": "y"}}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_19_a_change_of_the_plan_brings_its_template() {
+    let old = instance().await;
+    let client = broker(old.world.clone(), "2.0.0", SECOND);
+    client.update(ids("large")).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert!(client.world.stack().template_body.contains("DBCluster"));
+    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "2.0.0"}));
+}
+
+#[tokio::test]
+async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_a_poll() {
+    for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
+        let client = Client::with_instance().await;
+        let body = json!({"parameters": {"DelaySeconds": 7}});
+        client.world.inject("stacks.update", fault);
+        client.update(body.clone()).await.expect(503);
+        let operation = client.world.instance(INSTANCE).expect("the record").operation.id;
+        assert_eq!(client.update(body).await.expect(202).body["operation"], operation);
+        client.world.let_time_pass(SignedDuration::from_secs(30));
+        assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+        assert_eq!(client.world.stack().token, operation);
+        client.world.complete_stacks();
+        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        assert_eq!(client.world.stack().parameters["DelaySeconds"], "7");
+        assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+    }
+}
+
+#[tokio::test]
+async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_nothing() {
+    let client = instance().await;
+    client.world.inject("stacks.update", Fault::Before(Unavailable));
+    let body = changes(json!({"parameters": {"Password": "battery staple"}}));
+    client.update(body.clone()).await.expect(503);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!((&answer.body["state"], &answer.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    client.update(body).await.expect(202);
+    assert_eq!(client.world.stack().parameters["Password"], "battery staple");
+}
