@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools ## Deploy to a local AWS, then provision, bind, use, unbind and deprovision a queue
+demo: tools ## Deploy to a local AWS, then provision, bind, use, update, unbind and deprovision a queue
 	@$(LOCAL) infra/local/demo.py
 
 .PHONY: serve

@@ -21,7 +21,7 @@ class DemoFailed(Exception):
 def main() -> int:
     stop_on_signals()
     steps = Steps()
-    print("\n  An Open Service Broker on a local AWS: deploy, provision, bind, use, unbind, deprovision\n")
+    print("\n  An Open Service Broker on a local AWS: deploy, provision, bind, use, update, unbind, deprovision\n")
     try:
         with deployed_broker(steps) as (local, broker):
             try:
@@ -83,6 +83,16 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
         fetched = client.fetch_binding(instance, binding, plan).expect(200)["credentials"]
         if fetched != credentials:
             raise DemoFailed("the broker now names other credentials than it did when it made the binding")
+
+    with steps.step("Update the queue") as step:
+        change = {"parameters": {"VisibilityTimeout": 90}}
+        operation = client.update(instance, plan, change).expect(202).get("operation")
+        client.wait(instance, plan, operation)
+        names = ["VisibilityTimeout"]
+        seen = application.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        if seen != {"VisibilityTimeout": "90"}:
+            raise DemoFailed(f"the queue has {seen} after an update to {change['parameters']}")
+        step.note = "VisibilityTimeout: 90"
 
     with steps.step("Unbind"):
         client.unbind(instance, binding, plan).expect(200)

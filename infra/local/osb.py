@@ -8,12 +8,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 # The client stands for any platform; its timeout is Cloud Foundry's.
 TIMEOUT = 60
 API_VERSION = "2.17"
+NOT_MODIFIED = 304  # the only answer without a body
 
 
 class UnexpectedAnswer(Exception):
@@ -26,6 +28,7 @@ class Answer:
 
     status: int
     body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def expect(self, *statuses: int) -> dict[str, Any]:
         """The body, if the status is one of these."""
@@ -59,11 +62,18 @@ class Client:
         # The broker is on this machine or on AWS, and a proxy would be needed for neither.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def request(self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         url = f"{self._url}/v2/{path}"
         if query:
             url += "?" + urllib.parse.urlencode(query)
-        headers = {"X-Broker-API-Version": API_VERSION}
+        headers = {"X-Broker-API-Version": API_VERSION, **(headers or {})}
         if self.authorization:
             headers["Authorization"] = f"Basic {self.authorization}"
         if body is not None:
@@ -72,11 +82,13 @@ class Client:
         request = urllib.request.Request(url, body, headers, method=method)
         try:
             with self._opener.open(request, timeout=TIMEOUT) as response:
-                return Answer(response.status, json.load(response))
+                return Answer(response.status, json.load(response), response.headers)
         except urllib.error.HTTPError as error:
             text = error.read().decode()
+            if error.code == NOT_MODIFIED:
+                return Answer(error.code, {}, error.headers)
             try:
-                return Answer(error.code, json.loads(text))
+                return Answer(error.code, json.loads(text), error.headers)
             except ValueError:
                 raise UnexpectedAnswer(f"HTTP {error.code} without JSON: {text[:500]}") from None
 
@@ -96,6 +108,10 @@ class Client:
         body = {**plan.ids, "organization_guid": "local", "space_guid": "local", "parameters": parameters or {}}
         return self.request("PUT", _instance(instance), {"accepts_incomplete": "true"}, body)
 
+    def update(self, instance: str, plan: Plan, members: dict[str, Any], accepts_incomplete: bool = True) -> Answer:
+        query = {"accepts_incomplete": str(accepts_incomplete).lower()}
+        return self.request("PATCH", _instance(instance), query, {"service_id": plan.service_id, **members})
+
     def last_operation(self, instance: str, plan: Plan, operation: str | None) -> Answer:
         query = {**plan.ids, **({"operation": operation} if operation else {})}
         return self.request("GET", f"{_instance(instance)}/last_operation", query)
@@ -105,6 +121,10 @@ class Client:
 
     def bind(self, instance: str, binding: str, plan: Plan, parameters: dict[str, Any] | None = None) -> Answer:
         body = {**plan.ids, "parameters": parameters or {}}
+        return self.request("PUT", _binding(instance, binding), {"accepts_incomplete": "true"}, body)
+
+    def rotate(self, instance: str, binding: str, predecessor: str) -> Answer:
+        body = {"predecessor_binding_id": predecessor}
         return self.request("PUT", _binding(instance, binding), {"accepts_incomplete": "true"}, body)
 
     def fetch_binding(self, instance: str, binding: str, plan: Plan) -> Answer:

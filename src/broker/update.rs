@@ -197,7 +197,8 @@ fn check_requested(before: &Offered<'_>, after: &Offered<'_>, requested: &Object
     let mut changes = requested.clone();
     changes.retain(|name, value| {
         let fixed = after.takes(name) && !after.offering.is_updatable(name);
-        !fixed && !(value.is_null() && before.takes(name))
+        let given_up = value.is_null() && before.takes(name);
+        !(fixed || given_up)
     });
     after.check_changes(&changes).map_err(Error::Invalid)
 }

@@ -14,7 +14,7 @@ async fn catalog_with(client: &Client, authorization: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-async fn gen_17_without_the_right_pair_nothing_is_revealed() {
+async fn without_the_right_pair_nothing_is_revealed() {
     let client = Client::new();
     let wrong = basic("broker", "wrong");
     let other_user = basic("mallory", "local-only-password");

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Answer, Client};
 
 /// The status that each bad event is to be answered with.
-const BAD: [(&str, u16); 21] = [
+const BAD: [(&str, u16); 25] = [
     ("bad-bind-other-plan", 400),
     ("bad-bind-unknown-parameter", 400),
     ("bad-body-not-an-object", 400),
@@ -28,7 +28,11 @@ const BAD: [(&str, u16); 21] = [
     ("bad-provision-unknown-parameter", 400),
     ("bad-provision-unknown-plan", 400),
     ("bad-provision-unknown-service", 400),
+    ("bad-rotate-unknown-predecessor", 400),
     ("bad-unbind-missing-service-id", 400),
+    ("bad-update-fixed-parameter", 422),
+    ("bad-update-missing-service-id", 400),
+    ("bad-update-other-version", 422),
     ("bad-wrong-credentials", 401),
 ];
 
@@ -52,7 +56,14 @@ async fn the_good_events_are_a_whole_life() {
     assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
     assert_eq!(send(&client, "fetch-instance").await.expect(200).body["parameters"], json!({"VisibilityTimeout": 60}));
     let bound = send(&client, "bind").await.expect(201);
+    assert_eq!(send(&client, "binding-last-operation").await.expect(200).body["state"], "succeeded");
     assert_eq!(send(&client, "fetch-binding").await.expect(200).body["credentials"], bound.body["credentials"]);
+    let rotated = send(&client, "rotate").await.expect(201);
+    assert_ne!(rotated.body["credentials"], bound.body["credentials"]);
+    send(&client, "update").await.expect(202);
+    client.world.complete_stacks();
+    assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
+    assert_eq!(send(&client, "fetch-instance").await.expect(200).body["parameters"], json!({"VisibilityTimeout": 90}));
     send(&client, "unbind").await.expect(200);
     send(&client, "deprovision").await.expect(202);
     client.world.settle_stacks(DeleteComplete, None);

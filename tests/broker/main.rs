@@ -1,5 +1,5 @@
-//! The broker behind its HTTP interface, on in-memory twins of its ports. Tests are named after the promise that they
-//! check, with the rule of OSBAPI 2.17 where there is one.
+//! What the broker promises beyond the rules of OSBAPI, for which see `tests/conformance`: behind its HTTP interface, on
+//! in-memory twins of its ports, which can fail at every call. Tests are named after the promise that they check.
 
 #[path = "../support/mod.rs"]
 mod support;

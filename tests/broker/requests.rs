@@ -1,18 +1,7 @@
 use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
-use axum::{body::Body, http::Request};
 use serde_json::json;
 
-use crate::support::{Client, Fault, INSTANCE, basic};
-
-fn provision(body: impl Into<Body>) -> Request<Body> {
-    Request::builder()
-        .method("PUT")
-        .uri(format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true"))
-        .header("authorization", basic("broker", "local-only-password"))
-        .header("x-broker-api-version", "2.17")
-        .body(body.into())
-        .expect("a request")
-}
+use crate::support::{Client, Fault};
 
 #[tokio::test]
 async fn what_does_not_fit_is_named_and_its_value_not_repeated() {

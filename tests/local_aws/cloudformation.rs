@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_service_broker::{
     aws::CloudFormation,
     broker::{
-        ports::{CreateStack, NewStack, Stacks, Tag},
-        stack::StackStatus,
+        ports::{CreateStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack},
+        stack::{Sight, StackEvent, StackStatus, Subject},
     },
 };
 
@@ -21,13 +21,15 @@ async fn stacks() -> CloudFormation {
 }
 
 fn stack<'a>(name: &'a str, delay: &str) -> NewStack<'a> {
-    NewStack {
-        name,
-        template_body: TEMPLATE,
-        parameters: BTreeMap::from([("Delay".into(), delay.into())]),
-        tags: vec![Tag::new("servicebroker:instance-id", "an instance")],
-        token: "provision-1",
-    }
+    NewStack { name, template_body: TEMPLATE, parameters: given(delay), tags: tags(), token: "provision-1" }
+}
+
+fn given(delay: &str) -> BTreeMap<String, ParameterValue> {
+    BTreeMap::from([("Delay".into(), ParameterValue::Given(delay.into()))])
+}
+
+fn tags() -> Vec<Tag> {
+    vec![Tag::new("servicebroker:instance-id", "an instance")]
 }
 
 #[tokio::test]
@@ -55,4 +57,55 @@ async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
     };
     assert!(reason.contains("Delay"), "{reason}");
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
+}
+
+#[tokio::test]
+async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest() {
+    let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
+    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
+    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
+    assert_eq!(described.parameters, BTreeSet::from(["Delay".to_owned()]));
+    let update = |parameters, token| StackUpdate { name: &name, template_body: None, parameters, tags: tags(), token };
+
+    let same = update(BTreeMap::from([("Delay".into(), ParameterValue::Previous)]), "update-1");
+    assert_eq!(stacks.update(&same).await.expect("update"), UpdateStack::NoChange);
+    let changed = update(given("7"), "update-2");
+    assert_eq!(stacks.update(&changed).await.expect("update"), UpdateStack::Accepted);
+    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
+    assert_eq!(described.status, StackStatus::UpdateComplete);
+    let UpdateStack::Rejected(reason) = stacks.update(&update(given("901"), "update-3")).await.expect("update") else {
+        panic!("CloudFormation took a parameter above its MaxValue")
+    };
+    assert!(reason.contains("Delay"), "{reason}");
+
+    let template = TEMPLATE.replace("MaxValue: 900", "MaxValue: 901");
+    let new_template = StackUpdate { template_body: Some(&template), ..update(given("901"), "update-4") };
+    // SQS has the last word.
+    assert_eq!(stacks.update(&new_template).await.expect("update"), UpdateStack::Accepted);
+    stacks.delete(&name, "deprovision-1").await.expect("delete");
+}
+
+#[tokio::test]
+async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first() {
+    let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
+    assert_eq!(stacks.events(&name, "provision-1").await.expect("events"), None);
+    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
+    stacks.describe(&name).await.expect("describe").expect("a stack");
+    let events = stacks.events(&name, "provision-1").await.expect("events").expect("a stack");
+    let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
+    let statuses: Vec<_> = events.iter().filter(of_stack).map(|event| event.status.as_str()).collect();
+    assert_eq!(statuses, ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]);
+    assert_eq!(Sight::of(Some(&events)), Sight::Reached(StackStatus::CreateComplete));
+    let queue = Subject::Resource { logical_id: "Queue".into(), kind: "AWS::SQS::Queue".into() };
+    assert!(events.iter().any(|event| event.subject == queue && event.status == "CREATE_COMPLETE"), "{events:?}");
+    assert_eq!(stacks.events(&name, "update-1").await.expect("events"), Some(Vec::new()));
+
+    let parameters = given("7");
+    let update = StackUpdate { name: &name, template_body: None, parameters, tags: tags(), token: "update-1" };
+    assert_eq!(stacks.update(&update).await.expect("update"), UpdateStack::Accepted);
+    stacks.describe(&name).await.expect("describe").expect("a stack");
+    let updated = stacks.events(&name, "update-1").await.expect("events");
+    assert_eq!(Sight::of(updated.as_deref()), Sight::Reached(StackStatus::UpdateComplete));
+    // Those of the creation, which are older, are only there for who asks for them while it runs.
+    stacks.delete(&name, "deprovision-1").await.expect("delete");
 }

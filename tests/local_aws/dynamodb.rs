@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use aws_service_broker::{
     aws::{DynamoDb, System},
     broker::{
-        binding::{Binding, SealedAccessKey},
+        binding::{Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
-        instance::{Instance, Json},
+        instance::{Attributes, Instance, Json},
         operation::{Operation, OperationKind},
-        ports::{BeginUnbind, Environment, InsertBinding, Records, Sealed, Update},
+        ports::{Environment, InsertBinding, Records, Sealed, Update},
     },
 };
 use jiff::SignedDuration;
@@ -26,8 +26,21 @@ fn object(value: serde_json::Value) -> Json {
 fn instance() -> Instance {
     Instance {
         id: InstanceId::new(unique()).expect("an id"),
+        attributes: attributes("a-plan"),
+        update: None,
+        stack_name: "a-stack".into(),
+        outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
+        operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
+        previous_operation: None,
+        expires_at: None,
+        version: 0,
+    }
+}
+
+fn attributes(plan: &str) -> Attributes {
+    Attributes {
         service_id: "a-service".into(),
-        plan_id: "a-plan".into(),
+        plan_id: plan.into(),
         organization_guid: "an-organization".into(),
         space_guid: "a-space".into(),
         context: object(json!({"platform": "kubernetes"})),
@@ -35,11 +48,6 @@ fn instance() -> Instance {
         parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
         secret_parameters: None,
         template_version: Some("1.0.0".into()),
-        stack_name: "a-stack".into(),
-        outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
-        operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
-        expires_at: None,
-        version: 0,
     }
 }
 
@@ -51,9 +59,12 @@ fn binding(instance: &Instance) -> Binding {
         plan_id: "a-plan".into(),
         app_guid: None,
         parameters: object(json!({})),
+        predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
         user_name: Some("a-user".into()),
         access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        lifetime: Some(Lifetime { renew_before: System.now(), ends_at: System.now() + SignedDuration::from_hours(24) }),
         operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
+        expires_at: None,
         version: 0,
     }
 }
@@ -64,7 +75,7 @@ async fn an_instance_comes_back_as_it_was_written() {
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), Some(instance.clone()));
-    let other = Instance { plan_id: "another".into(), ..instance.clone() };
+    let other = Instance { attributes: attributes("another"), ..instance.clone() };
     assert_eq!(table.insert_instance(&other, now).await.expect("insert"), Some(instance));
 }
 
@@ -100,14 +111,14 @@ async fn an_expired_record_is_none_before_dynamodb_deletes_it() {
 async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read() {
     let (table, instance, now) = (table().await, instance(), System.now());
     let binding = binding(&instance);
-    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::InstanceChanged);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::InstanceChanged);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
     let exists = InsertBinding::Exists(Box::new(binding.clone()));
-    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), exists);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), exists);
     assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
     let another = Binding { id: BindingId::new("another").expect("an id"), ..binding };
-    assert_eq!(table.insert_binding(&instance, &another).await.expect("insert"), InsertBinding::InstanceChanged);
+    assert_eq!(table.insert_binding(&instance, &another, now).await.expect("insert"), InsertBinding::InstanceChanged);
 }
 
 #[tokio::test]
@@ -116,7 +127,7 @@ async fn a_binding_is_read_with_its_instance_or_with_all_others() {
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     let mut bindings: Vec<_> = (0..3).map(|_| binding(&instance)).collect();
     for binding in &bindings {
-        assert_eq!(table.insert_binding(&instance, binding).await.expect("insert"), InsertBinding::Done);
+        assert_eq!(table.insert_binding(&instance, binding, now).await.expect("insert"), InsertBinding::Done);
     }
     let one = table.instance_and_binding(&instance.id, &bindings[1].id, now).await.expect("read");
     assert_eq!(one, (Some(instance.clone()), Some(bindings[1].clone())));
@@ -134,20 +145,38 @@ async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_bindi
     assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     let first = deprovision();
-    let begun = Instance { operation: first.clone(), version: 1, ..instance.clone() };
+    let previous_operation = Some(instance.operation.clone());
+    let begun = Instance { operation: first.clone(), previous_operation, version: 1, ..instance.clone() };
     assert_eq!(table.begin_deprovision(&instance.id, &first).await.expect("update"), Some(begun.clone()));
     assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(begun.clone()));
-    let late = table.insert_binding(&instance, &binding(&instance)).await.expect("insert");
+    let late = table.insert_binding(&instance, &binding(&instance), now).await.expect("insert");
     assert_eq!(late, InsertBinding::InstanceChanged);
     // A deletion that has failed can be begun again, one that has succeeded cannot.
     let failed = Instance { operation: first.clone().failed("because"), ..begun };
     assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
     let second = deprovision();
-    let begun = Instance { operation: second.clone(), version: 3, ..failed };
+    let previous_operation = Some(failed.operation.clone());
+    let begun = Instance { operation: second.clone(), previous_operation, version: 3, ..failed };
     assert_eq!(table.begin_deprovision(&instance.id, &second).await.expect("update"), Some(begun.clone()));
     let tombstone = Instance { operation: second.succeeded(), ..begun };
     assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
+    let tombstone = Instance { version: 4, ..tombstone };
+    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(tombstone));
+}
+
+#[tokio::test]
+async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for() {
+    let (table, now) = (table().await, System.now());
+    let operation = Operation::begin(OperationKind::Update, System.uuid(), now);
+    let updating = Instance { operation: operation.clone(), update: Some(attributes("another")), ..instance() };
+    assert_eq!(table.insert_instance(&updating, now).await.expect("insert"), None);
+    let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    let refused = table.begin_deprovision(&updating.id, &deprovision).await.expect("update");
+    assert_eq!(refused, Some(updating.clone()));
+    let failed = Instance { operation: operation.failed("because"), ..updating };
+    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
+    let begun = table.begin_deprovision(&failed.id, &deprovision).await.expect("update").expect("an instance");
+    assert_eq!((begun.operation, begun.previous_operation, begun.update), (deprovision, Some(failed.operation), None));
 }
 
 #[tokio::test]
@@ -157,22 +186,38 @@ async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
     let begin =
         async |operation: &Operation| table.begin_unbind(&instance.id, &binding.id, operation).await.expect("update");
-    assert_eq!(begin(&unbind).await, BeginUnbind::Missing);
+    assert_eq!(begin(&unbind).await, None);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding).await.expect("insert"), InsertBinding::Done);
-    assert_eq!(begin(&unbind).await, BeginUnbind::Busy);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(begin(&unbind).await, Some(binding.clone()));
     let later = Operation { started_at: now + SignedDuration::from_secs(30), ..unbind };
     let unbinding = Binding { operation: later.clone(), version: 1, ..binding.clone() };
-    assert_eq!(begin(&later).await, BeginUnbind::Done(Box::new(unbinding)));
-    // Sent again, it goes on.
-    let again = Binding { operation: later.clone(), version: 2, ..binding.clone() };
-    assert_eq!(begin(&later).await, BeginUnbind::Done(Box::new(again.clone())));
-    assert_eq!(table.delete_binding(&binding).await.expect("delete"), Update::Conflict);
+    assert_eq!(begin(&later).await, Some(unbinding.clone()));
+    // Sent again, it is the same operation.
+    let again = Operation::begin(OperationKind::Unbind, System.uuid(), later.started_at);
+    assert_eq!(begin(&again).await, Some(unbinding.clone()));
     assert_eq!(table.update_binding(&binding).await.expect("update"), Update::Conflict);
-    for _ in 0..2 {
-        assert_eq!(table.delete_binding(&again).await.expect("delete"), Update::Done);
-    }
-    assert_eq!(begin(&later).await, BeginUnbind::Missing);
+    // One that has failed can be begun again.
+    let failed = Binding { operation: later.failed("because"), ..unbinding };
+    assert_eq!(table.update_binding(&failed).await.expect("update"), Update::Done);
+    assert_eq!(begin(&again).await, Some(Binding { operation: again, version: 3, ..failed }));
+}
+
+#[tokio::test]
+async fn a_bindings_tombstone_keeps_its_id_until_it_expires() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    let later = now + SignedDuration::from_secs(60);
+    let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
+    let tombstone = Binding { operation, expires_at: Some(later), ..binding(&instance) };
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), InsertBinding::Done);
+    let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
+    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), exists);
+    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, now).await.expect("read");
+    assert_eq!(read, Some(tombstone.clone()));
+    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, later).await.expect("read");
+    assert_eq!(read, None);
+    assert_eq!(table.insert_binding(&instance, &tombstone, later).await.expect("insert"), InsertBinding::Done);
 }
 
 #[tokio::test]

@@ -10,4 +10,5 @@ mod cloudformation;
 mod dynamodb;
 mod iam;
 mod kms;
+mod progress;
 mod secrets_manager;
