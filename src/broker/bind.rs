@@ -1,29 +1,19 @@
 //! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
-use serde_json::{Value, json};
 
 use super::{
     Broker, Error, Result,
     binding::{Binding, Lifetime, SealedAccessKey},
-    credentials::References,
     id::{BindingId, InstanceId},
     instance::{Instance, Json},
     operation::{Operation, OperationKind, OperationState},
-    ports::{AccessKey, InsertBinding, NewIdentity, PortErrorKind, Purpose, Tag, Update},
+    ports::{AccessKey, InsertBinding, NewIdentity, Purpose, Tag, Update},
 };
 use crate::{
-    catalog::{Offered, reference},
+    catalog::Offered,
     osb::{BindRequest, NonEmpty, Object},
 };
-
-/// The parameter of a bind request that chooses what its identity may do.
-const SCOPE: &str = "Scope";
-/// How long a platform that polls is kept waiting for a binding. IAM takes a second or two; when it is throttled the
-/// rest is done while the platform polls.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A bind request was accepted.
 pub enum Bound {
@@ -57,12 +47,6 @@ pub struct Endpoint {
     pub ports: Vec<String>,
     /// `tcp`, `udp` or `all`.
     pub protocol: String,
-}
-
-/// What an identity may do.
-struct Policy {
-    scope: String,
-    statements: Vec<Value>,
 }
 
 impl Broker {
@@ -248,28 +232,6 @@ impl Broker {
         })
     }
 
-    /// What the work gives; nothing where the platform polls and AWS is too slow, or too busy. What was begun is then
-    /// taken up by a later request, which finds it in the record.
-    pub(super) async fn unless_slow<T>(
-        &self,
-        accepts_incomplete: bool,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<Option<T>> {
-        if !accepts_incomplete {
-            return work.await.map(Some);
-        }
-        match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Err(Error::Port(error)))
-                if matches!(error.kind, PortErrorKind::Throttled | PortErrorKind::Unavailable) =>
-            {
-                tracing::warn!(reason = %error, "to be taken up again");
-                Ok(None)
-            }
-            Ok(done) => done.map(Some),
-            Err(_) => Ok(None),
-        }
-    }
-
     /// Goes on with a binding that nobody is at work on any more.
     pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
         check_bindable(instance)?;
@@ -305,45 +267,12 @@ impl Broker {
         }
     }
 
-    /// What the binding's identity may do; nothing where no statement of the scope applies to this stack, so that the
-    /// binding has no identity.
-    fn policy(&self, offered: &Offered<'_>, instance: &Instance, parameters: &Object) -> Result<Option<Policy>> {
-        let bindings = &offered.offering.bindings;
-        let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
-            Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
-            None => bindings.scopes.get(bindings.default_scope),
-        };
-        let Some(scope) = scope else { return Ok(None) };
-        let statements: Vec<Value> = serde_json::from_str(&scope.statements)
-            .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
-        let references = References::new(&self.place, &instance.outputs, None);
-        let statements = reference::render_statements(&statements, |name| references.value(name));
-        Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
-    }
-
     /// The access key that the record holds, if it has one.
     pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<AccessKey>> {
         let Some(sealed) = &binding.access_key else { return Ok(None) };
         let purpose = Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) };
         let secret = self.vault.open(&purpose, &sealed.secret).await?;
         Ok(Some(AccessKey { id: sealed.id.clone(), secret }))
-    }
-}
-
-impl Policy {
-    /// The document; an identity with a lifetime is denied everything after it.
-    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws-dates.html>
-    fn document(&self, lifetime: Option<Lifetime>) -> String {
-        let end = lifetime.map(|lifetime| {
-            json!({
-                "Effect": "Deny",
-                "Action": "*",
-                "Resource": "*",
-                "Condition": {"DateGreaterThanEquals": {"aws:CurrentTime": lifetime.ends_at.to_string()}},
-            })
-        });
-        let statements: Vec<_> = self.statements.iter().cloned().chain(end).collect();
-        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
     }
 }
 

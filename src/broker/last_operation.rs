@@ -122,6 +122,10 @@ impl Broker {
         let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
             return self.fail(instance, "The stack does not exist any more. Delete the instance.".into(), false).await;
         };
+        // The events may be ahead of the stack, which has its outputs when it is done.
+        if stack.status.is_in_progress() {
+            return Ok(instance);
+        }
         let attributes = instance.update.unwrap_or(instance.attributes);
         self.finish(Instance { operation, attributes, update: None, outputs: stack.outputs, ..instance }).await
     }

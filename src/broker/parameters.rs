@@ -41,7 +41,8 @@ pub fn of_new_template(
 ) -> BTreeMap<String, ParameterValue> {
     let mut parameters = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
     let kept = target.secret_parameters.iter().flat_map(|secrets| secrets.names());
-    for name in kept.filter(|name| !secrets.contains_key(*name) && known_to_stack.contains(*name)) {
+    let kept = kept.filter(|name| !secrets.contains_key(*name));
+    for name in kept.filter(|name| known_to_stack.contains(*name) && offered.knows(name)) {
         parameters.insert(name.to_owned(), ParameterValue::Previous);
     }
     parameters

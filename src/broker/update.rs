@@ -76,23 +76,25 @@ impl Broker {
         }
 
         let requested = request.parameters.unwrap_or_default();
-        check_requested(&before, &after, &requested)?;
+        check_requested(current, &before, &after, &requested)?;
         let (secrets, plain) = parameters::split_secret(&after, requested);
         let secret_parameters = {
             let known = instance.update.as_ref().and_then(|update| update.secret_parameters.as_ref());
             self.digester(&instance.id).digest(&secrets, current.secret_parameters.as_ref(), known).await?
         };
-        let version = after.offering.version.as_deref().map(str::to_owned);
+        let mut parameters = parameters::merge(current.parameters.0.clone(), &plain);
+        let mut template_version = current.template_version.clone();
+        if changes_plan || request.maintenance_info.is_some() {
+            template_version = after.offering.version.as_deref().map(str::to_owned);
+            // What a newer template does not have any more is given up.
+            parameters.retain(|name, _| after.knows(name));
+        }
         let target = Attributes {
             plan_id,
             context: request.context.map_or_else(|| current.context.clone(), Json),
-            parameters: Json(parameters::merge(current.parameters.0.clone(), &plain)),
+            parameters: Json(parameters),
             secret_parameters,
-            template_version: if changes_plan || request.maintenance_info.is_some() {
-                version
-            } else {
-                current.template_version.clone()
-            },
+            template_version,
             ..current.clone()
         };
         check_target(&after, &target, &secrets, changes_plan)?;
@@ -193,20 +195,22 @@ impl Attributes {
 
 /// Parameters that an existing instance cannot change may be sent with the value that they have, and those that the new
 /// plan does not leave to the user may be given up.
-fn check_requested(before: &Offered<'_>, after: &Offered<'_>, requested: &Object) -> Result<()> {
+fn check_requested(current: &Attributes, before: &Offered<'_>, after: &Offered<'_>, requested: &Object) -> Result<()> {
     let mut changes = requested.clone();
     changes.retain(|name, value| {
         let fixed = after.takes(name) && !after.offering.is_updatable(name);
-        let given_up = value.is_null() && before.takes(name);
+        let given_up = value.is_null() && (before.takes(name) || current.parameters.0.contains_key(name));
         !(fixed || given_up)
     });
     after.check_changes(&changes).map_err(Error::Invalid)
 }
 
-/// What comes of the changes must be what the plan could be created with.
+/// What comes of the changes must be what the plan could be created with; but for what only the template of an earlier
+/// version has, from which the instance was made.
 fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, changes_plan: bool) -> Result<()> {
     let kept: BTreeSet<_> = target.secret_parameters.iter().flat_map(|secrets| secrets.names()).collect();
-    let parameters = parameters::merge(target.parameters.0.clone(), secrets);
+    let mut parameters = parameters::merge(target.parameters.0.clone(), secrets);
+    parameters.retain(|name, _| offered.knows(name));
     offered.check_parameters_besides(&parameters, &kept).map_err(|reason| {
         if changes_plan {
             Error::Unsupported(format!("The instance does not fit the plan `{}`. {reason}", offered.plan.name))
@@ -221,7 +225,7 @@ fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, ch
 fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
     let mut changed = parameters::changed_in_stack(before, after);
     changed.extend(SecretParameters::changed(before.1.secret_parameters.as_ref(), after.1.secret_parameters.as_ref()));
-    changed.retain(|name| !after.0.offering.is_updatable(name));
+    changed.retain(|name| after.0.knows(name) && !after.0.offering.is_updatable(name));
     if changed.is_empty() {
         return Ok(());
     }

@@ -189,6 +189,11 @@ impl Offered<'_> {
         validation::knows(&self.plan.create_schema, parameter)
     }
 
+    /// Whether the template has the parameter, be it fixed by the plan or left to the user.
+    pub fn knows(&self, parameter: &str) -> bool {
+        self.takes(parameter) || self.plan.parameters.iter().any(|given| given.name == parameter)
+    }
+
     /// Whether a binding can be created in the place of another one: it is of use where each has its own identity.
     pub fn is_binding_rotatable(&self) -> bool {
         !self.offering.bindings.scopes.is_empty()

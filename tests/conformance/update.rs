@@ -448,3 +448,22 @@ async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_n
     client.update(body).await.expect(202);
     assert_eq!(client.world.stack().parameters["Password"], "battery staple");
 }
+
+#[tokio::test]
+async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_upgrade_and_is_then_given_up() {
+    let newer = broker(World::new(), "2.0.0", SECOND);
+    newer.provision(with("small", json!({"parameters": {"Added": "y", "Size": 2}}))).await.expect(202);
+    newer.world.complete_stacks();
+    newer.last_operation().await.expect(200);
+    // Version 3 is version 1 again: without `Added`.
+    let client = broker(newer.world.clone(), "3.0.0", FIRST);
+    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(client.world.stack().parameters["Added"], "y");
+    client.update(changes(json!({"maintenance_info": {"version": "3.0.0"}}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(client.world.stack().parameters.get("Added"), None);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 3}));
+}

@@ -1,0 +1,59 @@
+//! What a binding's identity may do: a scope of the template's `Bindings.Policies`, filled in.
+
+use serde_json::{Value, json};
+
+use super::{Broker, Error, Result, binding::Lifetime, credentials::References, instance::Instance};
+use crate::{
+    catalog::{Offered, reference},
+    osb::Object,
+};
+
+/// The parameter of a bind request that chooses what its identity may do.
+const SCOPE: &str = "Scope";
+
+/// What an identity may do.
+pub struct Policy {
+    /// Its name.
+    pub scope: String,
+    statements: Vec<Value>,
+}
+
+impl Broker {
+    /// What the binding's identity may do; nothing where no statement of the scope applies to this stack, so that the
+    /// binding has no identity.
+    pub(super) fn policy(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        parameters: &Object,
+    ) -> Result<Option<Policy>> {
+        let bindings = &offered.offering.bindings;
+        let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
+            Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
+            None => bindings.scopes.get(bindings.default_scope),
+        };
+        let Some(scope) = scope else { return Ok(None) };
+        let statements: Vec<Value> = serde_json::from_str(&scope.statements)
+            .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
+        let references = References::new(&self.place, &instance.outputs, None);
+        let statements = reference::render_statements(&statements, |name| references.value(name));
+        Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
+    }
+}
+
+impl Policy {
+    /// The document; an identity with a lifetime is denied everything after it.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws-dates.html>
+    pub fn document(&self, lifetime: Option<Lifetime>) -> String {
+        let end = lifetime.map(|lifetime| {
+            json!({
+                "Effect": "Deny",
+                "Action": "*",
+                "Resource": "*",
+                "Condition": {"DateGreaterThanEquals": {"aws:CurrentTime": lifetime.ends_at.to_string()}},
+            })
+        });
+        let statements: Vec<_> = self.statements.iter().cloned().chain(end).collect();
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    }
+}
