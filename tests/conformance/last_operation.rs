@@ -87,6 +87,8 @@ async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
+    // Events of one moment come in any order.
+    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_FAILED", Some("Resource creation cancelled"));
     client.world.resource_event(
         "Queue",
         QUEUE,
@@ -96,7 +98,7 @@ async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
              ID: 1-2)\" (RequestToken: 9f, HandlerErrorCode: ServiceLimitExceeded)",
         ),
     );
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_FAILED", Some("Resource creation cancelled"));
+    client.world.resource_event("QueuePolicy", "AWS::SQS::QueuePolicy", "CREATE_FAILED", Some("There is no queue."));
     let reason = "The following resource(s) failed to create: [Queue, DeadLetterQueue]. Rollback requested by user.";
     client.world.settle_stacks(RollbackInProgress, Some(reason));
     let cause = "CloudFormation could not create Queue (AWS::SQS::Queue): The queue limit is reached.";
