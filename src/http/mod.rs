@@ -1,6 +1,6 @@
 //! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
 //!
-//! From the outside in, a request passes the log, the panic handler, the echo of its identity, the time limit, the
+//! From the outside in, a request gets its path back (`event_path.rs`) and passes the log, the panic handler, the echo of its identity, the time limit, the
 //! authentication and the check of the API version before it reaches an endpoint. A 401 so reveals nothing, and every
 //! answer is logged.
 
@@ -11,6 +11,7 @@ mod body;
 mod catalog;
 mod deprovision;
 mod error;
+mod event_path;
 mod fetch_binding;
 mod fetch_instance;
 mod last_operation;
@@ -33,6 +34,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, put},
 };
+use tower::{Layer, util::MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::api_version::MissingVersion;
@@ -49,7 +51,7 @@ struct App {
 /// The broker's HTTP interface.
 pub fn router(broker: Broker, authenticator: Authenticator, missing_version: MissingVersion) -> Router {
     let app = App { broker: Arc::new(broker), authenticator: Arc::new(authenticator) };
-    Router::new()
+    let routes = Router::new()
         .route("/v2/catalog", get(catalog::catalog))
         .route(
             "/v2/service_instances/{instance_id}",
@@ -75,7 +77,9 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
         .layer(from_fn(request_identity::echo))
         .layer(CatchPanicLayer::custom(panic::response))
         .layer(from_fn(request_log::log))
-        .with_state(app)
+        .with_state(app);
+    // A layer of the routes would come after the choice between them.
+    Router::new().fallback_service(MapRequestLayer::new(event_path::restore).layer(routes))
 }
 
 async fn no_such_path(uri: Uri) -> ApiError {

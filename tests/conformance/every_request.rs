@@ -496,3 +496,52 @@ async fn gen_20_ids_are_opaque_and_not_empty() {
     client.provision_as("%ff", json!({})).await.expect(400);
     client.provision_as("", json!({})).await.expect(404);
 }
+
+/// A request as API Gateway hands it to the function: with its path decoded.
+fn event(method: &str, path: &str, query: &str) -> Request<lambda_http::Body> {
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": {
+            "authorization": basic("broker", "local-only-password"),
+            "host": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "x-broker-api-version": "2.17",
+        },
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "isBase64Encoded": false,
+    });
+    lambda_http::request::from_str(&event.to_string()).expect("an API Gateway event")
+}
+
+#[tokio::test]
+async fn gen_20_an_id_that_looks_like_a_part_of_a_url_is_an_id() {
+    let client = Client::with_instance().await;
+    let query = "service_id=s&plan_id=p&accepts_incomplete=true";
+    for disguise in ["?service_id=x", "#", "\t", "\\", " ", "%", "/../x", "?service_id=x&plan_id=y#"] {
+        let path = format!("/v2/service_instances/{INSTANCE}{disguise}");
+        client.send(event("GET", &path, "")).await.expect(404);
+        let answer = client.send(event("DELETE", &path, query)).await;
+        assert!([404, 410].contains(&answer.status.as_u16()), "{disguise}: {answer:?}");
+    }
+    client.fetch_instance().await.expect(200);
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    client.send(event("GET", &path, "service_id=a%20b&plan_id=c")).await.expect(200);
+    client.send(event("GET", &path, "service_id=")).await.expect(400);
+    client.send(event("DELETE", &path, query)).await.expect(202);
+}
+
+#[tokio::test]
+async fn gen_20_an_id_of_any_characters_is_the_one_that_the_platform_sent() {
+    for id in ["a b ü%41&+;=@:!$'()*,", "..", "%2e%2e", "日本", "a?b#c"] {
+        let client = Client::new();
+        let mut request = event("PUT", &format!("/v2/service_instances/{id}"), "accepts_incomplete=true");
+        *request.body_mut() = lambda_http::Body::from(
+            json!({
+                "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
+                "organization_guid": "o", "space_guid": "s",
+            })
+            .to_string(),
+        );
+        client.send(request).await.expect(202);
+        assert!(client.world.instance(id).is_some(), "{id}");
+    }
+}

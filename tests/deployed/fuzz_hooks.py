@@ -83,6 +83,9 @@ def _for_plan(
     properties = dict(request["properties"])
     properties["service_id"] = {"type": "string", "enum": [service["id"]]}
     properties["plan_id"] = {"type": "string", "enum": [plan["id"]]}
+    if action == "update":
+        # The plan stays where an update does not name one.
+        properties["plan_id"] = {"type": "string", "nullable": True, "enum": [plan["id"], None]}
     # OpenAPI 3.0 takes draft 4 as it is, but for its name.
     parameters = {**plan["schemas"].get(kind, {}).get(action, {}).get("parameters", {})}
     parameters.pop("$schema", None)
@@ -198,6 +201,8 @@ RIGHTLY_REFUSED = [
     # A template's rules between parameters, which the catalog's schemas cannot say.
     b"AWS CloudFormation refuses this request",
     b"The last operation on the service instance has failed",
+    # Which bindings there are to rotate, no schema can say.
+    b"The predecessor_binding_id is not that of a binding",
 ]
 
 
