@@ -7,14 +7,16 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata,
-    operation::{create_stack::CreateStackError, update_stack::UpdateStackError},
+    operation::{create_stack::CreateStackError, delete_stack::DeleteStackError, update_stack::UpdateStackError},
     types,
 };
 use jiff::Timestamp;
 
 use super::error::Service;
 use crate::broker::{
-    ports::{CreateStack, NewStack, ParameterValue, PortResult, Stack, StackUpdate, Stacks, Tag, UpdateStack},
+    ports::{
+        CreateStack, DeleteStack, NewStack, ParameterValue, PortResult, Stack, StackUpdate, Stacks, Tag, UpdateStack,
+    },
     stack::{StackEvent, StackStatus, Subject},
 };
 
@@ -54,10 +56,10 @@ impl Stacks for CloudFormation {
             .await;
         let Err(error) = created else { return Ok(CreateStack::Accepted) };
         match error.as_service_error() {
-            Some(CreateStackError::AlreadyExistsException(_)) => Ok(CreateStack::Accepted),
-            Some(answer) if answer.code() == Some("ValidationError") => {
-                Ok(CreateStack::Rejected(answer.message().unwrap_or("it gives no reason").to_owned()))
+            Some(CreateStackError::AlreadyExistsException(_) | CreateStackError::TokenAlreadyExistsException(_)) => {
+                Ok(CreateStack::Accepted)
             }
+            Some(answer) if is_refusal(answer) => Ok(CreateStack::Rejected(reason(answer))),
             _ => Err(SERVICE.failed("CreateStack")(error)),
         }
     }
@@ -78,12 +80,9 @@ impl Stacks for CloudFormation {
         let Err(error) = updated else { return Ok(UpdateStack::Accepted) };
         match error.as_service_error() {
             Some(UpdateStackError::TokenAlreadyExistsException(_)) => Ok(UpdateStack::Accepted),
-            Some(answer) if answer.code() == Some("ValidationError") => {
-                let reason = answer.message().unwrap_or("it gives no reason");
-                // There is no code of its own for this.
-                let no_change = reason.contains("No updates are to be performed");
-                Ok(if no_change { UpdateStack::NoChange } else { UpdateStack::Rejected(reason.to_owned()) })
-            }
+            // There is no code of its own for this.
+            Some(answer) if reason(answer).contains("No updates are to be performed") => Ok(UpdateStack::NoChange),
+            Some(answer) if is_refusal(answer) => Ok(UpdateStack::Rejected(reason(answer))),
             _ => Err(SERVICE.failed("UpdateStack")(error)),
         }
     }
@@ -129,17 +128,35 @@ impl Stacks for CloudFormation {
         Ok(Some(ours))
     }
 
-    async fn delete(&self, name: &str, token: &str) -> PortResult<()> {
-        self.client()
+    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
+        let deleted = self
+            .client()
             .delete_stack()
             .stack_name(name)
             .role_arn(&self.deploy_role_arn)
             .client_request_token(token)
             .send()
-            .await
-            .map_err(SERVICE.failed("DeleteStack"))?;
-        Ok(())
+            .await;
+        let Err(error) = deleted else { return Ok(DeleteStack::Accepted) };
+        match error.as_service_error() {
+            Some(DeleteStackError::TokenAlreadyExistsException(_)) => Ok(DeleteStack::Accepted),
+            Some(answer) if is_refusal(answer) => Ok(DeleteStack::Rejected(reason(answer))),
+            _ => Err(SERVICE.failed("DeleteStack")(error)),
+        }
     }
+}
+
+/// Codes by which CloudFormation says that it has done nothing, and will do nothing if it is asked again.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html#API_CreateStack_Errors>
+const REFUSALS: [&str; 4] =
+    ["ValidationError", "InsufficientCapabilitiesException", "InsufficientCapabilities", "LimitExceededException"];
+
+fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
+    error.code().is_some_and(|code| REFUSALS.contains(&code))
+}
+
+fn reason(error: &impl ProvideErrorMetadata) -> String {
+    error.message().unwrap_or("CloudFormation gives no reason.").to_owned()
 }
 
 /// "If the stack doesn't exist, a `ValidationError` is returned."

@@ -12,9 +12,10 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_dynamodb::{
-    Client,
-    error::SdkError,
+    Client, Config, config,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         put_item::PutItemError,
         transact_write_items::TransactWriteItemsError,
@@ -47,6 +48,9 @@ const BINDING: &str = "BINDING#";
 /// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
 const BATCH_ATTEMPTS: usize = 3;
 
+/// How often a binding is inserted, before the request is given up for now.
+const TRANSACTION_ATTEMPTS: usize = 4;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// A record with its key.
@@ -76,19 +80,28 @@ impl DynamoDb {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Replaces an item if its version is still `version`.
+    /// Replaces an item if its version is still `version`. An answer that got lost makes the SDK send the request again,
+    /// which then finds its own work.
     async fn replace(&self, item: Item, version: u64) -> PortResult<Update> {
         let put = self
             .client()
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item))
+            .set_item(Some(item.clone()))
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(version))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .config_override(waiting_for_transactions::<PutItemError>())
             .send()
             .await;
-        condition_met(put.map(drop), PutItemError::is_conditional_check_failed_exception)
-            .map_err(SERVICE.failed("PutItem"))
+        let Err(error) = put else { return Ok(Update::Done) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(if failed.item() == Some(&item) { Update::Done } else { Update::Conflict })
+            }
+            _ => Err(SERVICE.failed("PutItem")(error)),
+        }
     }
 
     /// Puts an operation into an item, and keeps the one before: the write of an intent that needs no read before. The
@@ -109,6 +122,49 @@ impl DynamoDb {
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
+    }
+
+    /// Nothing where another transaction was in the way.
+    async fn try_insert_binding(
+        &self,
+        instance: &Instance,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> PortResult<Option<InsertBinding>> {
+        let unchanged = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(&instance.id)))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(instance.version))
+            .build();
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(binding_item(binding)?))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
+        let written = self
+            .client()
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().condition_check(unchanged.map_err(invalid)?).build())
+            .transact_items(TransactWriteItem::builder().put(put.map_err(invalid)?).build())
+            .send()
+            .await;
+        let Err(error) = written else { return Ok(Some(InsertBinding::Done)) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return Err(SERVICE.failed("TransactWriteItems")(error));
+        };
+        // The reasons stand in the order of the items.
+        match cancelled.cancellation_reasons() {
+            [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
+                Ok(Some(InsertBinding::Exists(Box::new(record(exists.item().cloned().unwrap_or_default())?))))
+            }
+            [changed, _] if failed_with(changed, "ConditionalCheckFailed") => Ok(Some(InsertBinding::InstanceChanged)),
+            reasons if reasons.iter().any(|reason| failed_with(reason, "TransactionConflict")) => Ok(None),
+            _ => Err(SERVICE.failed("TransactWriteItems")(error)),
+        }
     }
 }
 
@@ -171,12 +227,18 @@ impl Records for DynamoDb {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(instance_key(&instance.id)))
-            .condition_expression("attribute_not_exists(pk) OR version = :version")
+            // The version alone could be that of a later record of the same id.
+            .condition_expression("attribute_not_exists(pk) OR (version = :version AND #operation.id = :operation)")
+            .expression_attribute_names("#operation", "operation")
             .expression_attribute_values(":version", number(instance.version))
+            .expression_attribute_values(":operation", string(&instance.operation.id))
             .send()
             .await;
-        condition_met(deleted.map(drop), |error| error.is_conditional_check_failed_exception())
-            .map_err(SERVICE.failed("DeleteItem"))
+        let Err(error) = deleted else { return Ok(Update::Done) };
+        match error.as_service_error() {
+            Some(answer) if answer.is_conditional_check_failed_exception() => Ok(Update::Conflict),
+            _ => Err(SERVICE.failed("DeleteItem")(error)),
+        }
     }
 
     async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
@@ -190,6 +252,8 @@ impl Records for DynamoDb {
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":update", string("update"))
             .expression_attribute_values(":in_progress", string("in_progress"))
+            .customize()
+            .config_override(waiting_for_transactions::<UpdateItemError>())
             .send()
             .await;
         begun(written)?.map(record).transpose()
@@ -250,45 +314,13 @@ impl Records for DynamoDb {
         binding: &Binding,
         now: Timestamp,
     ) -> PortResult<InsertBinding> {
-        let unchanged = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(instance_key(&instance.id)))
-            .condition_expression("version = :version")
-            .expression_attribute_values(":version", number(instance.version))
-            .build();
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(binding_item(binding)?))
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", number(now.as_second()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
-        let written = self
-            .client()
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().condition_check(unchanged.map_err(invalid)?).build())
-            .transact_items(TransactWriteItem::builder().put(put.map_err(invalid)?).build())
-            .send()
-            .await;
-        let Err(error) = written else { return Ok(InsertBinding::Done) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-            return Err(SERVICE.failed("TransactWriteItems")(error));
-        };
-        // The reasons stand in the order of the items.
-        match cancelled.cancellation_reasons() {
-            [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
-                Ok(InsertBinding::Exists(Box::new(record(exists.item().cloned().unwrap_or_default())?)))
+        // Two bindings of one instance that are inserted at the same moment are in each other's way, and only then.
+        for _ in 0..TRANSACTION_ATTEMPTS {
+            if let Some(inserted) = self.try_insert_binding(instance, binding, now).await? {
+                return Ok(inserted);
             }
-            reasons
-                if reasons.iter().any(|reason| {
-                    failed_with(reason, "ConditionalCheckFailed") || failed_with(reason, "TransactionConflict")
-                }) =>
-            {
-                Ok(InsertBinding::InstanceChanged)
-            }
-            _ => Err(SERVICE.failed("TransactWriteItems")(error)),
         }
+        Ok(InsertBinding::InstanceChanged)
     }
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
@@ -314,22 +346,22 @@ impl Records for DynamoDb {
             .expression_attribute_values(":bind", string("bind"))
             .expression_attribute_values(":in_progress", string("in_progress"))
             .expression_attribute_values(":nobody_since", number(nobody_since))
+            .customize()
+            .config_override(waiting_for_transactions::<UpdateItemError>())
             .send()
             .await;
         begun(written)?.map(record).transpose()
     }
 }
 
-/// Whether a conditional write was done, for errors which say that its condition was not met.
-fn condition_met<E, R>(
-    written: Result<(), SdkError<E, R>>,
-    not_met: impl FnOnce(&E) -> bool,
-) -> Result<Update, SdkError<E, R>> {
-    match written {
-        Ok(()) => Ok(Update::Done),
-        Err(error) if error.as_service_error().is_some_and(not_met) => Ok(Update::Conflict),
-        Err(error) => Err(error),
-    }
+/// A write of an item that is part of a transaction at the same moment fails, and is worth trying again.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
+fn waiting_for_transactions<E>() -> config::Builder
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let codes = vec!["TransactionConflictException"];
+    Config::builder().retry_classifier(AwsErrorCodeClassifier::<E>::builder().transient_errors(codes).build())
 }
 
 fn failed_with(reason: &CancellationReason, code: &str) -> bool {

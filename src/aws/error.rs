@@ -3,12 +3,13 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::broker::ports::{PortError, PortErrorKind};
 
 /// Codes by which AWS services say that there are too many requests.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-const THROTTLING_CODES: [&str; 10] = [
+const THROTTLING_CODES: [&str; 11] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -19,6 +20,8 @@ const THROTTLING_CODES: [&str; 10] = [
     "RequestLimitExceeded",
     "LimitExceededException",
     "SlowDown",
+    // Two writes of one item at the same moment, one of them in a transaction.
+    "TransactionConflictException",
 ];
 /// Codes by which AWS services say that a permission is missing.
 const DENIED_CODES: [&str; 5] = [
@@ -36,16 +39,19 @@ pub struct Service(pub &'static str);
 impl Service {
     /// A call failed. The text for the log is made of the error's code and message, and never of the raw response,
     /// which may hold a secret.
-    pub fn failed<E, R>(self, action: &'static str) -> impl FnOnce(SdkError<E, R>) -> PortError
+    pub fn failed<E>(self, action: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> PortError
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
         move |error| {
+            let is_failure = error.raw_response().is_some_and(|response| response.status().is_server_error());
             let (kind, detail) = match error.as_service_error() {
                 Some(answer) => {
                     let code = answer.code().unwrap_or("no code");
-                    (kind_of(code), format!("{code}: {}", answer.message().unwrap_or("no message")))
+                    (
+                        if is_failure { PortErrorKind::Unavailable } else { kind_of(code) },
+                        format!("{code}: {}", answer.message().unwrap_or("no message")),
+                    )
                 }
                 None => (PortErrorKind::Unavailable, chain(&error)),
             };
@@ -63,9 +69,6 @@ fn kind_of(code: &str) -> PortErrorKind {
     match code {
         code if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
         code if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
-        "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "ServiceUnavailableException" => {
-            PortErrorKind::Unavailable
-        }
         _ => PortErrorKind::Unexpected,
     }
 }

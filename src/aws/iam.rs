@@ -126,14 +126,13 @@ where
 }
 
 /// The answer, or nothing where IAM says that what the call is about does not exist.
-fn found<T, E, R>(
-    answer: Result<T, SdkError<E, R>>,
+fn found<T, E>(
+    answer: Result<T, SdkError<E>>,
     action: &'static str,
     is_missing: impl FnOnce(&E) -> bool,
 ) -> Result<Option<T>, PortError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -65,8 +65,8 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Bound> {
         check_complete(&request)?;
-        let instance = self.find_instance(instance_id).await?;
-        check_bindable(&instance)?;
+        let instance = self.find_current_instance(instance_id).await?;
+        self.check_bindable(&instance).await?;
         let predecessor = match &request.predecessor_binding_id {
             Some(predecessor) => Some(self.predecessor(instance_id, predecessor, &id).await?),
             None => None,
@@ -84,6 +84,9 @@ impl Broker {
 
         let binding = self.with_identity(&offered, &instance, requested)?;
         match self.records.insert_binding(&instance, &binding, self.environment.now()).await? {
+            InsertBinding::Done if binding.is_usable() => {
+                Ok(Bound::Created(self.binding_view(&offered, &instance, &binding, None)))
+            }
             InsertBinding::Done => self.bind_now(&offered, &instance, binding, accepts_incomplete).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
             InsertBinding::Exists(existing) => {
@@ -118,6 +121,7 @@ impl Broker {
             access_key: None,
             lifetime: None,
             operation: Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now()),
+            previous_operation: None,
             expires_at: None,
             version: 0,
         }
@@ -234,7 +238,7 @@ impl Broker {
 
     /// Goes on with a binding that nobody is at work on any more.
     pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
-        check_bindable(instance)?;
+        self.check_bindable(instance).await?;
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
         self.complete_bind(&offered, instance, binding).await.map(drop)
     }
@@ -243,7 +247,8 @@ impl Broker {
     async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
         let policy = self.policy(offered, instance, &binding.parameters.0)?;
         let (Some(user_name), Some(policy)) = (binding.user_name.clone(), policy) else {
-            return Ok(self.binding_view(offered, instance, &binding, None));
+            let bound = Binding { operation: binding.operation.clone().succeeded(), ..binding };
+            return self.finish_bind(offered, instance, bound, None).await;
         };
         let identity = NewIdentity {
             user_name,
@@ -261,9 +266,47 @@ impl Broker {
         let operation = binding.operation.clone().succeeded();
         let access_key_record = Some(SealedAccessKey { id: access_key.id.clone(), secret });
         let bound = Binding { access_key: access_key_record, operation, ..binding };
+        self.finish_bind(offered, instance, bound, Some(&access_key)).await
+    }
+
+    async fn finish_bind(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        bound: Binding,
+        access_key: Option<&AccessKey>,
+    ) -> Result<BindingView> {
         match self.records.update_binding(&bound).await? {
-            Update::Done => Ok(self.binding_view(offered, instance, &bound, Some(&access_key))),
+            Update::Done => Ok(self.binding_view(offered, instance, &bound, access_key)),
             Update::Conflict => Err(Error::Concurrency),
+        }
+    }
+
+    async fn check_bindable(&self, instance: &Instance) -> Result<()> {
+        use OperationState::{Failed, InProgress, Succeeded};
+        let invalid = |reason: &str| Err(Error::Invalid(reason.into()));
+        match (instance.operation.kind, instance.operation.state) {
+            (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
+            (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
+            (OperationKind::Update, Failed) => {
+                // The operator may have repaired it since.
+                let stack = self.stacks.describe(&instance.stack_name).await?;
+                if stack.is_some_and(|stack| stack.status.can_be_updated()) {
+                    return Ok(());
+                }
+                invalid(
+                    "The last update of the service instance has failed and could not be undone, so that it cannot be \
+                     bound. The broker's operator has to repair its stack.",
+                )
+            }
+            (_, InProgress) => Err(Error::Concurrency),
+            (OperationKind::Deprovision, Failed) => {
+                invalid("The deletion of the service instance has failed, so that it cannot be bound. Delete it again.")
+            }
+            (_, Failed) => {
+                invalid("The creation of the service instance has failed, so that it cannot be bound. Delete it.")
+            }
+            (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
         }
     }
 
@@ -284,19 +327,5 @@ fn check_complete(request: &BindRequest) -> Result<()> {
         BindRequest { service_id: None, .. } => missing("service_id"),
         BindRequest { plan_id: None, .. } => missing("plan_id"),
         _ => Ok(()),
-    }
-}
-
-fn check_bindable(instance: &Instance) -> Result<()> {
-    use OperationState::{Failed, InProgress, Succeeded};
-    match (instance.operation.kind, instance.operation.state) {
-        (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
-        (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
-        (_, InProgress) => Err(Error::Concurrency),
-        (OperationKind::Deprovision, Succeeded) => Err(Error::instance_not_found()),
-        (_, Failed) => Err(Error::Invalid(
-            "The last operation on the service instance has failed, so that it cannot be bound. Delete it.".into(),
-        )),
-        (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
     }
 }

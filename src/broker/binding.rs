@@ -40,6 +40,9 @@ pub struct Binding {
     pub lifetime: Option<Lifetime>,
     /// The last one.
     pub operation: Operation,
+    /// The one before, as it was when the last one began: a platform may still poll it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_operation: Option<Operation>,
     /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
     pub expires_at: Option<Timestamp>,

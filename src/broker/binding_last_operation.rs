@@ -6,7 +6,7 @@ use super::{
     description,
     id::{BindingId, InstanceId},
     instance::Instance,
-    operation::OperationKind,
+    operation::{Operation, OperationKind},
     ports::Update,
 };
 
@@ -30,6 +30,9 @@ impl Broker {
             let deleted = asked.is_some_and(|asked| OperationKind::Unbind.is_of(asked));
             return Err(if deleted { Error::Gone } else { Error::binding_not_found() });
         };
+        if let Some(previous) = binding.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
+            return Ok(self.superseded(previous.clone(), now));
+        }
         let operation = if !binding.operation.in_progress() || binding.operation.may_be_running(now) {
             binding.operation
         } else {
@@ -39,7 +42,7 @@ impl Broker {
     }
 
     /// Whoever was at work on it is not any more.
-    async fn take_up(&self, instance: &Instance, mut binding: Binding) -> Result<super::operation::Operation> {
+    async fn take_up(&self, instance: &Instance, mut binding: Binding) -> Result<Operation> {
         binding.operation.started_at = self.environment.now();
         match self.records.update_binding(&binding).await? {
             Update::Done => binding.version += 1,

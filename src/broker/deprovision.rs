@@ -2,20 +2,21 @@
 
 use super::{
     Broker, Error, Result,
+    binding::Binding,
     id::InstanceId,
     instance::Instance,
     operation::{Operation, OperationKind},
+    ports::DeleteStack,
 };
 
 impl Broker {
     /// Deletes an instance in whatever state it is: its bindings' identities, then its stack. A creation that still
-    /// runs is halted; an update cannot be. Returns what to poll with.
+    /// runs is halted, an update is not: what it has changed would be undone first. Returns what to poll with.
     ///
     /// # Errors
     ///
     /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance; [`Error::Concurrency`] while an update
-    /// runs, and where another request deletes one of its bindings; a [`Error::Port`] leaves the record, so that a
-    /// deletion sent again goes on from there.
+    /// runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
     pub async fn deprovision(&self, id: &InstanceId, accepts_incomplete: bool) -> Result<String> {
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
@@ -29,7 +30,7 @@ impl Broker {
         if instance.is_updating() {
             return Err(Error::Concurrency);
         }
-        self.tear_down(&instance).await?;
+        let instance = self.tear_down(instance).await?;
         Ok(instance.operation.id)
     }
 
@@ -39,13 +40,45 @@ impl Broker {
         instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)
     }
 
-    /// Removes what the instance has in AWS. Every step can be repeated.
-    pub(super) async fn tear_down(&self, instance: &Instance) -> Result<()> {
+    /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a
+    /// binding, the rest is left to a later poll.
+    pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
+        let mut busy = false;
         for binding in self.records.bindings(&instance.id).await? {
-            if !binding.is_tombstone() {
-                self.remove_binding(binding).await?;
+            busy |= !self.tear_down_binding(binding).await?;
+        }
+        if busy {
+            return Ok(instance);
+        }
+        match self.stacks.delete(&instance.stack_name, &instance.operation.id).await? {
+            DeleteStack::Accepted => Ok(instance),
+            DeleteStack::Rejected(reason) => {
+                let reason = format!("{reason} Remove the cause, then delete the instance again.");
+                self.fail(instance, reason, true).await
             }
         }
-        Ok(self.stacks.delete(&instance.stack_name, &instance.operation.id).await?)
+    }
+
+    /// Whether the binding is gone.
+    async fn tear_down_binding(&self, binding: Binding) -> Result<bool> {
+        if binding.is_tombstone() {
+            return Ok(true);
+        }
+        let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
+        let binding = self.records.begin_unbind(&binding.instance_id, &binding.id, &operation).await?;
+        match binding {
+            Some(binding) if binding.is_tombstone() => Ok(true),
+            Some(binding) if binding.operation.kind != OperationKind::Unbind => Ok(false),
+            Some(binding) => match self.remove_binding(binding).await {
+                Err(Error::Concurrency) => Ok(false),
+                removed => removed.map(|()| true),
+            },
+            None => Ok(true),
+        }
+    }
+
+    /// Whether bindings of the instance are left.
+    pub(super) async fn has_bindings(&self, instance: &Instance) -> Result<bool> {
+        Ok(self.records.bindings(&instance.id).await?.iter().any(|binding| !binding.is_tombstone()))
     }
 }

@@ -4,7 +4,7 @@
 //! for the log. What HTTP makes of an error is decided in `crate::http`.
 
 use super::{id::InvalidId, ports::PortError, ports::PortErrorKind};
-use crate::catalog::NotOffered;
+use crate::{catalog::NotOffered, osb::Object};
 
 /// Why the broker does not do what it was asked for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -12,9 +12,12 @@ pub enum Error {
     /// The request is not one that could ever work; nothing was changed.
     #[error("{0}")]
     Invalid(String),
-    /// The request is one that could work, but not with this instance as it is; nothing was changed.
+    /// The instance can never be changed so; nothing was changed.
     #[error("{0}")]
     Unsupported(String),
+    /// The instance cannot be changed so as it is now; nothing was changed.
+    #[error("{0}")]
+    UnfitState(String),
     /// The plan needs a platform that polls. The text is one that Service Catalog compares with.
     #[error("This service plan requires client support for asynchronous service operations.")]
     AsyncRequired,
@@ -73,7 +76,10 @@ impl Error {
         }
     }
 
-    pub(super) fn rejected(reason: &str) -> Self {
+    /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.
+    pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
+        let secrets = secrets.values().filter_map(|value| value.as_str()).filter(|value| !value.is_empty());
+        let reason = secrets.fold(reason.to_owned(), |reason, secret| reason.replace(secret, "(secret)"));
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 

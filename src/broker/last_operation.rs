@@ -7,7 +7,7 @@ use super::{
     id::InstanceId,
     instance::{Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
-    ports::{CreateStack, Update, UpdateStack},
+    ports::{CreateStack, Update},
     stack::{Progress, Sight, StackEvent, StackStatus, progress},
 };
 use crate::osb::Object;
@@ -70,18 +70,28 @@ impl Broker {
     }
 
     /// An operation that was not over when the next one began was halted by it: only a deletion does that.
-    fn superseded(&self, operation: Operation, now: Timestamp) -> LastOperation {
-        let operation = if operation.in_progress() {
-            operation.failed("It was halted, because the instance is being deleted.")
-        } else {
-            operation
+    pub(super) fn superseded(&self, operation: Operation, now: Timestamp) -> LastOperation {
+        let operation =
+            if operation.in_progress() { operation.failed("It was halted by a deletion.") } else { operation };
+        let description = match operation.kind {
+            OperationKind::Bind | OperationKind::Unbind => description::of_binding(&operation),
+            _ => description::of_instance(&operation, &[], None, now),
         };
-        LastOperation::new(&operation, description::of_instance(&operation, &[], None, now), now)
+        LastOperation::new(&operation, description, now)
     }
 
     pub(super) async fn find_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.records.instance(id, self.environment.now()).await?;
         instance.filter(|instance| !instance.is_tombstone()).ok_or_else(Error::instance_not_found)
+    }
+
+    /// The instance, whose creation or update is over even if nobody has polled to its end.
+    pub(super) async fn find_current_instance(&self, id: &InstanceId) -> Result<Instance> {
+        let instance = self.find_instance(id).await?;
+        if instance.operation.kind == OperationKind::Deprovision {
+            return Ok(instance);
+        }
+        Ok(self.advance(instance).await?.0)
     }
 
     /// Takes the instance's operation as far as it can be taken now. The events are those of the operation, where it
@@ -98,6 +108,10 @@ impl Broker {
             Progress::Running => Ok((instance, events)),
             Progress::Succeeded if sight == Sight::NoStack && instance.may_be_created_late(self.environment.now()) => {
                 Ok((instance, events))
+            }
+            // The stack may have gone without the broker's doing.
+            Progress::Succeeded if sight == Sight::NoStack && self.has_bindings(&instance).await? => {
+                Ok((self.start_again(instance).await?, events))
             }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
             Progress::Failed => {
@@ -155,8 +169,12 @@ impl Broker {
             return Ok(instance);
         }
         match instance.operation.kind {
-            OperationKind::Deprovision => self.tear_down(&instance).await.map(|()| instance),
-            OperationKind::Update => self.start_update_again(instance).await,
+            OperationKind::Deprovision => self.tear_down(instance).await,
+            // The platform was told that it failed: it must not come to be changed all the same.
+            OperationKind::Update => {
+                let reason = "The request did not get through to AWS, and nothing was changed. Send it again.";
+                self.fail(instance, reason.into(), true).await
+            }
             _ => self.start_provision_again(instance).await,
         }
     }
@@ -174,25 +192,6 @@ impl Broker {
         match self.create_stack(&offered, &instance, &Object::new()).await? {
             CreateStack::Accepted => Ok(instance),
             CreateStack::Rejected(reason) => self.fail(instance, reason, false).await,
-        }
-    }
-
-    async fn start_update_again(&self, instance: Instance) -> Result<Instance> {
-        let Some(target) = instance.update.clone() else {
-            return Err(Error::Corrupt("an update runs that the record does not hold".into()));
-        };
-        if target.secret_parameters != instance.attributes.secret_parameters {
-            let reason = "The request did not get through to AWS, and nothing was changed. Send it again.";
-            return self.fail(instance, reason.into(), true).await;
-        }
-        match self.send_update(&instance, &target, &Object::new()).await {
-            Ok(UpdateStack::Accepted) => Ok(instance),
-            Ok(UpdateStack::NoChange) => self.succeed(instance).await,
-            Ok(UpdateStack::Rejected(reason)) => self.fail(instance, reason, true).await,
-            Err(Error::Invalid(reason) | Error::Unsupported(reason)) => self.fail(instance, reason, true).await,
-            // Somebody else updates the stack: it is this operation's turn later.
-            Err(Error::Concurrency) => Ok(instance),
-            Err(error) => Err(error),
         }
     }
 }

@@ -42,7 +42,7 @@ pub fn of_new_template(
     let mut parameters = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
     let kept = target.secret_parameters.iter().flat_map(|secrets| secrets.names());
     let kept = kept.filter(|name| !secrets.contains_key(*name));
-    for name in kept.filter(|name| known_to_stack.contains(*name) && offered.knows(name)) {
+    for name in kept.filter(|name| known_to_stack.contains(*name) && offered.takes(name)) {
         parameters.insert(name.to_owned(), ParameterValue::Previous);
     }
     parameters

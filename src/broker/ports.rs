@@ -61,7 +61,7 @@ pub trait Records: Send + Sync {
     /// Replaces the record if its version is still that of `instance`, and counts the version up.
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Removes the record if its version is still that of `instance`.
+    /// Removes the record if it is still of this version and operation.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
     /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone; and returns
@@ -137,11 +137,10 @@ pub trait Stacks: Send + Sync {
     async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>>;
 
     /// Begins to delete the stack. A stack that does not exist is deleted.
-    async fn delete(&self, name: &str, token: &str) -> PortResult<()>;
+    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack>;
 }
 
 /// A stack to create.
-#[derive(Debug)]
 pub struct NewStack<'a> {
     /// At most 128 letters, digits and hyphens.
     pub name: &'a str,
@@ -156,7 +155,6 @@ pub struct NewStack<'a> {
 }
 
 /// A change of a stack.
-#[derive(Debug)]
 pub struct StackUpdate<'a> {
     /// The stack's.
     pub name: &'a str,
@@ -170,8 +168,8 @@ pub struct StackUpdate<'a> {
     pub token: &'a str,
 }
 
-/// The value of a stack parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The value of a stack parameter. It may be secret, and so has no debug text.
+#[derive(Clone, PartialEq, Eq)]
 pub enum ParameterValue {
     /// This one.
     Given(String),
@@ -198,6 +196,16 @@ pub enum UpdateStack {
     /// The stack is already what it was to become.
     NoChange,
     /// CloudFormation does not take the request: nothing was changed. Its reason.
+    Rejected(String),
+}
+
+/// What became of the request to delete a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum DeleteStack {
+    /// CloudFormation deletes it, or did already.
+    Accepted,
+    /// CloudFormation does not take the request: nothing was deleted. Its reason.
     Rejected(String),
 }
 

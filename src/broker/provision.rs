@@ -44,9 +44,6 @@ impl Broker {
         check_maintenance_info(&offered, request.maintenance_info.as_ref())?;
         let parameters = request.parameters.unwrap_or_default();
         offered.check_parameters(&parameters).map_err(Error::Invalid)?;
-        if !accepts_incomplete {
-            return Err(Error::AsyncRequired);
-        }
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();
@@ -70,28 +67,39 @@ impl Broker {
             version: 0,
             id,
         };
-        let instance = match self.records.insert_instance(&instance, now).await? {
-            None => instance,
+        let existing = if accepts_incomplete {
+            self.records.insert_instance(&instance, now).await?
+        } else {
+            // What is there already needs no platform that polls.
+            Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
+        };
+        let (instance, is_new) = match existing {
+            None => (instance, true),
             Some(existing) => {
                 let same = existing.attributes.same_request(&instance.attributes)
                     && self.same_secrets(&existing, &secrets).await?;
-                if check_existing(&existing.operation, same)? == OperationState::Succeeded {
-                    return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });
-                }
-                existing
+                match check_existing(&existing.operation, same) {
+                    Ok(OperationState::Succeeded) => {
+                        return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });
+                    }
+                    _ if !accepts_incomplete => return Err(Error::AsyncRequired),
+                    checked => checked?,
+                };
+                (existing, false)
             }
         };
+        let view = self.view(&instance.stack_name);
         match self.create_stack(&offered, &instance, &secrets).await? {
-            CreateStack::Accepted => {
-                let view = self.view(&instance.stack_name);
-                Ok(Provisioned { operation: Some(instance.operation.id), view })
-            }
+            CreateStack::Accepted => {}
+            // An earlier attempt may have got through all the same.
+            CreateStack::Rejected(_) if !is_new && self.stacks.describe(&instance.stack_name).await?.is_some() => {}
             // Nothing was created, so that nothing is to be remembered.
             CreateStack::Rejected(reason) => match self.records.delete_instance(&instance).await? {
-                Update::Done => Err(Error::rejected(&reason)),
-                Update::Conflict => Err(Error::Concurrency),
+                Update::Done => return Err(Error::rejected(&reason, &secrets)),
+                Update::Conflict => return Err(Error::Concurrency),
             },
         }
+        Ok(Provisioned { operation: Some(instance.operation.id), view })
     }
 
     pub(super) fn digester<'a>(&'a self, id: &'a InstanceId) -> Digester<'a> {

@@ -41,9 +41,8 @@ impl Broker {
         }
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();
-        let operation = Operation { kind: OperationKind::Unbind, ..binding.operation.clone() };
         let tombstone = Binding {
-            operation: operation.succeeded(),
+            operation: binding.operation.clone().succeeded(),
             user_name: None,
             access_key: None,
             expires_at: Some(now + TOMBSTONE_LIFETIME),

@@ -26,32 +26,37 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::MaintenanceInfoConflict`],
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::UnfitState`],
+    /// [`Error::MaintenanceInfoConflict`],
     /// [`Error::AsyncRequired`] and [`Error::Concurrency`] before anything is changed; [`Error::Invalid`] where
-    /// CloudFormation refuses the change, which is then forgotten; a [`Error::Port`] leaves the record, so that the same
-    /// request, sent again, or a poll goes on from there.
+    /// CloudFormation refuses the change, which is then forgotten. A [`Error::Port`] leaves the record: the same request,
+    /// sent again, goes on from there, and without one the update has failed when the request can no longer be running.
     pub async fn update(
         &self,
         id: &InstanceId,
         request: UpdateRequest,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
-        let (instance, _) = self.advance(self.find_instance(id).await?).await?;
+        let (instance, events) = self.advance(self.find_instance(id).await?).await?;
         let view = self.view(&instance.stack_name);
         let (target, secrets) = self.target(&instance, request).await?;
         check_state(&instance, &target)?;
-        let nothing_to_do = !instance.operation.in_progress() && target.same_stack(&instance.attributes);
-        if nothing_to_do {
+        let running = instance.operation.in_progress();
+        if !running && target.same_stack(&instance.attributes) {
             self.keep_context(instance, target).await?;
             return Ok(Provisioned { operation: None, view });
         }
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
-        if instance.operation.in_progress() {
-            return Ok(Provisioned { operation: Some(instance.operation.id), view });
-        }
-        let operation = self.start_update(instance, target, &secrets).await?;
+        let operation = if !running {
+            self.start_update(instance, target, &secrets).await?
+        } else if events.is_empty() {
+            // The same request came before, and did not get as far as CloudFormation.
+            self.finish_start(instance, &target, &secrets).await?
+        } else {
+            Some(instance.operation.id)
+        };
         Ok(Provisioned { operation, view })
     }
 
@@ -97,7 +102,9 @@ impl Broker {
             template_version,
             ..current.clone()
         };
-        check_target(&after, &target, &secrets, changes_plan)?;
+        if target.needs_new_template(current) {
+            check_target(&after, &target, &secrets, changes_plan)?;
+        }
         check_fixed((&before, current), (&after, &target))?;
         Ok((target, secrets))
     }
@@ -115,35 +122,37 @@ impl Broker {
 
     /// Returns what to poll with, or nothing where the stack is already what it was to become.
     async fn start_update(&self, instance: Instance, target: Attributes, secrets: &Object) -> Result<Option<String>> {
-        let before = instance.clone();
-        let now = self.environment.now();
-        let operation = Operation::begin(OperationKind::Update, self.environment.uuid(), now);
+        let operation = Operation::begin(OperationKind::Update, self.environment.uuid(), self.environment.now());
         let mut instance = Instance { update: Some(target.clone()), ..instance.begin(operation) };
         if self.records.update_instance(&instance).await? == Update::Conflict {
             return Err(Error::Concurrency);
         }
         instance.version += 1;
-        let refused = match self.send_update(&instance, &target, secrets).await {
+        self.finish_start(instance, &target, secrets).await
+    }
+
+    /// Sends the update, and forgets it where CloudFormation refuses it.
+    async fn finish_start(&self, instance: Instance, target: &Attributes, secrets: &Object) -> Result<Option<String>> {
+        let refused = match self.send_update(&instance, target, secrets).await {
             Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
             Ok(UpdateStack::NoChange) => return self.succeed(instance).await.map(|_| None),
-            Ok(UpdateStack::Rejected(reason)) => Error::rejected(&reason),
+            Ok(UpdateStack::Rejected(reason)) => Error::rejected(&reason, secrets),
             Err(error @ Error::Port(_)) => return Err(error),
             Err(error) => error,
         };
         // Nothing was changed, so that the record is to be what it was.
-        match self.records.update_instance(&Instance { version: instance.version, ..before }).await? {
+        let Some(operation) = instance.previous_operation.clone() else {
+            return Err(Error::Corrupt("an update of an instance that nothing was done with before".into()));
+        };
+        let before = Instance { operation, previous_operation: None, update: None, ..instance };
+        match self.records.update_instance(&before).await? {
             Update::Done => Err(refused),
             Update::Conflict => Err(Error::Concurrency),
         }
     }
 
     /// Sends the update that the record names to CloudFormation.
-    pub(super) async fn send_update(
-        &self,
-        instance: &Instance,
-        target: &Attributes,
-        secrets: &Object,
-    ) -> Result<UpdateStack> {
+    async fn send_update(&self, instance: &Instance, target: &Attributes, secrets: &Object) -> Result<UpdateStack> {
         let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
         let current = &instance.attributes;
         let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
@@ -155,18 +164,18 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         if !stack.status.can_be_updated() {
-            return Err(Error::Unsupported(format!(
+            return Err(Error::UnfitState(format!(
                 "The instance's stack is in the status {:?}, in which it cannot be updated. The broker's operator has to \
                  repair it.",
                 stack.status
             )));
         }
-        let new_template = target.plan_id != current.plan_id || target.template_version != current.template_version;
+        let new_template = target.needs_new_template(current);
         let parameters = if new_template {
             parameters::of_new_template(&offered, target, secrets, &stack.parameters)
         } else {
             parameters::of_same_template(&offered, current, target, secrets, &stack.parameters).map_err(|unknown| {
-                Error::Unsupported(format!(
+                Error::UnfitState(format!(
                     "The instance was made from an earlier version of its template, which does not have: {}. Upgrade the \
                      instance first.",
                     unknown.join(", ")
@@ -185,6 +194,11 @@ impl Broker {
 }
 
 impl Attributes {
+    /// Whether the stack gets the template of the catalog in the place of the one that it was made from.
+    fn needs_new_template(&self, current: &Self) -> bool {
+        self.plan_id != current.plan_id || self.template_version != current.template_version
+    }
+
     /// Whether both ask for the same stack.
     fn same_stack(&self, other: &Self) -> bool {
         self.same_request(other)
@@ -205,8 +219,8 @@ fn check_requested(current: &Attributes, before: &Offered<'_>, after: &Offered<'
     after.check_changes(&changes).map_err(Error::Invalid)
 }
 
-/// What comes of the changes must be what the plan could be created with; but for what only the template of an earlier
-/// version has, from which the instance was made.
+/// What comes of the changes must be what the plan could be created with. An instance that keeps its template, which may
+/// be of an earlier version, is not measured by the catalog of today.
 fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, changes_plan: bool) -> Result<()> {
     let kept: BTreeSet<_> = target.secret_parameters.iter().flat_map(|secrets| secrets.names()).collect();
     let mut parameters = parameters::merge(target.parameters.0.clone(), secrets);
@@ -239,19 +253,22 @@ fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attri
 
 fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
     use OperationState::{Failed, InProgress};
-    let unsupported = |reason: &str| Err(Error::Unsupported(reason.into()));
+    let unfit = |reason: &str| Err(Error::UnfitState(reason.into()));
     match (instance.operation.kind, instance.operation.state) {
         (OperationKind::Update, InProgress)
-            if instance.update.as_ref().is_some_and(|running| target.same_stack(running)) =>
+            if instance
+                .update
+                .as_ref()
+                .is_some_and(|running| target.same_stack(running) && target.context == running.context) =>
         {
             Ok(())
         }
         (_, InProgress) => Err(Error::Concurrency),
         (OperationKind::Provision, Failed) => {
-            unsupported("The creation of the service instance has failed. Delete it, then create a new one.")
+            unfit("The creation of the service instance has failed. Delete it, then create a new one.")
         }
         (OperationKind::Deprovision, Failed) => {
-            unsupported("The deletion of the service instance has failed. Delete it again.")
+            unfit("The deletion of the service instance has failed. Delete it again.")
         }
         _ => Ok(()),
     }

@@ -16,9 +16,9 @@ use crate::osb;
 /// Every template below `templates/`, as [`compiler::compile_folder`] returned it at build time.
 static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
-/// Seconds after which a platform may give an operation up: CloudFormation's own limit of a deletion or creation of
-/// the slowest resources that the templates have is far below.
-const MAXIMUM_POLLING_DURATION: u64 = 3_600;
+/// Seconds after which a platform may give an operation up: a day. CloudFormation ends what it does by itself; an index
+/// that is added to a large table takes hours.
+const MAXIMUM_POLLING_DURATION: u64 = 86_400;
 
 /// The offerings of one deployment of the broker, with its ids.
 #[derive(Clone, Debug)]

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::error::ApiError;
 use crate::osb::NonEmpty;
 
-/// No request needs more: CloudFormation takes 200 parameters of 4,096 bytes at the most, and a record, which holds
-/// what was requested, is to fit into DynamoDB's 400 kB with room to spare.
-const MAX_BYTES: usize = 256 * 1024;
+/// No platform sends more than a few kilobytes. A record holds what was requested, twice while an update runs, and is to
+/// fit into DynamoDB's 400 kB.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const MAX_BYTES: usize = 96 * 1024;
 
 /// The body as `T`; one that does not fit is a 400 that says why.
 pub struct Body<T>(pub T);

@@ -75,7 +75,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (status, word) = match &error {
             Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
-            Error::Unsupported(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Error::Unsupported(_) | Error::UnfitState(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
             Error::AsyncRequired => (StatusCode::UNPROCESSABLE_ENTITY, Some("AsyncRequired")),
             Error::Concurrency => (StatusCode::UNPROCESSABLE_ENTITY, Some("ConcurrencyError")),
             Error::MaintenanceInfoConflict { .. } => {

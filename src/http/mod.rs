@@ -74,8 +74,8 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
         .layer(from_fn_with_state(missing_version, api_version::check))
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn(time_limit::limit))
-        .layer(from_fn(request_identity::echo))
         .layer(CatchPanicLayer::custom(panic::response))
+        .layer(from_fn(request_identity::echo))
         .layer(from_fn(request_log::log))
         .with_state(app);
     // A layer of the routes would come after the choice between them.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::{NonEmpty, Object};
 
 /// The body of `PUT …/service_bindings/:binding_id`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct BindRequest {
     /// The instance's offering; a rotation may leave it out.
     pub service_id: Option<NonEmpty>,

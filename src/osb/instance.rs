@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::{NonEmpty, Object};
 
 /// The body of `PUT /v2/service_instances/:instance_id`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct ProvisionRequest {
     /// An offering of the catalog.
     pub service_id: NonEmpty,
@@ -29,7 +29,7 @@ pub struct RequestedMaintenanceInfo {
 }
 
 /// The body of `PATCH /v2/service_instances/:instance_id`.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct UpdateRequest {
     /// The instance's offering.
     pub service_id: NonEmpty,

@@ -155,3 +155,14 @@ async fn bnd_08_12_and_unb_04_10_a_slow_request_is_accepted_and_keeps_its_operat
     client.unbind_async("one").await.expect(200);
     client.unbind_async("one").await.expect(410);
 }
+
+#[tokio::test]
+async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
+    let (client, bound) = slow_bind().await;
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    client.unbind("one").await.expect(200);
+    let operation = bound.body["operation"].as_str().expect("an operation");
+    let answer = poll(&client, operation).await.expect(200);
+    assert_eq!((&answer.body["state"], answer.description()), (&json!("failed"), "It was halted by a deletion."));
+    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+}

@@ -139,7 +139,7 @@ fn cat_23_24_25_26_27_and_cf_05_plans_say_what_they_can() {
     for plan in plans() {
         assert_eq!(plan.get("bindable"), None, "a plan is bindable as its service is");
         assert_eq!(plan["binding_rotatable"], true);
-        assert_eq!(plan["maximum_polling_duration"], 3_600);
+        assert_eq!(plan["maximum_polling_duration"], 86_400);
         let info = plan["maintenance_info"].as_object().expect("maintenance_info");
         assert_eq!(info.keys().collect::<Vec<_>>(), ["version", "description"]);
         semver::Version::parse(info["version"].as_str().expect("a version")).expect("SemVer");

@@ -171,3 +171,46 @@ async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
         assert!(client.world.users().is_empty());
     }
 }
+
+#[tokio::test]
+async fn dep_02_09_a_binding_that_is_being_created_is_waited_for_and_then_goes() {
+    let client = Client::with_instance().await;
+    client.world.inject("identities.create", Fault::Before(Unavailable));
+    client.bind("one", json!({})).await.expect(503);
+    // A request may still be about to make the user.
+    client.deprovision().await.expect(202);
+    assert_eq!(client.world.bindings().len(), 1);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert!(client.world.bindings().is_empty() && client.world.users().is_empty());
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn dep_02_no_binding_is_forgotten_though_the_stack_is_gone() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.world.settle_stacks(DeleteComplete, None);
+    client.world.inject("identities.delete", Fault::Before(Unavailable));
+    client.deprovision().await.expect(503);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(client.world.users().is_empty());
+}
+
+#[tokio::test]
+async fn dep_11_what_cloudformation_does_not_delete_has_failed_with_its_reason() {
+    let client = Client::with_instance().await;
+    client.world.inject("stacks.delete", Fault::Rejected("Stack cannot be deleted while TerminationProtection is on."));
+    client.deprovision().await.expect(202);
+    let answer = client.last_operation().await.expect(200);
+    assert_eq!((&answer.body["state"], &answer.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert!(answer.description().starts_with("Stack cannot be deleted while"), "{}", answer.description());
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}

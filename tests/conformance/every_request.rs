@@ -306,6 +306,13 @@ async fn gen_21_the_requests_identity_comes_back() {
         let answer = client.send(request.body(Body::empty()).expect("a request")).await;
         assert_eq!(answer.headers["x-broker-api-request-identity"], "abc");
     }
+    client.world.inject("platform_secrets.read", Fault::Panic);
+    let request = Request::builder()
+        .uri("/v2/catalog")
+        .header("authorization", basic("broker", "local-only-password"))
+        .header("x-broker-api-request-identity", "abc");
+    let answer = client.send(request.body(Body::empty()).expect("a request")).await.expect(500);
+    assert_eq!(answer.headers["x-broker-api-request-identity"], "abc");
 }
 
 /// What all tests of this program log. A subscriber for one test alone can miss lines: whether a line is wanted at all
@@ -375,7 +382,9 @@ async fn gen_23_and_pro_07_the_originating_identity_is_decoded_and_logged_and_ne
 async fn gen_25_an_answer_comes_before_the_platform_gives_up() {
     let client = Client::with_instance().await;
     client.world.inject("records.instance", Fault::Hang);
+    let started = tokio::time::Instant::now();
     let answer = client.fetch_instance().await.expect(504);
+    assert!(started.elapsed().as_secs() < 29, "API Gateway would have given up");
     assert!(answer.description().contains("Send the request again"), "{}", answer.description());
 }
 

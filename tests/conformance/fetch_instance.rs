@@ -73,3 +73,15 @@ async fn fin_06_hints_are_optional_and_not_empty() {
     client.request("GET", &format!("{path}?service_id=x&plan_id=y"), None).await.expect(200);
     client.request("GET", &format!("{path}?service_id="), None).await.expect(400);
 }
+
+#[tokio::test]
+async fn fin_01_what_is_over_is_over_though_nobody_has_polled() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    client.fetch_instance().await.expect(200);
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.complete_stacks();
+    client.bind("one", json!({})).await.expect(201);
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 3}));
+}

@@ -189,3 +189,13 @@ async fn prv_11_while_it_is_updated_the_attributes_are_those_that_it_has() {
     client.provision(json!({})).await.expect(409);
     client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(200);
 }
+
+#[tokio::test]
+async fn prv_10_what_is_there_already_needs_no_platform_that_polls() {
+    let client = Client::with_instance().await;
+    let body = json!({
+        "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
+        "organization_guid": "an-organization", "space_guid": "a-space",
+    });
+    client.request("PUT", &format!("/v2/service_instances/{INSTANCE}"), Some(body)).await.expect(200);
+}

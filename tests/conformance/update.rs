@@ -1,6 +1,6 @@
 use aws_service_broker::{
     broker::{
-        ports::PortErrorKind::Unavailable,
+        ports::PortErrorKind::{Denied, Unavailable},
         stack::StackStatus::{RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed},
     },
     catalog::{Catalog, compiler},
@@ -418,7 +418,7 @@ async fn upd_19_a_change_of_the_plan_brings_its_template() {
 }
 
 #[tokio::test]
-async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_a_poll() {
+async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_the_same_request() {
     for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
         let client = Client::with_instance().await;
         let body = json!({"parameters": {"DelaySeconds": 7}});
@@ -426,9 +426,9 @@ async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_a_pol
         client.update(body.clone()).await.expect(503);
         let operation = client.world.instance(INSTANCE).expect("the record").operation.id;
         assert_eq!(client.update(body).await.expect(202).body["operation"], operation);
+        assert_eq!(client.world.stack().token, operation);
         client.world.let_time_pass(SignedDuration::from_secs(30));
         assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
-        assert_eq!(client.world.stack().token, operation);
         client.world.complete_stacks();
         assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
         assert_eq!(client.world.stack().parameters["DelaySeconds"], "7");
@@ -466,4 +466,68 @@ async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_up
     client.last_operation().await.expect(200);
     assert_eq!(client.world.stack().parameters.get("Added"), None);
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 3}));
+}
+
+#[tokio::test]
+async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_but_the_same_request() {
+    for kind in [Unavailable, Denied] {
+        let client = Client::with_instance().await;
+        client.world.inject("stacks.update", Fault::Before(kind));
+        let answer = client.update(json!({"parameters": {"DelaySeconds": 7}})).await;
+        assert!(answer.status.is_server_error(), "{answer:?}");
+        client.world.let_time_pass(SignedDuration::from_secs(30));
+        let answer = client.last_operation().await.expect(200);
+        assert_eq!((&answer.body["state"], &answer.body["instance_usable"]), (&json!("failed"), &json!(true)));
+        assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+        assert_eq!(client.world.stack().parameters.get("DelaySeconds"), None);
+        client.bind("one", json!({})).await.expect(201);
+        client.deprovision().await.expect(202);
+    }
+    // Nobody polls: the deletion itself sees that nothing runs.
+    let client = Client::with_instance().await;
+    client.world.inject("stacks.update", Fault::Before(Denied));
+    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(500);
+    client.deprovision().await.expect(422);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    client.deprovision().await.expect(202);
+}
+
+#[tokio::test]
+async fn upd_10_the_same_request_sends_a_secret_that_nobody_else_knows() {
+    let client = instance().await;
+    let body = changes(json!({"parameters": {"Password": "battery staple"}}));
+    client.world.inject("stacks.update", Fault::Before(Unavailable));
+    client.update(body.clone()).await.expect(503);
+    client.update(body).await.expect(202);
+    assert_eq!(client.world.stack().parameters["Password"], "battery staple");
+}
+
+#[tokio::test]
+async fn upd_18_the_same_parameters_with_another_context_are_another_request() {
+    let client = Client::with_instance().await;
+    let with_context = |name: &str| json!({"parameters": {"DelaySeconds": 3}, "context": {"instance_name": name}});
+    client.update(with_context("old")).await.expect(202);
+    client.update(with_context("old")).await.expect(202);
+    client.update(with_context("new")).await.expect(422);
+}
+
+#[tokio::test]
+async fn upd_11_a_refusal_does_not_repeat_a_secret() {
+    let client = instance().await;
+    client.world.inject("stacks.update", Fault::Rejected("Value 'battery staple' at 'parameters' is not good"));
+    let answer = client.update(changes(json!({"parameters": {"Password": "battery staple"}}))).await.expect(400);
+    assert!(answer.description().ends_with("Value '(secret)' at 'parameters' is not good"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn upd_12_an_instance_that_the_operator_has_repaired_can_be_bound_and_updated() {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client.world.settle_stacks(UpdateRollbackFailed, Some("no"));
+    client.last_operation().await.expect(200);
+    let answer = client.bind("one", json!({})).await.expect(400);
+    assert!(answer.description().contains("operator has to repair"), "{}", answer.description());
+    client.world.settle_stacks(UpdateRollbackComplete, None);
+    client.bind("one", json!({})).await.expect(201);
+    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_service_broker::{
     aws::CloudFormation,
     broker::{
-        ports::{CreateStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack},
+        ports::{CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack},
         stack::{Sight, StackEvent, StackStatus, Subject},
     },
 };
@@ -44,7 +44,7 @@ async fn a_stack_is_created_once_described_with_its_outputs_and_deleted() {
     assert_eq!(described.status, StackStatus::CreateComplete);
     assert!(described.outputs["QueueName"].starts_with(&name[..12]), "{described:?}");
     for _ in 0..2 {
-        stacks.delete(&name, "deprovision-1").await.expect("delete");
+        assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
     }
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
 }
@@ -82,7 +82,7 @@ async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest() {
     let new_template = StackUpdate { template_body: Some(&template), ..update(given("901"), "update-4") };
     // SQS has the last word.
     assert_eq!(stacks.update(&new_template).await.expect("update"), UpdateStack::Accepted);
-    stacks.delete(&name, "deprovision-1").await.expect("delete");
+    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
 }
 
 #[tokio::test]
@@ -107,5 +107,5 @@ async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first() {
     let updated = stacks.events(&name, "update-1").await.expect("events");
     assert_eq!(Sight::of(updated.as_deref()), Sight::Reached(StackStatus::UpdateComplete));
     // Those of the creation, which are older, are only there for who asks for them while it runs.
-    stacks.delete(&name, "deprovision-1").await.expect("delete");
+    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
 }

@@ -64,6 +64,7 @@ fn binding(instance: &Instance) -> Binding {
         access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
         lifetime: Some(Lifetime { renew_before: System.now(), ends_at: System.now() + SignedDuration::from_hours(24) }),
         operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
+        previous_operation: None,
         expires_at: None,
         version: 0,
     }
@@ -86,7 +87,7 @@ async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last() {
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     let changed = Instance { operation: instance.operation.clone().failed("because"), ..instance.clone() };
     assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Done);
-    assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Conflict);
+    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
     assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Conflict);
     let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
     assert_eq!(stored, Instance { version: 1, ..changed });
@@ -191,7 +192,8 @@ async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
     assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
     assert_eq!(begin(&unbind).await, Some(binding.clone()));
     let later = Operation { started_at: now + SignedDuration::from_secs(30), ..unbind };
-    let unbinding = Binding { operation: later.clone(), version: 1, ..binding.clone() };
+    let previous_operation = Some(binding.operation.clone());
+    let unbinding = Binding { operation: later.clone(), previous_operation, version: 1, ..binding.clone() };
     assert_eq!(begin(&later).await, Some(unbinding.clone()));
     // Sent again, it is the same operation.
     let again = Operation::begin(OperationKind::Unbind, System.uuid(), later.started_at);
@@ -200,7 +202,8 @@ async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
     // One that has failed can be begun again.
     let failed = Binding { operation: later.failed("because"), ..unbinding };
     assert_eq!(table.update_binding(&failed).await.expect("update"), Update::Done);
-    assert_eq!(begin(&again).await, Some(Binding { operation: again, version: 3, ..failed }));
+    let previous_operation = Some(failed.operation.clone());
+    assert_eq!(begin(&again).await, Some(Binding { operation: again, previous_operation, version: 3, ..failed }));
 }
 
 #[tokio::test]
@@ -218,6 +221,40 @@ async fn a_bindings_tombstone_keeps_its_id_until_it_expires() {
     let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, later).await.expect("read");
     assert_eq!(read, None);
     assert_eq!(table.insert_binding(&instance, &tombstone, later).await.expect("insert"), InsertBinding::Done);
+}
+
+#[tokio::test]
+async fn a_write_that_is_sent_again_because_its_answer_got_lost_finds_its_own_work() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    for _ in 0..2 {
+        assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
+    }
+    let other = Instance { attributes: attributes("another"), ..instance };
+    assert_eq!(table.update_instance(&other).await.expect("update"), Update::Conflict);
+}
+
+#[tokio::test]
+async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let operation = Operation::begin(OperationKind::Provision, System.uuid(), now);
+    let other = Instance { operation, ..instance.clone() };
+    assert_eq!(table.delete_instance(&other).await.expect("delete"), Update::Conflict);
+    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
+    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
+}
+
+#[tokio::test]
+async fn bindings_that_are_inserted_at_the_same_moment_all_are() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let bindings: Vec<_> = (0..4).map(|_| binding(&instance)).collect();
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| table.insert_binding(&instance, &bindings[index], now));
+    let (a, b, c, d) = tokio::join!(a, b, c, d);
+    for inserted in [a, b, c, d] {
+        assert_eq!(inserted.expect("insert"), InsertBinding::Done);
+    }
 }
 
 #[tokio::test]

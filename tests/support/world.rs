@@ -13,9 +13,9 @@ use aws_service_broker::{
         instance::Instance,
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, Environment, Identities, InsertBinding, NewIdentity, NewStack, ParameterValue,
-            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Sealed, Stack,
-            StackUpdate, Stacks, Tag, Update, UpdateStack, Vault,
+            AccessKey, CreateStack, DeleteStack, Environment, Identities, InsertBinding, NewIdentity, NewStack,
+            ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records,
+            Sealed, Stack, StackUpdate, Stacks, Tag, Update, UpdateStack, Vault,
         },
         stack::{StackEvent, StackStatus, Subject},
     },
@@ -204,7 +204,7 @@ impl World {
                 effect(&mut self.state());
                 Err(failed(kind))
             }
-            Some(Fault::Rejected(_)) => unreachable!("only stacks.create and stacks.update can be rejected"),
+            Some(Fault::Rejected(_)) => unreachable!("only requests to CloudFormation can be rejected"),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Panic) => panic!("injected into {name}"),
         }
@@ -326,7 +326,10 @@ impl Records for World {
 
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
         self.call("records.delete_instance", |state| {
-            if state.instances.get(&instance.id).is_some_and(|stored| stored.version != instance.version) {
+            let differs = |stored: &Instance| {
+                (stored.version, &stored.operation.id) != (instance.version, &instance.operation.id)
+            };
+            if state.instances.get(&instance.id).is_some_and(differs) {
                 return Update::Conflict;
             }
             state.instances.remove(&instance.id);
@@ -418,7 +421,7 @@ impl Records for World {
                 _ => current.may_be_running(operation.started_at),
             };
             if !busy {
-                binding.operation = operation.clone();
+                binding.previous_operation = Some(std::mem::replace(&mut binding.operation, operation.clone()));
                 binding.version += 1;
             }
             Some(binding.clone())
@@ -508,13 +511,17 @@ impl Stacks for World {
         .await
     }
 
-    async fn delete(&self, name: &str, token: &str) -> PortResult<()> {
+    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
+        if let Some(reason) = self.take_rejection("stacks.delete") {
+            return Ok(DeleteStack::Rejected(reason.into()));
+        }
         let now = self.now();
         self.call("stacks.delete", |state| {
             if let Some(stack) = state.stacks.get_mut(name).filter(|stack| stack.token != token) {
                 stack.token = token.to_owned();
                 stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
             }
+            DeleteStack::Accepted
         })
         .await
     }

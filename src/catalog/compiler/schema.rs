@@ -150,7 +150,15 @@ fn number(value: &Value) -> Result<Value, String> {
 pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
     let required: Vec<_> =
         properties.iter().filter(|(_, property)| property.get("default").is_none()).map(|(name, _)| *name).collect();
-    object(properties.iter().map(|(name, property)| ((*name).to_owned(), property.clone())).collect(), &required)
+    let properties = properties.iter().map(|(name, property)| {
+        let mut property = property.clone();
+        // Everybody can read the catalog.
+        if let Some(fields) = property.as_object_mut().filter(|fields| fields.contains_key("format")) {
+            fields.shift_remove("default");
+        }
+        ((*name).to_owned(), property)
+    });
+    object(properties.collect(), &required)
 }
 
 /// The schema of changes to an existing instance: any of these properties, or `null` to reset it. What is not named
