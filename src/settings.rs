@@ -27,7 +27,7 @@ pub struct Settings {
     pub deploy_role_arn: String,
     /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
     pub permissions_boundary_arn: String,
-    /// `BINDING_LIFETIME_DAYS`: how long a binding's identity works; 0 is for ever.
+    /// `BINDING_LIFETIME_DAYS`: how long a binding's identity works; 0 is forever.
     pub binding_lifetime: Option<SignedDuration>,
     /// `MISSING_VERSION_STATUS`: what a request without `X-Broker-API-Version` is answered with.
     pub missing_version: MissingVersion,

@@ -34,7 +34,7 @@ pub struct BindingView {
     pub credentials: Object,
     /// Where the application connects to.
     pub endpoints: Vec<Endpoint>,
-    /// How long the credentials work; for ever where nothing is said.
+    /// How long the credentials work; forever where nothing is said.
     pub lifetime: Option<Lifetime>,
 }
 

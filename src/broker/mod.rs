@@ -60,7 +60,7 @@ pub struct Broker {
     pub naming: Naming,
     /// Where it works.
     pub place: Place,
-    /// How long a binding's identity works; for ever where nothing is said.
+    /// How long a binding's identity works; forever where nothing is said.
     pub binding_lifetime: Option<SignedDuration>,
     /// Its state.
     pub records: Arc<dyn Records>,

@@ -1,8 +1,8 @@
 //! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
 //!
-//! From the outside in, a request gets its path back (`event_path.rs`) and passes the log, the panic handler, the echo of its identity, the time limit, the
-//! authentication and the check of the API version before it reaches an endpoint. A 401 so reveals nothing, and every
-//! answer is logged.
+//! From the outside in, a request gets its path back (`event_path.rs`) and passes the log, the echo of its identity, the
+//! panic handler, the time limit, the authentication and the check of the API version before it reaches an endpoint. A
+//! 401 so reveals nothing, and every answer is logged.
 
 mod api_version;
 mod auth;

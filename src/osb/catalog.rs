@@ -13,7 +13,7 @@ pub struct Catalog<'a> {
 pub struct ServiceOffering<'a> {
     /// Unique in the catalog.
     pub name: &'a str,
-    /// Globally unique, and the same for ever.
+    /// Globally unique, and the same forever.
     pub id: String,
     /// One sentence.
     pub description: &'a str,
@@ -38,7 +38,7 @@ pub struct ServiceOffering<'a> {
 /// Service Plan Object.
 #[derive(Debug, Serialize)]
 pub struct ServicePlan<'a> {
-    /// Globally unique, and the same for ever.
+    /// Globally unique, and the same forever.
     pub id: String,
     /// Unique in the offering.
     pub name: &'a str,
@@ -46,7 +46,7 @@ pub struct ServicePlan<'a> {
     pub description: &'a str,
     /// Plan Metadata (profile.md), a JSON object.
     pub metadata: &'a RawValue,
-    /// False for everything that AWS charges for.
+    /// False foreverything that AWS charges for.
     pub free: bool,
     /// Whether instances of this plan can change it.
     pub plan_updateable: bool,

@@ -173,3 +173,56 @@ fn outputs_as_is_keeps_the_names_of_outputs() {
         assert_eq!(credential_keys(&template), ["QueueURL", "QueueARN", "DBName2Path", "userKey"]);
     }
 }
+
+#[test]
+fn costs_are_those_of_the_profile() {
+    let with_costs = |costs: &str| {
+        GOOD.replacen("Description: A small one.", &format!("Description: A small one.\n        Costs: {costs}"), 1)
+    };
+    let offering = compile("template.yaml", &with_costs("[{amount: {usd: 99}, unit: MONTHLY}]")).expect("a template");
+    let metadata: Value = serde_json::from_str(&offering.plans[0].metadata).expect("JSON");
+    assert_eq!(metadata["costs"], json!([{"amount": {"usd": 99.0}, "unit": "MONTHLY"}]));
+    for wrong in ["[{unit: MONTHLY}]", "[{amount: {usd: 99}}]", "[{amount: {usd: much}, unit: MONTHLY}]", "99"] {
+        compile("template.yaml", &with_costs(wrong)).expect_err(wrong);
+    }
+}
+
+#[test]
+fn endpoints_need_a_host_and_ports_that_are_some() {
+    let with_endpoints = |endpoints: &str| {
+        GOOD.replacen(
+            "      DefaultScope: Read\n",
+            &format!("      DefaultScope: Read\n      Endpoints: {endpoints}\n"),
+            1,
+        )
+    };
+    let good = "[{Host: '${Host}', Ports: [443, 9000-9010]}, {Host: a.example, Ports: ['${Arn}'], Protocol: udp}]";
+    let endpoints = compile("template.yaml", &with_endpoints(good)).expect("a template").bindings.endpoints;
+    assert_eq!((&*endpoints[0].ports, &*endpoints[0].protocol), (&["443".into(), "9000-9010".into()][..], "tcp"));
+    for wrong in [
+        "[{Host: '${Nowhere}', Ports: [443]}]",
+        "[{Host: a.example, Ports: []}]",
+        "[{Host: a.example, Ports: [0]}]",
+        "[{Host: a.example, Ports: [https]}]",
+        "[{Host: a.example, Ports: [443], Protocol: tls}]",
+        "[{Host: '', Ports: [443]}]",
+        "[{Ports: [443]}]",
+    ] {
+        compile("template.yaml", &with_endpoints(wrong)).expect_err(wrong);
+    }
+}
+
+#[test]
+fn the_default_of_a_secret_parameter_is_not_in_the_catalog() {
+    let secret = "Color: {Type: String, NoEcho: true, Default: hunter2}";
+    let template = GOOD.replacen("Color: {Type: String, AllowedValues: [red, blue], Default: blue}", secret, 1);
+    let plan = &compile("template.yaml", &template.replacen("ParameterDefaults: {Color: red}", "", 1))
+        .expect("a template")
+        .plans[0];
+    assert!(
+        plan.create_schema.contains("\"Color\"") && !plan.create_schema.contains("hunter2"),
+        "{}",
+        plan.create_schema
+    );
+    assert!(!plan.create_schema.contains("required"), "{}", plan.create_schema);
+}

@@ -39,6 +39,7 @@ fn cat_07_19_and_cf_01_ids_are_unique_in_the_whole_catalog() {
 
 #[test]
 fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_there_and_short_enough() {
+    // OSBAPI recommends 255 characters forevery string. Long descriptions, which people read, are longer on purpose.
     for entry in services().into_iter().chain(plans()) {
         let name = entry["name"].as_str().expect("a name");
         assert!((1..=63).contains(&name.len()), "{name}");
@@ -95,6 +96,7 @@ async fn cat_04_an_unchanged_catalog_is_not_sent_again() {
     assert_ne!(answer.headers["etag"], etag);
 }
 
+// OSBAPI recommends a prefix for the names of services. These are those of the broker that this one succeeds.
 #[test]
 fn cat_05_06_10_names_are_unique_and_good_on_a_command_line_and_every_service_has_a_plan() {
     let cli_friendly = |name: &Value| {

@@ -1,7 +1,7 @@
 //! A CloudFormation template, as far as the compiler reads it.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -77,12 +77,22 @@ pub struct ServicePlan {
     #[serde(default)]
     pub bullets: Vec<String>,
     pub cost: Option<String>,
-    pub costs: Option<Value>,
+    pub costs: Option<Vec<Cost>>,
     pub plan_updateable: Option<bool>,
     #[serde(default)]
     pub parameter_values: Named<Spanned<Value>>,
     #[serde(default)]
     pub parameter_defaults: Named<Spanned<Value>>,
+}
+
+/// Cost Object of OSBAPI's profile.
+#[derive(Serialize, Deserialize)]
+pub struct Cost {
+    /// By currency code.
+    #[serde(alias = "Amount")]
+    pub amount: Named<f64>,
+    #[serde(alias = "Unit")]
+    pub unit: String,
 }
 
 /// What the old broker's templates have here (`IAM`, …) is not of these keys and so is ignored.

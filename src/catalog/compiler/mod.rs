@@ -214,7 +214,7 @@ fn plan_metadata(plan: &ServicePlan) -> Value {
         ("displayName", plan.display_name.clone().map(Value::from)),
         ("longDescription", plan.long_description.clone().map(Value::from)),
         ("bullets", (!plan.bullets.is_empty()).then(|| json!(plan.bullets))),
-        ("costs", plan.costs.clone()),
+        ("costs", plan.costs.as_ref().map(|costs| json!(costs))),
         ("cost", plan.cost.clone().map(Value::from)),
     ])
 }
