@@ -27,10 +27,10 @@ impl Broker {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::UnfitState`],
-    /// [`Error::MaintenanceInfoConflict`],
-    /// [`Error::AsyncRequired`] and [`Error::Concurrency`] before anything is changed; [`Error::Invalid`] where
-    /// CloudFormation refuses the change, which is then forgotten. A [`Error::Port`] leaves the record: the same request,
-    /// sent again, goes on from there, and without one the update has failed when the request can no longer be running.
+    /// [`Error::MaintenanceInfoConflict`], [`Error::AsyncRequired`] and [`Error::Concurrency`] before anything is
+    /// changed; [`Error::Invalid`] where CloudFormation refuses the change, which is then forgotten. A [`Error::Port`]
+    /// leaves the record: the same request, sent again, goes on from there, and without one the update has failed when
+    /// the request can no longer be running.
     pub async fn update(
         &self,
         id: &InstanceId,
@@ -140,6 +140,11 @@ impl Broker {
             Err(error @ Error::Port(_)) => return Err(error),
             Err(error) => error,
         };
+        // The same request, sent twice at one moment, finds the stack busy with itself.
+        let events = self.stacks.events(&instance.stack_name, &instance.operation.id).await?;
+        if events.is_some_and(|events| !events.is_empty()) {
+            return Ok(Some(instance.operation.id));
+        }
         // Nothing was changed, so that the record is to be what it was.
         let Some(operation) = instance.previous_operation.clone() else {
             return Err(Error::Corrupt("an update of an instance that nothing was done with before".into()));
