@@ -71,6 +71,10 @@ enum Step {
     Update(u8),
     Deprovision,
     Poll,
+    /// Of one binding.
+    Bind,
+    /// Likewise.
+    Unbind,
     /// CloudFormation ends what it does, well or not, and the platform sees it.
     Settle(bool),
 }
@@ -108,6 +112,8 @@ async fn send(client: &Client, step: Step) -> Answer {
         Step::Update(delay) => client.update(attributes(delay)).await,
         Step::Deprovision => client.deprovision().await,
         Step::Poll => client.last_operation().await,
+        Step::Bind => client.bind("one", json!({})).await,
+        Step::Unbind => client.unbind("one").await,
         Step::Settle(well) => {
             settle(client, well);
             client.last_operation().await
@@ -171,6 +177,7 @@ fn expected(model: &Model, step: Step) -> Row {
         (Model::Deleting { .. }, Step::Settle(true)) => seen(Model::Gone),
         (Model::Deleting { .. }, Step::Settle(false)) => seen(Model::NotDeleted),
         (_, Step::Poll | Step::Settle(_)) => stay(200),
+        (_, Step::Bind | Step::Unbind) => unreachable!("no sequence has it"),
     }
 }
 
@@ -263,6 +270,8 @@ fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_
         4 => Just(Step::Update(1)),
         2 => Just(Step::Deprovision),
         2 => Just(Step::Poll),
+        2 => Just(Step::Bind),
+        1 => Just(Step::Unbind),
     ];
     proptest!(config(300, 18), |(
         there in any::<bool>(),
@@ -297,12 +306,18 @@ fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_
 
 /// What is in AWS is what the record says, and the requests that made it so are recognised.
 async fn check_end(client: &Client) {
-    let Some(instance) = come_to_an_end(client).await else {
+    let end = come_to_an_end(client).await;
+    let recorded: Vec<_> = client.world.bindings().into_iter().filter_map(|binding| binding.user_name).collect();
+    for user in client.world.users().keys() {
+        assert!(recorded.contains(user), "an orphan: {user}");
+    }
+    let Some(instance) = end else {
         assert!(client.world.stack_names().is_empty());
         return;
     };
     if instance.is_tombstone() {
         assert!(client.world.stack_names().is_empty(), "an orphan: {:?}", client.world.stack_names());
+        assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
         client.deprovision().await.expect(410);
         client.provision(attributes(0)).await.expect(409);
         return;
