@@ -131,8 +131,7 @@ async fn bnd_16_every_service_names_its_endpoints() {
         let mut members = ids.clone();
         members["parameters"] = parameters;
         client.provision(members).await.expect(202);
-        client.world.complete_stacks();
-        client.last_operation().await.expect(200);
+        client.finish().await;
         let endpoints = client.bind("one", ids).await.expect(201).body["endpoints"].clone();
         let hosts: Vec<_> = endpoints.as_array().expect("endpoints").iter().map(|one| one["host"].clone()).collect();
         assert!(

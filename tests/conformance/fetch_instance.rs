@@ -9,13 +9,11 @@ async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_tha
     client.fetch_instance().await.expect(404);
     client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
     client.fetch_instance().await.expect(404);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.fetch_instance().await.expect(200);
     client.deprovision().await.expect(202);
     client.fetch_instance().await.expect(200);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.fetch_instance().await.expect(404);
 }
 
@@ -42,8 +40,7 @@ async fn fin_03_while_it_is_updated_it_is_busy() {
 async fn fin_04_07_it_is_shown_as_it_is() {
     let client = Client::new();
     let provisioned = client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(
         client.fetch_instance().await.expect(200).body,
         json!({
@@ -61,8 +58,7 @@ async fn fin_04_07_it_is_shown_as_it_is() {
 async fn fin_05_secret_parameters_are_left_out() {
     let (client, members) = crate::update::with_secret();
     client.provision(members).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 2}));
 }
 

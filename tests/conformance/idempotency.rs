@@ -26,8 +26,7 @@ async fn idm_01_02_03_a_provision_request_that_comes_again() {
     let first = client.provision(json!({})).await.expect(202);
     assert_eq!(client.provision(json!({})).await.expect(202).body, first.body);
     client.provision(json!({"space_guid": "another"})).await.expect(409);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.provision(json!({})).await.expect(200);
     client.provision(json!({"space_guid": "another"})).await.expect(409);
     client.deprovision().await.expect(202);
@@ -42,8 +41,7 @@ async fn idm_04_05_an_update_request_that_comes_again() {
     assert_eq!(client.update(change.clone()).await.expect(202).body, first.body);
     let other = client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
     assert_eq!(other.body["error"], "ConcurrencyError");
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.update(change).await.expect(200);
 }
 
@@ -57,8 +55,7 @@ async fn idm_06_07_a_binding_and_a_deletion_that_come_again() {
     client.unbind("one").await.expect(410);
     let first = client.deprovision().await.expect(202);
     assert_eq!(client.deprovision().await.expect(202).body, first.body);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.deprovision().await.expect(410);
 }
 

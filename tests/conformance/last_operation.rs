@@ -46,8 +46,7 @@ async fn loi_02_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
 async fn loi_04_gone_is_said_of_deletions_alone() {
     let client = Client::with_instance().await;
     let changed = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let deleted = client.deprovision().await.expect(202);
     client.world.complete_stacks();
     poll(&client, &deleted).await.expect(200);

@@ -13,11 +13,9 @@ use crate::support::{Client, Fault, INSTANCE, basic, plan_id, service_id};
 async fn cf_07_answers_have_the_types_that_cloud_foundry_reads() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202).body;
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let updated = client.update(json!({"parameters": {"DelaySeconds": 1}})).await.expect(202).body;
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let deleted = client.deprovision().await.expect(202).body;
     for body in [&provisioned, &updated, &deleted] {
         assert!(body["operation"].as_str().is_some_and(|text| (1..=10_000).contains(&text.len())), "{body}");
@@ -56,8 +54,7 @@ async fn cf_10_a_poll_is_answered_with_200_in_every_state() {
     client.last_operation().await.expect(200);
     client.deprovision().await.expect(202);
     client.last_operation().await.expect(200);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
 }
 
 #[tokio::test]
@@ -83,8 +80,7 @@ async fn cf_12_and_k8s_04_a_deletion_is_answered_with_200_202_or_410() {
     client.unbind("one").await.expect(200);
     client.unbind("one").await.expect(410);
     client.deprovision().await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.deprovision().await.expect(410);
 }
 
@@ -146,8 +142,7 @@ async fn cf_15_provision_and_bind_know_only_words_that_cloud_foundry_knows() {
     answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
     client.deprovision().await.expect(202);
     answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
     for answer in answers {
         let status = answer.status.as_u16();

@@ -32,8 +32,7 @@ async fn prv_11_with_other_attributes_it_conflicts() {
     ] {
         client.provision(other).await.expect(409);
     }
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.provision(json!({"parameters": {"DelaySeconds": 1}})).await.expect(409);
 }
 
@@ -149,8 +148,7 @@ async fn prv_12_the_dashboard_is_in_the_first_answer_and_stays() {
     assert!(url.starts_with("https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/"));
     assert!(url.ends_with(&format!("stackId=osb-sqs-{INSTANCE}")), "{url}");
     assert_eq!(client.provision(json!({})).await.expect(202).body["dashboard_url"], url);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(client.provision(json!({})).await.expect(200).body["dashboard_url"], url);
     assert_eq!(client.fetch_instance().await.expect(200).body["dashboard_url"], url);
 }
@@ -173,8 +171,7 @@ async fn prv_15_a_good_answer_is_200_or_202_and_says_all_that_its_status_needs()
     let client = Client::new();
     let accepted = client.provision(json!({})).await.expect(202);
     assert!(accepted.body["operation"].is_string());
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.provision(json!({})).await.expect(200);
 }
 
@@ -184,8 +181,7 @@ async fn prv_11_while_it_is_updated_the_attributes_are_those_that_it_has() {
     client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
     client.provision(json!({})).await.expect(200);
     client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(409);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.provision(json!({})).await.expect(409);
     client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(200);
 }

@@ -98,8 +98,7 @@ Outputs:
     let ids = json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]});
     let client = Client::with_catalog(catalog);
     client.provision(ids.clone()).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.bind("old", ids).await.expect(201);
     let answer = client.bind("new", rotation("old")).await.expect(400);
     assert!(answer.description().contains("does not rotate"), "{}", answer.description());

@@ -82,8 +82,7 @@ pub fn with_secret() -> (Client, Value) {
 async fn instance() -> Client {
     let (client, members) = with_secret();
     client.provision(members).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.world.take_calls();
     client
 }
@@ -113,16 +112,14 @@ async fn upd_01_it_needs_the_service_of_the_instance_and_a_plan_of_the_catalog()
 async fn upd_02_03_what_a_request_does_not_name_stays() {
     let client = instance().await;
     client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let stack = client.world.stack();
     assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
     let fetched = client.fetch_instance().await.expect(200).body;
     assert_eq!((&fetched["plan_id"], &fetched["parameters"]), (&ids("small")["plan_id"], &json!({"Size": 3})));
 
     client.update(with("large", json!({}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let stack = client.world.stack();
     assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
     let fetched = client.fetch_instance().await.expect(200).body;
@@ -149,14 +146,12 @@ async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
 async fn upd_05_parameters_are_merged_and_null_resets_one_to_its_default() {
     let client = instance().await;
     client.update(changes(json!({"parameters": {"Password": "battery staple"}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let parameters = client.world.stack().parameters;
     assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("2", "battery staple"));
 
     client.update(changes(json!({"parameters": {"Size": null, "Password": null}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let parameters = client.world.stack().parameters;
     // The plan's default for the one, the template's for the other.
     assert_eq!((parameters["Size"].as_str(), parameters.get("Password")), ("1", None));
@@ -202,8 +197,7 @@ async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
 
     let last = broker(World::new(), "1.0.0", FIRST);
     last.provision(ids("final")).await.expect(202);
-    last.world.complete_stacks();
-    last.last_operation().await.expect(200);
+    last.finish().await;
     let answer = last.update(with("small", json!({}))).await.expect(422);
     assert!(answer.description().contains("plan `final` cannot change its plan"), "{}", answer.description());
     last.update(with("final", json!({"parameters": {"Size": 6}}))).await.expect(202);
@@ -213,8 +207,7 @@ async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
 async fn upd_08_parameters_that_the_other_plan_does_not_take_are_named() {
     let client = broker(World::new(), "1.0.0", FIRST);
     client.provision(with("small", json!({"parameters": {"Encrypted": "true"}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let answer = client.update(ids("encrypted")).await.expect(422);
     assert!(answer.description().contains("`encrypted`. Unknown parameter `Encrypted`"), "{}", answer.description());
     // Left to the plan, which has the same value, it is no change of the stack.
@@ -259,8 +252,7 @@ async fn upd_09_what_cloudformation_finds_unchanged_is_done() {
     let client = instance().await;
     // The template's default, given by name.
     client.update(changes(json!({"parameters": {"Size": null}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.update(changes(json!({"parameters": {"Size": 1}}))).await.expect(200);
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 1}));
 }
@@ -271,8 +263,7 @@ async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
     let body = changes(json!({"parameters": {"Size": 3, "Password": "battery staple"}}));
     let first = client.update(body.clone()).await.expect(202);
     assert_eq!(client.update(body.clone()).await.expect(202).body, first.body);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.update(body).await.expect(200);
 }
 
@@ -313,8 +304,7 @@ async fn upd_12_after_an_update_that_could_not_be_undone_it_cannot_be_bound() {
 async fn upd_13_14_the_answer_has_the_dashboard_and_an_operation() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     let answer = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
     assert_eq!(answer.body["dashboard_url"], provisioned.body["dashboard_url"]);
     let operation = answer.body["operation"].as_str().expect("an operation");
@@ -347,8 +337,7 @@ async fn upd_16_and_cat_15_a_change_of_the_context_alone_is_kept_at_once() {
 async fn upd_17_labels_and_attributes_are_those_of_the_provision() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(client.update(json!({})).await.expect(200).body["metadata"], provisioned.body["metadata"]);
 }
 
@@ -363,12 +352,10 @@ async fn upd_18_another_operation_stands_in_the_way() {
     // Nobody has polled: what is over is over all the same.
     client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
     client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.deprovision().await.expect(202);
     assert_eq!(client.update(json!({})).await.expect(422).body["error"], "ConcurrencyError");
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     client.update(json!({})).await.expect(404);
 }
 
@@ -389,16 +376,14 @@ async fn upd_19_and_fin_07_an_upgrade_brings_the_new_template_and_nothing_else_d
     assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "1.0.0"}));
 
     client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert!(template(&client).contains("DBInstance"));
     let answer = client.update(changes(json!({"parameters": {"Added": "y"}}))).await.expect(422);
     assert!(answer.description().contains("Added. Upgrade the instance first"), "{}", answer.description());
     client.update(changes(json!({"maintenance_info": {"version": "1.0.0"}}))).await.expect(422);
 
     client.update(changes(json!({"maintenance_info": {"version": "2.0.0"}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert!(template(&client).contains("DBCluster"));
     let parameters = client.world.stack().parameters;
     assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("3", "correct horse"));
@@ -411,8 +396,7 @@ async fn upd_19_a_change_of_the_plan_brings_its_template() {
     let old = instance().await;
     let client = broker(old.world.clone(), "2.0.0", SECOND);
     client.update(ids("large")).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert!(client.world.stack().template_body.contains("DBCluster"));
     assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "2.0.0"}));
 }
@@ -453,17 +437,14 @@ async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_n
 async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_upgrade_and_is_then_given_up() {
     let newer = broker(World::new(), "2.0.0", SECOND);
     newer.provision(with("small", json!({"parameters": {"Added": "y", "Size": 2}}))).await.expect(202);
-    newer.world.complete_stacks();
-    newer.last_operation().await.expect(200);
+    newer.finish().await;
     // Version 3 is version 1 again: without `Added`.
     let client = broker(newer.world.clone(), "3.0.0", FIRST);
     client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(client.world.stack().parameters["Added"], "y");
     client.update(changes(json!({"maintenance_info": {"version": "3.0.0"}}))).await.expect(202);
-    client.world.complete_stacks();
-    client.last_operation().await.expect(200);
+    client.finish().await;
     assert_eq!(client.world.stack().parameters.get("Added"), None);
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 3}));
 }

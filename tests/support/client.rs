@@ -197,6 +197,12 @@ impl Client {
         self.request("DELETE", &path, None).await
     }
 
+    /// Lets CloudFormation end well what it does with [`INSTANCE`], and sees it end.
+    pub async fn finish(&self) {
+        self.world.complete_stacks();
+        self.last_operation().await.expect(200);
+    }
+
     /// An instance of `sqs`/`standard` whose creation is over and known to be.
     pub async fn with_instance() -> Self {
         Self::new().having_instance().await
@@ -206,8 +212,7 @@ impl Client {
     pub async fn having_instance(self) -> Self {
         let client = self;
         client.provision(json!({})).await.expect(202);
-        client.world.complete_stacks();
-        client.last_operation().await.expect(200);
+        client.finish().await;
         client.world.take_calls();
         client
     }
