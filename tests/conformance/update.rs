@@ -286,6 +286,7 @@ async fn upd_11_12_a_failed_update_leaves_the_instance_as_it_was_and_usable() {
     client.world.settle_stacks(UpdateRollbackComplete, Some("no"));
     assert_eq!(client.last_operation().await.expect(200).body["instance_usable"], true);
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(client.world.instance(INSTANCE).expect("the record").update, None);
     client.bind("one", json!({})).await.expect(201);
     client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
 }
