@@ -5,6 +5,7 @@ use super::{
     binding::Binding,
     id::InstanceId,
     instance::Instance,
+    last_operation::advice,
     operation::{Operation, OperationKind},
     ports::DeleteStack,
 };
@@ -53,7 +54,7 @@ impl Broker {
         match self.stacks.delete(&instance.stack_name, &instance.operation.id).await? {
             DeleteStack::Accepted => Ok(instance),
             DeleteStack::Rejected(reason) => {
-                let reason = format!("{reason} Remove the cause, then delete the instance again.");
+                let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));
                 self.fail(instance, reason, true).await
             }
         }

@@ -1,4 +1,4 @@
-//! What platforms show their users of an instance besides what they asked for.
+//! `dashboard_url` and `metadata` of an instance.
 
 use super::Broker;
 

@@ -196,7 +196,8 @@ impl Broker {
     }
 }
 
-fn advice(kind: OperationKind, usable: bool) -> &'static str {
+/// What the user can do after a failure.
+pub(super) fn advice(kind: OperationKind, usable: bool) -> &'static str {
     match kind {
         OperationKind::Deprovision => "Remove the cause, then delete the instance again.",
         OperationKind::Update if usable => "The instance is as it was before the update.",

@@ -6,7 +6,8 @@
 //!    that nothing ever exists which no record names.
 //! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
 //! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a half-done operation
-//!    where it stopped.
+//!    where it stopped. Only an update waits for the same request, or fails: it must not come after the platform was
+//!    told of a failure.
 
 pub mod authentication;
 mod bind;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{instance::Attributes, ports::ParameterValue};
-use crate::{catalog::Offered, osb::Object};
+use crate::{
+    catalog::{Offered, model::StackParameter},
+    osb::Object,
+};
 
 /// The `NoEcho` parameters, and the others.
 pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {
@@ -27,9 +30,13 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
 /// What a stack is made with: the plan's parameters with the user's over them. What neither gives has the template's
 /// default. The schema has made sure that the user gives none which the plan fixes.
 pub fn of_new_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, ParameterValue> {
-    let of_plan = offered.plan.parameters.iter().map(|given| (given.name.to_string(), given.value.to_string()));
-    let of_user = parameters.iter().map(|(name, value)| (name.clone(), text(value)));
-    of_plan.chain(of_user).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+    texts(&offered.plan.parameters, parameters).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+}
+
+/// What the catalog gives, then what the user gives: the later counts.
+fn texts(of_catalog: &[StackParameter], of_user: &Object) -> impl Iterator<Item = (String, String)> {
+    let of_catalog = of_catalog.iter().map(|given| (given.name.to_string(), given.value.to_string()));
+    of_catalog.chain(of_user.iter().map(|(name, value)| (name.clone(), text(value))))
 }
 
 /// What a stack that gets a new template is updated with: as a new stack, but for secrets that only the stack knows.
@@ -76,7 +83,7 @@ pub fn of_same_template(
 }
 
 /// The parameters that have not the same value in both.
-pub fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
+fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
     before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
@@ -86,16 +93,11 @@ pub fn changed_in_stack(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
-    let all = |offered: &Offered<'_>, attributes: &Attributes| {
-        let defaults = offered.offering.parameter_defaults.iter();
-        let mut all: BTreeMap<_, _> = defaults
-            .map(|default| (default.name.to_string(), ParameterValue::Given(default.value.to_string())))
-            .collect();
-        all.extend(of_new_stack(offered, &attributes.parameters.0));
-        all
+    let all = |offered: &Offered<'_>, attributes: &Attributes| -> Object {
+        let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
+        texts(&given, &attributes.parameters.0).map(|(name, value)| (name, value.into())).collect()
     };
-    let (before, after) = (all(before, current), all(after, target));
-    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+    changed_names(&all(before, current), &all(after, target))
 }
 
 /// CloudFormation takes every value as text, and a list as text with commas.

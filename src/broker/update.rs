@@ -53,7 +53,7 @@ impl Broker {
             self.start_update(instance, target, &secrets).await?
         } else if events.is_empty() {
             // The same request came before, and did not get as far as CloudFormation.
-            self.finish_start(instance, &target, &secrets).await?
+            self.submit_update(instance, &target, &secrets).await?
         } else {
             Some(instance.operation.id)
         };
@@ -128,11 +128,11 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         instance.version += 1;
-        self.finish_start(instance, &target, secrets).await
+        self.submit_update(instance, &target, secrets).await
     }
 
     /// Sends the update, and forgets it where CloudFormation refuses it.
-    async fn finish_start(&self, instance: Instance, target: &Attributes, secrets: &Object) -> Result<Option<String>> {
+    async fn submit_update(&self, instance: Instance, target: &Attributes, secrets: &Object) -> Result<Option<String>> {
         let refused = match self.send_update(&instance, target, secrets).await {
             Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
             Ok(UpdateStack::NoChange) => return self.succeed(instance).await.map(|_| None),
