@@ -9,13 +9,15 @@ use aws_sdk_iam::{
     Client, Config, config,
     error::{ProvideErrorMetadata, SdkError},
     operation::{
-        create_access_key::CreateAccessKeyError, create_user::CreateUserError, put_user_policy::PutUserPolicyError,
+        create_access_key::CreateAccessKeyError, create_user::CreateUserError, delete_access_key::DeleteAccessKeyError,
+        delete_user::DeleteUserError, delete_user_policy::DeleteUserPolicyError,
+        list_access_keys::ListAccessKeysError, put_user_policy::PutUserPolicyError,
     },
     types,
 };
 
 use super::error::Service;
-use crate::broker::ports::{AccessKey, Identities, NewIdentity, PortError, PortResult};
+use crate::broker::ports::{AccessKey, CreateUser, Identities, NewUser, PortError, PortResult};
 
 const SERVICE: Service = Service("IAM");
 /// The name of the one inline policy that a user has.
@@ -43,60 +45,51 @@ impl Iam {
     fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
     }
-
-    async fn delete_access_keys(&self, user_name: &str) -> PortResult<()> {
-        // A user has two keys at the most: one page holds them.
-        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-        let listed = self.client().list_access_keys().user_name(user_name).send().await;
-        let Some(listed) = found(listed, "ListAccessKeys", |error| error.is_no_such_entity_exception())? else {
-            return Ok(());
-        };
-        for key in listed.access_key_metadata() {
-            let Some(id) = key.access_key_id() else { continue };
-            let deleted = self.client().delete_access_key().user_name(user_name).access_key_id(id).send().await;
-            found(deleted, "DeleteAccessKey", |error| error.is_no_such_entity_exception())?;
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
 impl Identities for Iam {
-    async fn create(&self, identity: &NewIdentity) -> PortResult<AccessKey> {
-        let user_name = &identity.user_name;
-        let tags = identity.tags.iter().map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
+    async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser> {
+        let tags = user.tags.iter().map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
         let created = self
             .client()
             .create_user()
-            .user_name(user_name)
+            .user_name(&user.name)
             .path(&self.path)
             .permissions_boundary(&self.permissions_boundary_arn)
             .set_tags(Some(tags.collect::<Result<_, _>>().map_err(|error| SERVICE.unexpected("CreateUser", error))?))
             .send()
             .await;
         match created {
-            Ok(_) => {}
+            Ok(_) => Ok(CreateUser::Created),
             Err(error) if error.as_service_error().is_some_and(CreateUserError::is_entity_already_exists_exception) => {
-                self.delete_access_keys(user_name).await?;
+                Ok(CreateUser::Exists)
             }
-            Err(error) => return Err(SERVICE.failed("CreateUser")(error)),
+            Err(error) => Err(SERVICE.failed("CreateUser")(error)),
         }
+    }
+
+    async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()> {
         self.client()
             .put_user_policy()
             .user_name(user_name)
             .policy_name(POLICY_NAME)
-            .policy_document(&identity.policy)
+            .policy_document(policy)
             .customize()
-            .config_override(waiting_for_the_user::<PutUserPolicyError>())
+            .config_override(waiting_for::<PutUserPolicyError>(USER_NOT_VISIBLE))
             .send()
             .await
             .map_err(SERVICE.failed("PutUserPolicy"))?;
+        Ok(())
+    }
+
+    async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey> {
         let created = self
             .client()
             .create_access_key()
             .user_name(user_name)
             .customize()
-            .config_override(waiting_for_the_user::<CreateAccessKeyError>())
+            .config_override(waiting_for::<CreateAccessKeyError>(USER_NOT_VISIBLE))
             .send()
             .await;
         let key = created.map_err(SERVICE.failed("CreateAccessKey"))?.access_key;
@@ -104,24 +97,50 @@ impl Identities for Iam {
         Ok(AccessKey { id: key.access_key_id, secret: key.secret_access_key.into() })
     }
 
-    async fn delete(&self, user_name: &str) -> PortResult<()> {
-        self.delete_access_keys(user_name).await?;
+    async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
+        // A user has two keys at the most: one page holds them.
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        let listed = self.client().list_access_keys().user_name(user_name).send().await;
+        let listed = found(listed, "ListAccessKeys", ListAccessKeysError::is_no_such_entity_exception)?;
+        let keys = listed.map(|listed| listed.access_key_metadata).unwrap_or_default();
+        Ok(keys.into_iter().filter_map(|key| key.access_key_id).collect())
+    }
+
+    async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()> {
+        let deleted = self.client().delete_access_key().user_name(user_name).access_key_id(id).send().await;
+        found(deleted, "DeleteAccessKey", DeleteAccessKeyError::is_no_such_entity_exception).map(drop)
+    }
+
+    async fn delete_policy(&self, user_name: &str) -> PortResult<()> {
         let deleted = self.client().delete_user_policy().user_name(user_name).policy_name(POLICY_NAME).send().await;
-        found(deleted, "DeleteUserPolicy", |error| error.is_no_such_entity_exception())?;
-        let deleted = self.client().delete_user().user_name(user_name).send().await;
-        found(deleted, "DeleteUser", |error| error.is_no_such_entity_exception())?;
-        Ok(())
+        found(deleted, "DeleteUserPolicy", DeleteUserPolicyError::is_no_such_entity_exception).map(drop)
+    }
+
+    async fn delete_user(&self, user_name: &str) -> PortResult<()> {
+        let deleted = self
+            .client()
+            .delete_user()
+            .user_name(user_name)
+            .customize()
+            .config_override(waiting_for::<DeleteUserError>(DELETION_NOT_VISIBLE))
+            .send()
+            .await;
+        found(deleted, "DeleteUser", DeleteUserError::is_no_such_entity_exception).map(drop)
     }
 }
 
-/// IAM is eventually consistent: a user that was made a moment ago may be unknown to the next call, which is then worth
-/// trying again.
+/// A user that was made a moment ago may be unknown to the next call.
+const USER_NOT_VISIBLE: &str = "NoSuchEntity";
+/// A user whose key and policy were deleted a moment ago may still seem to have them.
+const DELETION_NOT_VISIBLE: &str = "DeleteConflict";
+
+/// IAM is eventually consistent, so that a call with this outcome is worth trying again.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-fn waiting_for_the_user<E>() -> config::Builder
+fn waiting_for<E>(code: &'static str) -> config::Builder
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec!["NoSuchEntity"]).build();
+    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec![code]).build();
     Config::builder().retry_classifier(classifier)
 }
 

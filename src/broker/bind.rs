@@ -8,7 +8,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::{Instance, Json},
     operation::{Operation, OperationKind, OperationState},
-    ports::{AccessKey, InsertBinding, NewIdentity, Purpose, Tag, Update},
+    ports::{AccessKey, InsertBinding, NewUser, Purpose, Tag, Update},
 };
 use crate::{
     catalog::Offered,
@@ -250,9 +250,8 @@ impl Broker {
             let bound = Binding { operation: binding.operation.clone().succeeded(), ..binding };
             return self.finish_bind(offered, instance, bound, None).await;
         };
-        let identity = NewIdentity {
-            user_name,
-            policy: policy.document(binding.lifetime),
+        let user = NewUser {
+            name: user_name,
             tags: vec![
                 Tag::new("servicebroker:instance-id", instance.id.as_str()),
                 Tag::new("servicebroker:binding-id", binding.id.as_str()),
@@ -260,7 +259,7 @@ impl Broker {
                 Tag::new("servicebroker:scope", &policy.scope),
             ],
         };
-        let access_key = self.identities.create(&identity).await?;
+        let access_key = self.create_identity(&user, &policy.document(binding.lifetime)).await?;
         let purpose = Purpose { instance_id: &instance.id, binding_id: Some(&binding.id) };
         let secret = self.vault.seal(&purpose, &access_key.secret).await?;
         let operation = binding.operation.clone().succeeded();

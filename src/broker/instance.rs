@@ -85,10 +85,10 @@ impl Instance {
         self.operation.is(OperationKind::Update, OperationState::InProgress)
     }
 
-    /// Whether a request that began before the deletion may still be about to create the stack.
+    /// Whether a request that began before the deletion may still be about to create the stack. One that was created
+    /// has left its outputs.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
-        let halted = self.previous_operation.as_ref().is_some_and(Operation::in_progress);
-        halted && self.operation.kind == OperationKind::Deprovision && self.operation.may_be_running(now)
+        self.outputs.is_empty() && self.operation.kind == OperationKind::Deprovision && self.operation.may_be_running(now)
     }
 
     /// The same instance with another operation begun.

@@ -7,7 +7,7 @@ use super::{
     id::InstanceId,
     instance::{Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
-    ports::{CreateStack, Update},
+    ports::Update,
     stack::{Progress, Sight, StackEvent, StackStatus, progress},
 };
 use crate::osb::Object;
@@ -33,6 +33,17 @@ pub struct LastOperation {
 }
 
 impl LastOperation {
+    /// One that runs, and of which AWS does not say more right now.
+    pub(super) fn unseen(operation: &Operation) -> Self {
+        Self {
+            kind: operation.kind,
+            state: operation.state,
+            description: "In progress. AWS is too busy to say how far it is.".into(),
+            instance_usable: None,
+            retry_after: Some(LONGEST_RETRY),
+        }
+    }
+
     pub(super) fn new(operation: &Operation, description: String, now: Timestamp) -> Self {
         let elapsed = now.duration_since(operation.started_at);
         Self {
@@ -62,7 +73,13 @@ impl Broker {
         if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
-        let (instance, events) = self.advance(instance).await?;
+        let (instance, events) = match self.advance(instance.clone()).await {
+            Err(Error::Port(error)) if error.is_passing() => {
+                tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
+                return Ok(LastOperation::unseen(&instance.operation));
+            }
+            advanced => advanced?,
+        };
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
@@ -156,10 +173,22 @@ impl Broker {
         match self.records.update_instance(&instance).await? {
             Update::Done => Ok(Instance { version: instance.version + 1, ..instance }),
             // Another poll was faster, or a deletion has begun.
-            Update::Conflict => {
-                let now = self.environment.now();
-                self.records.instance(&instance.id, now).await?.ok_or_else(Error::instance_not_found)
-            }
+            Update::Conflict => self.reread(&instance).await,
+        }
+    }
+
+    /// The instance as another request has left it.
+    pub(super) async fn reread(&self, instance: &Instance) -> Result<Instance> {
+        let now = self.environment.now();
+        self.records.instance(&instance.id, now).await?.ok_or_else(Error::instance_not_found)
+    }
+
+    /// Likewise, where that request is the same one as this, sent again.
+    pub(super) async fn joined(&self, instance: &Instance) -> Result<Instance> {
+        match self.reread(instance).await {
+            Ok(joined) if joined.operation.id == instance.operation.id => Ok(joined),
+            Ok(_) | Err(Error::NotFound(_)) => Err(Error::Concurrency),
+            Err(error) => Err(error),
         }
     }
 
@@ -189,9 +218,9 @@ impl Broker {
             Ok(offered) => offered,
             Err(not_offered) => return self.fail(instance, not_offered.to_string(), false).await,
         };
-        match self.create_stack(&offered, &instance, &Object::new()).await? {
-            CreateStack::Accepted => Ok(instance),
-            CreateStack::Rejected(reason) => self.fail(instance, reason, false).await,
+        match self.resume_provision(&offered, instance.clone(), &Object::new()).await {
+            Err(Error::Concurrency) => self.reread(&instance).await,
+            resumed => resumed,
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod error;
 mod fetch_binding;
 mod fetch_instance;
 pub mod id;
+mod identity;
 pub mod instance;
 mod instance_view;
 mod last_operation;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Broker, Error, Result, ports::PortErrorKind};
+use super::{Broker, Error, Result};
 
 /// How long a platform that polls is kept waiting for a binding. IAM takes a second or two; when it is throttled the
 /// rest is done while the platform polls.
@@ -20,9 +20,7 @@ impl Broker {
             return work.await.map(Some);
         }
         match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Err(Error::Port(error)))
-                if matches!(error.kind, PortErrorKind::Throttled | PortErrorKind::Unavailable) =>
-            {
+            Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "to be taken up again");
                 Ok(None)
             }

@@ -33,6 +33,13 @@ pub struct PortError {
     pub detail: String,
 }
 
+impl PortError {
+    /// Whether the same call may succeed a little later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.kind, PortErrorKind::Throttled | PortErrorKind::Unavailable)
+    }
+}
+
 /// What is to be done about a port's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortErrorKind {
@@ -240,26 +247,48 @@ impl Tag {
     }
 }
 
-/// IAM: one user a binding.
+/// IAM: one user a binding. Each method is one call, so that the domain decides in which order they come.
 #[async_trait]
 pub trait Identities: Send + Sync {
-    /// Makes the user with this policy and a new access key. A user of this name that exists already is one that an
-    /// earlier attempt left: it loses its keys, which nobody has seen.
-    async fn create(&self, identity: &NewIdentity) -> PortResult<AccessKey>;
+    /// Makes the user, without any permission.
+    async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser>;
 
-    /// Deletes the user with all that it has. One that does not exist is deleted.
-    async fn delete(&self, user_name: &str) -> PortResult<()>;
+    /// Gives the user this policy in the place of the one that it has.
+    async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()>;
+
+    /// Makes another access key for the user.
+    async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey>;
+
+    /// The ids of the user's access keys; none where there is no such user.
+    async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>>;
+
+    /// Deletes an access key. One that does not exist is deleted.
+    async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()>;
+
+    /// Takes the user's policy away, if it has one.
+    async fn delete_policy(&self, user_name: &str) -> PortResult<()>;
+
+    /// Deletes the user, which has neither keys nor a policy. One that does not exist is deleted.
+    async fn delete_user(&self, user_name: &str) -> PortResult<()>;
 }
 
 /// An IAM user to create.
 #[derive(Debug)]
-pub struct NewIdentity {
+pub struct NewUser {
     /// At most 64 characters.
-    pub user_name: String,
-    /// An IAM policy document.
-    pub policy: String,
+    pub name: String,
     /// By key.
     pub tags: Vec<Tag>,
+}
+
+/// What became of the request to create a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum CreateUser {
+    /// It was done.
+    Created,
+    /// There is one of this name: names follow from ids, so that it is one that an earlier attempt made.
+    Exists,
 }
 
 /// An access key as AWS shows it once.

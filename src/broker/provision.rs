@@ -7,6 +7,7 @@ use super::{
     id::InstanceId,
     instance::{Attributes, Instance, Json},
     instance_view::InstanceView,
+    last_operation::advice,
     operation::{Operation, OperationKind, OperationState},
     parameters,
     ports::{CreateStack, NewStack, Purpose, Tag, Update},
@@ -73,33 +74,64 @@ impl Broker {
             // What is there already needs no platform that polls.
             Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
         };
-        let (instance, is_new) = match existing {
-            None => (instance, true),
-            Some(existing) => {
-                let same = existing.attributes.same_request(&instance.attributes)
-                    && self.same_secrets(&existing, &secrets).await?;
-                match check_existing(&existing.operation, same) {
-                    Ok(OperationState::Succeeded) => {
-                        return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });
-                    }
-                    _ if !accepts_incomplete => return Err(Error::AsyncRequired),
-                    checked => checked?,
-                };
-                (existing, false)
+        let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
+        let same = existing.attributes.same_request(&instance.attributes)
+            && self.same_secrets(&existing, &secrets).await?;
+        match check_existing(&existing.operation, same) {
+            Ok(OperationState::Succeeded) => {
+                return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });
             }
+            _ if !accepts_incomplete => return Err(Error::AsyncRequired),
+            checked => checked?,
         };
-        let view = self.view(&instance.stack_name);
-        match self.create_stack(&offered, &instance, &secrets).await? {
-            CreateStack::Accepted => {}
-            // An earlier attempt may have got through all the same.
-            CreateStack::Rejected(_) if !is_new && self.stacks.describe(&instance.stack_name).await?.is_some() => {}
-            // Nothing was created, so that nothing is to be remembered.
-            CreateStack::Rejected(reason) => match self.records.delete_instance(&instance).await? {
-                Update::Done => return Err(Error::rejected(&reason, &secrets)),
-                Update::Conflict => return Err(Error::Concurrency),
-            },
+        let operation = existing.operation.id.clone();
+        let resumed = self.resume_provision(&offered, existing, &secrets).await?;
+        // A deletion may have begun since.
+        if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
+    }
+
+    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that.
+    async fn start_provision(
+        &self,
+        offered: &Offered<'_>,
+        instance: Instance,
+        secrets: &Object,
+    ) -> Result<Provisioned> {
+        let Some(reason) = self.create_stack(offered, &instance, secrets).await? else {
+            return Ok(self.accepted(instance));
+        };
+        match self.records.delete_instance(&instance).await? {
+            Update::Done => Err(Error::rejected(&reason, secrets)),
+            // The same request was sent again, and goes on with the record.
+            Update::Conflict => self.joined(&instance).await.map(|instance| self.accepted(instance)),
         }
-        Ok(Provisioned { operation: Some(instance.operation.id), view })
+    }
+
+    /// Goes on with a creation that another request has begun. It writes that it does, so that the other one does not
+    /// forget the record meanwhile.
+    pub(super) async fn resume_provision(
+        &self,
+        offered: &Offered<'_>,
+        mut instance: Instance,
+        secrets: &Object,
+    ) -> Result<Instance> {
+        instance.operation.started_at = self.environment.now();
+        if self.records.update_instance(&instance).await? == Update::Conflict {
+            return self.joined(&instance).await;
+        }
+        instance.version += 1;
+        match self.create_stack(offered, &instance, secrets).await? {
+            None => Ok(instance),
+            // What the other request has sent may still arrive: the record stays.
+            Some(reason) => {
+                let reason = Error::rejected(&reason, secrets);
+                self.fail(instance, format!("{reason} {}", advice(OperationKind::Provision, false)), false).await
+            }
+        }
+    }
+
+    fn accepted(&self, instance: Instance) -> Provisioned {
+        Provisioned { view: self.view(&instance.stack_name), operation: Some(instance.operation.id) }
     }
 
     pub(super) fn digester<'a>(&'a self, id: &'a InstanceId) -> Digester<'a> {
@@ -114,13 +146,13 @@ impl Broker {
         }
     }
 
-    /// Creates the stack that the record names, or finds it created.
-    pub(super) async fn create_stack(
+    /// Creates the stack that the record names, or finds it created. Otherwise the reason why CloudFormation refuses it.
+    async fn create_stack(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
         secrets: &Object,
-    ) -> Result<CreateStack> {
+    ) -> Result<Option<String>> {
         let parameters = parameters::merge(instance.attributes.parameters.0.clone(), secrets);
         let stack = NewStack {
             name: &instance.stack_name,
@@ -129,7 +161,12 @@ impl Broker {
             tags: tags(offered, &instance.id, &instance.attributes),
             token: &instance.operation.id,
         };
-        Ok(self.stacks.create(&stack).await?)
+        match self.stacks.create(&stack).await? {
+            CreateStack::Accepted => Ok(None),
+            // It may be refused because of itself: a request whose answer got lost is sent again.
+            CreateStack::Rejected(_) if self.stacks.describe(&instance.stack_name).await?.is_some() => Ok(None),
+            CreateStack::Rejected(reason) => Ok(Some(reason)),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Broker {
     /// Deletes the identity, then makes a tombstone of the record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         if let Some(user_name) = &binding.user_name {
-            self.identities.delete(user_name).await?;
+            self.delete_identity(user_name).await?;
         }
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();

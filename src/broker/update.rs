@@ -52,8 +52,7 @@ impl Broker {
         let operation = if !running {
             self.start_update(instance, target, &secrets).await?
         } else if events.is_empty() {
-            // The same request came before, and did not get as far as CloudFormation.
-            self.submit_update(instance, &target, &secrets).await?
+            self.resume_update(instance, &target, &secrets).await?
         } else {
             Some(instance.operation.id)
         };
@@ -128,11 +127,36 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         instance.version += 1;
-        self.submit_update(instance, &target, secrets).await
+        self.submit_update(instance, &target, secrets, true).await
     }
 
-    /// Sends the update, and forgets it where CloudFormation refuses it.
-    async fn submit_update(&self, instance: Instance, target: &Attributes, secrets: &Object) -> Result<Option<String>> {
+    /// Goes on with an update that another request has begun and that did not get as far as CloudFormation. It writes
+    /// that it does, so that the other one does not forget the update meanwhile.
+    async fn resume_update(
+        &self,
+        mut instance: Instance,
+        target: &Attributes,
+        secrets: &Object,
+    ) -> Result<Option<String>> {
+        let now = self.environment.now();
+        let is_alone = !instance.operation.may_be_running(now);
+        instance.operation.started_at = now;
+        if self.records.update_instance(&instance).await? == Update::Conflict {
+            return self.joined(&instance).await.map(|joined| Some(joined.operation.id));
+        }
+        instance.version += 1;
+        self.submit_update(instance, target, secrets, is_alone).await
+    }
+
+    /// Sends the update, and forgets it where CloudFormation refuses it, unless the other request may still get it
+    /// through.
+    async fn submit_update(
+        &self,
+        instance: Instance,
+        target: &Attributes,
+        secrets: &Object,
+        is_alone: bool,
+    ) -> Result<Option<String>> {
         let refused = match self.send_update(&instance, target, secrets).await {
             Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
             Ok(UpdateStack::NoChange) => return self.succeed(instance).await.map(|_| None),
@@ -142,17 +166,18 @@ impl Broker {
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
         let events = self.stacks.events(&instance.stack_name, &instance.operation.id).await?;
-        if events.is_some_and(|events| !events.is_empty()) {
+        if !is_alone || events.is_some_and(|events| !events.is_empty()) {
             return Ok(Some(instance.operation.id));
         }
         // Nothing was changed, so that the record is to be what it was.
         let Some(operation) = instance.previous_operation.clone() else {
             return Err(Error::Corrupt("an update of an instance that nothing was done with before".into()));
         };
-        let before = Instance { operation, previous_operation: None, update: None, ..instance };
+        let before = Instance { operation, previous_operation: None, update: None, ..instance.clone() };
         match self.records.update_instance(&before).await? {
             Update::Done => Err(refused),
-            Update::Conflict => Err(Error::Concurrency),
+            // The same request was sent again, and goes on with the record.
+            Update::Conflict => self.joined(&instance).await.map(|joined| Some(joined.operation.id)),
         }
     }
 

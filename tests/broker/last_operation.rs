@@ -24,7 +24,7 @@ async fn a_poll_takes_up_a_creation_that_did_not_reach_cloudformation() {
 async fn a_poll_takes_up_a_deletion_that_did_not_reach_cloudformation() {
     let client = Client::with_instance().await;
     client.bind("a-binding", json!({})).await.expect(201);
-    client.world.inject("identities.delete", Fault::Before(Unavailable));
+    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
     client.deprovision().await.expect(503);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");

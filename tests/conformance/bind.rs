@@ -10,7 +10,15 @@ async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
     let one = client.bind("one", json!({})).await.expect(201).body["credentials"].clone();
     assert_eq!(
         client.world.take_calls(),
-        ["records.instance", "records.insert_binding", "identities.create", "vault.seal", "records.update_binding"]
+        [
+            "records.instance",
+            "records.insert_binding",
+            "identities.create_user",
+            "identities.put_policy",
+            "identities.create_access_key",
+            "vault.seal",
+            "records.update_binding"
+        ]
     );
     assert_eq!(one["QUEUE_URL"], "the-QueueURL");
     assert_eq!(one["QUEUE_ARN"], "the-QueueARN");
@@ -92,7 +100,7 @@ async fn bnd_03_what_is_bound_may_be_named_in_two_places_and_in_none() {
 #[tokio::test]
 async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Before(Unavailable));
+    client.world.inject("identities.create_user", Fault::Before(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     client.bind("two", json!({})).await.expect(201);
 }

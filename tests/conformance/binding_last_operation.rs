@@ -7,7 +7,7 @@ use crate::support::{Answer, Client, Fault, INSTANCE};
 /// An instance with the binding `one`, for which AWS was too slow.
 async fn slow_bind() -> (Client, Answer) {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Before(Throttled));
+    client.world.inject("identities.create_user", Fault::Before(Throttled));
     let answer = client.bind_async("one", json!({})).await.expect(202);
     (client, answer)
 }
@@ -16,7 +16,7 @@ async fn slow_bind() -> (Client, Answer) {
 async fn slow_unbind() -> (Client, Answer) {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.delete", Fault::Before(Unavailable));
+    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
     let answer = client.unbind_async("one").await.expect(202);
     (client, answer)
 }
@@ -44,7 +44,7 @@ async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
 #[tokio::test]
 async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
     let (client, _) = slow_bind().await;
-    for call in ["identities.create", "vault.seal", "records.update_binding"] {
+    for call in ["identities.create_user", "identities.put_policy", "identities.create_access_key", "vault.seal", "records.update_binding"] {
         client.world.let_time_pass(SignedDuration::from_secs(30));
         client.world.inject(call, Fault::After(Throttled));
         let answer = client.binding_last_operation("one").await;
@@ -60,7 +60,7 @@ async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
 #[tokio::test(start_paused = true)]
 async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Hang);
+    client.world.inject("identities.create_user", Fault::Hang);
     let started = tokio::time::Instant::now();
     client.bind_async("one", json!({})).await.expect(202);
     assert_eq!(started.elapsed().as_secs(), 15);
@@ -72,7 +72,7 @@ async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
 async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
     let (client, _) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    client.world.inject("identities.create", Fault::After(Denied));
+    client.world.inject("identities.create_user", Fault::After(Denied));
     for _ in 0..2 {
         let answer = client.binding_last_operation("one").await.expect(200);
         assert_eq!(answer.body["state"], "failed");
@@ -105,7 +105,7 @@ async fn lob_03_what_does_not_exist_is_not_found() {
 async fn lob_04_gone_is_said_of_unbindings_alone() {
     let (client, bound) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    client.world.inject("identities.delete", Fault::Before(Throttled));
+    client.world.inject("identities.access_keys", Fault::Before(Throttled));
     let unbound = client.unbind_async("one").await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
@@ -150,7 +150,7 @@ async fn bnd_08_12_and_unb_04_10_a_slow_request_is_accepted_and_keeps_its_operat
     let (client, first) = slow_unbind().await;
     assert_eq!(first.body.as_object().expect("an object").keys().collect::<Vec<_>>(), ["operation"]);
     assert!((1..100).contains(&first.body["operation"].as_str().expect("a text").len()));
-    client.world.inject("identities.delete", Fault::Before(Throttled));
+    client.world.inject("identities.access_keys", Fault::Before(Throttled));
     assert_eq!(client.unbind_async("one").await.expect(202).body, first.body);
     client.unbind_async("one").await.expect(200);
     client.unbind_async("one").await.expect(410);

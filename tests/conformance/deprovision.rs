@@ -164,7 +164,7 @@ async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
         assert!(client.world.stack_names().is_empty());
 
         let client = Client::with_instance().await;
-        client.world.inject("identities.create", fault);
+        client.world.inject("identities.create_user", fault);
         client.bind("one", json!({})).await.expect(503);
         client.world.let_time_pass(SignedDuration::from_secs(30));
         client.unbind("one").await.expect(200);
@@ -175,7 +175,7 @@ async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
 #[tokio::test]
 async fn dep_02_09_a_binding_that_is_being_created_is_waited_for_and_then_goes() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Before(Unavailable));
+    client.world.inject("identities.create_user", Fault::Before(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     // A request may still be about to make the user.
     client.deprovision().await.expect(202);
@@ -193,7 +193,7 @@ async fn dep_02_no_binding_is_forgotten_though_the_stack_is_gone() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.world.settle_stacks(DeleteComplete, None);
-    client.world.inject("identities.delete", Fault::Before(Unavailable));
+    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
     client.deprovision().await.expect(503);
     assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
     client.world.let_time_pass(SignedDuration::from_secs(30));

@@ -20,13 +20,13 @@ async fn fbd_01_04_a_binding_is_fetched_with_its_credentials_and_parameters() {
 #[tokio::test]
 async fn fbd_02_a_binding_that_is_being_created_or_deleted_is_not_found() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Before(Throttled));
+    client.world.inject("identities.create_user", Fault::Before(Throttled));
     client.bind_async("one", json!({})).await.expect(202);
     client.fetch_binding("one").await.expect(404);
 
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.delete", Fault::Before(Throttled));
+    client.world.inject("identities.access_keys", Fault::Before(Throttled));
     client.unbind_async("one").await.expect(202);
     client.fetch_binding("one").await.expect(404);
     client.unbind("one").await.expect(200);
@@ -36,7 +36,7 @@ async fn fbd_02_a_binding_that_is_being_created_or_deleted_is_not_found() {
 #[tokio::test]
 async fn fbd_03_a_binding_that_was_created_while_the_platform_polled_has_its_credentials() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::Before(Throttled));
+    client.world.inject("identities.create_user", Fault::Before(Throttled));
     client.bind_async("one", json!({})).await.expect(202);
     client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
     client.binding_last_operation("one").await.expect(200);

@@ -179,14 +179,14 @@ async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with(
 #[tokio::test]
 async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
     let client = Client::with_instance().await;
-    for call in ["identities.create", "vault.seal"] {
+    for call in ["identities.create_user", "identities.put_policy", "identities.create_access_key", "vault.seal"] {
         client.world.inject(call, Fault::Before(Throttled));
         client.bind("one", json!({})).await.expect(503);
         client.bind("one", json!({})).await.expect(422);
         client.world.let_time_pass(SignedDuration::from_secs(30));
     }
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.delete", Fault::Before(Throttled));
+    client.world.inject("identities.access_keys", Fault::Before(Throttled));
     client.unbind("one").await.expect(503);
     client.unbind("one").await.expect(200);
 }

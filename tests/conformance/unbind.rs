@@ -11,7 +11,17 @@ async fn unb_01_and_03_the_identity_goes_before_the_record() {
     client.bind("two", json!({})).await.expect(201);
     client.world.take_calls();
     assert_eq!(client.unbind("one").await.expect(200).body, json!({}));
-    assert_eq!(client.world.take_calls(), ["records.begin_unbind", "identities.delete", "records.update_binding"]);
+    assert_eq!(
+        client.world.take_calls(),
+        [
+            "records.begin_unbind",
+            "identities.access_keys",
+            "identities.delete_access_key",
+            "identities.delete_policy",
+            "identities.delete_user",
+            "records.update_binding"
+        ]
+    );
     assert_eq!(client.world.users().len(), 1);
     client.fetch_binding("one").await.expect(404);
     client.fetch_binding("two").await.expect(200);
@@ -39,7 +49,7 @@ async fn unb_02_both_ids_are_required() {
 #[tokio::test]
 async fn unb_07_08_09_an_interrupted_binding_can_be_deleted_when_nobody_is_at_work_on_it() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create", Fault::After(Unavailable));
+    client.world.inject("identities.create_user", Fault::After(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     assert_eq!(client.unbind("one").await.expect(422).body["error"], "ConcurrencyError");
     client.world.let_time_pass(SignedDuration::from_secs(30));

@@ -13,7 +13,7 @@ use aws_service_broker::{
         instance::Instance,
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, DeleteStack, Environment, Identities, InsertBinding, NewIdentity, NewStack,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Identities, InsertBinding, NewStack, NewUser,
             ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records,
             Sealed, Stack, StackUpdate, Stacks, Tag, Update, UpdateStack, Vault,
         },
@@ -62,6 +62,7 @@ pub struct FakeStack {
 /// A user as the twin of IAM keeps it.
 #[derive(Clone, Debug)]
 pub struct FakeUser {
+    /// Null where it has none.
     pub policy: Value,
     pub tags: Vec<Tag>,
     pub access_keys: Vec<String>,
@@ -568,25 +569,88 @@ fn declared_outputs(template_body: &str) -> BTreeMap<String, String> {
     declared(template_body, "Outputs").into_iter().map(|name| (name.clone(), format!("the-{name}"))).collect()
 }
 
+/// What IAM answers where something does not exist, or is still in use.
+fn iam_error(action: &'static str, code: &str) -> PortError {
+    PortError { service: "IAM", action, kind: PortErrorKind::Unexpected, detail: code.into() }
+}
+
 #[async_trait]
 impl Identities for World {
-    async fn create(&self, identity: &NewIdentity) -> PortResult<AccessKey> {
-        let id = format!("AKIA{:016X}", self.uuid().as_u128());
-        self.call("identities.create", |state| {
-            let user = state.users.entry(identity.user_name.clone()).or_insert_with(|| FakeUser {
-                policy: serde_json::from_str(&identity.policy).expect("a policy is JSON"),
-                tags: identity.tags.clone(),
-                access_keys: Vec::new(),
-            });
-            user.access_keys = vec![id.clone()];
-            AccessKey { secret: format!("secret-of-{id}").into(), id }
+    async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser> {
+        self.call("identities.create_user", |state| {
+            if state.users.contains_key(&user.name) {
+                return CreateUser::Exists;
+            }
+            let created = FakeUser { policy: Value::Null, tags: user.tags.clone(), access_keys: Vec::new() };
+            state.users.insert(user.name.clone(), created);
+            CreateUser::Created
         })
         .await
     }
 
-    async fn delete(&self, user_name: &str) -> PortResult<()> {
-        self.call("identities.delete", |state| drop(state.users.remove(user_name))).await
+    async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()> {
+        self.call("identities.put_policy", |state| {
+            let user = state.users.get_mut(user_name).ok_or_else(|| iam_error("PutUserPolicy", "NoSuchEntity"))?;
+            user.policy = serde_json::from_str(policy).expect("a policy is JSON");
+            Ok(())
+        })
+        .await?
     }
+
+    async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey> {
+        let id = format!("AKIA{:016X}", self.uuid().as_u128());
+        self.call("identities.create_access_key", |state| {
+            let user = state.users.get_mut(user_name).ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
+            if user.access_keys.len() == 2 {
+                return Err(iam_error("CreateAccessKey", "LimitExceeded"));
+            }
+            user.access_keys.push(id.clone());
+            Ok(AccessKey { secret: secret_of(&id).into(), id })
+        })
+        .await?
+    }
+
+    async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
+        self.call("identities.access_keys", |state| {
+            state.users.get(user_name).map(|user| user.access_keys.clone()).unwrap_or_default()
+        })
+        .await
+    }
+
+    async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()> {
+        self.call("identities.delete_access_key", |state| {
+            if let Some(user) = state.users.get_mut(user_name) {
+                user.access_keys.retain(|key| key != id);
+            }
+        })
+        .await
+    }
+
+    async fn delete_policy(&self, user_name: &str) -> PortResult<()> {
+        self.call("identities.delete_policy", |state| {
+            if let Some(user) = state.users.get_mut(user_name) {
+                user.policy = Value::Null;
+            }
+        })
+        .await
+    }
+
+    async fn delete_user(&self, user_name: &str) -> PortResult<()> {
+        self.call("identities.delete_user", |state| match state.users.get(user_name) {
+            Some(FakeUser { policy: Value::Null, access_keys, .. }) if access_keys.is_empty() => {
+                state.users.remove(user_name);
+                Ok(())
+            }
+            Some(_) => Err(iam_error("DeleteUser", "DeleteConflict")),
+            None => Ok(()),
+        })
+        .await?
+    }
+}
+
+/// The secret of an access key.
+pub fn secret_of(access_key_id: &str) -> String {
+    format!("secret-of-{access_key_id}")
 }
 
 #[async_trait]
