@@ -10,8 +10,8 @@ use aws_sdk_iam::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         create_access_key::CreateAccessKeyError, create_user::CreateUserError, delete_access_key::DeleteAccessKeyError,
-        delete_user::DeleteUserError, delete_user_policy::DeleteUserPolicyError,
-        list_access_keys::ListAccessKeysError, put_user_policy::PutUserPolicyError,
+        delete_user::DeleteUserError, delete_user_policy::DeleteUserPolicyError, list_access_keys::ListAccessKeysError,
+        put_user_policy::PutUserPolicyError,
     },
     types,
 };

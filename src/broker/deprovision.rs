@@ -55,7 +55,8 @@ impl Broker {
             DeleteStack::Accepted => Ok(instance),
             DeleteStack::Rejected(reason) => {
                 let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));
-                self.fail(instance, reason, true).await
+                let usable = !instance.outputs.is_empty();
+                self.fail(instance, reason, usable).await
             }
         }
     }

@@ -88,7 +88,9 @@ impl Instance {
     /// Whether a request that began before the deletion may still be about to create the stack. One that was created
     /// has left its outputs.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
-        self.outputs.is_empty() && self.operation.kind == OperationKind::Deprovision && self.operation.may_be_running(now)
+        self.outputs.is_empty()
+            && self.operation.kind == OperationKind::Deprovision
+            && self.operation.may_be_running(now)
     }
 
     /// The same instance with another operation begun.

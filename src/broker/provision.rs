@@ -75,8 +75,8 @@ impl Broker {
             Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
-        let same = existing.attributes.same_request(&instance.attributes)
-            && self.same_secrets(&existing, &secrets).await?;
+        let same =
+            existing.attributes.same_request(&instance.attributes) && self.same_secrets(&existing, &secrets).await?;
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
                 return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });

@@ -70,7 +70,13 @@ async fn only_a_finished_instance_can_be_bound() {
 
 #[tokio::test]
 async fn a_binding_that_was_interrupted_is_taken_up_when_nobody_can_be_at_work_on_it() {
-    for call in ["identities.create_user", "identities.put_policy", "identities.create_access_key", "vault.seal", "records.update_binding"] {
+    for call in [
+        "identities.create_user",
+        "identities.put_policy",
+        "identities.create_access_key",
+        "vault.seal",
+        "records.update_binding",
+    ] {
         let client = Client::with_instance().await;
         client.world.inject(call, Fault::Before(Unavailable));
         client.bind("one", json!({})).await.expect(503);

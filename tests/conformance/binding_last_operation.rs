@@ -44,7 +44,13 @@ async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
 #[tokio::test]
 async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
     let (client, _) = slow_bind().await;
-    for call in ["identities.create_user", "identities.put_policy", "identities.create_access_key", "vault.seal", "records.update_binding"] {
+    for call in [
+        "identities.create_user",
+        "identities.put_policy",
+        "identities.create_access_key",
+        "vault.seal",
+        "records.update_binding",
+    ] {
         client.world.let_time_pass(SignedDuration::from_secs(30));
         client.world.inject(call, Fault::After(Throttled));
         let answer = client.binding_last_operation("one").await;

@@ -24,7 +24,7 @@ use super::world::{World, catalog};
 pub const INSTANCE: &str = "5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
 
 /// An answer of the broker.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,

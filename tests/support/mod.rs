@@ -6,4 +6,4 @@ mod client;
 mod world;
 
 pub use client::{Answer, Client, INSTANCE, basic, plan_id, service_id};
-pub use world::{Fault, World, catalog, name_of};
+pub use world::{Account, Fault, World, catalog, name_of, secret_of};

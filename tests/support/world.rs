@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    future::{pending, poll_fn},
+    pin::Pin,
     sync::{Arc, LazyLock, Mutex, MutexGuard},
+    task::Poll,
 };
 
 use async_trait::async_trait;
@@ -28,7 +31,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// What goes wrong at a call of a port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The call fails, and has had no effect.
     Before(PortErrorKind),
@@ -38,12 +41,20 @@ pub enum Fault {
     Rejected(&'static str),
     /// The port does not answer, and has had no effect.
     Hang,
+    /// The port does not answer, and has had its effect.
+    HangAfter,
+    /// The broker's process ends before the call.
+    Crash,
+    /// The broker's process ends when the call has had its effect.
+    CrashAfter,
+    /// The broker's process ends, and the call has its effect when [`World::arrive`] says so.
+    Late,
     /// The port panics.
     Panic,
 }
 
 /// A stack as the twin of CloudFormation keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FakeStack {
     pub status: StackStatus,
     /// Those that were given, without the template's defaults.
@@ -60,7 +71,7 @@ pub struct FakeStack {
 }
 
 /// A user as the twin of IAM keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FakeUser {
     /// Null where it has none.
     pub policy: Value,
@@ -68,18 +79,30 @@ pub struct FakeUser {
     pub access_keys: Vec<String>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
-    instances: HashMap<InstanceId, Instance>,
-    bindings: HashMap<(InstanceId, BindingId), Binding>,
-    stacks: BTreeMap<String, FakeStack>,
-    users: BTreeMap<String, FakeUser>,
+    account: Account,
     platform_secrets: Vec<(String, String)>,
     elapsed: SignedDuration,
     uuids: u128,
     calls: Vec<&'static str>,
+    /// What goes wrong at the next call of a name.
     faults: HashMap<&'static str, Fault>,
+    /// What goes wrong at a call of a number. The last fault was taken if no call is left.
+    script: BTreeMap<usize, Fault>,
     yields: bool,
+    hit: BTreeMap<usize, Fault>,
+    crash: Option<Fault>,
+    arrives: bool,
+}
+
+/// What there is in the account: the broker's records, and what they are of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Account {
+    pub instances: BTreeMap<InstanceId, Instance>,
+    pub bindings: BTreeMap<(InstanceId, BindingId), Binding>,
+    pub stacks: BTreeMap<String, FakeStack>,
+    pub users: BTreeMap<String, FakeUser>,
 }
 
 /// The account; clones are the same one.
@@ -106,6 +129,75 @@ impl World {
         std::mem::take(&mut self.state().calls)
     }
 
+    /// From now on calls are counted anew, and those of these numbers go wrong.
+    pub fn script(&self, faults: impl IntoIterator<Item = (usize, Fault)>) {
+        let mut state = self.state();
+        state.calls.clear();
+        state.hit.clear();
+        state.script = faults.into_iter().collect();
+    }
+
+    /// The fault that has ended the broker's process since this was last asked.
+    pub fn take_crash(&self) -> Option<Fault> {
+        self.state().crash.take()
+    }
+
+    /// How many calls there were since they were counted anew.
+    pub fn calls_made(&self) -> usize {
+        self.state().calls.len()
+    }
+
+    /// Those calls, and what went wrong at which.
+    pub fn calls_and_faults(&self) -> (Vec<&'static str>, BTreeMap<usize, Fault>) {
+        let state = self.state();
+        (state.calls.clone(), state.hit.clone())
+    }
+
+    /// Nothing more goes wrong.
+    pub fn end_script(&self) {
+        self.state().script.clear();
+    }
+
+    /// Lets CloudFormation end what it has been doing for so long, in the status that `end` names. Those statuses.
+    pub fn settle_stacks_after(
+        &self,
+        work: SignedDuration,
+        end: impl Fn(StackStatus) -> StackStatus,
+    ) -> Vec<StackStatus> {
+        let now = self.now();
+        let mut settled = Vec::new();
+        self.state().account.stacks.retain(|_, stack| {
+            let begun = stack.events.last().map_or(now, |(_, event)| event.at);
+            if stack.status.is_in_progress() && begun + work <= now {
+                stack.reach(end(stack.status), Some("no"), now);
+                settled.push(stack.status);
+            }
+            stack.status != StackStatus::DeleteComplete
+        });
+        settled
+    }
+
+    /// Lets a call that was late have its effect: `request` is the one that made it, and never has an answer.
+    pub async fn arrive<T>(&self, mut request: Pin<Box<impl Future<Output = T> + ?Sized>>) {
+        self.state().arrives = true;
+        poll_fn(|context| {
+            assert!(request.as_mut().poll(context).is_pending(), "the process has ended");
+            Poll::Ready(())
+        })
+        .await;
+        self.state().arrives = false;
+    }
+
+    /// What there is.
+    pub fn account(&self) -> Account {
+        self.state().account.clone()
+    }
+
+    /// Another account that is the same.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
     pub fn let_time_pass(&self, duration: SignedDuration) {
         self.state().elapsed += duration;
     }
@@ -113,23 +205,23 @@ impl World {
     /// The only stack that there is.
     pub fn stack(&self) -> FakeStack {
         let state = self.state();
-        assert_eq!(state.stacks.len(), 1, "stacks: {:?}", state.stacks.keys());
-        state.stacks.values().next().expect("one stack").clone()
+        assert_eq!(state.account.stacks.len(), 1, "stacks: {:?}", state.account.stacks.keys());
+        state.account.stacks.values().next().expect("one stack").clone()
     }
 
     pub fn stack_names(&self) -> Vec<String> {
-        self.state().stacks.keys().cloned().collect()
+        self.state().account.stacks.keys().cloned().collect()
     }
 
     /// Lets CloudFormation arrive at this status with every stack; a stack that is deleted is gone.
     pub fn settle_stacks(&self, status: StackStatus, reason: Option<&str>) {
         let now = self.now();
         let mut state = self.state();
-        for stack in state.stacks.values_mut() {
+        for stack in state.account.stacks.values_mut() {
             stack.reach(status, reason, now);
         }
         if status == StackStatus::DeleteComplete {
-            state.stacks.clear();
+            state.account.stacks.clear();
         }
     }
 
@@ -137,8 +229,8 @@ impl World {
     pub fn complete_stacks(&self) {
         let now = self.now();
         let mut state = self.state();
-        state.stacks.retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
-        for stack in state.stacks.values_mut() {
+        state.account.stacks.retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
+        for stack in state.account.stacks.values_mut() {
             match stack.status {
                 StackStatus::CreateInProgress => stack.reach(StackStatus::CreateComplete, None, now),
                 StackStatus::UpdateInProgress => stack.reach(StackStatus::UpdateComplete, None, now),
@@ -150,7 +242,7 @@ impl World {
     /// Lets something happen to a resource of the only stack.
     pub fn resource_event(&self, logical_id: &str, kind: &str, status: &str, reason: Option<&str>) {
         let at = self.now();
-        for stack in self.state().stacks.values_mut() {
+        for stack in self.state().account.stacks.values_mut() {
             let subject = Subject::Resource { logical_id: logical_id.into(), kind: kind.into() };
             let reason = reason.map(str::to_owned);
             let event = StackEvent { subject, status: status.into(), reason, at };
@@ -165,22 +257,22 @@ impl World {
 
     /// Gives the only stack this output in the place of what it has; an empty value removes it.
     pub fn set_output(&self, name: &str, value: &str) {
-        for stack in self.state().stacks.values_mut() {
+        for stack in self.state().account.stacks.values_mut() {
             stack.outputs.insert(name.into(), value.into());
         }
     }
 
     pub fn users(&self) -> BTreeMap<String, FakeUser> {
-        self.state().users.clone()
+        self.state().account.users.clone()
     }
 
     pub fn instance(&self, id: &str) -> Option<Instance> {
-        self.state().instances.get(&InstanceId::new(id).expect("an id")).cloned()
+        self.state().account.instances.get(&InstanceId::new(id).expect("an id")).cloned()
     }
 
     /// The bindings that there are; tombstones are none.
     pub fn bindings(&self) -> Vec<Binding> {
-        self.state().bindings.values().filter(|binding| !binding.is_tombstone()).cloned().collect()
+        self.state().account.bindings.values().filter(|binding| !binding.is_tombstone()).cloned().collect()
     }
 
     pub fn set_platform_secrets(&self, pairs: &[(&str, &str)]) {
@@ -189,39 +281,55 @@ impl World {
 
     /// Counts the call, and goes wrong if it is to.
     async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
+        self.submit(name, effect, |_| unreachable!("only requests to CloudFormation can be rejected")).await
+    }
+
+    /// Likewise, for a request that CloudFormation may reject.
+    async fn submit<T>(
+        &self,
+        name: &'static str,
+        effect: impl FnOnce(&mut State) -> T,
+        rejected: impl FnOnce(String) -> T,
+    ) -> PortResult<T> {
         if self.state().yields {
             tokio::task::yield_now().await;
         }
-        let fault = {
-            let mut state = self.state();
-            state.calls.push(name);
-            state.faults.remove(name)
-        };
         let failed = |kind| PortError { service: "twin", action: name, kind, detail: "injected".into() };
+        let fault = self.state().next_fault(name);
+        let Some(fault) = fault else { return Ok(effect(&mut self.state())) };
         match fault {
-            None => Ok(effect(&mut self.state())),
-            Some(Fault::Before(kind)) => Err(failed(kind)),
-            Some(Fault::After(kind)) => {
+            Fault::Before(kind) => return Err(failed(kind)),
+            Fault::Rejected(reason) => return Ok(rejected(reason.into())),
+            Fault::After(kind) => {
                 effect(&mut self.state());
-                Err(failed(kind))
+                return Err(failed(kind));
             }
-            Some(Fault::Rejected(_)) => unreachable!("only requests to CloudFormation can be rejected"),
-            Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Panic) => panic!("injected into {name}"),
+            Fault::HangAfter => drop(effect(&mut self.state())),
+            Fault::Crash => self.state().crash = Some(fault),
+            Fault::CrashAfter => {
+                effect(&mut self.state());
+                self.state().crash = Some(fault);
+            }
+            Fault::Late => {
+                self.state().crash = Some(fault);
+                // Polled by hand, when it is to arrive.
+                poll_fn(|_| if self.state().arrives { Poll::Ready(()) } else { Poll::Pending }).await;
+                effect(&mut self.state());
+            }
+            Fault::Hang => {}
+            Fault::Panic => panic!("injected into {name}"),
         }
+        pending().await
     }
+}
 
-    /// The reason why CloudFormation is not to take the next call of this name.
-    fn take_rejection(&self, name: &'static str) -> Option<&'static str> {
-        let mut state = self.state();
-        match state.faults.get(name) {
-            Some(Fault::Rejected(reason)) => {
-                let reason = *reason;
-                state.faults.remove(name);
-                Some(reason)
-            }
-            _ => None,
-        }
+impl State {
+    fn next_fault(&mut self, name: &'static str) -> Option<Fault> {
+        let number = self.calls.len();
+        self.calls.push(name);
+        let fault = self.script.remove(&number).or_else(|| self.faults.remove(name))?;
+        self.hit.insert(number, fault);
+        Some(fault)
     }
 }
 
@@ -297,10 +405,14 @@ fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 impl Records for World {
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.insert_instance", |state| {
-            let existing =
-                state.instances.get(&instance.id).filter(|existing| is_current(existing.expires_at, now)).cloned();
+            let existing = state
+                .account
+                .instances
+                .get(&instance.id)
+                .filter(|existing| is_current(existing.expires_at, now))
+                .cloned();
             if existing.is_none() {
-                state.instances.insert(instance.id.clone(), instance.clone());
+                state.account.instances.insert(instance.id.clone(), instance.clone());
             }
             existing
         })
@@ -309,13 +421,13 @@ impl Records for World {
 
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.instance", |state| {
-            state.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned()
+            state.account.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned()
         })
         .await
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
-        self.call("records.update_instance", |state| match state.instances.get_mut(&instance.id) {
+        self.call("records.update_instance", |state| match state.account.instances.get_mut(&instance.id) {
             Some(stored) if stored.version == instance.version => {
                 *stored = Instance { version: instance.version + 1, ..instance.clone() };
                 Update::Done
@@ -330,10 +442,10 @@ impl Records for World {
             let differs = |stored: &Instance| {
                 (stored.version, &stored.operation.id) != (instance.version, &instance.operation.id)
             };
-            if state.instances.get(&instance.id).is_some_and(differs) {
+            if state.account.instances.get(&instance.id).is_some_and(differs) {
                 return Update::Conflict;
             }
-            state.instances.remove(&instance.id);
+            state.account.instances.remove(&instance.id);
             Update::Done
         })
         .await
@@ -341,7 +453,7 @@ impl Records for World {
 
     async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
-            let instance = state.instances.get_mut(id)?;
+            let instance = state.account.instances.get_mut(id)?;
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
             if !deleting && !instance.is_updating() {
@@ -356,7 +468,7 @@ impl Records for World {
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
         self.call("records.bindings", |state| {
-            state.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect()
+            state.account.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect()
         })
         .await
     }
@@ -368,8 +480,9 @@ impl Records for World {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)> {
         self.call("records.instance_and_binding", |state| {
-            let instance = state.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned();
-            let binding = state.bindings.get(&(id.clone(), binding_id.clone()));
+            let instance =
+                state.account.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned();
+            let binding = state.account.bindings.get(&(id.clone(), binding_id.clone()));
             (instance, binding.filter(|binding| is_current(binding.expires_at, now)).cloned())
         })
         .await
@@ -383,13 +496,15 @@ impl Records for World {
     ) -> PortResult<InsertBinding> {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
-            if let Some(existing) = state.bindings.get(&key).filter(|existing| is_current(existing.expires_at, now)) {
+            if let Some(existing) =
+                state.account.bindings.get(&key).filter(|existing| is_current(existing.expires_at, now))
+            {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }
-            if state.instances.get(&instance.id).is_none_or(|stored| stored.version != instance.version) {
+            if state.account.instances.get(&instance.id).is_none_or(|stored| stored.version != instance.version) {
                 return InsertBinding::InstanceChanged;
             }
-            state.bindings.insert(key, binding.clone());
+            state.account.bindings.insert(key, binding.clone());
             InsertBinding::Done
         })
         .await
@@ -397,7 +512,7 @@ impl Records for World {
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
         self.call("records.update_binding", |state| {
-            match state.bindings.get_mut(&(binding.instance_id.clone(), binding.id.clone())) {
+            match state.account.bindings.get_mut(&(binding.instance_id.clone(), binding.id.clone())) {
                 Some(stored) if stored.version == binding.version => {
                     *stored = Binding { version: binding.version + 1, ..binding.clone() };
                     Update::Done
@@ -415,7 +530,7 @@ impl Records for World {
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         self.call("records.begin_unbind", |state| {
-            let binding = state.bindings.get_mut(&(instance_id.clone(), binding_id.clone()))?;
+            let binding = state.account.bindings.get_mut(&(instance_id.clone(), binding_id.clone()))?;
             let current = &binding.operation;
             let busy = match current.kind {
                 OperationKind::Unbind => current.state != OperationState::Failed,
@@ -434,67 +549,69 @@ impl Records for World {
 #[async_trait]
 impl Stacks for World {
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack> {
-        if let Some(reason) = self.take_rejection("stacks.create") {
-            return Ok(CreateStack::Rejected(reason.into()));
-        }
         let now = self.now();
-        self.call("stacks.create", |state| {
-            state.stacks.entry(stack.name.to_owned()).or_insert_with(|| {
-                let mut created = FakeStack {
-                    status: StackStatus::CreateInProgress,
-                    parameters: given(&stack.parameters),
-                    template_body: stack.template_body.to_owned(),
-                    tags: stack.tags.clone(),
-                    token: stack.token.to_owned(),
-                    outputs: declared_outputs(stack.template_body),
-                    events: Vec::new(),
-                    before_update: None,
-                };
-                created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
-                created
-            });
-            CreateStack::Accepted
-        })
+        self.submit(
+            "stacks.create",
+            |state| {
+                state.account.stacks.entry(stack.name.to_owned()).or_insert_with(|| {
+                    let mut created = FakeStack {
+                        status: StackStatus::CreateInProgress,
+                        parameters: given(&stack.parameters),
+                        template_body: stack.template_body.to_owned(),
+                        tags: stack.tags.clone(),
+                        token: stack.token.to_owned(),
+                        outputs: declared_outputs(stack.template_body),
+                        events: Vec::new(),
+                        before_update: None,
+                    };
+                    created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
+                    created
+                });
+                CreateStack::Accepted
+            },
+            CreateStack::Rejected,
+        )
         .await
     }
 
     async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack> {
-        if let Some(reason) = self.take_rejection("stacks.update") {
-            return Ok(UpdateStack::Rejected(reason.into()));
-        }
         let now = self.now();
-        self.call("stacks.update", |state| {
-            let Some(stack) = state.stacks.get_mut(update.name) else {
-                return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.name));
-            };
-            if stack.token == update.token {
-                return UpdateStack::Accepted;
-            }
-            if !stack.status.can_be_updated() {
-                return UpdateStack::Rejected(format!("{:?} state and can not be updated", stack.status));
-            }
-            let (template_body, parameters) = match stack.resolve(update) {
-                Ok(resolved) => resolved,
-                Err(reason) => return UpdateStack::Rejected(reason),
-            };
-            let same_parameters =
-                with_defaults(&template_body, &parameters) == with_defaults(&stack.template_body, &stack.parameters);
-            if template_body == stack.template_body && same_parameters && stack.tags == update.tags {
-                return UpdateStack::NoChange;
-            }
-            stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone()));
-            (stack.template_body, stack.parameters) = (template_body, parameters);
-            stack.tags = update.tags.clone();
-            stack.token = update.token.to_owned();
-            stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
-            UpdateStack::Accepted
-        })
+        self.submit(
+            "stacks.update",
+            |state| {
+                let Some(stack) = state.account.stacks.get_mut(update.name) else {
+                    return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.name));
+                };
+                if stack.token == update.token {
+                    return UpdateStack::Accepted;
+                }
+                if !stack.status.can_be_updated() {
+                    return UpdateStack::Rejected(format!("{:?} state and can not be updated", stack.status));
+                }
+                let (template_body, parameters) = match stack.resolve(update) {
+                    Ok(resolved) => resolved,
+                    Err(reason) => return UpdateStack::Rejected(reason),
+                };
+                let same_parameters = with_defaults(&template_body, &parameters)
+                    == with_defaults(&stack.template_body, &stack.parameters);
+                if template_body == stack.template_body && same_parameters && stack.tags == update.tags {
+                    return UpdateStack::NoChange;
+                }
+                stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone()));
+                (stack.template_body, stack.parameters) = (template_body, parameters);
+                stack.tags = update.tags.clone();
+                stack.token = update.token.to_owned();
+                stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
+                UpdateStack::Accepted
+            },
+            UpdateStack::Rejected,
+        )
         .await
     }
 
     async fn describe(&self, name: &str) -> PortResult<Option<Stack>> {
         self.call("stacks.describe", |state| {
-            state.stacks.get(name).map(|stack| Stack {
+            state.account.stacks.get(name).map(|stack| Stack {
                 status: stack.status,
                 parameters: declared(&stack.template_body, "Parameters").into_iter().collect(),
                 outputs: stack.outputs.clone(),
@@ -505,7 +622,7 @@ impl Stacks for World {
 
     async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>> {
         self.call("stacks.events", |state| {
-            let stack = state.stacks.get(name)?;
+            let stack = state.account.stacks.get(name)?;
             let ours = stack.events.iter().filter(|(of, _)| of == token);
             Some(ours.map(|(_, event)| event.clone()).collect())
         })
@@ -513,17 +630,18 @@ impl Stacks for World {
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
-        if let Some(reason) = self.take_rejection("stacks.delete") {
-            return Ok(DeleteStack::Rejected(reason.into()));
-        }
         let now = self.now();
-        self.call("stacks.delete", |state| {
-            if let Some(stack) = state.stacks.get_mut(name).filter(|stack| stack.token != token) {
-                stack.token = token.to_owned();
-                stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
-            }
-            DeleteStack::Accepted
-        })
+        self.submit(
+            "stacks.delete",
+            |state| {
+                if let Some(stack) = state.account.stacks.get_mut(name).filter(|stack| stack.token != token) {
+                    stack.token = token.to_owned();
+                    stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
+                }
+                DeleteStack::Accepted
+            },
+            DeleteStack::Rejected,
+        )
         .await
     }
 }
@@ -578,11 +696,11 @@ fn iam_error(action: &'static str, code: &str) -> PortError {
 impl Identities for World {
     async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser> {
         self.call("identities.create_user", |state| {
-            if state.users.contains_key(&user.name) {
+            if state.account.users.contains_key(&user.name) {
                 return CreateUser::Exists;
             }
             let created = FakeUser { policy: Value::Null, tags: user.tags.clone(), access_keys: Vec::new() };
-            state.users.insert(user.name.clone(), created);
+            state.account.users.insert(user.name.clone(), created);
             CreateUser::Created
         })
         .await
@@ -590,7 +708,8 @@ impl Identities for World {
 
     async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()> {
         self.call("identities.put_policy", |state| {
-            let user = state.users.get_mut(user_name).ok_or_else(|| iam_error("PutUserPolicy", "NoSuchEntity"))?;
+            let user =
+                state.account.users.get_mut(user_name).ok_or_else(|| iam_error("PutUserPolicy", "NoSuchEntity"))?;
             user.policy = serde_json::from_str(policy).expect("a policy is JSON");
             Ok(())
         })
@@ -600,7 +719,8 @@ impl Identities for World {
     async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey> {
         let id = format!("AKIA{:016X}", self.uuid().as_u128());
         self.call("identities.create_access_key", |state| {
-            let user = state.users.get_mut(user_name).ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
+            let user =
+                state.account.users.get_mut(user_name).ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
             if user.access_keys.len() == 2 {
                 return Err(iam_error("CreateAccessKey", "LimitExceeded"));
             }
@@ -612,14 +732,14 @@ impl Identities for World {
 
     async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
         self.call("identities.access_keys", |state| {
-            state.users.get(user_name).map(|user| user.access_keys.clone()).unwrap_or_default()
+            state.account.users.get(user_name).map(|user| user.access_keys.clone()).unwrap_or_default()
         })
         .await
     }
 
     async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()> {
         self.call("identities.delete_access_key", |state| {
-            if let Some(user) = state.users.get_mut(user_name) {
+            if let Some(user) = state.account.users.get_mut(user_name) {
                 user.access_keys.retain(|key| key != id);
             }
         })
@@ -628,7 +748,7 @@ impl Identities for World {
 
     async fn delete_policy(&self, user_name: &str) -> PortResult<()> {
         self.call("identities.delete_policy", |state| {
-            if let Some(user) = state.users.get_mut(user_name) {
+            if let Some(user) = state.account.users.get_mut(user_name) {
                 user.policy = Value::Null;
             }
         })
@@ -636,9 +756,9 @@ impl Identities for World {
     }
 
     async fn delete_user(&self, user_name: &str) -> PortResult<()> {
-        self.call("identities.delete_user", |state| match state.users.get(user_name) {
+        self.call("identities.delete_user", |state| match state.account.users.get(user_name) {
             Some(FakeUser { policy: Value::Null, access_keys, .. }) if access_keys.is_empty() => {
-                state.users.remove(user_name);
+                state.account.users.remove(user_name);
                 Ok(())
             }
             Some(_) => Err(iam_error("DeleteUser", "DeleteConflict")),

@@ -1,0 +1,446 @@
+//! A platform that asks the broker for things, and checks after each answer what the broker promises.
+
+use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::LazyLock, task::Poll};
+
+use aws_service_broker::{
+    broker::{
+        id::{BindingId, InstanceId},
+        operation::OperationState,
+        stack::StackStatus,
+    },
+    catalog::{Catalog, compiler},
+    http::MissingVersion,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Account, Answer, Client, Fault, INSTANCE, World, secret_of};
+
+/// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
+const TEMPLATE: &str = "\
+Description: A database.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Version: 1.0.0
+    Name: database
+    ServicePlans:
+      only: {Description: The only plan.}
+    UpdatableParameters: [Size]
+    Bindings:
+      DefaultScope: All
+      Credentials: {KEY: '${Identity.AccessKeyId}', SECRET: '${Identity.SecretAccessKey}'}
+      Policies:
+        All:
+          - {Effect: Allow, Action: ['rds-db:connect'], Resource: '${Arn}'}
+Parameters:
+  Password: {Type: String, NoEcho: true, Default: ''}
+  Size: {Type: Number, Default: 1}
+Resources:
+  Database: {Type: 'AWS::RDS::DBInstance'}
+Outputs:
+  Arn: {Value: arn}
+";
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
+    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
+});
+
+/// The ids of the one service and of its one plan.
+static IDS: LazyLock<(Value, Value)> = LazyLock::new(|| {
+    let catalog = serde_json::to_value(CATALOG.to_osb().expect("a catalog")).expect("JSON");
+    let service = &catalog["services"][0];
+    (service["id"].clone(), service["plans"][0]["id"].clone())
+});
+
+/// A request about the one instance, or one of its bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Of this size.
+    Provision(u8),
+    /// Of the size 1, with a secret parameter.
+    ProvisionWithSecret,
+    /// To this size.
+    Update(u8),
+    Deprovision,
+    Poll,
+    FetchInstance,
+    Bind(&'static str),
+    /// For a platform that polls bindings.
+    BindAsync(&'static str),
+    /// The successor of the binding `one`.
+    Rotate(&'static str),
+    Unbind(&'static str),
+    /// For a platform that polls bindings.
+    UnbindAsync(&'static str),
+    PollBinding(&'static str),
+    FetchBinding(&'static str),
+}
+
+impl Ask {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Provision(_) | Self::ProvisionWithSecret | Self::Bind(_) | Self::BindAsync(_) | Self::Rotate(_) => {
+                "PUT"
+            }
+            Self::Update(_) => "PATCH",
+            Self::Deprovision | Self::Unbind(_) | Self::UnbindAsync(_) => "DELETE",
+            Self::Poll | Self::FetchInstance | Self::PollBinding(_) | Self::FetchBinding(_) => "GET",
+        }
+    }
+
+    fn path(self) -> String {
+        let instance = format!("/v2/service_instances/{INSTANCE}");
+        let binding = |id| format!("{instance}/service_bindings/{id}");
+        let (asynchronous, any) = ("accepts_incomplete=true", "service_id=any&plan_id=any");
+        match self {
+            Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
+            Self::Deprovision => format!("{instance}?{any}&{asynchronous}"),
+            Self::Poll => format!("{instance}/last_operation"),
+            Self::FetchInstance => instance,
+            Self::Bind(id) | Self::FetchBinding(id) => binding(id),
+            Self::BindAsync(id) | Self::Rotate(id) => format!("{}?{asynchronous}", binding(id)),
+            Self::Unbind(id) => format!("{}?{any}", binding(id)),
+            Self::UnbindAsync(id) => format!("{}?{any}&{asynchronous}", binding(id)),
+            Self::PollBinding(id) => format!("{}/last_operation", binding(id)),
+        }
+    }
+
+    fn body(self) -> Option<Value> {
+        let (service_id, plan_id) = &*IDS;
+        let provision = |parameters: Value| {
+            json!({
+                "service_id": service_id, "plan_id": plan_id, "organization_guid": "an-organization",
+                "space_guid": "a-space", "parameters": parameters,
+            })
+        };
+        match self {
+            Self::Provision(size) => Some(provision(json!({"Size": size}))),
+            Self::ProvisionWithSecret => Some(provision(json!({"Size": 1, "Password": "correct horse"}))),
+            Self::Update(size) => Some(json!({"service_id": service_id, "parameters": {"Size": size}})),
+            Self::Bind(_) | Self::BindAsync(_) => Some(json!({"service_id": service_id, "plan_id": plan_id})),
+            Self::Rotate(_) => Some(json!({"predecessor_binding_id": "one"})),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about the instance, and no binding.
+    pub fn is_of_instance(self) -> bool {
+        matches!(
+            self,
+            Self::Provision(_)
+                | Self::ProvisionWithSecret
+                | Self::Update(_)
+                | Self::Deprovision
+                | Self::Poll
+                | Self::FetchInstance
+        )
+    }
+
+    /// The request, on its way.
+    pub fn send(self, client: &Client) -> Pin<Box<dyn Future<Output = Answer>>> {
+        let client = client.clone();
+        Box::pin(async move { client.request(self.method(), &self.path(), self.body()).await })
+    }
+}
+
+/// What CloudFormation makes of what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// All is well.
+    Well,
+    /// Creations and updates fail, and are rolled back.
+    Fails,
+    /// Creations and updates fail, and cannot be rolled back.
+    RollbackFails,
+    /// The first deletion fails.
+    DeletionFails,
+}
+
+/// What a stack is at work for at the least.
+const WORK: SignedDuration = SignedDuration::from_secs(3);
+/// How long after its request a late call has its effect: a request cannot be under way for longer than 30 seconds.
+const LATENESS: SignedDuration = SignedDuration::from_secs(28);
+
+enum Event {
+    Asked { ask: Ask, first_call: usize },
+    Answered(Option<(u16, Value)>),
+    Passed(SignedDuration),
+    Arrived,
+}
+
+/// A promise that was broken.
+pub type Broken = String;
+
+/// A platform with one instance, of a broker with an account of its own.
+pub struct Platform {
+    pub client: Client,
+    pub world: World,
+    fate: Fate,
+    late: Vec<(SignedDuration, Pin<Box<dyn Future<Output = Answer>>>)>,
+    elapsed: SignedDuration,
+    /// The operation that an instance's or a binding's requests of one kind were answered with last.
+    operations: BTreeMap<String, String>,
+    events: Vec<Event>,
+}
+
+macro_rules! promise {
+    ($kept:expr, $($text:tt)+) => {
+        if !$kept {
+            return Err(format!($($text)+));
+        }
+    };
+}
+pub(crate) use promise;
+
+impl Platform {
+    pub fn new(world: World, fate: Fate) -> Self {
+        let client = Client::with(world.clone(), CATALOG.clone(), None, MissingVersion::default());
+        Self {
+            client,
+            world,
+            fate,
+            late: Vec::new(),
+            elapsed: SignedDuration::ZERO,
+            operations: BTreeMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Sends a request and checks what comes of it. No answer where the broker's process has ended.
+    pub async fn ask(&mut self, ask: Ask) -> Result<Option<Answer>, Broken> {
+        self.events.push(Event::Asked { ask, first_call: self.world.calls_made() });
+        let before = self.world.account();
+        let mut request = ask.send(&self.client);
+        let answer = poll_fn(|context| match request.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => self.world.take_crash().map_or(Poll::Pending, |fault| Poll::Ready(Err(fault))),
+        })
+        .await;
+        if answer == Err(Fault::Late) {
+            self.late.push((self.elapsed + LATENESS, request));
+        }
+        let answer = answer.ok();
+        self.events.push(Event::Answered(answer.as_ref().map(|answer| (answer.status.as_u16(), answer.body.clone()))));
+        if let Some(answer) = &answer {
+            self.check_answer(ask, answer, &before)?;
+        }
+        check_account(&self.world.account())?;
+        Ok(answer)
+    }
+
+    /// Lets time pass, in which CloudFormation works and late calls arrive.
+    pub async fn pause(&mut self, seconds: i64) -> Result<(), Broken> {
+        let pause = SignedDuration::from_secs(seconds);
+        self.events.push(Event::Passed(pause));
+        let end = self.elapsed + pause;
+        while let Some(index) = self.late.iter().position(|(due, _)| *due <= end) {
+            let (due, request) = self.late.remove(index);
+            let wait = (due - self.elapsed).max(SignedDuration::ZERO);
+            self.let_time_pass(wait);
+            self.events.push(Event::Arrived);
+            self.world.arrive(request).await;
+            check_account(&self.world.account())?;
+        }
+        self.let_time_pass(end - self.elapsed);
+        Ok(())
+    }
+
+    fn let_time_pass(&mut self, pause: SignedDuration) {
+        self.elapsed += pause;
+        self.world.let_time_pass(pause);
+        let fate = self.fate;
+        let settled = self.world.settle_stacks_after(WORK, |status| match (fate, status) {
+            (Fate::Fails, StackStatus::CreateInProgress) => StackStatus::RollbackComplete,
+            (Fate::Fails, StackStatus::UpdateInProgress) => StackStatus::UpdateRollbackComplete,
+            (Fate::RollbackFails, StackStatus::CreateInProgress) => StackStatus::RollbackFailed,
+            (Fate::RollbackFails, StackStatus::UpdateInProgress) => StackStatus::UpdateRollbackFailed,
+            (Fate::DeletionFails, StackStatus::DeleteInProgress) => StackStatus::DeleteFailed,
+            (_, StackStatus::CreateInProgress) => StackStatus::CreateComplete,
+            (_, StackStatus::UpdateInProgress) => StackStatus::UpdateComplete,
+            _ => StackStatus::DeleteComplete,
+        });
+        if settled.contains(&StackStatus::DeleteFailed) {
+            self.fate = Fate::Well;
+        }
+    }
+
+    fn check_answer(&mut self, ask: Ask, answer: &Answer, before: &Account) -> Result<(), Broken> {
+        let (status, after) = (answer.status.as_u16(), self.world.account());
+        if (400..500).contains(&status) {
+            promise!(essence(before) == essence(&after), "{status}, and yet something was changed");
+        }
+        if answer.body["state"] == "failed" {
+            // Another one may begin.
+            self.operations.retain(|operation, _| !operation.ends_with(&subject(ask)));
+        }
+        if let Some(operation) = answer.body["operation"].as_str() {
+            let known = self.operations.insert(subject(ask), operation.into());
+            promise!(
+                known.as_deref().is_none_or(|known| known == operation),
+                "the operation was {} and is {operation}",
+                known.unwrap_or_default()
+            );
+        }
+        if let Some(key) = answer.body["credentials"]["KEY"].as_str() {
+            promise!(works(&after, key), "the credentials do not work");
+            promise!(answer.body["credentials"]["SECRET"] == secret_of(key), "the secret is that of another key");
+        }
+        Ok(())
+    }
+
+    /// Deletes the instance and waits until it is gone, whatever state it is in, and whether or not it exists.
+    pub async fn deprovision(&mut self) -> Result<(), Broken> {
+        // What was begun is over.
+        self.operations.clear();
+        for _ in 0..6 {
+            let deleted = self.ask(Ask::Deprovision).await?;
+            match deleted.map(|answer| answer.status.as_u16()) {
+                Some(410) => return self.check_gone().await,
+                Some(202) => {}
+                // An update, or a request of which the platform knows nothing, is at work on it.
+                _ => {
+                    self.pause(31).await?;
+                    continue;
+                }
+            }
+            match self.poll(Ask::Poll).await?.as_deref() {
+                Some("succeeded" | "gone") => return self.check_gone().await,
+                _ => self.operations.clear(),
+            }
+        }
+        Err("it cannot be deleted".into())
+    }
+
+    /// Polls until the state is one that lasts; `gone` stands for 404 and 410.
+    pub async fn poll(&mut self, poll: Ask) -> Result<Option<String>, Broken> {
+        for round in 0..16 {
+            self.pause(if round < 4 { 2 } else { 10 }).await?;
+            let Some(answer) = self.ask(poll).await? else { continue };
+            match (answer.status.as_u16(), answer.body["state"].as_str()) {
+                (404 | 410, _) => return Ok(Some("gone".into())),
+                (200, Some(state)) if state != "in progress" => return Ok(Some(state.into())),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn check_gone(&mut self) -> Result<(), Broken> {
+        self.pause(60).await?;
+        let account = self.world.account();
+        promise!(account.stacks.is_empty(), "left: the stacks {:?}", account.stacks.keys());
+        promise!(account.users.is_empty(), "left: the users {:?}", account.users.keys());
+        for instance in account.instances.values() {
+            promise!(instance.is_tombstone() && instance.expires_at.is_some(), "left: {instance:?}");
+        }
+        for binding in account.bindings.values() {
+            let is_empty = binding.user_name.is_none() && binding.access_key.is_none();
+            promise!(binding.is_tombstone() && binding.expires_at.is_some() && is_empty, "left: {binding:?}");
+        }
+        Ok(())
+    }
+
+    /// What has happened, line by line.
+    pub fn trace(&self) -> String {
+        let (calls, faults) = self.world.calls_and_faults();
+        let mut asked = self.events.iter().filter_map(|event| match event {
+            Event::Asked { first_call, .. } => Some(*first_call),
+            _ => None,
+        });
+        asked.next();
+        let mut text = String::new();
+        for event in &self.events {
+            let _ = match event {
+                Event::Asked { ask, first_call } => {
+                    let _ = writeln!(text, "{ask:?}");
+                    for number in *first_call..asked.next().unwrap_or(calls.len()) {
+                        let fault = faults.get(&number).map(|fault| format!("  ← {fault:?}")).unwrap_or_default();
+                        let _ = writeln!(text, "  {number:2} {}{fault}", calls[number]);
+                    }
+                    Ok(())
+                }
+                Event::Answered(None) => writeln!(text, "  no answer"),
+                Event::Answered(Some((status, body))) => writeln!(text, "  {status} {body}"),
+                Event::Passed(pause) => writeln!(text, "… {} s", pause.as_secs()),
+                Event::Arrived => writeln!(text, "  a late call arrives"),
+            };
+        }
+        text
+    }
+}
+
+/// What a request's operation is told from others by.
+fn subject(ask: Ask) -> String {
+    match ask {
+        Ask::Poll => "instance".into(),
+        ask if ask.is_of_instance() => format!("{} instance", ask.method()),
+        Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) => format!("PUT {id}"),
+        Ask::Unbind(id) | Ask::UnbindAsync(id) => format!("DELETE {id}"),
+        Ask::PollBinding(id) | Ask::FetchBinding(id) => id.into(),
+        _ => unreachable!("the others are of an instance"),
+    }
+}
+
+/// What a request that is refused must leave as it is. An operation that is over may be seen to be over.
+fn essence(account: &Account) -> impl PartialEq {
+    let instances: Vec<_> = account
+        .instances
+        .values()
+        .map(|instance| {
+            let becomes = match instance.operation.state {
+                OperationState::InProgress => instance.update.clone().unwrap_or_else(|| instance.attributes.clone()),
+                _ => instance.attributes.clone(),
+            };
+            (instance.id.clone(), instance.operation.id.clone(), becomes)
+        })
+        .collect();
+    let bindings: Vec<_> = account
+        .bindings
+        .values()
+        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key.clone()))
+        .collect();
+    (instances, bindings, account.stacks.clone(), account.users.clone())
+}
+
+/// Nothing exists that no record names.
+pub fn check_account(account: &Account) -> Result<(), Broken> {
+    for stack in account.stacks.keys() {
+        let mut records = account.instances.values();
+        promise!(
+            records.any(|instance| instance.stack_name == *stack && !instance.is_tombstone()),
+            "an orphan: the stack {stack}"
+        );
+    }
+    for user in account.users.keys() {
+        let mut records = account.bindings.values();
+        promise!(
+            records.any(|binding| binding.user_name.as_ref() == Some(user) && !binding.is_tombstone()),
+            "an orphan: the user {user}"
+        );
+    }
+    for binding in account.bindings.values().filter(|binding| binding.is_usable()) {
+        let key = binding.access_key.as_ref().map(|key| key.id.clone());
+        let user = binding.user_name.as_ref().and_then(|name| account.users.get(name));
+        promise!(
+            user.is_some_and(|user| user.access_keys.iter().eq(&key) && !user.policy.is_null()),
+            "the keys of {} are {user:?}, and recorded is {key:?}",
+            binding.id
+        );
+    }
+    Ok(())
+}
+
+fn works(account: &Account, key: &str) -> bool {
+    account.users.values().any(|user| user.access_keys.iter().any(|own| own == key) && !user.policy.is_null())
+}
+
+/// The instance's key in the account.
+pub fn instance_id() -> InstanceId {
+    InstanceId::new(INSTANCE).expect("an id")
+}
+
+/// A binding's key in the account.
+pub fn binding_key(id: &str) -> (InstanceId, BindingId) {
+    (instance_id(), BindingId::new(id).expect("an id"))
+}

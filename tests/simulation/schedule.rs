@@ -1,0 +1,228 @@
+//! Schedules: what is asked in which state of things, what goes wrong, and what the platform does about it.
+
+use std::fmt;
+
+use aws_service_broker::broker::{
+    operation::{OperationKind, OperationState},
+    ports::PortErrorKind::{Denied, Throttled, Unavailable},
+};
+
+use crate::{
+    platform::{Ask, Broken, Fate, Platform, binding_key, instance_id, promise},
+    support::{Answer, Fault, World},
+};
+
+/// A request, in a state of things that others have brought about.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What has happened before, with time to end after each.
+    pub before: &'static [Ask],
+    /// What goes wrong.
+    pub ask: Ask,
+}
+
+/// Everything that changes something, in the states in which it does.
+pub const SCENARIOS: [Scenario; 14] = {
+    use Ask::{
+        Bind, BindAsync, Deprovision, Poll, Provision, ProvisionWithSecret, Rotate, Unbind, UnbindAsync, Update,
+    };
+    const CREATED: &[Ask] = &[Provision(1), Poll];
+    const BOUND: &[Ask] = &[Provision(1), Poll, Bind("one")];
+    [
+        Scenario { before: &[], ask: Provision(1) },
+        Scenario { before: &[], ask: ProvisionWithSecret },
+        Scenario { before: CREATED, ask: Update(2) },
+        Scenario { before: &[ProvisionWithSecret, Poll], ask: Update(2) },
+        Scenario { before: &[Provision(1), Poll, Update(2), Poll], ask: Update(1) },
+        Scenario { before: &[], ask: Deprovision },
+        Scenario { before: &[Provision(1)], ask: Deprovision },
+        Scenario { before: BOUND, ask: Deprovision },
+        Scenario { before: CREATED, ask: Bind("one") },
+        Scenario { before: CREATED, ask: BindAsync("one") },
+        Scenario { before: BOUND, ask: Rotate("two") },
+        Scenario { before: BOUND, ask: Unbind("one") },
+        Scenario { before: BOUND, ask: UnbindAsync("one") },
+        Scenario { before: &[Provision(1), Poll, BindAsync("one"), Deprovision], ask: Poll },
+    ]
+};
+
+/// What the platform does afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowUp {
+    /// It sends the request again until it is answered, then polls.
+    Resend,
+    /// It does what OSBAPI's table of orphan mitigation says.
+    Mitigate,
+    /// It polls.
+    Poll,
+    /// Nothing for a day.
+    Wait,
+}
+
+pub const FOLLOW_UPS: [FollowUp; 4] = [FollowUp::Resend, FollowUp::Mitigate, FollowUp::Poll, FollowUp::Wait];
+
+/// One run of a scenario.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub scenario: Scenario,
+    pub follow_up: FollowUp,
+    pub fate: Fate,
+    /// By the number of the call at which it happens, from the request on.
+    pub faults: Vec<(usize, Fault)>,
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario: Scenario { before, ask }, follow_up, fate, faults } = self;
+        write!(f, "{ask:?} after {before:?}, fate {fate:?}, then {follow_up:?}; faults {faults:?}")
+    }
+}
+
+/// What can go wrong at a call of this name.
+pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
+    let rejection = matches!(call, "stacks.create" | "stacks.update" | "stacks.delete")
+        .then_some(Fault::Rejected("The account cannot have any more of these."));
+    [
+        Fault::Crash,
+        Fault::CrashAfter,
+        Fault::Late,
+        Fault::Hang,
+        Fault::HangAfter,
+        Fault::Before(Throttled),
+        Fault::Before(Unavailable),
+        Fault::After(Unavailable),
+        Fault::Before(Denied),
+    ]
+    .into_iter()
+    .chain(rejection)
+}
+
+/// An account in which what comes before a scenario has happened.
+pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
+    let before = if fate == Fate::DeletionFails { fate } else { Fate::Well };
+    let mut platform = Platform::new(World::new(), before);
+    for ask in scenario.before {
+        platform.ask(*ask).await.expect("what comes before").expect("an answer");
+        if *ask != Ask::Provision(1) || scenario.ask != Ask::Deprovision || scenario.before.len() > 1 {
+            platform.pause(5).await.expect("what comes before");
+        }
+    }
+    platform.world
+}
+
+impl Schedule {
+    /// Runs it in a copy of the account. Returns the calls at which something could have gone wrong, or the broken
+    /// promise with what led to it.
+    pub async fn run(&self, prepared: &World) -> Result<Vec<&'static str>, String> {
+        let world = prepared.copy();
+        // Authentication changes nothing, and comes before anything else.
+        let mut platform = Platform::new(world, self.fate);
+        platform.ask(Ask::FetchInstance).await?;
+        platform.world.script(self.faults.iter().copied());
+        let ran = self.run_with(&mut platform).await;
+        ran.map_err(|broken| format!("{self}\n\n{}\nBroken: {broken}", platform.trace()))
+    }
+
+    async fn run_with(&self, platform: &mut Platform) -> Result<Vec<&'static str>, Broken> {
+        let answer = platform.ask(self.scenario.ask).await?;
+        match self.follow_up {
+            FollowUp::Resend => self.resend(platform, answer).await?,
+            FollowUp::Mitigate => self.mitigate(platform, answer).await?,
+            FollowUp::Poll => drop(platform.poll(self.poll()).await?),
+            FollowUp::Wait => platform.pause(24 * 60 * 60).await?,
+        }
+        let (calls, _) = platform.world.calls_and_faults();
+        platform.world.end_script();
+        platform.pause(31).await?;
+        platform.deprovision().await?;
+        Ok(calls)
+    }
+
+    fn poll(&self) -> Ask {
+        match self.scenario.ask {
+            Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) | Ask::Unbind(id) | Ask::UnbindAsync(id) => {
+                Ask::PollBinding(id)
+            }
+            _ => Ask::Poll,
+        }
+    }
+
+    async fn resend(&self, platform: &mut Platform, mut answer: Option<Answer>) -> Result<(), Broken> {
+        for round in 0..8 {
+            let status = answer.as_ref().map(|answer| answer.status.as_u16());
+            let is_busy = answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
+            match status {
+                Some(202) => drop(platform.poll(self.poll()).await?),
+                Some(200..500) if !is_busy => {}
+                _ => {
+                    platform.pause(if round < 2 { 1 } else { 10 }).await?;
+                    answer = platform.ask(self.scenario.ask).await?;
+                    continue;
+                }
+            }
+            return self.check_converged(platform);
+        }
+        Err("the request, sent again, is never answered".into())
+    }
+
+    /// What nothing has refused, and CloudFormation does, has come about.
+    fn check_converged(&self, platform: &Platform) -> Result<(), Broken> {
+        let is_refusal = |fault: &Fault| matches!(fault, Fault::Rejected(_));
+        if self.fate != Fate::Well || self.faults.iter().any(|(_, fault)| is_refusal(fault)) {
+            return Ok(());
+        }
+        let account = platform.world.account();
+        let instance = account.instances.get(&instance_id());
+        let has = |kind, state| instance.is_some_and(|instance| instance.operation.is(kind, state));
+        let kept = match self.scenario.ask {
+            Ask::Provision(_) | Ask::ProvisionWithSecret => has(OperationKind::Provision, OperationState::Succeeded),
+            Ask::Update(size) => {
+                let mut stacks = account.stacks.values();
+                has(OperationKind::Update, OperationState::Succeeded)
+                    && stacks.any(|stack| stack.parameters["Size"] == size.to_string())
+            }
+            Ask::Deprovision => instance.is_none_or(|instance| instance.is_tombstone()),
+            Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) => {
+                account.bindings.get(&binding_key(id)).is_some_and(|binding| binding.is_usable())
+            }
+            Ask::Unbind(id) | Ask::UnbindAsync(id) => {
+                account.bindings.get(&binding_key(id)).is_none_or(|binding| binding.is_tombstone())
+            }
+            _ => true,
+        };
+        promise!(
+            kept,
+            "it did not come about: {:?} {:?}",
+            instance.map(|instance| &instance.operation),
+            account.bindings.values().map(|binding| &binding.operation).collect::<Vec<_>>()
+        );
+        Ok(())
+    }
+
+    /// OSBAPI, Orphan Mitigation: what may have made something, and was not answered properly, or failed, is deleted.
+    async fn mitigate(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<(), Broken> {
+        let delete = match self.scenario.ask {
+            Ask::Provision(_) | Ask::ProvisionWithSecret | Ask::Deprovision => Some(Ask::Deprovision),
+            Ask::Bind(id) | Ask::Unbind(id) => Some(Ask::Unbind(id)),
+            Ask::BindAsync(id) | Ask::Rotate(id) | Ask::UnbindAsync(id) => Some(Ask::UnbindAsync(id)),
+            // An update is never mitigated.
+            _ => None,
+        };
+        let is_lost = match answer.as_ref().map(|answer| answer.status.as_u16()) {
+            Some(202) => platform.poll(self.poll()).await?.as_deref() == Some("failed"),
+            Some(status) => status >= 500,
+            None => true,
+        };
+        let Some(delete) = delete.filter(|_| is_lost) else { return Ok(()) };
+        for round in 0..8 {
+            platform.pause(if round < 2 { 1 } else { 10 }).await?;
+            let deleted = platform.ask(delete).await?;
+            match deleted.map(|answer| answer.status.as_u16()) {
+                Some(200 | 410) => return Ok(()),
+                Some(202) if platform.poll(self.poll()).await?.as_deref() != Some("failed") => return Ok(()),
+                _ => {}
+            }
+        }
+        Err("the deletion never succeeds".into())
+    }
+}
