@@ -57,6 +57,10 @@ bench: ## Measure the function's cold start and memory, beside a hello-world's
 	cargo build --locked --release --bin broker --example hello_world
 	@$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
 
+.PHONY: load
+load: tools ## Put load on the broker on a local AWS for 30 seconds, then look for anything lost
+	@$(LOCAL) infra/local/serve.py $(abspath $(TOOLS))/emulator/bin/python benches/load.py
+
 .PHONY: fmt
 fmt: tools ## Format the code
 	cargo fmt

@@ -282,7 +282,7 @@ fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_
                 settle(&client, true);
                 client.last_operation().await.expect(200);
             }
-            client.world.yield_at_calls();
+            client.world.yield_at_calls(true);
             let answers = interleave(&client, &steps, &schedule).await;
             for (step, answer) in steps.iter().zip(&answers) {
                 assert!(!answer.status.is_server_error(), "{step:?}: {answer:?}");

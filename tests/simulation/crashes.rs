@@ -1,21 +1,13 @@
 //! Every call of every operation goes wrong in every way, alone and with every other one.
 
 use crate::{
+    block_on,
     platform::Fate,
     schedule::{FOLLOW_UPS, FollowUp, SCENARIOS, Scenario, Schedule, faults, prepare},
     support::World,
 };
 
 const FATES: [Fate; 4] = [Fate::Well, Fate::Fails, Fate::RollbackFails, Fate::DeletionFails];
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(future)
-}
 
 async fn run(schedule: &Schedule, prepared: &World) -> Vec<&'static str> {
     schedule.run(prepared).await.unwrap_or_else(|broken| panic!("{broken}"))

@@ -12,3 +12,13 @@ mod crashes;
 mod interleavings;
 mod platform;
 mod schedule;
+
+/// Runs a future to its end. Where everything waits, time passes at once.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}

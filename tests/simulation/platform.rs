@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         id::{BindingId, InstanceId},
-        operation::OperationState,
+        operation::{OperationKind, OperationState},
         stack::StackStatus,
     },
     catalog::{Catalog, compiler},
@@ -382,8 +382,15 @@ fn subject(ask: Ask) -> String {
     }
 }
 
-/// What a request that is refused must leave as it is. An operation that is over may be seen to be over.
+/// What a request that is refused must leave as it is. It may see that an operation is over, and take up a
+/// creation at which nobody is at work.
 fn essence(account: &Account) -> impl PartialEq {
+    let is_being_created = |stack: &str| {
+        let mut records = account.instances.values().filter(|instance| instance.stack_name == stack);
+        records.any(|instance| instance.operation.is(OperationKind::Provision, OperationState::InProgress))
+    };
+    let stacks: Vec<_> = account.stacks.iter().filter(|(name, _)| !is_being_created(name)).collect();
+    let stacks = format!("{stacks:?}");
     let instances: Vec<_> = account
         .instances
         .values()
@@ -400,7 +407,7 @@ fn essence(account: &Account) -> impl PartialEq {
         .values()
         .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key.clone()))
         .collect();
-    (instances, bindings, account.stacks.clone(), account.users.clone())
+    (instances, bindings, stacks, account.users.clone())
 }
 
 /// Nothing exists that no record names.

@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     future::{pending, poll_fn},
+    hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
     sync::{Arc, LazyLock, Mutex, MutexGuard},
     task::Poll,
@@ -84,7 +86,7 @@ struct State {
     account: Account,
     platform_secrets: Vec<(String, String)>,
     elapsed: SignedDuration,
-    uuids: u128,
+    uuids: BTreeMap<usize, u64>,
     calls: Vec<&'static str>,
     /// What goes wrong at the next call of a name.
     faults: HashMap<&'static str, Fault>,
@@ -92,6 +94,9 @@ struct State {
     script: BTreeMap<usize, Fault>,
     yields: bool,
     hit: BTreeMap<usize, Fault>,
+    /// Which of the requests that run at the same time runs now, and what each was answered by the ports so far.
+    turn: usize,
+    histories: BTreeMap<usize, u64>,
     crash: Option<Fault>,
     arrives: bool,
 }
@@ -250,9 +255,22 @@ impl World {
         }
     }
 
-    /// From now on every call of a port lets other requests go first.
-    pub fn yield_at_calls(&self) {
-        self.state().yields = true;
+    /// From now on every call of a port lets other requests go first, or no longer.
+    pub fn yield_at_calls(&self, yields: bool) {
+        self.state().yields = yields;
+    }
+
+    /// The request of this number runs until it lets others go first. Its uuids are its own, whatever the others do.
+    pub fn set_turn(&self, request: usize) {
+        self.state().turn = request;
+    }
+
+    /// Stands for all that can make a difference to what requests do from now on.
+    pub fn fingerprint(&self) -> u64 {
+        let state = self.state();
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}{:?}{:?}", state.account, state.histories, state.faults.keys()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Gives the only stack this output in the place of what it has; an empty value removes it.
@@ -280,12 +298,12 @@ impl World {
     }
 
     /// Counts the call, and goes wrong if it is to.
-    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
+    async fn call<T: fmt::Debug>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
         self.submit(name, effect, |_| unreachable!("only requests to CloudFormation can be rejected")).await
     }
 
     /// Likewise, for a request that CloudFormation may reject.
-    async fn submit<T>(
+    async fn submit<T: fmt::Debug>(
         &self,
         name: &'static str,
         effect: impl FnOnce(&mut State) -> T,
@@ -296,7 +314,12 @@ impl World {
         }
         let failed = |kind| PortError { service: "twin", action: name, kind, detail: "injected".into() };
         let fault = self.state().next_fault(name);
-        let Some(fault) = fault else { return Ok(effect(&mut self.state())) };
+        let Some(fault) = fault else {
+            let mut state = self.state();
+            let answer = effect(&mut state);
+            state.remember(&answer);
+            return Ok(answer);
+        };
         match fault {
             Fault::Before(kind) => return Err(failed(kind)),
             Fault::Rejected(reason) => return Ok(rejected(reason.into())),
@@ -324,6 +347,15 @@ impl World {
 }
 
 impl State {
+    fn remember(&mut self, answer: &impl fmt::Debug) {
+        if self.yields {
+            let history = self.histories.entry(self.turn).or_default();
+            let mut hasher = DefaultHasher::new();
+            (&history, format!("{answer:?}")).hash(&mut hasher);
+            *history = hasher.finish();
+        }
+    }
+
     fn next_fault(&mut self, name: &'static str) -> Option<Fault> {
         let number = self.calls.len();
         self.calls.push(name);
@@ -392,8 +424,10 @@ impl Environment for World {
 
     fn uuid(&self) -> Uuid {
         let mut state = self.state();
-        state.uuids += 1;
-        Uuid::from_u128(state.uuids)
+        let turn = state.turn;
+        let count = state.uuids.entry(turn).or_default();
+        *count += 1;
+        Uuid::from_u64_pair(turn as u64, *count)
     }
 }
 
