@@ -16,4 +16,5 @@ pub mod catalog;
 pub mod http;
 pub mod osb;
 pub mod settings;
+pub mod sweep;
 pub mod telemetry;

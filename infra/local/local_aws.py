@@ -144,7 +144,8 @@ class LocalAws:
     def deploy(self) -> Broker:
         """`sam deploy` as on AWS, but for the endpoint and the question whether to go on."""
         endpoint = f"AwsEndpointUrl={self.endpoint}"
-        self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", ARCHITECTURE, endpoint)
+        parameters = [ARCHITECTURE, endpoint, "SweepRemoves=yes"]
+        self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", *parameters)
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         function = self.client("lambda").get_function_configuration(FunctionName=outputs["FunctionName"])

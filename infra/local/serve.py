@@ -53,6 +53,7 @@ def describe(local: LocalAws, broker: Broker) -> dict[str, str]:
         "BROKER_USERNAME": SAMPLE_PAIR["username"],
         "BROKER_PASSWORD": SAMPLE_PAIR["password"],
         "FUNCTION_NAME": broker.outputs["FunctionName"],
+        "SWEEP_FUNCTION_NAME": broker.outputs["SweepFunctionName"],
         "LOG_GROUP_NAME": broker.outputs["LogGroupName"],
         **aws,
         **broker.settings,  # AWS_ENDPOINT_URL among them

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use super::error::Service;
 use crate::broker::{
     ports::{
-        CreateStack, DeleteStack, NewStack, ParameterValue, PortResult, Stack, StackUpdate, Stacks, Tag, UpdateStack,
+        CreateStack, DeleteStack, INSTANCE_ID_TAG, NewStack, Page, ParameterValue, PortResult, Stack, StackSummary,
+        StackUpdate, Stacks, Tag, UpdateStack,
     },
     stack::{StackEvent, StackStatus, Subject},
 };
@@ -144,6 +145,22 @@ impl Stacks for CloudFormation {
             _ => Err(SERVICE.failed("DeleteStack")(error)),
         }
     }
+
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>> {
+        let page = self.client().describe_stacks().set_next_token(next).send().await;
+        let page = page.map_err(SERVICE.failed("DescribeStacks"))?;
+        Ok(Page { items: page.stacks().iter().filter_map(summary).collect(), next: page.next_token })
+    }
+}
+
+fn summary(stack: &types::Stack) -> Option<StackSummary> {
+    let tag = stack.tags().iter().find(|tag| tag.key() == Some(INSTANCE_ID_TAG));
+    Some(StackSummary {
+        name: stack.stack_name()?.to_owned(),
+        status: stack.stack_status()?.as_str().to_owned(),
+        instance_id: tag.and_then(|tag| tag.value()).map(str::to_owned),
+        created_at: stack.creation_time().and_then(|time| Timestamp::from_second(time.secs()).ok()),
+    })
 }
 
 /// Codes by which CloudFormation says that it has done nothing, and will do nothing if it is asked again.
@@ -151,8 +168,9 @@ impl Stacks for CloudFormation {
 const REFUSALS: [&str; 4] =
     ["ValidationError", "InsufficientCapabilitiesException", "InsufficientCapabilities", "LimitExceededException"];
 
+/// What the operator has to repair is no refusal of what the user asks for.
 fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
-    error.code().is_some_and(|code| REFUSALS.contains(&code))
+    error.code().is_some_and(|code| REFUSALS.contains(&code)) && SERVICE.remedy(error).is_none()
 }
 
 fn reason(error: &impl ProvideErrorMetadata) -> String {

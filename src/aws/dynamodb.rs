@@ -28,6 +28,7 @@ use aws_sdk_dynamodb::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use super::error::Service;
 use crate::broker::{
@@ -35,7 +36,7 @@ use crate::broker::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::{LONGEST_REQUEST, Operation},
-    ports::{InsertBinding, PortError, PortResult, Records, Update},
+    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
 };
 
 const SERVICE: Service = Service("DynamoDB");
@@ -120,6 +121,7 @@ impl DynamoDb {
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":operation", attribute(operation)?)
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":schema", number(SCHEMA))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
     }
@@ -245,7 +247,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(instance_key(id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
+                "attribute_exists(pk) AND schema <= :schema AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
                  (#operation.kind = :update AND #operation.#state = :in_progress)",
             )
             .expression_attribute_values(":deprovision", string("deprovision"))
@@ -338,7 +340,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
+                "attribute_exists(pk) AND schema <= :schema AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
                  (#operation.kind = :bind AND #operation.#state = :in_progress AND #operation.started_at > :nobody_since)",
             )
             .expression_attribute_values(":unbind", string("unbind"))
@@ -352,6 +354,35 @@ impl Records for DynamoDb {
             .await;
         begun(written)?.map(record).transpose()
     }
+
+    async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>> {
+        let start = next.map(|next| serde_json::from_str(&next)).transpose();
+        let start: Option<(String, String)> = start.map_err(|error| SERVICE.unexpected("Scan", error))?;
+        let page = self
+            .client()
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .set_exclusive_start_key(start.map(|(pk, sk)| key(pk, sk)))
+            .send()
+            .await
+            .map_err(SERVICE.failed("Scan"))?;
+        let last = page.last_evaluated_key.map(|last| json!([text(&last, "pk"), text(&last, "sk")]).to_string());
+        Ok(Page { items: page.items.unwrap_or_default().into_iter().map(scanned).collect(), next: last })
+    }
+}
+
+/// The record of whatever is in the table.
+fn scanned(item: Item) -> ScannedRecord {
+    let found = |name| text(&item, name).map(str::to_owned);
+    let key = format!("{} {}", found("pk").unwrap_or_default(), found("sk").unwrap_or_default());
+    let names = ["stack_name", "user_name"].into_iter().filter_map(found).collect();
+    let read = match text(&item, "sk") {
+        Some(META) => record(item).map(|instance| ScannedRecord::Instance(Box::new(instance))),
+        Some(sk) if sk.starts_with(BINDING) => record(item).map(|binding| ScannedRecord::Binding(Box::new(binding))),
+        _ => Err(SERVICE.unreadable("it is neither an instance's nor a binding's")),
+    };
+    read.unwrap_or_else(|error| ScannedRecord::Unreadable(UnreadableRecord { key, reason: error.detail, names }))
 }
 
 /// A write of an item that is part of a transaction at the same moment fails, and is worth trying again.
@@ -373,7 +404,11 @@ fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 fn is_instance(item: &Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == META)
+    text(item, "sk") == Some(META)
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 fn partition(id: &InstanceId) -> String {
@@ -406,20 +441,23 @@ fn binding_item(binding: &Binding) -> PortResult<Item> {
 }
 
 fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {
-    serde_dynamo::to_item(stored).map_err(unreadable)
+    serde_dynamo::to_item(stored).map_err(|error| SERVICE.unreadable(error))
 }
 
 fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
-    let stored: Stored<R> = serde_dynamo::from_item(item).map_err(unreadable)?;
+    let schema = item.get("schema").and_then(|schema| schema.as_n().ok()?.parse::<u32>().ok());
+    if schema.is_none_or(|schema| schema > SCHEMA) {
+        let schema = schema.map_or("none".into(), |schema| schema.to_string());
+        return Err(SERVICE.unreadable(format!(
+            "the number of its shape is {schema}, and this version of the broker knows those up to {SCHEMA}"
+        )));
+    }
+    let stored: Stored<R> = serde_dynamo::from_item(item).map_err(|error| SERVICE.unreadable(error))?;
     Ok(stored.record)
 }
 
 fn attribute(value: &impl Serialize) -> PortResult<AttributeValue> {
-    serde_dynamo::to_attribute_value(value).map_err(unreadable)
-}
-
-fn unreadable(error: serde_dynamo::Error) -> PortError {
-    SERVICE.unexpected("item", error)
+    serde_dynamo::to_attribute_value(value).map_err(|error| SERVICE.unreadable(error))
 }
 
 fn string(text: impl Into<String>) -> AttributeValue {

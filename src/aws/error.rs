@@ -47,16 +47,48 @@ impl Service {
             let is_failure = error.raw_response().is_some_and(|response| response.status().is_server_error());
             let (kind, detail) = match error.as_service_error() {
                 Some(answer) => {
-                    let code = answer.code().unwrap_or("no code");
-                    (
-                        if is_failure { PortErrorKind::Unavailable } else { kind_of(code) },
-                        format!("{code}: {}", answer.message().unwrap_or("no message")),
-                    )
+                    let (code, message) =
+                        (answer.code().unwrap_or("no code"), answer.message().unwrap_or("no message"));
+                    match self.remedy(answer) {
+                        Some(remedy) => (PortErrorKind::Misconfigured, format!("{code}: {message} ({remedy})")),
+                        None if is_failure => (PortErrorKind::Unavailable, format!("{code}: {message}")),
+                        None => (kind_of(code), format!("{code}: {message}")),
+                    }
                 }
                 None => (PortErrorKind::Unavailable, chain(&error)),
             };
             PortError { service: self.0, action, kind, detail }
         }
+    }
+
+    /// What the operator has to repair, where that is known to be what AWS complains of. The settings are the function's.
+    pub fn remedy(self, answer: &impl ProvideErrorMetadata) -> Option<&'static str> {
+        let says = |words| answer.message().is_some_and(|message| message.contains(words));
+        match (self.0, answer.code()?) {
+            ("DynamoDB", "ResourceNotFoundException") => {
+                Some("there is no table of the name in TABLE_NAME: restore it, or correct the setting")
+            }
+            // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+            ("KMS", "DisabledException") => Some("enable the key of KEY_ARN"),
+            ("KMS", "KMSInvalidStateException") => Some("cancel the deletion of the key of KEY_ARN and enable it"),
+            ("KMS", "NotFoundException") => Some("there is no key of the ARN in KEY_ARN: correct the setting"),
+            ("Secrets Manager", "ResourceNotFoundException") => {
+                Some("there is no secret of the ARN in CREDENTIALS_SECRET_ARN: correct the setting")
+            }
+            // https://repost.aws/knowledge-center/cloudformation-role-arn-error
+            ("CloudFormation", "ValidationError") if says("cannot be assumed") => {
+                Some("the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com assume it")
+            }
+            ("IAM", "NoSuchEntity") if says("is not attachable") => {
+                Some("there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting")
+            }
+            _ => None,
+        }
+    }
+
+    /// What is stored is not what the broker stores.
+    pub fn unreadable(self, detail: impl ToString) -> PortError {
+        PortError { service: self.0, action: "record", kind: PortErrorKind::Corrupt, detail: detail.to_string() }
     }
 
     /// A call's answer is not what the documentation promises.

@@ -16,8 +16,10 @@ use aws_sdk_iam::{
     types,
 };
 
+use jiff::Timestamp;
+
 use super::error::Service;
-use crate::broker::ports::{AccessKey, CreateUser, Identities, NewUser, PortError, PortResult};
+use crate::broker::ports::{AccessKey, CreateUser, Identities, NewUser, Page, PortError, PortResult, UserSummary};
 
 const SERVICE: Service = Service("IAM");
 /// The name of the one inline policy that a user has.
@@ -126,6 +128,16 @@ impl Identities for Iam {
             .send()
             .await;
         found(deleted, "DeleteUser", DeleteUserError::is_no_such_entity_exception).map(drop)
+    }
+
+    async fn page(&self, next: Option<String>) -> PortResult<Page<UserSummary>> {
+        let page = self.client().list_users().path_prefix(&self.path).set_marker(next).send().await;
+        let page = page.map_err(SERVICE.failed("ListUsers"))?;
+        let users = page.users.into_iter().map(|user| UserSummary {
+            name: user.user_name,
+            created_at: Timestamp::from_second(user.create_date.secs()).ok(),
+        });
+        Ok(Page { items: users.collect(), next: page.marker.filter(|_| page.is_truncated) })
     }
 }
 

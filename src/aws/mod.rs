@@ -29,16 +29,18 @@ use crate::{
 
 /// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and CloudFormation in seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call may take with its retries. A request makes several calls, in 29 seconds.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a call is sent at the most.
-const MAX_ATTEMPTS: u32 = 4;
+/// How long a call may take with its retries: half of the time that a request has.
+const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+/// How often a call is sent at the most: as often as that lets it be, waiting up to 1, 2, 4 and 8 seconds in between.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// The SDK's settings: credentials, region and endpoint are those of the environment; all clients share one HTTP client.
 pub async fn load_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(LazyHttpClient::new())
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        // Adaptive: a client that is throttled sends less, so that its requests do not keep up what throttles them.
+        // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
         )

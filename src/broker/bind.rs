@@ -8,7 +8,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::{Instance, Json},
     operation::{Operation, OperationKind, OperationState},
-    ports::{AccessKey, InsertBinding, NewUser, Purpose, Tag, Update},
+    ports::{AccessKey, INSTANCE_ID_TAG, InsertBinding, NewUser, Purpose, Tag, Update},
 };
 use crate::{
     catalog::Offered,
@@ -253,7 +253,7 @@ impl Broker {
         let user = NewUser {
             name: user_name,
             tags: vec![
-                Tag::new("servicebroker:instance-id", instance.id.as_str()),
+                Tag::new(INSTANCE_ID_TAG, instance.id.as_str()),
                 Tag::new("servicebroker:binding-id", binding.id.as_str()),
                 Tag::new("servicebroker:service", &offered.offering.name),
                 Tag::new("servicebroker:scope", &policy.scope),

@@ -45,12 +45,15 @@ pub enum Error {
     #[error("{}", advice(.0.kind, .0.service))]
     Port(#[from] PortError),
     /// A record, or the catalog, is not what it must be.
-    #[error("The broker cannot read what it has stored for this request. Its operator finds the reason in its log.")]
+    #[error("{CORRUPT}")]
     Corrupt(String),
 }
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+const CORRUPT: &str =
+    "The broker cannot read what it has stored for this request. Its operator finds the reason in its log.";
 
 fn advice(kind: PortErrorKind, service: &str) -> String {
     match kind {
@@ -59,6 +62,11 @@ fn advice(kind: PortErrorKind, service: &str) -> String {
             "The broker is not permitted to do this in AWS {service}. Its operator finds what is missing in its log."
         ),
         PortErrorKind::Unavailable => format!("AWS {service} does not answer. Send the request again."),
+        PortErrorKind::Misconfigured => format!(
+            "Something that the broker needs in AWS {service} is missing or switched off. Its operator finds what to repair \
+             in its log."
+        ),
+        PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
             "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \
              broker's operator finds the reason in its log."

@@ -72,6 +72,11 @@ impl Naming {
         Self { prefix: prefix.into() }
     }
 
+    /// Whether a name begins as those of the broker do.
+    pub fn is_ours(&self, name: &str) -> bool {
+        name.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('-'))
+    }
+
     /// The instance's stack: letters, digits and hyphens, at most 128.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
     pub fn stack(&self, service: &str, instance: &InstanceId) -> String {

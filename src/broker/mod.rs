@@ -33,6 +33,7 @@ pub mod ports;
 mod provision;
 pub mod secret_parameters;
 pub mod stack;
+pub mod sweep;
 mod unbind;
 mod update;
 

@@ -49,6 +49,10 @@ pub enum PortErrorKind {
     Denied,
     /// No answer in time, or a failure on AWS's side.
     Unavailable,
+    /// What the broker needs is not there, or is switched off: the detail says what the operator has to repair.
+    Misconfigured,
+    /// What is stored cannot be read.
+    Corrupt,
     /// Anything else: the log says what.
     Unexpected,
 }
@@ -103,6 +107,40 @@ pub trait Records: Send + Sync {
         binding_id: &BindingId,
         operation: &Operation,
     ) -> PortResult<Option<Binding>>;
+
+    /// A page of all records there are, tombstones among them.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>>;
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// In no order.
+    pub items: Vec<T>,
+    /// What to ask for the next page with; nothing after the last one.
+    pub next: Option<String>,
+}
+
+/// A record as it is found in the table.
+#[derive(Clone, Debug)]
+pub enum ScannedRecord {
+    /// Of an instance.
+    Instance(Box<Instance>),
+    /// Of a binding.
+    Binding(Box<Binding>),
+    /// Of neither, or not of a shape that this version of the broker knows.
+    Unreadable(UnreadableRecord),
+}
+
+/// A record that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnreadableRecord {
+    /// Its partition and sort key.
+    pub key: String,
+    /// Why not.
+    pub reason: String,
+    /// What it seems to be the record of.
+    pub names: Vec<String>,
 }
 
 /// What became of a conditional write.
@@ -145,6 +183,22 @@ pub trait Stacks: Send + Sync {
 
     /// Begins to delete the stack. A stack that does not exist is deleted.
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack>;
+
+    /// A page of all stacks of the account in the region, whoever made them.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>>;
+}
+
+/// A stack in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StackSummary {
+    /// Unique in the account and region.
+    pub name: String,
+    /// As CloudFormation names it.
+    pub status: String,
+    /// Of its tag, if it has one that says that the broker has made it.
+    pub instance_id: Option<String>,
+    /// When.
+    pub created_at: Option<Timestamp>,
 }
 
 /// A stack to create.
@@ -227,6 +281,9 @@ pub struct Stack {
     pub outputs: BTreeMap<String, String>,
 }
 
+/// The key of the tag that names the instance to which something in AWS belongs.
+pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
+
 /// A tag of something in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
@@ -270,6 +327,18 @@ pub trait Identities: Send + Sync {
 
     /// Deletes the user, which has neither keys nor a policy. One that does not exist is deleted.
     async fn delete_user(&self, user_name: &str) -> PortResult<()>;
+
+    /// A page of all users below the broker's path.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<UserSummary>>;
+}
+
+/// A user in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserSummary {
+    /// Unique in the account.
+    pub name: String,
+    /// When.
+    pub created_at: Option<Timestamp>,
 }
 
 /// An IAM user to create.

@@ -10,7 +10,7 @@ use super::{
     last_operation::advice,
     operation::{Operation, OperationKind, OperationState},
     parameters,
-    ports::{CreateStack, NewStack, Purpose, Tag, Update},
+    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, Purpose, Tag, Update},
     secret_parameters::Digester,
 };
 use crate::{
@@ -209,7 +209,7 @@ pub(super) fn check_maintenance_info(
 /// So that people find in AWS what belongs to an instance, and whose it is.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
     vec![
-        Tag::new("servicebroker:instance-id", id.as_str()),
+        Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new("servicebroker:plan", &offered.plan.name),
         Tag::new("servicebroker:organization-guid", &attributes.organization_guid),

@@ -86,7 +86,10 @@ impl From<Error> for ApiError {
             Error::Gone => (StatusCode::GONE, None),
             Error::Port(port) => match port.kind {
                 PortErrorKind::Throttled | PortErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
-                PortErrorKind::Denied | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
+                PortErrorKind::Denied
+                | PortErrorKind::Misconfigured
+                | PortErrorKind::Corrupt
+                | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
             Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };

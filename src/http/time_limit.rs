@@ -9,7 +9,7 @@ use super::error::ApiError;
 
 /// Below the function's timeout of 29 seconds, so that the broker's own answer is sent and logged. Stopping a request
 /// in the middle is safe: the next one goes on from its record.
-const LIMIT: Duration = Duration::from_secs(26);
+const LIMIT: Duration = Duration::from_secs(24);
 
 pub async fn limit(request: Request, next: Next) -> Result<Response, ApiError> {
     tokio::time::timeout(LIMIT, next.run(request)).await.map_err(|_| ApiError::timeout())

@@ -11,6 +11,7 @@ mod support;
 mod crashes;
 mod interleavings;
 mod platform;
+mod sample;
 mod schedule;
 
 /// Runs a future to its end. Where everything waits, time passes at once.

@@ -59,8 +59,6 @@ pub enum FollowUp {
     Wait,
 }
 
-pub const FOLLOW_UPS: [FollowUp; 4] = [FollowUp::Resend, FollowUp::Mitigate, FollowUp::Poll, FollowUp::Wait];
-
 /// One run of a scenario.
 #[derive(Clone, Debug)]
 pub struct Schedule {
@@ -110,6 +108,9 @@ pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
     platform.world
 }
 
+/// How often a platform sends a request again, within two minutes.
+const ROUNDS: usize = 14;
+
 impl Schedule {
     /// Runs it in a copy of the account. Returns the calls at which something could have gone wrong, or the broken
     /// promise with what led to it.
@@ -148,7 +149,7 @@ impl Schedule {
     }
 
     async fn resend(&self, platform: &mut Platform, mut answer: Option<Answer>) -> Result<(), Broken> {
-        for round in 0..8 {
+        for round in 0..ROUNDS {
             let status = answer.as_ref().map(|answer| answer.status.as_u16());
             let is_busy = answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
             match status {
@@ -214,7 +215,7 @@ impl Schedule {
             None => true,
         };
         let Some(delete) = delete.filter(|_| is_lost) else { return Ok(()) };
-        for round in 0..8 {
+        for round in 0..ROUNDS {
             platform.pause(if round < 2 { 1 } else { 10 }).await?;
             let deleted = platform.ask(delete).await?;
             match deleted.map(|answer| answer.status.as_u16()) {

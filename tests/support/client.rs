@@ -51,6 +51,7 @@ pub struct Client {
     pub world: World,
     router: Router,
     authorization: String,
+    broker: Option<Broker>,
 }
 
 impl Client {
@@ -84,12 +85,18 @@ impl Client {
             environment: shared.clone(),
         };
         let authenticator = Authenticator::new(shared.clone(), shared);
-        Self { world, ..Self::of(router(broker, authenticator, missing_version), "broker", "local-only-password") }
+        let router = router(broker.clone(), authenticator, missing_version);
+        Self { world, broker: Some(broker), ..Self::of(router, "broker", "local-only-password") }
     }
 
     /// A broker that has its own ports and credentials.
     pub fn of(router: Router, username: &str, password: &str) -> Self {
-        Self { world: World::new(), router, authorization: basic(username, password) }
+        Self { world: World::new(), router, authorization: basic(username, password), broker: None }
+    }
+
+    /// The broker behind the router, in the account of [`Self::world`].
+    pub fn broker(&self) -> Broker {
+        self.broker.clone().expect("a broker with ports in memory")
     }
 
     /// Sends a request as it is.

@@ -18,9 +18,10 @@ use aws_service_broker::{
         instance::Instance,
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Identities, InsertBinding, NewStack, NewUser,
-            ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records,
-            Sealed, Stack, StackUpdate, Stacks, Tag, Update, UpdateStack, Vault,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, INSTANCE_ID_TAG, Identities, InsertBinding,
+            NewStack, NewUser, Page, ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind,
+            PortResult, Purpose, Records, ScannedRecord, Sealed, Stack, StackSummary, StackUpdate, Stacks, Tag,
+            UnreadableRecord, Update, UpdateStack, UserSummary, Vault,
         },
         stack::{StackEvent, StackStatus, Subject},
     },
@@ -108,6 +109,7 @@ pub struct Account {
     pub bindings: BTreeMap<(InstanceId, BindingId), Binding>,
     pub stacks: BTreeMap<String, FakeStack>,
     pub users: BTreeMap<String, FakeUser>,
+    pub unreadable: Vec<UnreadableRecord>,
 }
 
 /// The account; clones are the same one.
@@ -186,7 +188,7 @@ impl World {
     pub async fn arrive<T>(&self, mut request: Pin<Box<impl Future<Output = T> + ?Sized>>) {
         self.state().arrives = true;
         poll_fn(|context| {
-            assert!(request.as_mut().poll(context).is_pending(), "the process has ended");
+            let _ = request.as_mut().poll(context);
             Poll::Ready(())
         })
         .await;
@@ -196,6 +198,11 @@ impl World {
     /// What there is.
     pub fn account(&self) -> Account {
         self.state().account.clone()
+    }
+
+    /// Lets somebody do something by hand.
+    pub fn edit(&self, edit: impl FnOnce(&mut Account)) {
+        edit(&mut self.state().account);
     }
 
     /// Another account that is the same.
@@ -437,6 +444,17 @@ fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 
 #[async_trait]
 impl Records for World {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>> {
+        self.call("records.page", |state| {
+            let Account { instances, bindings, unreadable, .. } = &state.account;
+            let instances = instances.values().cloned().map(|instance| ScannedRecord::Instance(Box::new(instance)));
+            let bindings = bindings.values().cloned().map(|binding| ScannedRecord::Binding(Box::new(binding)));
+            let unreadable = unreadable.iter().cloned().map(ScannedRecord::Unreadable);
+            page_of(instances.chain(bindings).chain(unreadable), next)
+        })
+        .await
+    }
+
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.insert_instance", |state| {
             let existing = state
@@ -582,6 +600,19 @@ impl Records for World {
 
 #[async_trait]
 impl Stacks for World {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>> {
+        self.call("stacks.page", |state| {
+            let stacks = state.account.stacks.iter().map(|(name, stack)| StackSummary {
+                name: name.clone(),
+                status: name_of(stack.status),
+                instance_id: stack.tags.iter().find(|tag| tag.key == INSTANCE_ID_TAG).map(|tag| tag.value.clone()),
+                created_at: stack.events.first().map(|(_, event)| event.at),
+            });
+            page_of(stacks, next)
+        })
+        .await
+    }
+
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack> {
         let now = self.now();
         self.submit(
@@ -789,6 +820,14 @@ impl Identities for World {
         .await
     }
 
+    async fn page(&self, next: Option<String>) -> PortResult<Page<UserSummary>> {
+        self.call("identities.page", |state| {
+            let names = state.account.users.keys().cloned();
+            page_of(names.map(|name| UserSummary { name, created_at: None }), next)
+        })
+        .await
+    }
+
     async fn delete_user(&self, user_name: &str) -> PortResult<()> {
         self.call("identities.delete_user", |state| match state.account.users.get(user_name) {
             Some(FakeUser { policy: Value::Null, access_keys, .. }) if access_keys.is_empty() => {
@@ -805,6 +844,16 @@ impl Identities for World {
 /// The secret of an access key.
 pub fn secret_of(access_key_id: &str) -> String {
     format!("secret-of-{access_key_id}")
+}
+
+/// So many items of a list are a page.
+const PAGE: usize = 3;
+
+fn page_of<T>(items: impl Iterator<Item = T>, next: Option<String>) -> Page<T> {
+    let start: usize = next.map_or(0, |next| next.parse().expect("a number"));
+    let mut items = items.skip(start).peekable();
+    let page = items.by_ref().take(PAGE).collect();
+    Page { items: page, next: items.peek().map(|_| (start + PAGE).to_string()) }
 }
 
 #[async_trait]

@@ -1,0 +1,247 @@
+//! What is left in spite of all: after somebody has deleted a stack or a record by hand, or restored the table.
+//!
+//! The order makes a finding sure while requests come and go. Stacks and users are listed before the records, and what
+//! has no record then is looked for once more: a record is older than what it names, and goes after it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Broker, Error, Result,
+    id::InstanceId,
+    instance::Instance,
+    operation::Operation,
+    ports::{DeleteStack, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord, UserSummary},
+};
+
+/// Between two pages of a list: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
+const PAUSE: Duration = Duration::from_millis(250);
+/// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_FINDINGS: usize = 1_000;
+
+/// An operation that platforms still poll: `maximum_polling_duration` of the catalog.
+const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a sweep has found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Findings {
+    /// Stacks of the broker's that no record names.
+    pub stacks_without_record: Vec<StackSummary>,
+    /// Users of the broker's that no binding's record names.
+    pub users_without_binding: Vec<UserSummary>,
+    /// Instances that platforms have, and whose stack does not exist.
+    pub instances_without_stack: Vec<InstanceWithoutStack>,
+    /// What is in the table and cannot be read.
+    pub unreadable_records: Vec<UnreadableRecord>,
+    /// How much was looked at.
+    pub looked_at: LookedAt,
+}
+
+/// How much a sweep has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct LookedAt {
+    pub stacks: usize,
+    pub users: usize,
+    pub records: usize,
+}
+
+/// An instance whose stack does not exist.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InstanceWithoutStack {
+    /// The platform's.
+    pub instance_id: InstanceId,
+    /// That the stack had, or was to have.
+    pub stack_name: String,
+    /// The last one.
+    pub last_operation: Operation,
+}
+
+/// What of the findings is to be removed; what is not found is left alone.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Removal {
+    /// By name.
+    pub stacks: BTreeSet<String>,
+    /// By name.
+    pub users: BTreeSet<String>,
+    /// By id. The instance is deprovisioned, with its bindings.
+    pub instances: BTreeSet<String>,
+}
+
+/// What became of a removal: by name or id, what was done or why not.
+pub type Removed = BTreeMap<String, String>;
+
+/// All stacks or users, by name, and all records.
+struct Inventory {
+    stacks: BTreeMap<String, StackSummary>,
+    users: BTreeMap<String, UserSummary>,
+}
+
+/// What the records name.
+#[derive(Default)]
+struct Named {
+    stacks: BTreeSet<String>,
+    users: BTreeSet<String>,
+    instances: Vec<Instance>,
+    unreadable: Vec<UnreadableRecord>,
+    count: usize,
+}
+
+impl Broker {
+    /// Looks for what is left in spite of all. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// That of a port.
+    pub async fn sweep(&self) -> Result<Findings> {
+        let before = self.inventory().await?;
+        let named = self.named().await?;
+        let after = self.inventory().await?;
+        let instances_without_stack = self.without_stack(&named, &before, &after).await?;
+        let still_there = |name: &String| !named.stacks.contains(name) && before.stacks.contains_key(name);
+        let stacks_without_record = after.stacks.iter().filter(|(name, _)| still_there(name));
+        let still_there = |name: &String| !named.users.contains(name) && before.users.contains_key(name);
+        let users_without_binding = after.users.iter().filter(|(name, _)| still_there(name));
+        Ok(Findings {
+            looked_at: LookedAt { stacks: after.stacks.len(), users: after.users.len(), records: named.count },
+            stacks_without_record: stacks_without_record.map(|(_, stack)| stack.clone()).take(MAX_FINDINGS).collect(),
+            users_without_binding: users_without_binding.map(|(_, user)| user.clone()).take(MAX_FINDINGS).collect(),
+            instances_without_stack,
+            unreadable_records: named.unreadable.into_iter().take(MAX_FINDINGS).collect(),
+        })
+    }
+
+    /// Removes what was asked for of what a sweep has found.
+    ///
+    /// # Errors
+    ///
+    /// That of a port; what was removed before is.
+    pub async fn remove(&self, findings: &Findings, removal: &Removal) -> Result<Removed> {
+        let mut removed = Removed::new();
+        let not_found = || "nothing was done: it is not among the findings".to_owned();
+        for name in &removal.stacks {
+            let is_found = findings.stacks_without_record.iter().any(|stack| stack.name == *name);
+            removed.insert(name.clone(), if is_found { self.remove_stack(name).await? } else { not_found() });
+        }
+        for name in &removal.users {
+            let is_found = findings.users_without_binding.iter().any(|user| user.name == *name);
+            if is_found {
+                self.delete_identity(name).await?;
+            }
+            removed.insert(name.clone(), if is_found { "deleted".into() } else { not_found() });
+        }
+        for id in &removal.instances {
+            let found = findings.instances_without_stack.iter().find(|instance| instance.instance_id.as_str() == id);
+            let outcome = match found {
+                Some(instance) => self.remove_instance(&instance.instance_id).await?,
+                None => not_found(),
+            };
+            removed.insert(id.clone(), outcome);
+        }
+        Ok(removed)
+    }
+
+    async fn remove_stack(&self, name: &str) -> Result<String> {
+        let token = format!("sweep-{}", self.environment.uuid());
+        Ok(match self.stacks.delete(name, &token).await? {
+            DeleteStack::Accepted => "is being deleted".into(),
+            DeleteStack::Rejected(reason) => format!("CloudFormation refuses to delete it: {reason}"),
+        })
+    }
+
+    async fn remove_instance(&self, id: &InstanceId) -> Result<String> {
+        match self.deprovision(id, true).await {
+            Ok(_) => Ok(self.last_operation(id, None).await?.description),
+            Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
+            Err(Error::Gone) => Ok("gone".into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn inventory(&self) -> PortResult<Inventory> {
+        let stacks = all_pages(async |next| self.stacks.page(next).await).await?;
+        let users = all_pages(async |next| self.identities.page(next).await).await?;
+        let mut stacks: BTreeMap<_, _> = stacks.into_iter().map(|stack| (stack.name.clone(), stack)).collect();
+        stacks.retain(|name, stack| self.naming.is_ours(name) && stack.instance_id.is_some());
+        let mut users: BTreeMap<_, _> = users.into_iter().map(|user| (user.name.clone(), user)).collect();
+        users.retain(|name, _| self.naming.is_ours(name));
+        Ok(Inventory { stacks, users })
+    }
+
+    async fn named(&self) -> PortResult<Named> {
+        let mut named = Named::default();
+        for record in all_pages(async |next| self.records.page(next).await).await? {
+            named.count += 1;
+            match record {
+                ScannedRecord::Instance(instance) if !instance.is_tombstone() => {
+                    named.stacks.insert(instance.stack_name.clone());
+                    named.instances.push(*instance);
+                }
+                ScannedRecord::Binding(binding) if !binding.is_tombstone() => named.users.extend(binding.user_name),
+                ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
+                ScannedRecord::Unreadable(record) => {
+                    // Whether it names a stack or a user, what it names is not to be taken for lost.
+                    named.stacks.extend(record.names.iter().cloned());
+                    named.users.extend(record.names.iter().cloned());
+                    named.unreadable.push(record);
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// The instances that a platform takes to be there, and that have had no stack all the time.
+    async fn without_stack(
+        &self,
+        named: &Named,
+        before: &Inventory,
+        after: &Inventory,
+    ) -> Result<Vec<InstanceWithoutStack>> {
+        let has_stack = |name| before.stacks.contains_key(name) || after.stacks.contains_key(name);
+        let candidates = named.instances.iter().filter(|instance| !has_stack(&instance.stack_name));
+        let mut found = Vec::new();
+        let now = self.environment.now();
+        for instance in candidates.filter(|instance| !is_being_done(&instance.operation, now)) {
+            let is_same = self.records.instance(&instance.id, now).await?.is_some_and(|current| current == *instance);
+            if is_same {
+                found.push(InstanceWithoutStack {
+                    instance_id: instance.id.clone(),
+                    stack_name: instance.stack_name.clone(),
+                    last_operation: instance.operation.clone(),
+                });
+            }
+            if found.len() == MAX_FINDINGS {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a platform is still to see how it ends.
+fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
+    operation.in_progress() && now.duration_since(operation.started_at) < LONGEST_OPERATION
+}
+
+/// Every item of a list, page by page.
+async fn all_pages<T>(page: impl AsyncFn(Option<String>) -> PortResult<Page<T>>) -> PortResult<Vec<T>> {
+    let (mut items, mut next) = (Vec::new(), None);
+    loop {
+        let page = page(next).await?;
+        items.extend(page.items);
+        next = page.next;
+        if next.is_none() {
+            return Ok(items);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,275 @@
+//! State at rest: the items of the table in every shape that they can have, as DynamoDB gets them. Files of earlier
+//! schemas stay, because items written then may still be in a table.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use aws_service_broker::{
+    aws::{self, DynamoDb},
+    broker::{
+        binding::{Binding, Lifetime, SealedAccessKey},
+        id::{BindingId, InstanceId},
+        instance::{Attributes, Instance, Json},
+        operation::{Operation, OperationKind},
+        ports::{PortErrorKind, Records, ScannedRecord, Sealed},
+    },
+};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::body::SdkBody;
+use axum::http;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The number of the shapes that are written now.
+const SCHEMA: &str = "1";
+const TABLE: &str = "a-table";
+
+/// A table that gives this answer once.
+async fn table(answer: &Value) -> (DynamoDb, StaticReplayClient) {
+    let request = http::Request::builder().uri("https://dynamodb/").body(SdkBody::empty()).expect("a request");
+    let response = http::Response::builder().body(SdkBody::from(answer.to_string())).expect("a response");
+    let replay = StaticReplayClient::new(vec![ReplayEvent::new(request, response)]);
+    let config = aws::load_config().await.into_builder();
+    let config = config.region(Region::new("eu-central-1")).http_client(replay.clone());
+    let config =
+        config.credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c")));
+    (DynamoDb::new(&config.build(), TABLE), replay)
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/broker/records")
+}
+
+fn now() -> Timestamp {
+    "2026-01-02T03:04:05Z".parse().expect("a time")
+}
+
+fn operation(kind: OperationKind, number: u128) -> Operation {
+    Operation::begin(kind, Uuid::from_u128(number), now())
+}
+
+fn object(value: Value) -> Json {
+    Json(value.as_object().expect("an object").clone())
+}
+
+fn attributes() -> Attributes {
+    Attributes {
+        service_id: "a-service".into(),
+        plan_id: "a-plan".into(),
+        organization_guid: "an-organization".into(),
+        space_guid: "a-space".into(),
+        context: object(json!({"platform": "cloudfoundry"})),
+        parameters: object(json!({"Size": 1.0, "Name": "é", "List": [null, 1e300]})),
+        secret_parameters: None,
+        template_version: None,
+    }
+}
+
+fn instance() -> Instance {
+    Instance {
+        id: InstanceId::new("an-instance").expect("an id"),
+        attributes: attributes(),
+        update: None,
+        stack_name: "osb-database-an-instance".into(),
+        outputs: BTreeMap::new(),
+        operation: operation(OperationKind::Provision, 1),
+        previous_operation: None,
+        expires_at: None,
+        version: 0,
+    }
+}
+
+fn binding() -> Binding {
+    Binding {
+        id: BindingId::new("a-binding").expect("an id"),
+        instance_id: InstanceId::new("an-instance").expect("an id"),
+        service_id: "a-service".into(),
+        plan_id: "a-plan".into(),
+        app_guid: None,
+        parameters: object(json!({"Scope": "All"})),
+        predecessor_id: None,
+        user_name: Some("osb-a-user".into()),
+        access_key: None,
+        lifetime: None,
+        operation: operation(OperationKind::Bind, 3),
+        previous_operation: None,
+        expires_at: None,
+        version: 0,
+    }
+}
+
+fn instances() -> Vec<(&'static str, Instance)> {
+    let secret = json!({"key": "c2VhbGVk", "digests": {"Password": "ZGlnZXN0"}});
+    let created = Instance {
+        operation: instance().operation.succeeded(),
+        outputs: BTreeMap::from([("Arn".into(), "an-arn".into()), ("Empty".into(), String::new())]),
+        version: 1,
+        ..instance()
+    };
+    let changed = Attributes {
+        parameters: object(json!({"Size": 2})),
+        secret_parameters: Some(serde_json::from_value(secret).expect("secret parameters")),
+        template_version: Some("1.1.0".into()),
+        ..attributes()
+    };
+    let updating = Instance { update: Some(changed), ..created.clone().begin(operation(OperationKind::Update, 2)) };
+    let not_updated = Operation { instance_usable: Some(true), ..updating.operation.clone().failed("No space.") };
+    let deleting = created.clone().begin(operation(OperationKind::Deprovision, 4));
+    let deleted = Instance {
+        operation: deleting.operation.clone().succeeded(),
+        outputs: BTreeMap::new(),
+        expires_at: Some(now() + SignedDuration::from_hours(168)),
+        version: 3,
+        ..deleting.clone()
+    };
+    vec![
+        ("instance-being-created", instance()),
+        ("instance-created", created),
+        ("instance-being-updated", updating.clone()),
+        ("instance-not-updated", Instance { operation: not_updated, update: None, ..updating }),
+        ("instance-being-deleted", deleting),
+        ("instance-deleted", deleted),
+    ]
+}
+
+fn bindings() -> Vec<(&'static str, Binding)> {
+    let bound = Binding {
+        app_guid: Some("an-app".into()),
+        predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
+        access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        lifetime: Some(Lifetime { renew_before: now(), ends_at: now() + SignedDuration::from_hours(24) }),
+        operation: binding().operation.succeeded(),
+        version: 1,
+        ..binding()
+    };
+    let unbinding = Binding {
+        operation: operation(OperationKind::Unbind, 5),
+        previous_operation: Some(bound.operation.clone()),
+        version: 2,
+        ..bound.clone()
+    };
+    let unbound = Binding {
+        operation: unbinding.operation.clone().succeeded(),
+        user_name: None,
+        access_key: None,
+        expires_at: Some(now() + SignedDuration::from_hours(168)),
+        ..unbinding.clone()
+    };
+    let without_user = Binding { user_name: None, operation: binding().operation.succeeded(), ..binding() };
+    vec![
+        ("binding-being-created", binding()),
+        ("binding-created", bound),
+        ("binding-without-user", without_user),
+        ("binding-being-deleted", unbinding),
+        ("binding-deleted", unbound),
+    ]
+}
+
+fn path(schema: &str, name: &str) -> PathBuf {
+    folder().join(schema).join(format!("{name}.json"))
+}
+
+/// The item in a file.
+fn recorded(schema: &str, name: &str) -> Value {
+    let text = fs::read_to_string(path(schema, name)).unwrap_or_else(|error| panic!("{schema}/{name}: {error}"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Compares what is written with what is recorded. What is not recorded yet now is, to be looked at.
+fn check_written(name: &str, written: &Value) {
+    if !path(SCHEMA, name).exists() {
+        let sorted: BTreeMap<String, Value> = serde_json::from_value(written.clone()).expect("an item");
+        let text = serde_json::to_string_pretty(&sorted).expect("JSON");
+        fs::write(path(SCHEMA, name), text + "\n").expect("a file");
+        panic!("{name} was not recorded, and now is as the broker writes it");
+    }
+    assert_eq!(*written, recorded(SCHEMA, name), "{name}");
+}
+
+fn body_of(replay: &StaticReplayClient) -> Value {
+    let request = replay.actual_requests().next().expect("a request");
+    serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
+}
+
+#[tokio::test]
+async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
+    for (name, instance) in instances() {
+        let (table, replay) = table(&json!({})).await;
+        assert_eq!(table.insert_instance(&instance, now()).await.expect("insert"), None);
+        check_written(name, &body_of(&replay)["Item"]);
+    }
+    for (name, binding) in bindings() {
+        let (table, replay) = table(&json!({})).await;
+        let _ = table.insert_binding(&instance(), &binding, now()).await.expect("insert");
+        check_written(name, &body_of(&replay)["TransactItems"][1]["Put"]["Item"]);
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_any_version_has_written_is_read() {
+    for schema in fs::read_dir(folder()).expect("the folder") {
+        let schema = schema.expect("a folder").file_name().into_string().expect("a name");
+        for (name, instance) in instances() {
+            let (table, _) = table(&json!({"Item": recorded(&schema, name)})).await;
+            assert_eq!(table.instance(&instance.id, now()).await.expect("read"), Some(instance), "{schema}/{name}");
+        }
+        for (name, binding) in bindings() {
+            let (table, _) = table(&json!({"Responses": {TABLE: [recorded(&schema, name)]}})).await;
+            let read = table.instance_and_binding(&binding.instance_id, &binding.id, now()).await.expect("read");
+            assert_eq!(read, (None, Some(binding)), "{schema}/{name}");
+        }
+    }
+}
+
+/// Items that are not the broker's, or not this version's.
+fn unreadable() -> Vec<(Value, &'static str)> {
+    let mut newer = recorded(SCHEMA, "instance-created");
+    newer["schema"] = json!({"N": "2"});
+    let mut without_schema = newer.clone();
+    without_schema.as_object_mut().expect("an item").remove("schema");
+    let mut broken = recorded(SCHEMA, "instance-created");
+    broken["operation"] = json!({"S": "provision"});
+    vec![
+        (newer, "the number of its shape is 2, and this version of the broker knows those up to 1"),
+        (without_schema, "the number of its shape is none, and this version of the broker knows those up to 1"),
+        (broken, "invalid type: string"),
+        (json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "META"}}), "the number of its shape is none"),
+    ]
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why() {
+    for (item, reason) in unreadable() {
+        let (table, _) = table(&json!({"Item": item})).await;
+        let error = table.instance(&instance().id, now()).await.expect_err("not readable");
+        assert_eq!(error.kind, PortErrorKind::Corrupt);
+        assert!(error.detail.starts_with(reason), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
+    let mut items: Vec<_> = unreadable().into_iter().map(|(item, _)| item).collect();
+    items.push(json!({"pk": {"S": "something"}, "sk": {"S": "else"}, "user_name": {"S": "a-user"}}));
+    items.push(recorded(SCHEMA, "instance-created"));
+    items.push(recorded(SCHEMA, "binding-created"));
+    let last = json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "BINDING#a-binding"}});
+    let (table, _) = table(&json!({"Items": items, "LastEvaluatedKey": last})).await;
+    let page = table.page(None).await.expect("scan");
+    let mut read = page.items.into_iter();
+    for _ in 0..4 {
+        assert!(
+            matches!(read.next(), Some(ScannedRecord::Unreadable(record)) if record.key == "INSTANCE#an-instance META")
+        );
+    }
+    let Some(ScannedRecord::Unreadable(foreign)) = read.next() else { panic!("it is not the broker's") };
+    assert_eq!((&*foreign.key, foreign.names), ("something else", vec!["a-user".to_owned()]));
+    assert!(matches!(read.next(), Some(ScannedRecord::Instance(instance)) if instance.version == 1));
+    assert!(matches!(read.next(), Some(ScannedRecord::Binding(binding)) if binding.version == 1));
+    assert_eq!(read.next().map(drop), None);
+
+    let (table, replay) = self::table(&json!({"Items": []})).await;
+    assert!(table.page(page.next).await.expect("scan").next.is_none());
+    assert_eq!(body_of(&replay)["ExclusiveStartKey"], last);
+}

@@ -1,0 +1,168 @@
+use aws_service_broker::{
+    broker::ports::{PortErrorKind::Denied, UnreadableRecord},
+    sweep::{self, SweepRequest},
+};
+use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Fault, INSTANCE};
+
+/// Invokes the function with this payload.
+async fn sweep(client: &Client, payload: Value) -> Value {
+    let request: SweepRequest = serde_json::from_value(payload).expect("a request");
+    let response = sweep::handle(&client.broker(), LambdaEvent::new(request, Context::default())).await;
+    serde_json::to_value(response.expect("a response")).expect("JSON")
+}
+
+fn nothing(stacks: usize, users: usize, records: usize) -> Value {
+    json!({
+        "stacks_without_record": [],
+        "users_without_binding": [],
+        "instances_without_stack": [],
+        "unreadable_records": [],
+        "looked_at": {"stacks": stacks, "users": users, "records": records},
+    })
+}
+
+/// One instance in use, one that is being created, one that failed and one that is deleted.
+async fn some_instances() -> Client {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.bind("two", json!({})).await.expect(201);
+    client.unbind("two").await.expect(200);
+    for id in ["creating", "failed", "deleted"] {
+        client.provision_as(id, json!({})).await.expect(202);
+    }
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_lost_nothing_is_found() {
+    let client = some_instances().await;
+    let before = client.world.account();
+    assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
+    client.deprovision().await.expect(202);
+    assert_eq!(sweep(&client, json!({})).await, nothing(4, 0, 6));
+    client.finish().await;
+    assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 6));
+    assert_ne!(client.world.account(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_finds_what_no_record_names_and_changes_nothing() {
+    let client = some_instances().await;
+    let (stack, user) = lose_the_records(&client);
+    let before = client.world.account();
+    client.world.take_calls();
+    let found = sweep(&client, json!({})).await;
+    let names = |kind: &str| {
+        found[kind].as_array().expect("findings").iter().map(|one| one["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("stacks_without_record"), [stack]);
+    assert_eq!(names("users_without_binding"), [user]);
+    assert_eq!(found["stacks_without_record"][0]["instance_id"], INSTANCE);
+    assert_eq!(found["instances_without_stack"], json!([]));
+    assert_eq!(client.world.account(), before);
+    let calls = client.world.take_calls();
+    assert!(calls.iter().all(|call| call.ends_with(".page") || *call == "records.instance"), "{calls:?}");
+}
+
+/// Somebody deletes the items of an instance by hand. The names of its stack and its user.
+fn lose_the_records(client: &Client) -> (String, String) {
+    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
+    let user = client.world.bindings().pop().and_then(|binding| binding.user_name).expect("a user");
+    client.world.edit(|account| {
+        account.instances.retain(|id, _| id.as_str() != INSTANCE);
+        account.bindings.clear();
+    });
+    (stack, user)
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_finds_instances_whose_stack_is_gone() {
+    let client = some_instances().await;
+    client.world.edit(|account| account.stacks.clear());
+    let found = sweep(&client, json!({})).await;
+    let instance = &found["instances_without_stack"][0];
+    assert_eq!(instance["instance_id"], INSTANCE);
+    assert_eq!(instance["last_operation"]["kind"], "provision");
+    // Platforms still poll the others.
+    assert_eq!(found["instances_without_stack"].as_array().expect("findings").len(), 1);
+    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
+    let found = sweep(&client, json!({})).await;
+    assert_eq!(found["instances_without_stack"].as_array().expect("findings").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_made_is_not_looked_at() {
+    let client = some_instances().await;
+    client.world.edit(|account| {
+        let ours = account.stacks.values().next().expect("a stack").clone();
+        account.stacks.insert("another-sqs".into(), ours.clone());
+        account.stacks.insert("osbtwo-sqs".into(), ours.clone());
+        let mut untagged = ours;
+        untagged.tags.clear();
+        account.stacks.insert("osb-of-somebody-else".into(), untagged);
+        let user = account.users.values().next().expect("a user").clone();
+        account.users.insert("somebody".into(), user);
+    });
+    assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
+    let client = some_instances().await;
+    let (stack, user) = lose_the_records(&client);
+    let record = UnreadableRecord { key: "INSTANCE#x META".into(), reason: "because".into(), names: vec![stack, user] };
+    client.world.edit(|account| account.unreadable.push(record));
+    let found = sweep(&client, json!({})).await;
+    assert_eq!((&found["stacks_without_record"], &found["users_without_binding"]), (&json!([]), &json!([])));
+    assert_eq!(found["unreadable_records"][0]["key"], "INSTANCE#x META");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
+    let client = some_instances().await;
+    let (stack, user) = lose_the_records(&client);
+    let used = client.world.stack_names().into_iter().find(|name| *name != stack).expect("another stack");
+    let removal = json!({"remove": {"stacks": [stack, used], "users": [user], "instances": ["creating"]}});
+    let removed = sweep(&client, removal).await["removed"].clone();
+    assert_eq!(removed[&stack], "is being deleted");
+    assert_eq!(removed[&user], "deleted");
+    for kept in [&used, "creating"] {
+        assert_eq!(removed[kept], "nothing was done: it is not among the findings");
+    }
+    client.world.complete_stacks();
+    assert!(client.world.stack_names().contains(&used) && !client.world.stack_names().contains(&stack));
+    assert!(client.world.users().is_empty());
+    assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_whose_stack_is_gone_is_deprovisioned_if_it_is_asked_for() {
+    let client = some_instances().await;
+    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
+    client.world.edit(|account| drop(account.stacks.remove(&stack)));
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    assert_eq!(removed[INSTANCE], "The instance is deleted.");
+    assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
+    client.deprovision().await.expect(410);
+    assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_to_the_operator() {
+    let client = some_instances().await;
+    client.world.inject("records.page", Fault::Before(Denied));
+    let event = LambdaEvent::new(SweepRequest::default(), Context::default());
+    let error = sweep::handle(&client.broker(), event).await.expect_err("denied").to_string();
+    assert_eq!(error, "twin records.page: injected");
+}
+
+#[test]
+fn a_request_that_is_not_understood_removes_nothing() {
+    for wrong in [json!({"removed": {}}), json!({"remove": ["a-stack"]}), json!({"remove": {"stack": ["a"]}})] {
+        assert!(serde_json::from_value::<SweepRequest>(wrong.clone()).is_err(), "{wrong}");
+    }
+    assert_eq!(serde_json::from_value::<SweepRequest>(json!({})).expect("nothing to remove"), SweepRequest::default());
+}

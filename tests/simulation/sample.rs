@@ -1,0 +1,45 @@
+//! All that can be enumerated takes minutes, and optimised code: `make simulate`. Otherwise a part of it is run.
+
+use std::{
+    env, fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+/// Decides which part. The same one every time.
+const SEED: u64 = 217;
+
+/// A part of an enumeration.
+pub struct Sample {
+    one_of: u64,
+    seen: u64,
+}
+
+/// Whether all of everything is to be run.
+pub fn is_everything() -> bool {
+    env::var("SIMULATE").is_ok_and(|share| share == "all")
+}
+
+impl Sample {
+    /// One of so many; or all, if everything is to be run.
+    pub fn one_of(share: u64) -> Self {
+        Self { one_of: if is_everything() { 1 } else { share }, seen: 0 }
+    }
+
+    /// Whether the next one is part of it.
+    pub fn takes(&mut self) -> bool {
+        self.seen += 1;
+        let mut hasher = DefaultHasher::new();
+        (SEED, self.seen).hash(&mut hasher);
+        hasher.finish().is_multiple_of(self.one_of)
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { one_of, seen } = self;
+        match one_of {
+            1 => write!(f, "all {seen}"),
+            _ => write!(f, "one in {one_of} of {seen} by the seed {SEED}"),
+        }
+    }
+}
