@@ -38,9 +38,10 @@ const MAX_ATTEMPTS: u32 = 5;
 pub async fn load_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(LazyHttpClient::new())
-        // Adaptive: a client that is throttled sends less, so that its requests do not keep up what throttles them.
+        // Not the adaptive mode: it makes calls wait in the client for longer than a request may, and limits the rate of
+        // one process, of which Lambda runs as many as there are requests.
         // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
         )

@@ -1,6 +1,6 @@
 use aws_service_broker::broker::{
-    ports::PortErrorKind::Unavailable,
-    stack::StackStatus::{DeleteComplete, RollbackComplete},
+    ports::PortErrorKind::{Denied, Throttled, Unavailable},
+    stack::StackStatus::{CreateComplete, DeleteComplete, RollbackComplete},
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -40,4 +40,30 @@ async fn an_instance_that_failed_cannot_be_fetched() {
     client.world.settle_stacks(RollbackComplete, None);
     client.last_operation().await.expect(200);
     client.fetch_instance().await.expect(404);
+}
+
+#[tokio::test]
+async fn while_aws_is_too_busy_to_say_more_an_operation_is_in_progress() {
+    for kind in [Throttled, Unavailable] {
+        for call in ["stacks.events", "stacks.describe", "records.update_instance"] {
+            let client = Client::new();
+            client.provision(json!({})).await.expect(202);
+            client.world.settle_stacks(CreateComplete, None);
+            client.world.inject(call, Fault::Before(kind));
+            let answer = client.last_operation().await.expect(200);
+            assert_eq!(
+                (&answer.body["state"], &answer.headers["retry-after"]),
+                (&json!("in progress"), &"60".parse().expect("a value"))
+            );
+            assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_by_itself_is_an_error_of_a_poll() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.inject("stacks.events", Fault::Before(Denied));
+    client.last_operation().await.expect(500);
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod authentication;
+mod aws_trouble;
 mod bind;
 mod catalog;
 mod compiler;

@@ -168,7 +168,13 @@ impl Schedule {
 
     /// What nothing has refused, and CloudFormation does, has come about.
     fn check_converged(&self, platform: &Platform) -> Result<(), Broken> {
-        let is_refusal = |fault: &Fault| matches!(fault, Fault::Rejected(_));
+        let polls = matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_));
+        let is_refusal = |fault: &Fault| match fault {
+            Fault::Rejected(_) => true,
+            // What is tried again while the platform polls ends where AWS denies it.
+            Fault::Before(Denied) => polls,
+            _ => false,
+        };
         if self.fate != Fate::Well || self.faults.iter().any(|(_, fault)| is_refusal(fault)) {
             return Ok(());
         }

@@ -1,0 +1,258 @@
+//! AWS as it is: throttled, silent, or not set up as the broker needs it. The adapters run on answers that are played.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use aws_service_broker::{
+    aws,
+    broker::{
+        Broker,
+        authentication::Authenticator,
+        id::{BindingId, InstanceId},
+        ports::{
+            CreateStack, NewStack, NewUser, ParameterValue, PlatformSecrets, PortError, PortErrorKind, Purpose, Sealed,
+        },
+    },
+    http::{MissingVersion, router},
+    settings::Settings,
+};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared,
+};
+use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::support::{Client, INSTANCE, World, plan_id, service_id};
+
+/// What AWS says to every call; nothing, ever, where it is none.
+type Words = Option<(u16, &'static str, &'static str)>;
+
+const THROTTLED: Words = Some((400, "ThrottlingException", "Rate exceeded"));
+
+/// An AWS that says the same to every call.
+#[derive(Clone)]
+struct Aws {
+    words: Words,
+    calls: Arc<Mutex<usize>>,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aws")
+    }
+}
+
+impl HttpClient for Aws {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.clone().into_shared()
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        *self.calls.lock().expect("no test panics with the lock") += 1;
+        let Some((status, code, message)) = self.words else {
+            return HttpConnectorFuture::new(std::future::pending());
+        };
+        // The JSON protocols have their action in a header, the Query protocol has not, and answers XML.
+        let body = match request.headers().get("x-amz-target") {
+            Some(_) => json!({"__type": code, "message": message}).to_string(),
+            None => format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+            ),
+        };
+        let status = status.try_into().expect("a status");
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+    }
+}
+
+impl Aws {
+    fn saying(words: Words) -> Self {
+        Self { words, calls: Arc::default() }
+    }
+
+    async fn config(&self) -> SdkConfig {
+        let client: SharedHttpClient = self.clone().into_shared();
+        let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c"));
+        let config = aws::load_config().await.into_builder();
+        config.region(Region::new("eu-central-1")).credentials_provider(credentials).http_client(client).build()
+    }
+
+    async fn broker(&self) -> Broker {
+        aws::broker(&settings(), &self.config().await)
+    }
+
+    /// A platform whose credentials are right.
+    async fn platform(&self) -> Client {
+        let world = Arc::new(World::new());
+        let authenticator = Authenticator::new(world.clone(), world);
+        Client::of(
+            router(self.broker().await, authenticator, MissingVersion::default()),
+            "broker",
+            "local-only-password",
+        )
+    }
+
+    fn take_calls(&self) -> usize {
+        std::mem::take(&mut *self.calls.lock().expect("no test panics with the lock"))
+    }
+}
+
+fn settings() -> Settings {
+    let settings = |name: &str| match name {
+        "ACCOUNT_ID" => "000000000000",
+        "BROKER_ID" => "awsservicebroker",
+        "NAME_PREFIX" => "osb",
+        "BINDING_LIFETIME_DAYS" => "0",
+        "MISSING_VERSION_STATUS" => "400",
+        _ => "arn:any",
+    };
+    Settings::read(|name| Some(settings(name).into())).expect("settings")
+}
+
+/// Every request that calls AWS.
+async fn answers(client: &Client) -> Vec<(Duration, u16)> {
+    let provision = json!({
+        "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
+        "organization_guid": "o", "space_guid": "s",
+    });
+    let bind = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
+    let (instance, ids) = (format!("/v2/service_instances/{INSTANCE}"), "service_id=s&plan_id=p");
+    let binding = format!("{instance}/service_bindings/one");
+    let asynchronous = "accepts_incomplete=true";
+    let requests = [
+        ("PUT", format!("{instance}?{asynchronous}"), Some(provision)),
+        ("PATCH", format!("{instance}?{asynchronous}"), Some(json!({"service_id": service_id("sqs")}))),
+        ("GET", instance.clone(), None),
+        ("GET", format!("{instance}/last_operation"), None),
+        ("DELETE", format!("{instance}?{asynchronous}&{ids}"), None),
+        ("PUT", binding.clone(), Some(bind)),
+        ("GET", binding.clone(), None),
+        ("GET", format!("{binding}/last_operation"), None),
+        ("DELETE", format!("{binding}?{ids}"), None),
+    ];
+    let mut answers = Vec::new();
+    for (method, path, body) in requests {
+        let started = Instant::now();
+        let answer = client.request(method, &path, body).await;
+        assert!(answer.description().contains("Send"), "{}", answer.description());
+        answers.push((started.elapsed(), answer.status.as_u16()));
+    }
+    answers
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_retried_within_the_time_of_a_request_and_then_told() {
+    let aws = Aws::saying(THROTTLED);
+    let client = aws.platform().await;
+    for (elapsed, status) in answers(&client).await {
+        assert_eq!(status, 503);
+        assert!(elapsed < Duration::from_secs(25), "{elapsed:?}");
+    }
+    // The first call of each is sent five times, or four where chance makes it wait for long.
+    assert!(aws.take_calls() >= 9 * 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aws_that_never_answers_is_waited_for_within_the_time_of_a_request() {
+    let aws = Aws::saying(None);
+    let client = aws.platform().await;
+    for (elapsed, status) in answers(&client).await {
+        assert_eq!(status, 503);
+        assert!(elapsed < Duration::from_secs(25), "{elapsed:?}");
+    }
+    assert!(aws.take_calls() >= 9 * 2);
+}
+
+fn instance_id() -> InstanceId {
+    InstanceId::new(INSTANCE).expect("an id")
+}
+
+async fn read_record(broker: Broker) -> Result<(), PortError> {
+    broker.records.instance(&instance_id(), Timestamp::now()).await.map(drop)
+}
+
+async fn seal(broker: Broker) -> Result<(), PortError> {
+    let (instance_id, binding_id) = (instance_id(), BindingId::new("one").expect("an id"));
+    let purpose = Purpose { instance_id: &instance_id, binding_id: Some(&binding_id) };
+    broker.vault.seal(&purpose, &"a secret".into()).await.map(drop)
+}
+
+async fn open(broker: Broker) -> Result<(), PortError> {
+    let purpose = Purpose { instance_id: &instance_id(), binding_id: None };
+    broker.vault.open(&purpose, &Sealed("c2VhbGVk".into())).await.map(drop)
+}
+
+async fn create_stack(broker: Broker) -> Result<(), PortError> {
+    let stack = NewStack {
+        name: "osb-a-stack",
+        template_body: "{}",
+        parameters: [("Password".to_owned(), ParameterValue::Given("a secret".into()))].into(),
+        tags: vec![],
+        token: "a-token",
+    };
+    broker.stacks.create(&stack).await.map(|created| assert_eq!(created, CreateStack::Accepted))
+}
+
+async fn create_user(broker: Broker) -> Result<(), PortError> {
+    broker.identities.create_user(&NewUser { name: "osb-a-user".into(), tags: vec![] }).await.map(drop)
+}
+
+/// What AWS says, and the setting that the log is to name.
+macro_rules! repairs {
+    ($($port:ident: $status:literal $code:literal $message:literal => $setting:literal,)+) => {
+        $({
+            let aws = Aws::saying(Some(($status, $code, $message)));
+            let error = $port(aws.broker().await).await.expect_err($code);
+            assert_eq!(error.kind, PortErrorKind::Misconfigured, "{error}");
+            let text = error.to_string();
+            assert!(text.contains($setting) && text.contains($code) && text.contains($message), "{text}");
+            assert!(!text.contains("a secret"), "{text}");
+            let told = aws_service_broker::broker::Error::from(error).to_string();
+            assert!(told.contains("Its operator finds what to repair in its log."), "{told}");
+        })+
+    };
+}
+
+/// The texts are those that AWS documents, or answers.
+#[tokio::test]
+async fn what_the_operator_has_to_repair_is_named_in_the_log() {
+    repairs! {
+        read_record: 400 "ResourceNotFoundException" "Requested resource not found" => "TABLE_NAME",
+        seal: 400 "DisabledException" "arn:aws:kms:x:0:key/k is disabled." => "KEY_ARN",
+        open: 400 "DisabledException" "arn:aws:kms:x:0:key/k is disabled." => "KEY_ARN",
+        open: 400 "KMSInvalidStateException" "arn:aws:kms:x:0:key/k is pending deletion." => "KEY_ARN",
+        seal: 400 "NotFoundException" "Key 'arn:aws:kms:x:0:key/k' does not exist" => "KEY_ARN",
+        create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "DEPLOY_ROLE_ARN",
+        create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "PERMISSIONS_BOUNDARY_ARN",
+    }
+    let aws = Aws::saying(Some((400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")));
+    let secrets = aws::SecretsManager::new(&aws.config().await, "an-arn");
+    let error = secrets.read().await.expect_err("no secret");
+    assert_eq!(error.kind, PortErrorKind::Misconfigured);
+    assert!(error.to_string().contains("CREDENTIALS_SECRET_ARN"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_told_as_aws_tells_it() {
+    let message =
+        "User: arn:aws:sts::0:assumed-role/broker is not authorized to perform: iam:CreateUser on resource: u";
+    let aws = Aws::saying(Some((403, "AccessDenied", message)));
+    let error = create_user(aws.broker().await).await.expect_err("denied");
+    assert_eq!((error.kind, error.detail), (PortErrorKind::Denied, format!("AccessDenied: {message}")));
+}
