@@ -155,7 +155,7 @@ async fn orp_01_after_a_4xx_nothing_was_made() {
 async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
     for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
         let client = Client::new();
-        client.world.inject("stacks.create", fault.clone());
+        client.world.inject("stacks.create", fault);
         client.provision(json!({})).await.expect(503);
         client.deprovision().await.expect(202);
         client.world.complete_stacks();

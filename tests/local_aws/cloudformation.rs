@@ -109,3 +109,26 @@ async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first() {
     // Those of the creation, which are older, are only there for who asks for them while it runs.
     assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
 }
+
+#[tokio::test]
+async fn a_list_of_stacks_says_what_is_the_brokers() {
+    let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
+    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
+    let mut next = None;
+    let mut listed = Vec::new();
+    loop {
+        let page = stacks.page(next).await.expect("a page");
+        listed.extend(page.items);
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let ours: Vec<_> = listed.iter().filter(|stack| stack.name == name).collect();
+    assert_eq!(ours.len(), 1);
+    assert_eq!((&*ours[0].status, ours[0].instance_id.as_deref()), ("CREATE_COMPLETE", Some("an instance")));
+    assert!(ours[0].created_at.is_some());
+    // The broker's own stack has no such tag.
+    assert!(listed.iter().any(|stack| stack.instance_id.is_none()));
+    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+}

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_service_broker::{
     aws::{DynamoDb, System},
     broker::{
@@ -7,7 +8,7 @@ use aws_service_broker::{
         id::{BindingId, InstanceId},
         instance::{Attributes, Instance, Json},
         operation::{Operation, OperationKind},
-        ports::{Environment, InsertBinding, Records, Sealed, Update},
+        ports::{Environment, InsertBinding, PortErrorKind, Records, ScannedRecord, Sealed, Update},
     },
 };
 use jiff::SignedDuration;
@@ -262,4 +263,65 @@ async fn a_table_that_does_not_exist_is_an_error_that_names_it() {
     let table = DynamoDb::new(&Calls::default().config().await, "no-such-table");
     let error = table.instance(&instance().id, System.now()).await.expect_err("no table").to_string();
     assert!(error.starts_with("DynamoDB GetItem: ResourceNotFoundException"), "{error}");
+}
+
+#[tokio::test]
+async fn an_item_of_a_newer_version_is_not_touched() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let binding = binding(&instance);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    let client = aws_sdk_dynamodb::Client::new(&Calls::default().config().await);
+    let newer = async |sk: String| {
+        let update = client.update_item().table_name(settings().table_name).update_expression("SET #schema = :newer");
+        let update = update.key("pk", AttributeValue::S(format!("INSTANCE#{}", instance.id)));
+        let update = update.key("sk", AttributeValue::S(sk)).expression_attribute_names("#schema", "schema");
+        update.expression_attribute_values(":newer", AttributeValue::N("2".into())).send().await.expect("an update");
+    };
+    newer("META".into()).await;
+    newer(format!("BINDING#{}", binding.id)).await;
+    let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now + SignedDuration::from_hours(1));
+    let errors = [
+        table.instance(&instance.id, now).await.map(drop),
+        table.insert_instance(&instance, now).await.map(drop),
+        table.begin_deprovision(&instance.id, &deprovision).await.map(drop),
+        table.begin_unbind(&instance.id, &binding.id, &unbind).await.map(drop),
+    ];
+    for error in errors {
+        assert_eq!(error.expect_err("not readable").kind, PortErrorKind::Corrupt);
+    }
+    newer_is_unchanged(&client, &instance).await;
+}
+
+async fn newer_is_unchanged(client: &aws_sdk_dynamodb::Client, instance: &Instance) {
+    let query = client.query().table_name(settings().table_name).key_condition_expression("pk = :pk");
+    let query = query.expression_attribute_values(":pk", AttributeValue::S(format!("INSTANCE#{}", instance.id)));
+    let items = query.consistent_read(true).send().await.expect("items").items.expect("items");
+    assert_eq!(items.len(), 2);
+    assert!(items.iter().all(|item| item["version"] == AttributeValue::N("0".into())), "{items:?}");
+}
+
+#[tokio::test]
+async fn every_record_is_found_by_a_scan() {
+    let (table, instance, now) = (table().await, instance(), System.now());
+    let binding = binding(&instance);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    let (mut next, mut instances, mut bindings) = (None, Vec::new(), Vec::new());
+    loop {
+        let page = table.page(next).await.expect("a page");
+        for record in page.items {
+            match record {
+                ScannedRecord::Instance(found) if found.id == instance.id => instances.push(*found),
+                ScannedRecord::Binding(found) if found.id == binding.id => bindings.push(*found),
+                _ => {}
+            }
+        }
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!((instances, bindings), (vec![instance], vec![binding]));
 }

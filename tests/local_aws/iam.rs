@@ -1,7 +1,7 @@
 use aws_sdk_iam::Client;
 use aws_service_broker::{
     aws::Iam,
-    broker::ports::{Identities, NewIdentity, Tag},
+    broker::ports::{CreateUser, Identities, NewUser, Page, Tag, UserSummary},
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
@@ -10,42 +10,55 @@ use secrecy::ExposeSecret;
 
 use crate::aws::{Calls, settings, unique};
 
-fn identity(user_name: &str) -> NewIdentity {
-    NewIdentity {
-        user_name: user_name.into(),
-        policy:
-            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#
-                .into(),
-        tags: vec![Tag::new("servicebroker:binding-id", "a binding")],
-    }
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+
+fn user(name: &str) -> NewUser {
+    NewUser { name: name.into(), tags: vec![Tag::new("servicebroker:binding-id", "a binding")] }
 }
 
 #[tokio::test]
-async fn a_user_has_its_path_boundary_policy_and_one_key_and_goes_with_all_of_them() {
-    let (settings, config, user_name) = (settings(), Calls::default().config().await, format!("osb-{}", unique()));
+async fn a_user_has_its_path_boundary_policy_and_key_and_goes_when_they_have_gone() {
+    let (settings, config, name) = (settings(), Calls::default().config().await, format!("osb-{}", unique()));
     let iam = Client::new(&config);
     let identities = Iam::new(&config, settings.identity_path(), &settings.permissions_boundary_arn);
 
-    let key = identities.create(&identity(&user_name)).await.expect("create");
-    let user = iam.get_user().user_name(&user_name).send().await.expect("a user").user.expect("a user");
-    assert_eq!(user.path(), "/osb/");
-    let boundary = user.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    assert_eq!(identities.create_user(&user(&name)).await.expect("create"), CreateUser::Created);
+    assert_eq!(identities.create_user(&user(&name)).await.expect("create again"), CreateUser::Exists);
+    let created = iam.get_user().user_name(&name).send().await.expect("a user").user.expect("a user");
+    assert_eq!(created.path(), "/osb/");
+    let boundary = created.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
     assert_eq!(boundary, Some(&*settings.permissions_boundary_arn));
-    assert_eq!((user.tags()[0].key(), user.tags()[0].value()), ("servicebroker:binding-id", "a binding"));
-    assert!(!key.secret.expose_secret().is_empty());
+    assert_eq!((created.tags()[0].key(), created.tags()[0].value()), ("servicebroker:binding-id", "a binding"));
 
-    // What an earlier attempt left is taken over; its key, which nobody has seen, is not kept.
-    let again = identities.create(&identity(&user_name)).await.expect("create again");
-    let keys = iam.list_access_keys().user_name(&user_name).send().await.expect("keys").access_key_metadata;
-    let ids: Vec<_> = keys.iter().filter_map(|key| key.access_key_id()).collect();
-    assert_eq!(ids, [&again.id]);
-    assert_ne!(key.id, again.id);
+    identities.put_policy(&name, POLICY).await.expect("a policy");
+    let policies = iam.list_user_policies().user_name(&name).send().await.expect("policies").policy_names;
+    assert_eq!(policies.len(), 1);
+    let key = identities.create_access_key(&name).await.expect("a key");
+    assert!(!key.secret.expose_secret().is_empty());
+    assert_eq!(identities.access_keys(&name).await.expect("keys"), std::slice::from_ref(&key.id));
 
     for _ in 0..2 {
-        identities.delete(&user_name).await.expect("delete");
+        identities.delete_access_key(&name, &key.id).await.expect("delete");
+        identities.delete_policy(&name).await.expect("delete");
+        identities.delete_user(&name).await.expect("delete");
+        assert!(identities.access_keys(&name).await.expect("keys").is_empty());
     }
-    let gone = iam.get_user().user_name(&user_name).send().await.expect_err("no user");
+    let gone = iam.get_user().user_name(&name).send().await.expect_err("no user");
     assert!(gone.into_service_error().is_no_such_entity_exception());
+}
+
+#[tokio::test]
+async fn the_users_below_the_path_are_listed() {
+    let (settings, config, name) = (settings(), Calls::default().config().await, format!("osb-{}", unique()));
+    let identities = Iam::new(&config, settings.identity_path(), &settings.permissions_boundary_arn);
+    let other = Iam::new(&config, "/other/", &settings.permissions_boundary_arn);
+    assert_eq!(identities.create_user(&user(&name)).await.expect("create"), CreateUser::Created);
+    let has = |page: Page<UserSummary>| page.items.iter().any(|user| user.name == name && user.created_at.is_some());
+    assert!(has(identities.page(None).await.expect("a page")));
+    assert!(!has(other.page(None).await.expect("a page")));
+    identities.delete_user(&name).await.expect("delete");
+    assert!(!has(identities.page(None).await.expect("a page")));
 }
 
 #[tokio::test]
@@ -53,29 +66,60 @@ async fn a_missing_boundary_is_an_error_that_says_so() {
     let (settings, config) = (settings(), Calls::default().config().await);
     let missing = format!("{}-missing", settings.permissions_boundary_arn);
     let identities = Iam::new(&config, settings.identity_path(), missing);
-    let error = identities.create(&identity(&format!("osb-{}", unique()))).await.expect_err("no boundary").to_string();
-    assert!(error.starts_with("IAM CreateUser: NoSuchEntity"), "{error}");
+    let error = identities.create_user(&user(&format!("osb-{}", unique()))).await.expect_err("no boundary").to_string();
+    assert!(error.starts_with("IAM CreateUser: NoSuchEntity") && error.contains("PERMISSIONS_BOUNDARY_ARN"), "{error}");
 }
 
 /// The local AWS is consistent at once; AWS is not, and its answers are played here.
+async fn playing(answers: &[(u16, &'static str)]) -> (Iam, StaticReplayClient) {
+    let replay = StaticReplayClient::new(answers.iter().copied().map(answer).collect());
+    let config = Calls::default().config().await.into_builder().http_client(replay.clone()).build();
+    (Iam::new(&config, "/osb/", "a-boundary"), replay)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_user_that_is_not_visible_yet_is_waited_for() {
+async fn what_is_not_visible_yet_is_waited_for() {
     let unknown = (404, "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
-    let user = (200, "<CreateUserResponse><CreateUserResult/></CreateUserResponse>");
-    let policy = (200, "<PutUserPolicyResponse/>");
+    let in_use = (409, "<ErrorResponse><Error><Code>DeleteConflict</Code></Error></ErrorResponse>");
     let key = (
         200,
         "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><UserName>u</UserName>\
          <AccessKeyId>AKIA</AccessKeyId><Status>Active</Status><SecretAccessKey>secret</SecretAccessKey>\
          </AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>",
     );
-    let answers = [user, unknown, unknown, policy, unknown, key];
-    let replay = StaticReplayClient::new(answers.into_iter().map(answer).collect());
-    let config = Calls::default().config().await.into_builder().http_client(replay.clone()).build();
-    let identities = Iam::new(&config, "/osb/", "a-boundary");
-    let key = identities.create(&identity("a-user")).await.expect("create");
-    assert_eq!(key.id, "AKIA");
+    let answers = [
+        unknown,
+        unknown,
+        (200, "<PutUserPolicyResponse/>"),
+        unknown,
+        key,
+        in_use,
+        in_use,
+        (200, "<DeleteUserResponse/>"),
+    ];
+    let (identities, replay) = playing(&answers).await;
+    identities.put_policy("a-user", POLICY).await.expect("a policy");
+    assert_eq!(identities.create_access_key("a-user").await.expect("a key").id, "AKIA");
+    identities.delete_user("a-user").await.expect("delete");
     assert_eq!(replay.actual_requests().count(), answers.len());
+}
+
+#[tokio::test]
+async fn a_list_of_users_has_pages() {
+    let page = |last: &'static str| (200, last);
+    let more = page(
+        "<ListUsersResponse><ListUsersResult><IsTruncated>true</IsTruncated><Marker>next</Marker><Users/>\
+         </ListUsersResult></ListUsersResponse>",
+    );
+    let last = page(
+        "<ListUsersResponse><ListUsersResult><IsTruncated>false</IsTruncated><Users/></ListUsersResult></ListUsersResponse>",
+    );
+    let (identities, replay) = playing(&[more, last]).await;
+    let next = identities.page(None).await.expect("a page").next;
+    assert_eq!(next.as_deref(), Some("next"));
+    assert_eq!(identities.page(next).await.expect("a page").next, None);
+    let second = replay.actual_requests().nth(1).and_then(|request| request.body().bytes()).expect("a request");
+    assert!(String::from_utf8_lossy(second).contains("Marker=next"));
 }
 
 fn answer((status, body): (u16, &'static str)) -> ReplayEvent {

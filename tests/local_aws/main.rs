@@ -11,4 +11,5 @@ mod dynamodb;
 mod iam;
 mod kms;
 mod progress;
+mod races;
 mod secrets_manager;

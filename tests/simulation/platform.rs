@@ -137,7 +137,7 @@ impl Ask {
     }
 
     /// The request, on its way.
-    pub fn send(self, client: &Client) -> Pin<Box<dyn Future<Output = Answer>>> {
+    pub fn send(self, client: &Client) -> Request {
         let client = client.clone();
         Box::pin(async move { client.request(self.method(), &self.path(), self.body()).await })
     }
@@ -168,6 +168,9 @@ enum Event {
     Arrived,
 }
 
+/// A request on its way.
+pub type Request = Pin<Box<dyn Future<Output = Answer>>>;
+
 /// A promise that was broken.
 pub type Broken = String;
 
@@ -176,7 +179,8 @@ pub struct Platform {
     pub client: Client,
     pub world: World,
     fate: Fate,
-    late: Vec<(SignedDuration, Pin<Box<dyn Future<Output = Answer>>>)>,
+    /// With the time at which their calls have their effect.
+    late: Vec<(SignedDuration, Request)>,
     elapsed: SignedDuration,
     /// The operation that an instance's or a binding's requests of one kind were answered with last.
     operations: BTreeMap<String, String>,
@@ -353,9 +357,10 @@ impl Platform {
             let _ = match event {
                 Event::Asked { ask, first_call } => {
                     let _ = writeln!(text, "{ask:?}");
-                    for number in *first_call..asked.next().unwrap_or(calls.len()) {
+                    let last_call = asked.next().unwrap_or(calls.len());
+                    for (number, call) in calls.iter().enumerate().take(last_call).skip(*first_call) {
                         let fault = faults.get(&number).map(|fault| format!("  ← {fault:?}")).unwrap_or_default();
-                        let _ = writeln!(text, "  {number:2} {}{fault}", calls[number]);
+                        let _ = writeln!(text, "  {number:2} {call}{fault}");
                     }
                     Ok(())
                 }
