@@ -117,6 +117,7 @@ impl DynamoDb {
                 "SET previous_operation = #operation, #operation = :operation, version = version + :one REMOVE #update",
             )
             .expression_attribute_names("#update", "update")
+            .expression_attribute_names("#schema", "schema")
             .expression_attribute_names("#operation", "operation")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":operation", attribute(operation)?)
@@ -247,7 +248,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(instance_key(id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND schema <= :schema AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
+                "attribute_exists(pk) AND #schema <= :schema AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
                  (#operation.kind = :update AND #operation.#state = :in_progress)",
             )
             .expression_attribute_values(":deprovision", string("deprovision"))
@@ -340,7 +341,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND schema <= :schema AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
+                "attribute_exists(pk) AND #schema <= :schema AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
                  (#operation.kind = :bind AND #operation.#state = :in_progress AND #operation.started_at > :nobody_since)",
             )
             .expression_attribute_values(":unbind", string("unbind"))
