@@ -30,6 +30,10 @@ test: tools ## Run all tests: without AWS, then against the broker on a local AW
 	cargo test --locked
 	@$(LOCAL) infra/local/serve.py $(MAKE) --no-print-directory test-deployed
 
+.PHONY: simulate
+simulate: ## Run every schedule of the simulation, of which `make test` runs a part: minutes
+	SIMULATE=all cargo test --locked --profile simulation --test simulation -- --nocapture
+
 .PHONY: test-deployed
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
 	cargo test --locked --test local_aws
