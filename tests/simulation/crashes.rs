@@ -3,7 +3,7 @@
 use crate::{
     block_on,
     platform::Fate,
-    sample::Sample,
+    sample::{Sample, report},
     schedule::{FollowUp, SCENARIOS, Schedule, faults, prepare},
     support::World,
 };
@@ -57,7 +57,9 @@ fn simulate(follow_up: FollowUp) {
         });
     }
     let [none, one, two] = counts;
-    println!("{follow_up:?}: schedules without a fault {none}, with one {one}, with two {two}; {ones}, {twos}");
+    report(format_args!(
+        "{follow_up:?}: schedules without a fault {none}, with one {one}, with two {two}; {ones}, {twos}"
+    ));
 }
 
 /// The calls that the schedule makes. A broken promise is told with what led to it.

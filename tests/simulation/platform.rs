@@ -232,6 +232,16 @@ impl Platform {
         Ok(answer)
     }
 
+    /// Sends what comes before a schedule. Before each poll CloudFormation has the time to end what it does.
+    pub async fn begin(&mut self, asks: &[Ask]) {
+        for ask in asks {
+            if *ask == Ask::Poll {
+                self.pause(5).await.expect("nothing goes wrong yet");
+            }
+            self.ask(*ask).await.expect("nothing goes wrong yet").expect("an answer");
+        }
+    }
+
     /// Lets time pass, in which CloudFormation works and late calls arrive.
     pub async fn pause(&mut self, seconds: i64) -> Result<(), Broken> {
         let pause = SignedDuration::from_secs(seconds);

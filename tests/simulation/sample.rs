@@ -3,6 +3,7 @@
 use std::{
     env, fmt,
     hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Write},
 };
 
 /// Decides which part. The same one every time.
@@ -17,6 +18,11 @@ pub struct Sample {
 /// Whether all of everything is to be run.
 pub fn is_everything() -> bool {
     env::var("SIMULATE").is_ok_and(|share| share == "all")
+}
+
+/// Says how much was run, also where the tests' output is not shown.
+pub fn report(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "simulation: {text}");
 }
 
 impl Sample {

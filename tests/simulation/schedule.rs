@@ -15,7 +15,7 @@ use crate::{
 /// A request, in a state of things that others have brought about.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// What has happened before, with time to end after each.
+    /// What has happened before.
     pub before: &'static [Ask],
     /// What goes wrong.
     pub ask: Ask,
@@ -99,12 +99,7 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
 pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
     let before = if fate == Fate::DeletionFails { fate } else { Fate::Well };
     let mut platform = Platform::new(World::new(), before);
-    for ask in scenario.before {
-        platform.ask(*ask).await.expect("what comes before").expect("an answer");
-        if *ask != Ask::Provision(1) || scenario.ask != Ask::Deprovision || scenario.before.len() > 1 {
-            platform.pause(5).await.expect("what comes before");
-        }
-    }
+    platform.begin(scenario.before).await;
     platform.world
 }
 
