@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         id::{BindingId, InstanceId},
-        operation::{OperationKind, OperationState},
+        operation::{Operation, OperationKind, OperationState},
         stack::StackStatus,
     },
     catalog::{Catalog, compiler},
@@ -421,7 +421,7 @@ fn essence(account: &Account, before: &Account) -> impl PartialEq + use<> {
     (instances, bindings, stacks, account.users.clone())
 }
 
-/// Nothing exists that no record names.
+/// Nothing exists that no record names, and what there is is what the records say.
 pub fn check_account(account: &Account) -> Result<(), Broken> {
     for stack in account.stacks.keys() {
         let mut records = account.instances.values();
@@ -435,6 +435,19 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         promise!(
             records.any(|binding| binding.user_name.as_ref() == Some(user) && !binding.is_tombstone()),
             "an orphan: the user {user}"
+        );
+    }
+    let is_over = |operation: &Operation| match (operation.kind, operation.state) {
+        (OperationKind::Provision | OperationKind::Update, OperationState::Succeeded) => true,
+        (OperationKind::Update, OperationState::Failed) => operation.instance_usable == Some(true),
+        _ => false,
+    };
+    for instance in account.instances.values().filter(|instance| is_over(&instance.operation)) {
+        let size = instance.attributes.parameters.0.get("Size").map(ToString::to_string);
+        let stack = account.stacks.get(&instance.stack_name);
+        promise!(
+            stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
+            "the record says {size:?}, and the stack is {stack:?}"
         );
     }
     for binding in account.bindings.values().filter(|binding| binding.is_usable()) {
