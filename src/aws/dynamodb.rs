@@ -29,6 +29,7 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::error::Service;
 use crate::broker::{
@@ -46,6 +47,8 @@ const SCHEMA: u32 = 1;
 const META: &str = "META";
 /// With what the sort key of a binding's item begins.
 const BINDING: &str = "BINDING#";
+/// The attribute by which a write of an item is told from one that is the same otherwise.
+const WRITE: &str = "write";
 /// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
 const BATCH_ATTEMPTS: usize = 3;
 
@@ -82,8 +85,9 @@ impl DynamoDb {
     }
 
     /// Replaces an item if its version is still `version`. An answer that got lost makes the SDK send the request again,
-    /// which then finds its own work.
-    async fn replace(&self, item: Item, version: u64) -> PortResult<Update> {
+    /// which then finds its own work: no other write has its number.
+    async fn replace(&self, mut item: Item, version: u64) -> PortResult<Update> {
+        item.insert(WRITE.into(), string(Uuid::new_v4().to_string()));
         let put = self
             .client()
             .put_item()
@@ -166,6 +170,9 @@ impl DynamoDb {
             }
             [changed, _] if failed_with(changed, "ConditionalCheckFailed") => Ok(Some(InsertBinding::InstanceChanged)),
             reasons if reasons.iter().any(|reason| failed_with(reason, "TransactionConflict")) => Ok(None),
+            reasons if reasons.iter().any(is_throttled) => {
+                Err(SERVICE.throttled("TransactWriteItems", "a part of it was throttled"))
+            }
             _ => Err(SERVICE.failed("TransactWriteItems")(error)),
         }
     }
@@ -308,7 +315,7 @@ impl Records for DynamoDb {
                 return Ok((instance, binding));
             }
         }
-        Err(SERVICE.unexpected("BatchGetItem", "not all of the batch was read"))
+        Err(SERVICE.throttled("BatchGetItem", "not all of the batch was read"))
     }
 
     async fn insert_binding(
@@ -398,6 +405,11 @@ where
 
 fn failed_with(reason: &CancellationReason, code: &str) -> bool {
     reason.code() == Some(code)
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+fn is_throttled(reason: &CancellationReason) -> bool {
+    failed_with(reason, "ThrottlingError") || failed_with(reason, "ProvisionedThroughputExceeded")
 }
 
 fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {

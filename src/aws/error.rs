@@ -32,6 +32,11 @@ const DENIED_CODES: [&str; 5] = [
     "ExpiredTokenException",
 ];
 
+/// Codes by which IAM says that it does not see yet what was done a moment ago, or is at it.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+const PASSING_CODES: [&str; 4] =
+    ["NoSuchEntity", "DeleteConflict", "ConcurrentModification", "EntityTemporarilyUnmodifiable"];
+
 /// Turns the SDK's errors of one service into the domain's.
 #[derive(Clone, Copy, Debug)]
 pub struct Service(pub &'static str);
@@ -76,7 +81,7 @@ impl Service {
                 Some("there is no secret of the ARN in CREDENTIALS_SECRET_ARN: correct the setting")
             }
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
-            ("CloudFormation", "ValidationError") if says("cannot be assumed") => {
+            ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
                 Some("the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com assume it")
             }
             ("IAM", "NoSuchEntity") if says("is not attachable") => {
@@ -84,6 +89,11 @@ impl Service {
             }
             _ => None,
         }
+    }
+
+    /// AWS has done only a part of what it was asked for, because there are too many requests.
+    pub fn throttled(self, action: &'static str, detail: impl ToString) -> PortError {
+        PortError { service: self.0, action, kind: PortErrorKind::Throttled, detail: detail.to_string() }
     }
 
     /// What is stored is not what the broker stores.
@@ -101,6 +111,7 @@ fn kind_of(code: &str) -> PortErrorKind {
     match code {
         code if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
         code if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
+        code if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
         _ => PortErrorKind::Unexpected,
     }
 }

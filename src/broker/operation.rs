@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// No request runs longer than this: the function is stopped before (`Timeout` in `infra/template.yaml`). An operation
-/// that is older and still in progress has nobody at work on it.
+/// that is older and still in progress has nobody at work on it. The sweep function may run for longer, but only deletes.
 pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// An operation on an instance or a binding. The last one, with its outcome, is the lifecycle's state.

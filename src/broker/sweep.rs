@@ -1,7 +1,8 @@
 //! What is left in spite of all: after somebody has deleted a stack or a record by hand, or restored the table.
 //!
-//! The order makes a finding sure while requests come and go. Stacks and users are listed before the records, and what
-//! has no record then is looked for once more: a record is older than what it names, and goes after it.
+//! The order keeps requests that come and go out of the findings. Stacks and users are listed before the records, and what
+//! has no record then is looked for once more: a record is older than what it names, and goes after it. The records are
+//! read again before anything is removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,11 +16,11 @@ use super::{
     Broker, Error, Result,
     id::InstanceId,
     instance::Instance,
-    operation::Operation,
+    operation::{Operation, OperationKind, OperationState},
     ports::{DeleteStack, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord, UserSummary},
 };
 
-/// Between two pages of a list: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
+/// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
 const PAUSE: Duration = Duration::from_millis(250);
 /// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
@@ -72,14 +73,15 @@ pub struct Removal {
     pub stacks: BTreeSet<String>,
     /// By name.
     pub users: BTreeSet<String>,
-    /// By id. The instance is deprovisioned, with its bindings.
+    /// By id. The instance is deprovisioned, with its bindings. Where that has to wait until nothing can come late any
+    /// more, the same removal, asked for again half a minute later, ends it.
     pub instances: BTreeSet<String>,
 }
 
 /// What became of a removal: by name or id, what was done or why not.
 pub type Removed = BTreeMap<String, String>;
 
-/// All stacks or users, by name, and all records.
+/// The broker's stacks and users, by name.
 struct Inventory {
     stacks: BTreeMap<String, StackSummary>,
     users: BTreeMap<String, UserSummary>,
@@ -105,7 +107,7 @@ impl Broker {
         let before = self.inventory().await?;
         let named = self.named().await?;
         let after = self.inventory().await?;
-        let instances_without_stack = self.without_stack(&named, &before, &after).await?;
+        let instances_without_stack = self.without_stack(&named, &after).await?;
         let still_there = |name: &String| !named.stacks.contains(name) && before.stacks.contains_key(name);
         let stacks_without_record = after.stacks.iter().filter(|(name, _)| still_there(name));
         let still_there = |name: &String| !named.users.contains(name) && before.users.contains_key(name);
@@ -126,13 +128,20 @@ impl Broker {
     /// That of a port; what was removed before is.
     pub async fn remove(&self, findings: &Findings, removal: &Removal) -> Result<Removed> {
         let mut removed = Removed::new();
+        if *removal == Removal::default() {
+            return Ok(removed);
+        }
+        // A request may have taken up since what was found.
+        let named = self.named().await?;
         let not_found = || "nothing was done: it is not among the findings".to_owned();
         for name in &removal.stacks {
-            let is_found = findings.stacks_without_record.iter().any(|stack| stack.name == *name);
+            let is_found =
+                findings.stacks_without_record.iter().any(|stack| stack.name == *name) && !named.stacks.contains(name);
             removed.insert(name.clone(), if is_found { self.remove_stack(name).await? } else { not_found() });
         }
         for name in &removal.users {
-            let is_found = findings.users_without_binding.iter().any(|user| user.name == *name);
+            let is_found =
+                findings.users_without_binding.iter().any(|user| user.name == *name) && !named.users.contains(name);
             if is_found {
                 self.delete_identity(name).await?;
             }
@@ -140,9 +149,14 @@ impl Broker {
         }
         for id in &removal.instances {
             let found = findings.instances_without_stack.iter().find(|instance| instance.instance_id.as_str() == id);
-            let outcome = match found {
-                Some(instance) => self.remove_instance(&instance.instance_id).await?,
-                None => not_found(),
+            let current = named.instances.iter().find(|instance| instance.id.as_str() == id);
+            let outcome = match (found, current) {
+                (found, Some(current))
+                    if (found.is_some() || is_being_deleted(current)) && self.has_no_stack(current).await? =>
+                {
+                    self.remove_instance(&current.id).await?
+                }
+                _ => not_found(),
             };
             removed.insert(id.clone(), outcome);
         }
@@ -164,6 +178,15 @@ impl Broker {
             Err(Error::Gone) => Ok("gone".into()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of its name may have.
+    async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
+        if self.stacks.describe(&instance.stack_name).await?.is_some() {
+            return Ok(false);
+        }
+        let now = self.environment.now();
+        Ok(self.records.instance(&instance.id, now).await?.is_some_and(|current| current == *instance))
     }
 
     async fn inventory(&self) -> PortResult<Inventory> {
@@ -198,20 +221,16 @@ impl Broker {
         Ok(named)
     }
 
-    /// The instances that a platform takes to be there, and that have had no stack all the time.
-    async fn without_stack(
-        &self,
-        named: &Named,
-        before: &Inventory,
-        after: &Inventory,
-    ) -> Result<Vec<InstanceWithoutStack>> {
-        let has_stack = |name| before.stacks.contains_key(name) || after.stacks.contains_key(name);
-        let candidates = named.instances.iter().filter(|instance| !has_stack(&instance.stack_name));
-        let mut found = Vec::new();
-        let now = self.environment.now();
-        for instance in candidates.filter(|instance| !is_being_done(&instance.operation, now)) {
-            let is_same = self.records.instance(&instance.id, now).await?.is_some_and(|current| current == *instance);
-            if is_same {
+    /// The instances that a platform takes to be there, and that have no stack.
+    async fn without_stack(&self, named: &Named, listed: &Inventory) -> Result<Vec<InstanceWithoutStack>> {
+        let candidates = named.instances.iter().filter(|instance| !listed.stacks.contains_key(&instance.stack_name));
+        let (mut found, now) = (Vec::new(), self.environment.now());
+        let candidates = candidates.filter(|instance| !is_being_done(&instance.operation, now));
+        for (number, instance) in candidates.enumerate() {
+            if number > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            if self.has_no_stack(instance).await? {
                 found.push(InstanceWithoutStack {
                     instance_id: instance.id.clone(),
                     stack_name: instance.stack_name.clone(),
@@ -221,7 +240,6 @@ impl Broker {
             if found.len() == MAX_FINDINGS {
                 break;
             }
-            tokio::time::sleep(PAUSE).await;
         }
         Ok(found)
     }
@@ -230,6 +248,10 @@ impl Broker {
 /// Whether a platform is still to see how it ends.
 fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
     operation.in_progress() && now.duration_since(operation.started_at) < LONGEST_OPERATION
+}
+
+fn is_being_deleted(instance: &Instance) -> bool {
+    instance.operation.is(OperationKind::Deprovision, OperationState::InProgress)
 }
 
 /// Every item of a list, page by page.

@@ -38,6 +38,9 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let (instance, events) = self.advance(self.find_instance(id).await?).await?;
+        if instance.is_tombstone() {
+            return Err(Error::instance_not_found());
+        }
         let view = self.view(&instance.stack_name);
         let (target, secrets) = self.target(&instance, request).await?;
         check_state(&instance, &target)?;
@@ -138,14 +141,12 @@ impl Broker {
         target: &Attributes,
         secrets: &Object,
     ) -> Result<Option<String>> {
-        let now = self.environment.now();
-        let is_alone = !instance.operation.may_be_running(now);
-        instance.operation.started_at = now;
+        instance.operation.started_at = self.environment.now();
         if self.records.update_instance(&instance).await? == Update::Conflict {
             return self.joined(&instance).await.map(|joined| Some(joined.operation.id));
         }
         instance.version += 1;
-        self.submit_update(instance, target, secrets, is_alone).await
+        self.submit_update(instance, target, secrets, false).await
     }
 
     /// Sends the update, and forgets it where CloudFormation refuses it, unless the other request may still get it

@@ -46,7 +46,7 @@ pub struct ServicePlan<'a> {
     pub description: &'a str,
     /// Plan Metadata (profile.md), a JSON object.
     pub metadata: &'a RawValue,
-    /// False foreverything that AWS charges for.
+    /// False for everything that AWS charges for.
     pub free: bool,
     /// Whether instances of this plan can change it.
     pub plan_updateable: bool,

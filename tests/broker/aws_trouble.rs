@@ -256,3 +256,18 @@ async fn a_missing_permission_is_told_as_aws_tells_it() {
     let error = create_user(aws.broker().await).await.expect_err("denied");
     assert_eq!((error.kind, error.detail), (PortErrorKind::Denied, format!("AccessDenied: {message}")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_access_key_is_never_asked_for_twice_where_the_first_may_exist() {
+    for (words, calls) in
+        [(None, 1), (Some((500, "ServiceFailure", "Sorry")), 1), (Some((503, "ServiceUnavailable", "")), 1)]
+    {
+        let aws = Aws::saying(words);
+        let error = aws.broker().await.identities.create_access_key("osb-a-user").await.expect_err("no key");
+        assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, calls));
+    }
+    let aws = Aws::saying(Some((400, "Throttling", "Rate exceeded")));
+    let error = aws.broker().await.identities.create_access_key("osb-a-user").await.expect_err("no key");
+    assert_eq!(error.kind, PortErrorKind::Throttled);
+    assert!(aws.take_calls() >= 4);
+}

@@ -1,8 +1,14 @@
 //! State at rest: the items of the table in every shape that they can have, as DynamoDB gets them. Files of earlier
 //! schemas stay, because items written then may still be in a table.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_service_broker::{
     aws::{self, DynamoDb},
@@ -11,10 +17,21 @@ use aws_service_broker::{
         id::{BindingId, InstanceId},
         instance::{Attributes, Instance, Json},
         operation::{Operation, OperationKind},
-        ports::{PortErrorKind, Records, ScannedRecord, Sealed},
+        ports::{PortErrorKind, Records, ScannedRecord, Sealed, Update},
     },
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared,
+};
 use aws_smithy_types::body::SdkBody;
 use axum::http;
 use jiff::{SignedDuration, Timestamp};
@@ -30,11 +47,13 @@ async fn table(answer: &Value) -> (DynamoDb, StaticReplayClient) {
     let request = http::Request::builder().uri("https://dynamodb/").body(SdkBody::empty()).expect("a request");
     let response = http::Response::builder().body(SdkBody::from(answer.to_string())).expect("a response");
     let replay = StaticReplayClient::new(vec![ReplayEvent::new(request, response)]);
-    let config = aws::load_config().await.into_builder();
-    let config = config.region(Region::new("eu-central-1")).http_client(replay.clone());
-    let config =
-        config.credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c")));
-    (DynamoDb::new(&config.build(), TABLE), replay)
+    (DynamoDb::new(&config(replay.clone()).await, TABLE), replay)
+}
+
+async fn config(client: impl HttpClient + 'static) -> SdkConfig {
+    let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c"));
+    let config = aws::load_config().await.into_builder().region(Region::new("eu-central-1"));
+    config.credentials_provider(credentials).http_client(client).build()
 }
 
 fn folder() -> PathBuf {
@@ -272,4 +291,39 @@ async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
     let (table, replay) = self::table(&json!({"Items": []})).await;
     assert!(table.page(page.next).await.expect("scan").next.is_none());
     assert_eq!(body_of(&replay)["ExclusiveStartKey"], last);
+}
+
+/// A table that writes the first item that it gets, and loses its answer.
+#[derive(Clone, Debug, Default)]
+struct Forgetful(Arc<Mutex<Option<Value>>>);
+
+impl HttpClient for Forgetful {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.clone().into_shared()
+    }
+}
+
+impl HttpConnector for Forgetful {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body: Value = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
+        let mut written = self.0.lock().expect("no test panics with the lock");
+        let (status, answer) = match &*written {
+            None => {
+                *written = Some(body["Item"].clone());
+                (500, json!({"__type": "InternalServerError"}))
+            }
+            Some(item) => (400, json!({"__type": "ConditionalCheckFailedException", "Item": item})),
+        };
+        let response = HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(answer.to_string()));
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_sent_again_because_its_answer_got_lost_finds_its_own_work_and_no_other() {
+    let client: SharedHttpClient = Forgetful::default().into_shared();
+    let table = DynamoDb::new(&config(client).await, TABLE);
+    assert_eq!(table.update_binding(&binding()).await.expect("update"), Update::Done);
+    // Another request that writes the same at the same moment was not first.
+    assert_eq!(table.update_binding(&binding()).await.expect("update"), Update::Conflict);
 }

@@ -1,5 +1,8 @@
 use aws_service_broker::{
-    broker::ports::{PortErrorKind::Denied, UnreadableRecord},
+    broker::{
+        ports::{PortErrorKind::Denied, UnreadableRecord},
+        sweep::Removal,
+    },
     sweep::{self, SweepRequest},
 };
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
@@ -39,13 +42,11 @@ async fn some_instances() -> Client {
 #[tokio::test(start_paused = true)]
 async fn where_nothing_is_lost_nothing_is_found() {
     let client = some_instances().await;
-    let before = client.world.account();
     assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
     client.deprovision().await.expect(202);
     assert_eq!(sweep(&client, json!({})).await, nothing(4, 0, 6));
     client.finish().await;
     assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 6));
-    assert_ne!(client.world.account(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +65,10 @@ async fn it_finds_what_no_record_names_and_changes_nothing() {
     assert_eq!(found["instances_without_stack"], json!([]));
     assert_eq!(client.world.account(), before);
     let calls = client.world.take_calls();
-    assert!(calls.iter().all(|call| call.ends_with(".page") || *call == "records.instance"), "{calls:?}");
+    assert!(
+        calls.iter().all(|call| call.ends_with(".page") || ["records.instance", "stacks.describe"].contains(call)),
+        "{calls:?}"
+    );
 }
 
 /// Somebody deletes the items of an instance by hand. The names of its stack and its user.
@@ -125,11 +129,12 @@ async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
     let used = client.world.stack_names().into_iter().find(|name| *name != stack).expect("another stack");
-    let removal = json!({"remove": {"stacks": [stack, used], "users": [user], "instances": ["creating"]}});
+    let removal =
+        json!({"remove": {"stacks": [stack, used], "users": [user, "osb-nobody"], "instances": ["creating"]}});
     let removed = sweep(&client, removal).await["removed"].clone();
     assert_eq!(removed[&stack], "is being deleted");
     assert_eq!(removed[&user], "deleted");
-    for kept in [&used, "creating"] {
+    for kept in [&used, "osb-nobody", "creating"] {
         assert_eq!(removed[kept], "nothing was done: it is not among the findings");
     }
     client.world.complete_stacks();
@@ -165,4 +170,40 @@ fn a_request_that_is_not_understood_removes_nothing() {
         assert!(serde_json::from_value::<SweepRequest>(wrong.clone()).is_err(), "{wrong}");
     }
     assert_eq!(serde_json::from_value::<SweepRequest>(json!({})).expect("nothing to remove"), SweepRequest::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_whose_stack_has_lost_its_tags_is_not_without_one() {
+    let client = some_instances().await;
+    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags.clear()));
+    assert_eq!(sweep(&client, json!({})).await, nothing(0, 1, 6));
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    assert_eq!(removed[INSTANCE], "nothing was done: it is not among the findings");
+    assert_eq!(client.world.stack_names().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
+    let client = some_instances().await;
+    let account = client.world.account();
+    let (stack, user) = lose_the_records(&client);
+    let findings = client.broker().sweep().await.expect("a sweep");
+    assert_eq!((findings.stacks_without_record.len(), findings.users_without_binding.len()), (1, 1));
+    client.world.edit(|now| (now.instances, now.bindings) = (account.instances, account.bindings));
+    let removal = Removal { stacks: [stack.clone()].into(), users: [user.clone()].into(), ..Removal::default() };
+    let removed = client.broker().remove(&findings, &removal).await.expect("a removal");
+    assert!([stack, user].iter().all(|name| removed[name].starts_with("nothing was done")), "{removed:?}");
+    assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late() {
+    let client = some_instances().await;
+    client.world.edit(|account| account.stacks.clear());
+    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
+    let removal = json!({"remove": {"instances": ["creating"]}});
+    let removed = sweep(&client, removal.clone()).await["removed"].clone();
+    assert!(removed["creating"].as_str().is_some_and(|outcome| outcome.starts_with("Deleting")), "{removed}");
+    client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
+    assert_eq!(sweep(&client, removal).await["removed"]["creating"], "The instance is deleted.");
 }

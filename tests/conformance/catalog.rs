@@ -39,7 +39,7 @@ fn cat_07_19_and_cf_01_ids_are_unique_in_the_whole_catalog() {
 
 #[test]
 fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_there_and_short_enough() {
-    // OSBAPI recommends 255 characters forevery string. Long descriptions, which people read, are longer on purpose.
+    // OSBAPI recommends 255 characters for every string. Long descriptions, which people read, are longer on purpose.
     for entry in services().into_iter().chain(plans()) {
         let name = entry["name"].as_str().expect("a name");
         assert!((1..=63).contains(&name.len()), "{name}");

@@ -26,7 +26,7 @@ fn provision(body: impl Into<Body>) -> Request<Body> {
         .expect("a request")
 }
 
-/// One request forevery endpoint, good but for what it names.
+/// One request for every endpoint, good but for what it names.
 const ENDPOINTS: [(&str, &str); 10] = [
     ("GET", "/v2/catalog"),
     ("PUT", "/v2/service_instances/i"),

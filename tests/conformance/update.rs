@@ -513,3 +513,16 @@ async fn upd_12_an_instance_that_the_operator_has_repaired_can_be_bound_and_upda
     client.bind("one", json!({})).await.expect(201);
     client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
 }
+
+#[tokio::test]
+async fn an_instance_whose_deletion_is_over_is_not_there() {
+    for parameters in [json!({}), json!({"DelaySeconds": 3})] {
+        let client = Client::with_instance().await;
+        client.deprovision().await.expect(202);
+        // Nobody has looked since.
+        client.world.complete_stacks();
+        client.update(json!({"parameters": parameters, "context": {"platform": "other"}})).await.expect(404);
+        let instance = client.world.instance(INSTANCE).expect("the tombstone");
+        assert!(instance.is_tombstone() && instance.expires_at.is_some() && instance.update.is_none());
+    }
+}

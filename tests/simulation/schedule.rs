@@ -78,8 +78,10 @@ impl fmt::Display for Schedule {
 
 /// What can go wrong at a call of this name.
 pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
-    let rejection = matches!(call, "stacks.create" | "stacks.update" | "stacks.delete")
-        .then_some(Fault::Rejected("The account cannot have any more of these."));
+    let reason = "The account cannot have any more of these.";
+    let is_rejectable = matches!(call, "stacks.create" | "stacks.update" | "stacks.delete");
+    let rejected = is_rejectable.then_some(Fault::Rejected(reason));
+    let lost_and_rejected = (is_rejectable && call != "stacks.delete").then_some(Fault::RejectedAfter(reason));
     [
         Fault::Crash,
         Fault::CrashAfter,
@@ -92,7 +94,8 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
         Fault::Before(Denied),
     ]
     .into_iter()
-    .chain(rejection)
+    .chain(rejected)
+    .chain(lost_and_rejected)
 }
 
 /// An account in which what comes before a scenario has happened.

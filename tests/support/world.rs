@@ -42,6 +42,8 @@ pub enum Fault {
     After(PortErrorKind),
     /// CloudFormation does not take the request.
     Rejected(&'static str),
+    /// CloudFormation has taken the request, whose answer got lost; the SDK has sent it again, and that is not taken.
+    RejectedAfter(&'static str),
     /// The port does not answer, and has had no effect.
     Hang,
     /// The port does not answer, and has had its effect.
@@ -330,6 +332,10 @@ impl World {
         match fault {
             Fault::Before(kind) => return Err(failed(kind)),
             Fault::Rejected(reason) => return Ok(rejected(reason.into())),
+            Fault::RejectedAfter(reason) => {
+                effect(&mut self.state());
+                return Ok(rejected(reason.into()));
+            }
             Fault::After(kind) => {
                 effect(&mut self.state());
                 return Err(failed(kind));
