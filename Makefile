@@ -34,6 +34,10 @@ test: tools ## Run all tests: without AWS, then against the broker on a local AW
 simulate: ## Run every schedule of the simulation, of which `make test` runs a part: minutes
 	SIMULATE=all cargo test --locked --profile simulation --test simulation -- --nocapture
 
+.PHONY: races
+races: tools ## Let requests race each other on a local AWS 200 times each: minutes
+	@RACES=200 $(LOCAL) infra/local/serve.py cargo test --locked --test local_aws races
+
 .PHONY: test-deployed
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
 	cargo test --locked --test local_aws

@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{
-    Client,
+    Client, Config,
     error::ProvideErrorMetadata,
     operation::{create_stack::CreateStackError, delete_stack::DeleteStackError, update_stack::UpdateStackError},
     types,
 };
 use jiff::Timestamp;
 
-use super::error::Service;
+use super::{error::Service, unless_answered::UnlessAnswered};
 use crate::broker::{
     ports::{
         CreateStack, DeleteStack, INSTANCE_ID_TAG, NewStack, Page, ParameterValue, PortResult, Stack, StackSummary,
@@ -53,6 +53,8 @@ impl Stacks for CloudFormation {
             .set_tags(Some(stack.tags.iter().map(tag).collect()))
             .role_arn(&self.deploy_role_arn)
             .client_request_token(stack.token)
+            .customize()
+            .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
         let Err(error) = created else { return Ok(CreateStack::Accepted) };
@@ -76,6 +78,8 @@ impl Stacks for CloudFormation {
             .set_tags(Some(update.tags.iter().map(tag).collect()))
             .role_arn(&self.deploy_role_arn)
             .client_request_token(update.token)
+            .customize()
+            .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
         let Err(error) = updated else { return Ok(UpdateStack::Accepted) };

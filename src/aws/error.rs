@@ -34,8 +34,7 @@ const DENIED_CODES: [&str; 5] = [
 
 /// Codes by which IAM says that it does not see yet what was done a moment ago, or is at it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-const PASSING_CODES: [&str; 4] =
-    ["NoSuchEntity", "DeleteConflict", "ConcurrentModification", "EntityTemporarilyUnmodifiable"];
+const PASSING_CODES: [&str; 3] = ["NoSuchEntity", "ConcurrentModification", "EntityTemporarilyUnmodifiable"];
 
 /// Turns the SDK's errors of one service into the domain's.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +72,10 @@ impl Service {
             ("DynamoDB", "ResourceNotFoundException") => {
                 Some("there is no table of the name in TABLE_NAME: restore it, or correct the setting")
             }
+            // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+            ("DynamoDB", _) if says("KMS") => Some(
+                "the table's key, that of KEY_ARN, must exist and be enabled, and the role must be allowed to decrypt",
+            ),
             // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
             ("KMS", "DisabledException") => Some("enable the key of KEY_ARN"),
             ("KMS", "KMSInvalidStateException") => Some("cancel the deletion of the key of KEY_ARN and enable it"),
@@ -83,6 +86,9 @@ impl Service {
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
             ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
                 Some("the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com assume it")
+            }
+            ("IAM", "DeleteConflict") => {
+                Some("somebody has given the binding's user more than the broker has: take it away from the user")
             }
             ("IAM", "NoSuchEntity") if says("is not attachable") => {
                 Some("there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting")

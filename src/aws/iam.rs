@@ -15,14 +15,9 @@ use aws_sdk_iam::{
     },
     types,
 };
-
-use aws_smithy_runtime_api::client::{
-    interceptors::context::InterceptorContext,
-    retries::classifiers::{ClassifyRetry, RetryAction},
-};
 use jiff::Timestamp;
 
-use super::error::Service;
+use super::{error::Service, unless_answered::UnlessAnswered};
 use crate::broker::ports::{AccessKey, CreateUser, Identities, NewUser, Page, PortError, PortResult, UserSummary};
 
 const SERVICE: Service = Service("IAM");
@@ -158,23 +153,6 @@ where
 {
     let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec![code]).build();
     Config::builder().retry_classifier(classifier)
-}
-
-/// A call whose outcome is unknown is not sent again: each access key is another one, and the one whose answer got lost
-/// would stay with the user. Whoever takes up the binding deletes it.
-#[derive(Debug)]
-struct UnlessAnswered;
-
-impl ClassifyRetry for UnlessAnswered {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let has_failed = context.output_or_error().is_some_and(|outcome| outcome.is_err());
-        let is_refused = context.response().is_some_and(|response| response.status().is_client_error());
-        if has_failed && !is_refused { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
-    }
-
-    fn name(&self) -> &'static str {
-        "unless answered"
-    }
 }
 
 /// The answer, or nothing where IAM says that what the call is about does not exist.

@@ -7,6 +7,7 @@ mod http_client;
 mod iam;
 mod kms;
 mod secrets_manager;
+mod unless_answered;
 
 use std::{sync::Arc, time::Duration};
 

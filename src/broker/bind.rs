@@ -123,7 +123,7 @@ impl Broker {
             operation: Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now()),
             previous_operation: None,
             expires_at: None,
-            version: 0,
+            version: self.environment.first_version(),
         }
     }
 
@@ -211,7 +211,7 @@ impl Broker {
             };
         }
         // Whoever was at work on it is not any more. Only one request may go on in its place.
-        existing.operation.started_at = now;
+        existing.operation = existing.operation.taken_up(now);
         match self.records.update_binding(&existing).await? {
             Update::Done => {
                 existing.version += 1;

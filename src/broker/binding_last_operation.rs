@@ -43,7 +43,11 @@ impl Broker {
 
     /// Whoever was at work on it is not any more.
     async fn take_up(&self, instance: &Instance, mut binding: Binding) -> Result<Operation> {
-        binding.operation.started_at = self.environment.now();
+        if binding.operation.kind == OperationKind::Bind && instance.operation.in_progress() {
+            // It has to wait for the instance, and a deletion must not have to wait for it.
+            return Ok(binding.operation);
+        }
+        binding.operation = binding.operation.taken_up(self.environment.now());
         match self.records.update_binding(&binding).await? {
             Update::Done => binding.version += 1,
             // Another request does.

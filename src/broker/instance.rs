@@ -86,11 +86,14 @@ impl Instance {
     }
 
     /// Whether a request that began before the deletion may still be about to create the stack. One that was created
-    /// has left its outputs.
+    /// has left its outputs; but where several requests were at it, that of another one may come late. What went before
+    /// a deletion that has failed is not known any more.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
-        self.outputs.is_empty()
-            && self.operation.kind == OperationKind::Deprovision
-            && self.operation.may_be_running(now)
+        let other_requests = self.previous_operation.as_ref().is_some_and(|previous| {
+            previous.is_recent(now) && (previous.is_taken_up || previous.kind == OperationKind::Deprovision)
+        });
+        let not_seen = self.outputs.is_empty() && self.operation.may_be_running(now);
+        self.operation.kind == OperationKind::Deprovision && (not_seen || other_requests)
     }
 
     /// The same instance with another operation begun.

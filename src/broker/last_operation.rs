@@ -1,11 +1,13 @@
 //! `GET /v2/service_instances/:instance_id/last_operation`
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Broker, Error, Result, description,
     id::InstanceId,
-    instance::{Instance, TOMBSTONE_LIFETIME},
+    instance::{Attributes, Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
     ports::Update,
     stack::{Progress, Sight, StackEvent, StackStatus, progress},
@@ -16,6 +18,8 @@ use crate::osb::Object;
 /// bounds. Most stacks take seconds; those that take an hour need no poll every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
+/// How long a poll tries to see how far an operation is: most of the 24 seconds that a request has.
+const LONGEST_LOOK: Duration = Duration::from_secs(20);
 
 /// How the last operation on an instance or a binding stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,12 +77,16 @@ impl Broker {
         if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
-        let (instance, events) = match self.advance(instance.clone()).await {
-            Err(Error::Port(error)) if error.is_passing() => {
+        let (instance, events) = match tokio::time::timeout(LONGEST_LOOK, self.advance(instance.clone())).await {
+            Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
                 return Ok(LastOperation::unseen(&instance.operation));
             }
-            advanced => advanced?,
+            Ok(advanced) => advanced?,
+            Err(_) => {
+                tracing::warn!("how far the operation is cannot be seen in time");
+                return Ok(LastOperation::unseen(&instance.operation));
+            }
         };
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
@@ -148,7 +156,9 @@ impl Broker {
         let operation = instance.operation.clone().succeeded();
         if operation.kind == OperationKind::Deprovision {
             let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
-            return self.finish(Instance { operation, expires_at, outputs: Default::default(), ..instance }).await;
+            let attributes = Attributes { secret_parameters: None, ..instance.attributes };
+            let outputs = Default::default();
+            return self.finish(Instance { operation, expires_at, attributes, outputs, ..instance }).await;
         }
         let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
             return self.fail(instance, "The stack does not exist any more. Delete the instance.".into(), false).await;

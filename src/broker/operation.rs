@@ -26,6 +26,9 @@ pub struct Operation {
     /// When it was accepted, or last taken up again.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
+    /// Whether another request than the one that began it has gone on with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_taken_up: bool,
 }
 
 /// What can be asked for.
@@ -83,7 +86,14 @@ impl Operation {
             reason: None,
             instance_usable: None,
             started_at: now,
+            is_taken_up: false,
         }
+    }
+
+    /// The same operation, with which another request goes on.
+    #[must_use]
+    pub fn taken_up(self, now: Timestamp) -> Self {
+        Self { started_at: now, is_taken_up: true, ..self }
     }
 
     /// The same operation, over.
@@ -110,6 +120,11 @@ impl Operation {
 
     /// Whether a request may be at work on it right now.
     pub fn may_be_running(&self, now: Timestamp) -> bool {
-        self.in_progress() && now.duration_since(self.started_at) < LONGEST_REQUEST
+        self.in_progress() && self.is_recent(now)
+    }
+
+    /// Whether a request that has begun it, or taken it up, may not have ended yet.
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started_at) < LONGEST_REQUEST
     }
 }

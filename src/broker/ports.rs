@@ -406,6 +406,13 @@ pub trait Environment: Send + Sync {
 
     /// A random UUID (version 4).
     fn uuid(&self) -> Uuid;
+
+    /// The version that a new record begins with: another one for each, so that a request which was long under way does
+    /// not take a later record of the same id for the one that it has read.
+    fn first_version(&self) -> u64 {
+        let (high, low) = self.uuid().as_u64_pair();
+        (high ^ low) >> 32
+    }
 }
 
 /// Secrets Manager: what platforms authenticate with.

@@ -65,7 +65,7 @@ impl Broker {
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
             previous_operation: None,
             expires_at: None,
-            version: 0,
+            version: self.environment.first_version(),
             id,
         };
         let existing = if accepts_incomplete {
@@ -115,7 +115,7 @@ impl Broker {
         mut instance: Instance,
         secrets: &Object,
     ) -> Result<Instance> {
-        instance.operation.started_at = self.environment.now();
+        instance.operation = instance.operation.taken_up(self.environment.now());
         if self.records.update_instance(&instance).await? == Update::Conflict {
             return self.joined(&instance).await;
         }

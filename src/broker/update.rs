@@ -141,7 +141,7 @@ impl Broker {
         target: &Attributes,
         secrets: &Object,
     ) -> Result<Option<String>> {
-        instance.operation.started_at = self.environment.now();
+        instance.operation = instance.operation.taken_up(self.environment.now());
         if self.records.update_instance(&instance).await? == Update::Conflict {
             return self.joined(&instance).await.map(|joined| Some(joined.operation.id));
         }

@@ -15,7 +15,8 @@ use aws_service_broker::{
         authentication::Authenticator,
         id::{BindingId, InstanceId},
         ports::{
-            CreateStack, NewStack, NewUser, ParameterValue, PlatformSecrets, PortError, PortErrorKind, Purpose, Sealed,
+            CreateStack, Environment, NewStack, NewUser, ParameterValue, PlatformSecrets, PortError, PortErrorKind,
+            Purpose, Sealed,
         },
     },
     http::{MissingVersion, router},
@@ -37,7 +38,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{Client, INSTANCE, World, plan_id, service_id};
+use crate::support::{Client, INSTANCE, Log, World, plan_id, service_id};
 
 /// What AWS says to every call; nothing, ever, where it is none.
 type Words = Option<(u16, &'static str, &'static str)>;
@@ -48,6 +49,8 @@ const THROTTLED: Words = Some((400, "ThrottlingException", "Rate exceeded"));
 #[derive(Clone)]
 struct Aws {
     words: Words,
+    /// The only service that says so, by its host; all others do what they are asked for.
+    by: &'static str,
     calls: Arc<Mutex<usize>>,
 }
 
@@ -66,6 +69,9 @@ impl HttpClient for Aws {
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         *self.calls.lock().expect("no test panics with the lock") += 1;
+        if !request.uri().contains(self.by) {
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), "{}".into())));
+        }
         let Some((status, code, message)) = self.words else {
             return HttpConnectorFuture::new(std::future::pending());
         };
@@ -83,7 +89,7 @@ impl HttpConnector for Aws {
 
 impl Aws {
     fn saying(words: Words) -> Self {
-        Self { words, calls: Arc::default() }
+        Self { words, by: "", calls: Arc::default() }
     }
 
     async fn config(&self) -> SdkConfig {
@@ -213,6 +219,10 @@ async fn create_user(broker: Broker) -> Result<(), PortError> {
     broker.identities.create_user(&NewUser { name: "osb-a-user".into(), tags: vec![] }).await.map(drop)
 }
 
+async fn delete_user(broker: Broker) -> Result<(), PortError> {
+    broker.identities.delete_user("osb-a-user").await
+}
+
 /// What AWS says, and the setting that the log is to name.
 macro_rules! repairs {
     ($($port:ident: $status:literal $code:literal $message:literal => $setting:literal,)+) => {
@@ -239,6 +249,7 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
         open: 400 "KMSInvalidStateException" "arn:aws:kms:x:0:key/k is pending deletion." => "KEY_ARN",
         seal: 400 "NotFoundException" "Key 'arn:aws:kms:x:0:key/k' does not exist" => "KEY_ARN",
         create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "DEPLOY_ROLE_ARN",
+        delete_user: 409 "DeleteConflict" "Cannot delete entity, must remove users from group first." => "take it away",
         create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "PERMISSIONS_BOUNDARY_ARN",
     }
     let aws = Aws::saying(Some((400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")));
@@ -246,6 +257,44 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
     let error = secrets.read().await.expect_err("no secret");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
     assert!(error.to_string().contains("CREDENTIALS_SECRET_ARN"), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
+    let log = Log::watch();
+    let missing_table = ("ResourceNotFoundException", "Requested resource not found");
+    let disabled_key =
+        ("AccessDeniedException", "KMS key access denied error: the ciphertext refers to a disabled key");
+    let wrong_role = ("ValidationError", "Role arn:aws:iam::0:role/r is invalid or cannot be assumed");
+    for (by, (code, message), setting) in [
+        ("dynamodb", missing_table, "TABLE_NAME"),
+        ("dynamodb", disabled_key, "KEY_ARN"),
+        ("cloudformation", wrong_role, "DEPLOY_ROLE_ARN"),
+    ] {
+        let aws = Aws { by, ..Aws::saying(Some((400, code, message))) };
+        let members = json!({"parameters": {"DelaySeconds": 5}});
+        let answer = aws.platform().await.provision_as(setting, members).await.expect(500);
+        let description = answer.description();
+        assert!(description.contains("operator finds what to repair"), "{description}");
+        let line = log.lines(|line| line["instance_id"] == setting).pop().expect("a line of the request");
+        let reason = line["reason"].as_str().expect("a reason");
+        assert!(reason.contains(setting) && reason.contains(message), "{reason}");
+        assert_eq!((&line["level"], &line["status"]), (&json!("ERROR"), &json!(500)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_is_never_asked_for_twice_where_the_first_request_may_have_come_through() {
+    for words in [None, Some((500, "InternalFailure", "Sorry")), Some((503, "ServiceUnavailable", ""))] {
+        let aws = Aws::saying(words);
+        let error = create_stack(aws.broker().await).await.expect_err("no stack");
+        assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, 1));
+    }
+}
+
+#[test]
+fn each_record_begins_with_a_version_of_its_own() {
+    assert_ne!(aws::System.first_version(), aws::System.first_version());
 }
 
 #[tokio::test]

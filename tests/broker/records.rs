@@ -132,7 +132,8 @@ fn instances() -> Vec<(&'static str, Instance)> {
         template_version: Some("1.1.0".into()),
         ..attributes()
     };
-    let updating = Instance { update: Some(changed), ..created.clone().begin(operation(OperationKind::Update, 2)) };
+    let update = Some(changed.clone());
+    let updating = Instance { update, ..created.clone().begin(operation(OperationKind::Update, 2)) };
     let not_updated = Operation { instance_usable: Some(true), ..updating.operation.clone().failed("No space.") };
     let deleting = created.clone().begin(operation(OperationKind::Deprovision, 4));
     let deleted = Instance {
@@ -142,12 +143,29 @@ fn instances() -> Vec<(&'static str, Instance)> {
         version: 3,
         ..deleting.clone()
     };
+    let with_secret = Instance {
+        attributes: Attributes { secret_parameters: changed.secret_parameters.clone(), ..attributes() },
+        operation: instance().operation.taken_up(now() + SignedDuration::from_secs(31)),
+        ..instance()
+    };
+    let not_created = Instance { operation: instance().operation.failed("No space."), version: 1, ..instance() };
+    let updated = Instance {
+        attributes: changed.clone(),
+        update: None,
+        operation: updating.operation.clone().succeeded(),
+        ..updating.clone()
+    };
+    let not_deleted = Operation { instance_usable: Some(false), ..deleting.operation.clone().failed("Not empty.") };
     vec![
         ("instance-being-created", instance()),
+        ("instance-being-created-by-another-request", with_secret),
+        ("instance-not-created", not_created),
         ("instance-created", created),
         ("instance-being-updated", updating.clone()),
         ("instance-not-updated", Instance { operation: not_updated, update: None, ..updating }),
-        ("instance-being-deleted", deleting),
+        ("instance-updated", updated),
+        ("instance-being-deleted", deleting.clone()),
+        ("instance-not-deleted", Instance { operation: not_deleted, ..deleting }),
         ("instance-deleted", deleted),
     ]
 }
@@ -176,11 +194,15 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         ..unbinding.clone()
     };
     let without_user = Binding { user_name: None, operation: binding().operation.succeeded(), ..binding() };
+    let not_bound = Binding { operation: binding().operation.failed("Denied."), version: 1, ..binding() };
+    let not_unbound = Binding { operation: unbinding.operation.clone().failed("Denied."), ..unbinding.clone() };
     vec![
         ("binding-being-created", binding()),
+        ("binding-not-created", not_bound),
         ("binding-created", bound),
         ("binding-without-user", without_user),
         ("binding-being-deleted", unbinding),
+        ("binding-not-deleted", not_unbound),
         ("binding-deleted", unbound),
     ]
 }
@@ -198,7 +220,8 @@ fn recorded(schema: &str, name: &str) -> Value {
 /// Compares what is written with what is recorded. What is not recorded yet now is, to be looked at.
 fn check_written(name: &str, written: &Value) {
     if !path(SCHEMA, name).exists() {
-        let sorted: BTreeMap<String, Value> = serde_json::from_value(written.clone()).expect("an item");
+        let mut sorted = written.clone();
+        sorted.sort_all_objects();
         let text = serde_json::to_string_pretty(&sorted).expect("JSON");
         fs::write(path(SCHEMA, name), text + "\n").expect("a file");
         panic!("{name} was not recorded, and now is as the broker writes it");
@@ -211,17 +234,53 @@ fn body_of(replay: &StaticReplayClient) -> Value {
     serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
 }
 
+/// The item that a write of a record puts into the table. The number of the write, which is another one each time, is
+/// that of the files.
+fn written(replay: &StaticReplayClient, path: &str) -> Value {
+    let mut item = body_of(replay).pointer(path).expect("an item").clone();
+    if let Some(write) = item.get_mut("write") {
+        *write = json!({"S": "a-write"});
+    }
+    item
+}
+
 #[tokio::test]
 async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
     for (name, instance) in instances() {
         let (table, replay) = table(&json!({})).await;
-        assert_eq!(table.insert_instance(&instance, now()).await.expect("insert"), None);
-        check_written(name, &body_of(&replay)["Item"]);
+        match instance.version.checked_sub(1) {
+            None => assert_eq!(table.insert_instance(&instance, now()).await.expect("insert"), None),
+            Some(version) => {
+                let before = Instance { version, ..instance };
+                assert_eq!(table.update_instance(&before).await.expect("update"), Update::Done);
+            }
+        }
+        check_written(name, &written(&replay, "/Item"));
     }
     for (name, binding) in bindings() {
         let (table, replay) = table(&json!({})).await;
-        let _ = table.insert_binding(&instance(), &binding, now()).await.expect("insert");
-        check_written(name, &body_of(&replay)["TransactItems"][1]["Put"]["Item"]);
+        match binding.version.checked_sub(1) {
+            None => {
+                let _ = table.insert_binding(&instance(), &binding, now()).await.expect("insert");
+                check_written(name, &written(&replay, "/TransactItems/1/Put/Item"));
+            }
+            Some(version) => {
+                let before = Binding { version, ..binding };
+                assert_eq!(table.update_binding(&before).await.expect("update"), Update::Done);
+                check_written(name, &written(&replay, "/Item"));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_is_of_a_shape_that_is_checked() {
+    let instances = instances().into_iter().map(|(name, _)| name);
+    let names: Vec<_> = instances.chain(bindings().into_iter().map(|(name, _)| name)).collect();
+    for file in fs::read_dir(folder().join(SCHEMA)).expect("the folder") {
+        let path = file.expect("a file").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        assert!(names.contains(&name), "{name}");
     }
 }
 

@@ -1,8 +1,3 @@
-use std::{
-    io::Write,
-    sync::{Mutex, Once},
-};
-
 use aws_service_broker::{
     broker::{
         ports::PortErrorKind::{Denied, Throttled, Unavailable},
@@ -14,7 +9,7 @@ use axum::{body::Body, http::Request};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Fault, INSTANCE, World, basic, catalog, plan_id, service_id};
+use crate::support::{Answer, Client, Fault, INSTANCE, Log, World, basic, catalog, plan_id, service_id};
 
 fn provision(body: impl Into<Body>) -> Request<Body> {
     Request::builder()
@@ -314,48 +309,22 @@ async fn gen_21_the_requests_identity_comes_back() {
     assert_eq!(answer.headers["x-broker-api-request-identity"], "abc");
 }
 
-/// What all tests of this program log. A subscriber for one test alone can miss lines: whether a line is wanted at all
-/// is remembered for the whole program.
-#[derive(Clone, Copy)]
-struct Log;
-
-static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOGGED.lock().expect("no panic").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// The line of a catalog request of this identity with this header.
-    async fn line(identity: &str, name: &'static str, value: &str) -> Value {
-        static WATCHED: Once = Once::new();
-        WATCHED.call_once(|| {
-            tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Log).init();
-        });
-        let request = Request::builder()
-            .uri("/v2/catalog")
-            .header("authorization", basic("broker", "local-only-password"))
-            .header("x-broker-api-version", "2.17")
-            .header("x-broker-api-request-identity", identity)
-            .header(name, value);
-        Client::new().send(request.body(Body::empty()).expect("a request")).await.expect(200);
-        let text = String::from_utf8(LOGGED.lock().expect("no panic").clone()).expect("UTF-8");
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        let mut lines = lines.filter(|line| line["request_identity"] == identity);
-        lines.next().expect("a line of the request")
-    }
+/// The log's line of a catalog request of this identity with this header.
+async fn log_line(identity: &str, name: &'static str, value: &str) -> Value {
+    let log = Log::watch();
+    let request = Request::builder()
+        .uri("/v2/catalog")
+        .header("authorization", basic("broker", "local-only-password"))
+        .header("x-broker-api-version", "2.17")
+        .header("x-broker-api-request-identity", identity)
+        .header(name, value);
+    Client::new().send(request.body(Body::empty()).expect("a request")).await.expect(200);
+    log.lines(|line| line["request_identity"] == identity).pop().expect("a line of the request")
 }
 
 #[tokio::test]
 async fn gen_22_the_requests_identity_is_logged() {
-    let line = Log::line("an-identity", "accept", "*/*").await;
+    let line = log_line("an-identity", "accept", "*/*").await;
     assert_eq!((&line["operation"], &line["status"]), (&json!("catalog"), &json!(200)));
 }
 
@@ -367,12 +336,12 @@ async fn gen_23_and_pro_07_the_originating_identity_is_decoded_and_logged_and_ne
         ("kubernetes", r#"{"username": "duke", "uid": "c2dde242", "groups": ["admin"], "extra": {}}"#, "duke"),
         ("other", r#"{"name":"x"}"#, r#"{"name":"x"}"#),
     ] {
-        let line = Log::line(platform, HEADER, &format!("{platform} {}", BASE64_STANDARD.encode(value))).await;
+        let line = log_line(platform, HEADER, &format!("{platform} {}", BASE64_STANDARD.encode(value))).await;
         assert_eq!((&line["originating_platform"], &line["originating_user"]), (&json!(platform), &json!(user)));
         assert_eq!(line.get("originating_identity_mistake"), None);
     }
     for wrong in ["cloudfoundry", "cloudfoundry !", "cloudfoundry bnVsbA==", ""] {
-        let line = Log::line(&format!("wrong: {wrong}"), HEADER, wrong).await;
+        let line = log_line(&format!("wrong: {wrong}"), HEADER, wrong).await;
         assert!(line["originating_identity_mistake"].is_string(), "{wrong}: {line}");
     }
 }

@@ -200,13 +200,44 @@ async fn one_binding_that_is_asked_for_many_times_is_one_user_with_one_key() {
 }
 
 #[tokio::test]
+async fn a_binding_that_is_created_and_deleted_at_one_moment_is_there_or_gone() {
+    for round in 0..rounds() {
+        let race = Race::new().await;
+        race.at_once([race.provision()]).await;
+        race.end().await;
+        let requests = (0..PARALLEL).map(|number| if (number + round) % 2 == 0 { race.bind() } else { race.unbind() });
+        let answers = race.at_once(requests).await;
+        check_statuses(&answers, &[200, 201, 202, 409, 410, 422]);
+        // Whoever was told to wait, or that it is accepted, asks again.
+        let unbound = race.later.request("DELETE", &race.unbind().path, None).await;
+        assert!(matches!(unbound.status.as_u16(), 200 | 410), "{unbound:?}");
+        assert_eq!(race.in_aws().await, (1, None));
+        race.delete().await;
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_is_bound_and_deleted_at_one_moment_leaves_nothing() {
+    for round in 0..rounds() {
+        let race = Race::new().await;
+        race.at_once([race.provision()]).await;
+        race.end().await;
+        let mut requests = vec![race.bind(), race.deprovision()];
+        requests.rotate_left(round % 2);
+        let answers = race.at_once(requests).await;
+        check_statuses(&answers, &[201, 202, 400, 404, 422]);
+        race.delete().await;
+    }
+}
+
+#[tokio::test]
 async fn an_instance_that_is_created_and_deleted_at_one_moment_is_there_or_gone() {
     for round in 0..rounds() {
         let race = Race::new().await;
-        let mut requests = vec![race.provision(), race.deprovision()];
-        requests.rotate_left(round % 2);
+        let requests =
+            (0..PARALLEL).map(|number| if (number + round) % 2 == 0 { race.provision() } else { race.deprovision() });
         let answers = race.at_once(requests).await;
-        check_statuses(&answers, &[202, 410, 422]);
+        check_statuses(&answers, &[200, 202, 409, 410, 422]);
         let end = race.end().await;
         let stacks = race.in_aws().await.0;
         let operations = answers.iter().filter_map(|answer| answer.body["operation"].as_str());

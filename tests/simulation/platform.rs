@@ -123,6 +123,16 @@ impl Ask {
         }
     }
 
+    /// What the operation that it begins is polled by, as [`subject`] names that.
+    fn polled_by(self) -> String {
+        match self {
+            Self::Bind(id) | Self::BindAsync(id) | Self::Rotate(id) | Self::Unbind(id) | Self::UnbindAsync(id) => {
+                id.into()
+            }
+            _ => subject(Self::Poll),
+        }
+    }
+
     /// Whether it is about the instance, and no binding.
     pub fn is_of_instance(self) -> bool {
         matches!(
@@ -136,10 +146,14 @@ impl Ask {
         )
     }
 
-    /// The request, on its way.
-    pub fn send(self, client: &Client) -> Request {
+    /// The request, on its way. A poll is for this operation, or for the last one.
+    pub fn send(self, client: &Client, operation: Option<&str>) -> Request {
         let client = client.clone();
-        Box::pin(async move { client.request(self.method(), &self.path(), self.body()).await })
+        let path = match (self, operation) {
+            (Self::Poll | Self::PollBinding(_), Some(operation)) => format!("{}?operation={operation}", self.path()),
+            _ => self.path(),
+        };
+        Box::pin(async move { client.request(self.method(), &path, self.body()).await })
     }
 }
 
@@ -158,9 +172,6 @@ pub enum Fate {
 
 /// What a stack is at work for at the least.
 const WORK: SignedDuration = SignedDuration::from_secs(3);
-/// How long after its request a late call has its effect: a request cannot be under way for longer than 30 seconds.
-const LATENESS: SignedDuration = SignedDuration::from_secs(28);
-
 enum Event {
     Asked { ask: Ask, first_call: usize },
     Answered(Option<(u16, Value)>),
@@ -184,6 +195,10 @@ pub struct Platform {
     elapsed: SignedDuration,
     /// The operation that an instance's or a binding's requests of one kind were answered with last.
     operations: BTreeMap<String, String>,
+    /// The operation that is to be polled, by what polls it.
+    polled: BTreeMap<String, String>,
+    /// The credentials that a binding's requests were answered with last.
+    credentials: BTreeMap<String, Value>,
     events: Vec<Event>,
 }
 
@@ -206,6 +221,8 @@ impl Platform {
             late: Vec::new(),
             elapsed: SignedDuration::ZERO,
             operations: BTreeMap::new(),
+            polled: BTreeMap::new(),
+            credentials: BTreeMap::new(),
             events: Vec::new(),
         }
     }
@@ -214,14 +231,14 @@ impl Platform {
     pub async fn ask(&mut self, ask: Ask) -> Result<Option<Answer>, Broken> {
         self.events.push(Event::Asked { ask, first_call: self.world.calls_made() });
         let before = self.world.account();
-        let mut request = ask.send(&self.client);
+        let mut request = ask.send(&self.client, self.polled.get(&subject(ask)).map(String::as_str));
         let answer = poll_fn(|context| match request.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => self.world.take_crash().map_or(Poll::Pending, |fault| Poll::Ready(Err(fault))),
         })
         .await;
-        if answer == Err(Fault::Late) {
-            self.late.push((self.elapsed + LATENESS, request));
+        if let Err(Fault::Late(seconds)) = answer {
+            self.late.push((self.elapsed + SignedDuration::from_secs(seconds), request));
         }
         let answer = answer.ok();
         self.events.push(Event::Answered(answer.as_ref().map(|answer| (answer.status.as_u16(), answer.body.clone()))));
@@ -289,11 +306,22 @@ impl Platform {
         }
         if let Some(operation) = answer.body["operation"].as_str() {
             let known = self.operations.insert(subject(ask), operation.into());
+            // Only one that has failed has a successor.
+            let has_failed = |known: &str| operations(before).any(|of| of.id == known && !of.in_progress());
             promise!(
-                known.as_deref().is_none_or(|known| known == operation),
+                known.as_deref().is_none_or(|known| known == operation || has_failed(known)),
                 "the operation was {} and is {operation}",
                 known.unwrap_or_default()
             );
+            promise!(knows(&after, operation), "nothing knows of {operation}");
+            self.polled.insert(ask.polled_by(), operation.into());
+        }
+        if let Some(credentials) = answer.body.get("credentials") {
+            let known = self.credentials.insert(subject(ask), credentials.clone());
+            promise!(known.is_none_or(|known| known == *credentials), "the credentials are not what they were");
+        }
+        if matches!(ask, Ask::Unbind(_) | Ask::UnbindAsync(_) | Ask::Deprovision) {
+            self.credentials.clear();
         }
         if let Some(key) = answer.body["credentials"]["KEY"].as_str() {
             promise!(works(&after, key), "the credentials do not work");
@@ -345,7 +373,8 @@ impl Platform {
         promise!(account.stacks.is_empty(), "left: the stacks {:?}", account.stacks.keys());
         promise!(account.users.is_empty(), "left: the users {:?}", account.users.keys());
         for instance in account.instances.values() {
-            promise!(instance.is_tombstone() && instance.expires_at.is_some(), "left: {instance:?}");
+            let is_empty = instance.outputs.is_empty() && instance.attributes.secret_parameters.is_none();
+            promise!(instance.is_tombstone() && instance.expires_at.is_some() && is_empty, "left: {instance:?}");
         }
         for binding in account.bindings.values() {
             let is_empty = binding.user_name.is_none() && binding.access_key.is_none();
@@ -382,6 +411,18 @@ impl Platform {
         }
         text
     }
+}
+
+/// The last operation on every instance and binding, and the one before.
+fn operations(account: &Account) -> impl Iterator<Item = &Operation> {
+    let instances = account.instances.values().map(|instance| (&instance.operation, &instance.previous_operation));
+    let bindings = account.bindings.values().map(|binding| (&binding.operation, &binding.previous_operation));
+    instances.chain(bindings).flat_map(|(last, previous)| previous.iter().chain([last]))
+}
+
+/// Whether the operation is one of those.
+pub fn knows(account: &Account, operation: &str) -> bool {
+    operations(account).any(|known| known.id == operation)
 }
 
 /// What a request's operation is told from others by.

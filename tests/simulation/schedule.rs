@@ -85,7 +85,8 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
     [
         Fault::Crash,
         Fault::CrashAfter,
-        Fault::Late,
+        Fault::Late(5),
+        Fault::Late(28),
         Fault::Hang,
         Fault::HangAfter,
         Fault::Before(Throttled),
@@ -127,12 +128,15 @@ impl Schedule {
         match self.follow_up {
             FollowUp::Resend => self.resend(platform, answer).await?,
             FollowUp::Mitigate => self.mitigate(platform, answer).await?,
-            FollowUp::Poll => drop(platform.poll(self.poll()).await?),
+            FollowUp::Poll => self.poll_to_the_end(platform).await?,
             FollowUp::Wait => platform.pause(24 * 60 * 60).await?,
         }
         let (calls, _) = platform.world.calls_and_faults();
         platform.world.end_script();
-        platform.pause(31).await?;
+        // A platform that knows how its request ended may delete at once, although others are still under way.
+        if self.follow_up != FollowUp::Resend {
+            platform.pause(31).await?;
+        }
         platform.deprovision().await?;
         Ok(calls)
     }
@@ -146,12 +150,23 @@ impl Schedule {
         }
     }
 
+    /// What was begun comes to an end while the platform polls, whatever goes wrong; unless AWS denies what it takes.
+    async fn poll_to_the_end(&self, platform: &mut Platform) -> Result<(), Broken> {
+        let state = platform.poll(self.poll()).await?;
+        let is_denied = self.faults.iter().any(|(_, fault)| *fault == Fault::Before(Denied));
+        promise!(state.is_some() || is_denied, "it does not come to an end");
+        Ok(())
+    }
+
     async fn resend(&self, platform: &mut Platform, mut answer: Option<Answer>) -> Result<(), Broken> {
         for round in 0..ROUNDS {
             let status = answer.as_ref().map(|answer| answer.status.as_u16());
             let is_busy = answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
             match status {
-                Some(202) => drop(platform.poll(self.poll()).await?),
+                Some(202) => {
+                    platform.ask(self.scenario.ask).await?;
+                    platform.poll(self.poll()).await?;
+                }
                 Some(200..500) if !is_busy => {}
                 _ => {
                     platform.pause(if round < 2 { 1 } else { 10 }).await?;
@@ -159,13 +174,35 @@ impl Schedule {
                     continue;
                 }
             }
-            return self.check_converged(platform);
+            self.check_converged(platform)?;
+            return self.ask_again(platform).await;
         }
         Err("the request, sent again, is never answered".into())
     }
 
-    /// What nothing has refused, and CloudFormation does, has come about.
-    fn check_converged(&self, platform: &Platform) -> Result<(), Broken> {
+    /// What has come about is there for the same request, too.
+    async fn ask_again(&self, platform: &mut Platform) -> Result<(), Broken> {
+        if !self.has_to_come_about() {
+            return Ok(());
+        }
+        let expected = match self.scenario.ask {
+            Ask::Deprovision | Ask::Unbind(_) | Ask::UnbindAsync(_) => 410,
+            _ => 200,
+        };
+        for _ in 0..ROUNDS {
+            match platform.ask(self.scenario.ask).await?.map(|answer| answer.status.as_u16()) {
+                None | Some(500..) => platform.pause(10).await?,
+                Some(status) if status == expected => return Ok(()),
+                Some(status) => {
+                    return Err(format!("it has come about, and the same request is answered with {status}"));
+                }
+            }
+        }
+        Err("it has come about, and the same request is never answered".into())
+    }
+
+    /// Whether nothing refuses the request.
+    fn has_to_come_about(&self) -> bool {
         let polls = matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_));
         let is_refusal = |fault: &Fault| match fault {
             Fault::Rejected(_) => true,
@@ -173,7 +210,12 @@ impl Schedule {
             Fault::Before(Denied) => polls,
             _ => false,
         };
-        if self.fate != Fate::Well || self.faults.iter().any(|(_, fault)| is_refusal(fault)) {
+        self.fate == Fate::Well && !self.faults.iter().any(|(_, fault)| is_refusal(fault))
+    }
+
+    /// What nothing has refused, and CloudFormation does, has come about.
+    fn check_converged(&self, platform: &Platform) -> Result<(), Broken> {
+        if !self.has_to_come_about() {
             return Ok(());
         }
         let account = platform.world.account();

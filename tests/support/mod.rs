@@ -3,7 +3,9 @@
 #![allow(dead_code, unused_imports, reason = "every test target uses a part of it")]
 
 mod client;
+mod log;
 mod world;
 
 pub use client::{Answer, Client, INSTANCE, basic, plan_id, service_id};
+pub use log::Log;
 pub use world::{Account, Fault, World, catalog, name_of, secret_of};

@@ -52,8 +52,8 @@ pub enum Fault {
     Crash,
     /// The broker's process ends when the call has had its effect.
     CrashAfter,
-    /// The broker's process ends, and the call has its effect when [`World::arrive`] says so.
-    Late,
+    /// The broker's process ends, and the call has its effect when [`World::arrive`] says so: after so many seconds.
+    Late(i64),
     /// The port panics.
     Panic,
 }
@@ -346,7 +346,7 @@ impl World {
                 effect(&mut self.state());
                 self.state().crash = Some(fault);
             }
-            Fault::Late => {
+            Fault::Late(_) => {
                 self.state().crash = Some(fault);
                 // Polled by hand, when it is to arrive.
                 poll_fn(|_| if self.state().arrives { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -441,6 +441,11 @@ impl Environment for World {
         let count = state.uuids.entry(turn).or_default();
         *count += 1;
         Uuid::from_u64_pair(turn as u64, *count)
+    }
+
+    fn first_version(&self) -> u64 {
+        let (turn, count) = self.uuid().as_u64_pair();
+        1_000 * (1_000 * turn + count)
     }
 }
 
