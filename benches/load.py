@@ -61,18 +61,23 @@ def listed(client: Any, call: str, member: str, **arguments: Any) -> list[dict[s
 def check_records() -> tuple[str, list[str]]:
     """Everything has its record; every instance that is there its stack, and every such binding its one key."""
     account = Account()
-    stacks, users = (
-        {item[name]["S"]: item for item in account.records if name in item} for name in ("stack_name", "user_name")
-    )
+    stacks = {item["stack_name"]["S"]: item for item in account.records if "stack_name" in item}
+    users = {user_of(item)["user_name"]["S"]: item for item in account.records if "identity" in item}
     wrong = [f"no record names the stack {name}" for name in account.stacks - stacks.keys()]
     wrong += [f"no record names the user {name}" for name in account.users - users.keys()]
     there = {name for name, item in stacks.items() if succeeded(item, "provision", "update")}
     wrong += [f"the stack {name} is not there, and its record says so" for name in there - account.stacks]
-    keys = {name: item["access_key"]["M"]["id"]["S"] for name, item in users.items() if succeeded(item, "bind")}
+    bound = {name: user_of(item) for name, item in users.items() if succeeded(item, "bind")}
+    keys = {name: user["access_key"]["M"]["id"]["S"] for name, user in bound.items()}
     for name, key in keys.items():
         if (found := account.keys(name)) != [key]:
             wrong.append(f"the user {name} has {len(found)} keys instead of the one in its record")
     return f"{len(account.stacks)} stacks, {len(account.users)} users, {len(keys)} keys", wrong
+
+
+def user_of(item: dict[str, Any]) -> dict[str, Any]:
+    """What a binding's record says of its user."""
+    return item["identity"]["M"]["user"]["M"]
 
 
 def succeeded(item: dict[str, Any], *kinds: str) -> bool:
@@ -87,7 +92,7 @@ def check_tombstones() -> tuple[str, list[str]]:
     wrong += [f"the user {name} is left" for name in account.users]
     wrong += [f"the record {item['pk']['S']} {item['sk']['S']} is left" for item in account.records]
     for item in account.tombstones:
-        if {"user_name", "access_key"} & item.keys():
+        if "identity" in item:
             wrong.append(f"the tombstone {item['pk']['S']} {item['sk']['S']} names a user or a key")
     return f"{len(account.tombstones)} tombstones", wrong
 

@@ -4,9 +4,12 @@ use std::env;
 
 use jiff::SignedDuration;
 
-use crate::http::MissingVersion;
+use crate::{
+    broker::{BindingRules, RolePatterns, WorkloadIdentity},
+    http::MissingVersion,
+};
 
-/// What the operator has set. Every variable is required.
+/// What the operator has set. Every variable is required, but for those of which it is said what nothing stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `AWS_REGION`, which Lambda sets.
@@ -27,8 +30,12 @@ pub struct Settings {
     pub deploy_role_arn: String,
     /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
     pub permissions_boundary_arn: String,
-    /// `BINDING_LIFETIME_DAYS`: how long a binding's identity works; 0 is forever.
-    pub binding_lifetime: Option<SignedDuration>,
+    /// What is decided about bindings:
+    /// - `BINDING_LIFETIME_DAYS`: how long a binding's access key works; 0 is forever.
+    /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add to; none where it is empty.
+    /// - `OIDC_PROVIDER_ARN`, `EKS_CLUSTER_ARN`: who vouches for service accounts; nobody where they are empty.
+    /// - `OUTPUTS_AS_IS`: `yes`, where the credentials' keys are the outputs' names; `no`.
+    pub binding_rules: BindingRules,
     /// `MISSING_VERSION_STATUS`: what a request without `X-Broker-API-Version` is answered with.
     pub missing_version: MissingVersion,
 }
@@ -60,8 +67,8 @@ impl Settings {
     ///
     /// The first variable that is not set, or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
-        let required =
-            |name: &'static str| variable(name).filter(|value| !value.is_empty()).ok_or(InvalidSetting::Missing(name));
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name: &'static str| optional(name).ok_or(InvalidSetting::Missing(name));
         Ok(Self {
             region: required("AWS_REGION")?,
             account_id: required("ACCOUNT_ID")?,
@@ -72,7 +79,19 @@ impl Settings {
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
             deploy_role_arn: required("DEPLOY_ROLE_ARN")?,
             permissions_boundary_arn: required("PERMISSIONS_BOUNDARY_ARN")?,
-            binding_lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
+            binding_rules: BindingRules {
+                lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
+                roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
+                workload_identity: WorkloadIdentity {
+                    oidc_provider_arn: optional("OIDC_PROVIDER_ARN"),
+                    eks_cluster_arn: optional("EKS_CLUSTER_ARN"),
+                },
+                outputs_as_is: match required("OUTPUTS_AS_IS")?.as_str() {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err(InvalidSetting::Wrong("OUTPUTS_AS_IS", "yes or no")),
+                },
+            },
             missing_version: match required("MISSING_VERSION_STATUS")?.as_str() {
                 "400" => MissingVersion::BadRequest,
                 "412" => MissingVersion::PreconditionFailed,

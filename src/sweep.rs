@@ -2,7 +2,7 @@
 //! program as the broker's function, with a role of its own that only reads unless the operator says otherwise.
 //!
 //! ```json
-//! {"remove": {"stacks": ["osb-sqs-…"], "users": [], "instances": []}}
+//! {"remove": {"stacks": ["osb-sqs-…"], "users": [], "roles": [], "instances": []}}
 //! ```
 //!
 //! Without `remove` (`{}`) it only looks.
@@ -56,6 +56,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
     tracing::info!(
         stacks_without_record = findings.stacks_without_record.len(),
         users_without_binding = findings.users_without_binding.len(),
+        roles_without_binding = findings.roles_without_binding.len(),
         instances_without_stack = findings.instances_without_stack.len(),
         unreadable_records = findings.unreadable_records.len(),
         "swept"

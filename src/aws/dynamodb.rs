@@ -49,6 +49,8 @@ const META: &str = "META";
 const BINDING: &str = "BINDING#";
 /// The attribute by which a write of an item is told from one that is the same otherwise.
 const WRITE: &str = "write";
+/// The attributes that name something in AWS.
+const NAMES: [&str; 3] = ["stack_name", "user_name", "role_name"];
 /// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
 const BATCH_ATTEMPTS: usize = 3;
 
@@ -384,13 +386,24 @@ impl Records for DynamoDb {
 fn scanned(item: Item) -> ScannedRecord {
     let found = |name| text(&item, name).map(str::to_owned);
     let key = format!("{} {}", found("pk").unwrap_or_default(), found("sk").unwrap_or_default());
-    let names = ["stack_name", "user_name"].into_iter().filter_map(found).collect();
+    let names = names_in(&item);
     let read = match text(&item, "sk") {
         Some(META) => record(item).map(|instance| ScannedRecord::Instance(Box::new(instance))),
         Some(sk) if sk.starts_with(BINDING) => record(item).map(|binding| ScannedRecord::Binding(Box::new(binding))),
         _ => Err(SERVICE.unreadable("it is neither an instance's nor a binding's")),
     };
     read.unwrap_or_else(|error| ScannedRecord::Unreadable(UnreadableRecord { key, reason: error.detail, names }))
+}
+
+/// What an item of unknown shape seems to be the record of.
+fn names_in(item: &Item) -> Vec<String> {
+    item.iter()
+        .flat_map(|(key, value)| match value {
+            AttributeValue::S(name) if NAMES.contains(&key.as_str()) => vec![name.clone()],
+            AttributeValue::M(fields) => names_in(fields),
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// A write of an item that is part of a transaction at the same moment fails, and is worth trying again.

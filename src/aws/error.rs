@@ -118,6 +118,9 @@ fn kind_of(code: &str) -> PortErrorKind {
         code if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
         code if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
         code if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
+        // What IAM counts: users, roles, and the size of a role's policies.
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        "LimitExceeded" => PortErrorKind::Exhausted,
         _ => PortErrorKind::Unexpected,
     }
 }

@@ -6,7 +6,9 @@ mod error;
 mod http_client;
 mod iam;
 mod kms;
+mod lambda;
 mod secrets_manager;
+mod stored_secrets;
 mod unless_answered;
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +21,9 @@ pub use cloudformation::CloudFormation;
 pub use dynamodb::DynamoDb;
 pub use iam::Iam;
 pub use kms::Kms;
+pub use lambda::Lambda;
 pub use secrets_manager::SecretsManager;
+pub use stored_secrets::StoredSecrets;
 
 use self::http_client::LazyHttpClient;
 use crate::{
@@ -52,6 +56,7 @@ pub async fn load_config() -> SdkConfig {
 
 /// The broker of these settings, with all of its ports done by AWS.
 pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
+    let iam = Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn));
     Broker {
         catalog: Catalog::compiled_in(&settings.account_id, &settings.broker_id),
         naming: Naming::new(&settings.name_prefix),
@@ -60,10 +65,13 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
             region: settings.region.clone(),
             partition: settings.partition().to_owned(),
         },
-        binding_lifetime: settings.binding_lifetime,
+        rules: settings.binding_rules.clone(),
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
         stacks: Arc::new(CloudFormation::new(config, &settings.deploy_role_arn)),
-        identities: Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn)),
+        identities: iam.clone(),
+        roles: iam,
+        secrets: Arc::new(StoredSecrets::new(config)),
+        functions: Arc::new(Lambda::new(config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),
     }

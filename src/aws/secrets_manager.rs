@@ -1,10 +1,12 @@
-//! [`PlatformSecrets`] with Secrets Manager.
+//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one, which stays valid until
+//! there is a newer one or somebody takes its label away. Whatever rotates the secret so leaves an overlap.
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>
 
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -12,6 +14,9 @@ use super::error::Service;
 use crate::broker::ports::{PlatformSecret, PlatformSecrets, PortResult};
 
 const SERVICE: Service = Service("Secrets Manager");
+/// The staging labels of the two versions.
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// The secret that holds the user name and password with which platforms call the broker.
 pub struct SecretsManager {
@@ -36,18 +41,32 @@ impl SecretsManager {
     fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
     }
+
+    /// The pair of the version with this label; nothing where no version has it.
+    async fn pair(&self, label: &str) -> PortResult<Option<PlatformSecret>> {
+        let secret = self.client().get_secret_value().secret_id(&self.secret_arn).version_stage(label).send().await;
+        let is_missing = |error: &GetSecretValueError| error.is_resource_not_found_exception();
+        let secret = match secret {
+            Err(error) if label == PREVIOUS && error.as_service_error().is_some_and(is_missing) => return Ok(None),
+            secret => secret.map_err(SERVICE.failed("GetSecretValue"))?,
+        };
+        // A parser's message may quote the text, which is secret.
+        let malformed =
+            || SERVICE.unexpected("GetSecretValue", "the secret is not a JSON object with `username` and `password`");
+        let text = secret.secret_string().unwrap_or_default();
+        match serde_json::from_str(text) {
+            Ok(Credentials { username, password }) => Ok(Some(PlatformSecret { username, password })),
+            // Somebody has repaired it: nobody can have used it.
+            Err(_) if label == PREVIOUS => Ok(None),
+            Err(_) => Err(malformed()),
+        }
+    }
 }
 
 #[async_trait]
 impl PlatformSecrets for SecretsManager {
     async fn read(&self) -> PortResult<Vec<PlatformSecret>> {
-        let secret = self.client().get_secret_value().secret_id(&self.secret_arn).send().await;
-        let secret = secret.map_err(SERVICE.failed("GetSecretValue"))?;
-        // A parser's message may quote the text, which is secret.
-        let malformed =
-            || SERVICE.unexpected("GetSecretValue", "the secret is not a JSON object with `username` and `password`");
-        let text = secret.secret_string().ok_or_else(malformed)?;
-        let Credentials { username, password } = serde_json::from_str(text).map_err(|_| malformed())?;
-        Ok(vec![PlatformSecret { username, password }])
+        let (current, previous) = tokio::try_join!(self.pair(CURRENT), self.pair(PREVIOUS))?;
+        Ok(current.into_iter().chain(previous).collect())
     }
 }

@@ -4,11 +4,14 @@ use jiff::SignedDuration;
 
 use super::{
     Broker, Error, Result,
-    binding::{Binding, Lifetime, SealedAccessKey},
+    binding::{Binding, Lifetime},
     id::{BindingId, InstanceId},
+    identity::Identity,
     instance::{Instance, Json},
     operation::{Operation, OperationKind, OperationState},
-    ports::{AccessKey, INSTANCE_ID_TAG, InsertBinding, NewUser, Purpose, Tag, Update},
+    policy::Policy,
+    ports::{InsertBinding, Tag, Update},
+    provision,
 };
 use crate::{
     catalog::Offered,
@@ -74,6 +77,7 @@ impl Broker {
         let attributes = &instance.attributes;
         let offered = self.catalog.find(&attributes.service_id, &attributes.plan_id)?;
         self.check_plan(&request, &instance)?;
+        let context = request.context.clone();
         let requested = self.requested_binding(&instance, id, request, predecessor);
         if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
             return Err(Error::Invalid(
@@ -82,10 +86,10 @@ impl Broker {
         }
         offered.check_binding_parameters(&requested.parameters.0).map_err(Error::Invalid)?;
 
-        let binding = self.with_identity(&offered, &instance, requested)?;
+        let binding = self.with_identity(&offered, &instance, requested, context.as_ref()).await?;
         match self.records.insert_binding(&instance, &binding, self.environment.now()).await? {
             InsertBinding::Done if binding.is_usable() => {
-                Ok(Bound::Created(self.binding_view(&offered, &instance, &binding, None)))
+                Ok(Bound::Created(self.binding_view(&offered, &instance, &binding).await?))
             }
             InsertBinding::Done => self.bind_now(&offered, &instance, binding, accepts_incomplete).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
@@ -117,8 +121,8 @@ impl Broker {
             app_guid: app_guid.map(NonEmpty::into_inner).or(predecessors_app),
             parameters: request.parameters.map_or(predecessors_parameters, Json),
             predecessor_id,
-            user_name: None,
-            access_key: None,
+            identity: None,
+            function: None,
             lifetime: None,
             operation: Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now()),
             previous_operation: None,
@@ -159,20 +163,30 @@ impl Broker {
         }
     }
 
-    /// The binding with the name and lifetime of the identity that it is to have, if it is to have one.
-    fn with_identity(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<Binding> {
-        if self.policy(offered, instance, &binding.parameters.0)?.is_none() {
+    /// The binding with the identity that it is to have, if it is to have one.
+    async fn with_identity(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        binding: Binding,
+        context: Option<&Object>,
+    ) -> Result<Binding> {
+        let parameters = &binding.parameters.0;
+        let identity = match self.policy(offered, instance, parameters)? {
+            Some(_) => Some(self.requested_identity(instance, &binding.id, parameters, context).await?),
+            None => None,
+        };
+        let function = self.bind_function(offered, instance)?;
+        let lifetime = match identity {
+            Some(Identity::User { .. }) => self.rules.lifetime.map(|lifetime| begin(lifetime, &binding.operation)),
+            _ => None,
+        };
+        let operation = match (&identity, &function) {
             // There is nothing left to do after the record.
-            return Ok(Binding { operation: binding.operation.clone().succeeded(), ..binding });
-        }
-        let user_name = Some(self.naming.user(&instance.id, &binding.id));
-        let begun = binding.operation.started_at;
-        let lifetime = self.binding_lifetime.map(|lifetime| Lifetime {
-            // The last third is for the platform to make a successor, and for the application to get it.
-            renew_before: begun + SignedDuration::from_secs(lifetime.as_secs() / 3 * 2),
-            ends_at: begun + lifetime,
-        });
-        Ok(Binding { user_name, lifetime, ..binding })
+            (None, None) => binding.operation.succeeded(),
+            _ => binding.operation,
+        };
+        Ok(Binding { identity, function, lifetime, operation, ..binding })
     }
 
     /// The request was sent again, or its id is taken.
@@ -198,8 +212,7 @@ impl Broker {
                 return conflict("The creation of the service binding of this id has failed. Delete it.");
             }
             (_, OperationState::Succeeded) => {
-                let secret = self.open_access_key(&existing).await?;
-                return Ok(Bound::Exists(self.binding_view(offered, instance, &existing, secret.as_ref())));
+                return Ok(Bound::Exists(self.binding_view(offered, instance, &existing).await?));
             }
             (_, OperationState::InProgress) => {}
         }
@@ -243,42 +256,48 @@ impl Broker {
         self.complete_bind(&offered, instance, binding).await.map(drop)
     }
 
-    /// Makes the identity that the record names, if it names one.
+    /// Makes what the record names: an identity, and what the template's function makes.
     async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
         let policy = self.policy(offered, instance, &binding.parameters.0)?;
-        let (Some(user_name), Some(policy)) = (binding.user_name.clone(), policy) else {
-            let bound = Binding { operation: binding.operation.clone().succeeded(), ..binding };
-            return self.finish_bind(offered, instance, bound, None).await;
+        let (identity, access) = match (binding.identity.clone(), policy) {
+            (Some(identity), Some(policy)) => {
+                let tags = tags(offered, instance, &binding, &policy);
+                let (identity, access) = self.create_identity(&binding, identity, tags, &policy).await?;
+                (Some(identity), Some(access))
+            }
+            (identity, _) => (identity, None),
         };
-        let user = NewUser {
-            name: user_name,
-            tags: vec![
-                Tag::new(INSTANCE_ID_TAG, instance.id.as_str()),
-                Tag::new("servicebroker:binding-id", binding.id.as_str()),
-                Tag::new("servicebroker:service", &offered.offering.name),
-                Tag::new("servicebroker:scope", &policy.scope),
-            ],
-        };
-        let access_key = self.create_identity(&user, &policy.document(binding.lifetime)).await?;
-        let purpose = Purpose { instance_id: &instance.id, binding_id: Some(&binding.id) };
-        let secret = self.vault.seal(&purpose, &access_key.secret).await?;
+        let made = self.make_credentials(offered, instance, &binding, access.as_ref()).await?;
         let operation = binding.operation.clone().succeeded();
-        let access_key_record = Some(SealedAccessKey { id: access_key.id.clone(), secret });
-        let bound = Binding { access_key: access_key_record, operation, ..binding };
-        self.finish_bind(offered, instance, bound, Some(&access_key)).await
+        let bound = Binding { identity, function: made.function, operation, ..binding };
+        match self.records.update_binding(&bound).await? {
+            Update::Done => Ok(self.view_of(offered, instance, &bound, made.credentials)),
+            Update::Conflict => Err(Error::Concurrency),
+        }
     }
 
-    async fn finish_bind(
+    /// What an application gets of a binding that is there.
+    pub(super) async fn binding_view(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
-        bound: Binding,
-        access_key: Option<&AccessKey>,
+        binding: &Binding,
     ) -> Result<BindingView> {
-        match self.records.update_binding(&bound).await? {
-            Update::Done => Ok(self.binding_view(offered, instance, &bound, access_key)),
-            Update::Conflict => Err(Error::Concurrency),
-        }
+        let credentials = match self.function_credentials(binding).await? {
+            Some(credentials) => credentials,
+            None => self.template_credentials(offered, instance, self.access(binding).await?.as_ref()).await?,
+        };
+        Ok(self.view_of(offered, instance, binding, credentials))
+    }
+
+    fn view_of(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        binding: &Binding,
+        credentials: Object,
+    ) -> BindingView {
+        BindingView { credentials, endpoints: self.endpoints(offered, instance), lifetime: binding.lifetime }
     }
 
     async fn check_bindable(&self, instance: &Instance) -> Result<()> {
@@ -308,14 +327,25 @@ impl Broker {
             (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
         }
     }
+}
 
-    /// The access key that the record holds, if it has one.
-    pub(super) async fn open_access_key(&self, binding: &Binding) -> Result<Option<AccessKey>> {
-        let Some(sealed) = &binding.access_key else { return Ok(None) };
-        let purpose = Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) };
-        let secret = self.vault.open(&purpose, &sealed.secret).await?;
-        Ok(Some(AccessKey { id: sealed.id.clone(), secret }))
+/// The lifetime of an access key that is made now.
+fn begin(lifetime: SignedDuration, operation: &Operation) -> Lifetime {
+    let begun = operation.started_at;
+    Lifetime {
+        // The last third is for the platform to make a successor, and for the application to get it.
+        renew_before: begun + SignedDuration::from_secs(lifetime.as_secs() / 3 * 2),
+        ends_at: begun + lifetime,
     }
+}
+
+/// So that people find in IAM whose an identity is.
+fn tags(offered: &Offered<'_>, instance: &Instance, binding: &Binding, policy: &Policy) -> Vec<Tag> {
+    let mut tags = provision::tags(offered, &instance.id, &instance.attributes);
+    tags.push(Tag::new("servicebroker:binding-id", binding.id.as_str()));
+    tags.push(Tag::new("servicebroker:scope", &policy.scope));
+    tags.extend(binding.app_guid.as_deref().map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)));
+    tags
 }
 
 /// A rotation needs no more than its predecessor (OSBAPI, Rotating a Service Binding).

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bind_function::BindFunction,
     id::{BindingId, InstanceId},
+    identity::Identity,
     instance::Json,
     operation::{Operation, OperationKind, OperationState},
     ports::Sealed,
@@ -29,13 +31,13 @@ pub struct Binding {
     /// The binding that this one is to replace, if the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor_id: Option<BindingId>,
-    /// The IAM user that belongs to this binding; none where the template asks for none.
+    /// What belongs to this binding in IAM; nothing where the template asks for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_name: Option<String>,
-    /// The user's access key, once it has one.
+    pub identity: Option<Identity>,
+    /// The function that makes its credentials, where the template has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_key: Option<SealedAccessKey>,
-    /// How long the user may do anything.
+    pub function: Option<BindFunction>,
+    /// How long its access key may do anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
     /// The last one.
@@ -84,6 +86,22 @@ impl Binding {
     /// Whether nothing is left of it but this record.
     pub fn is_tombstone(&self) -> bool {
         self.operation.is(OperationKind::Unbind, OperationState::Succeeded)
+    }
+
+    /// The IAM user that belongs to it, if one does.
+    pub fn user_name(&self) -> Option<&str> {
+        match &self.identity {
+            Some(Identity::User { user_name, .. }) => Some(user_name),
+            _ => None,
+        }
+    }
+
+    /// The user's access key, once it has one.
+    pub fn access_key(&self) -> Option<&SealedAccessKey> {
+        match &self.identity {
+            Some(Identity::User { access_key, .. }) => access_key.as_ref(),
+            _ => None,
+        }
     }
 
     /// Whether `other` is what the same request would have made.

@@ -55,7 +55,7 @@ impl Broker {
         }
         let operation = binding.operation.clone();
         let done = match operation.kind {
-            OperationKind::Unbind => self.unless_slow(true, self.remove_binding(binding.clone())).await,
+            OperationKind::Unbind => self.unless_slow(true, self.release_binding(binding.clone())).await,
             _ => self.unless_slow(true, self.resume_bind(instance, binding.clone())).await,
         };
         match done {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use secrecy::ExposeSecret;
 
-use super::{BindingView, Broker, Place, bind::Endpoint, binding::Binding, instance::Instance, ports::AccessKey};
+use super::{
+    Broker, Place, Result, bind::Endpoint, identity::Access, instance::Instance, stored_secrets::StoredSecrets,
+};
 use crate::{
     catalog::{Offered, reference},
     osb::Object,
@@ -14,66 +16,74 @@ use crate::{
 pub struct References<'a> {
     place: &'a Place,
     outputs: &'a BTreeMap<String, String>,
-    access_key: Option<&'a AccessKey>,
+    access: Option<&'a Access>,
+    secrets: Option<&'a StoredSecrets>,
 }
 
 impl<'a> References<'a> {
-    pub fn new(place: &'a Place, outputs: &'a BTreeMap<String, String>, access_key: Option<&'a AccessKey>) -> Self {
-        Self { place, outputs, access_key }
+    /// Those that are no secret.
+    pub fn new(place: &'a Place, outputs: &'a BTreeMap<String, String>) -> Self {
+        Self { place, outputs, access: None, secrets: None }
     }
 
     /// The value of a reference; nothing for an output that the stack has not, or has empty.
     pub fn value(&self, name: &str) -> Option<&'a str> {
-        match name {
-            "AWS::Region" => Some(&self.place.region),
-            "AWS::AccountId" => Some(&self.place.account_id),
-            "AWS::Partition" => Some(&self.place.partition),
-            "AWS::URLSuffix" => Some(self.place.url_suffix()),
-            "Identity.AccessKeyId" => self.access_key.map(|key| key.id.as_str()),
-            "Identity.SecretAccessKey" => self.access_key.map(|key| key.secret.expose_secret()),
-            output => self.outputs.get(output).map(String::as_str).filter(|value| !value.is_empty()),
+        match (name, self.access) {
+            ("AWS::Region", _) => Some(&self.place.region),
+            ("AWS::AccountId", _) => Some(&self.place.account_id),
+            ("AWS::Partition", _) => Some(&self.place.partition),
+            ("AWS::URLSuffix", _) => Some(self.place.url_suffix()),
+            ("Identity.AccessKeyId", Some(Access::Key(key))) => Some(&key.id),
+            ("Identity.SecretAccessKey", Some(Access::Key(key))) => Some(key.secret.expose_secret()),
+            ("Identity.RoleArn", Some(Access::Role { arn })) => Some(arn),
+            _ => match self.secrets.and_then(|secrets| secrets.get(name)) {
+                Some(secret) => Some(secret.expose_secret()),
+                None => self.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty()),
+            },
         }
     }
 }
 
 impl Broker {
-    /// What an application gets of a binding. What refers to something that the stack has not is left out.
-    pub(super) fn binding_view(
+    /// The template's credentials. What refers to something that the stack has not is left out.
+    ///
+    /// # Errors
+    ///
+    /// Where a secret that they refer to cannot be read.
+    pub(super) async fn template_credentials(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
-        binding: &Binding,
-        access_key: Option<&AccessKey>,
-    ) -> BindingView {
-        let references = References::new(&self.place, &instance.outputs, access_key);
-        BindingView {
-            credentials: credentials(offered, &references),
-            endpoints: endpoints(offered, &references),
-            lifetime: binding.lifetime,
-        }
+        access: Option<&Access>,
+    ) -> Result<Object> {
+        let secrets = self.stored_secrets(offered, instance).await?;
+        let outputs = &instance.outputs;
+        let references = References { place: &self.place, outputs, access, secrets: Some(&secrets) };
+        let declared = offered.offering.bindings.credentials.iter();
+        let credentials = declared.filter_map(|credential| {
+            let value = reference::render_credential(&credential.value, |name| references.value(name))?;
+            let key = match credential.output() {
+                Some(output) if self.rules.outputs_as_is => output,
+                _ => &credential.key,
+            };
+            Some((key.to_owned(), value.into()))
+        });
+        Ok(credentials.collect())
     }
-}
 
-fn credentials(offered: &Offered<'_>, references: &References<'_>) -> Object {
-    let declared = offered.offering.bindings.credentials.iter();
-    declared
-        .filter_map(|credential| {
-            let value = reference::render(&credential.value, |name| references.value(name))?;
-            Some((credential.key.to_string(), value.into()))
-        })
-        .collect()
-}
-
-fn endpoints(offered: &Offered<'_>, references: &References<'_>) -> Vec<Endpoint> {
-    let render = |text: &str| reference::render(text, |name| references.value(name));
-    let declared = offered.offering.bindings.endpoints.iter();
-    declared
-        .filter_map(|endpoint| {
-            Some(Endpoint {
-                host: render(&endpoint.host)?,
-                ports: endpoint.ports.iter().map(|port| render(port)).collect::<Option<_>>()?,
-                protocol: endpoint.protocol.to_string(),
+    /// The hosts that an application connects to.
+    pub(super) fn endpoints(&self, offered: &Offered<'_>, instance: &Instance) -> Vec<Endpoint> {
+        let references = References::new(&self.place, &instance.outputs);
+        let render = |text: &str| reference::render(text, |name| references.value(name));
+        let declared = offered.offering.bindings.endpoints.iter();
+        declared
+            .filter_map(|endpoint| {
+                Some(Endpoint {
+                    host: render(&endpoint.host)?,
+                    ports: endpoint.ports.iter().map(|port| render(port)).collect::<Option<_>>()?,
+                    protocol: endpoint.protocol.to_string(),
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
 }

@@ -71,12 +71,21 @@ impl Broker {
         match binding {
             Some(binding) if binding.is_tombstone() => Ok(true),
             Some(binding) if binding.operation.kind != OperationKind::Unbind => Ok(false),
-            Some(binding) => match self.remove_binding(binding).await {
+            Some(binding) => match self.remove_binding_of_what_goes(binding).await {
                 Err(Error::Concurrency) => Ok(false),
                 removed => removed.map(|()| true),
             },
             None => Ok(true),
         }
+    }
+
+    /// What a function has made for the binding goes with the instance, so that its failure does not keep the instance.
+    async fn remove_binding_of_what_goes(&self, binding: Binding) -> Result<()> {
+        match self.invoke_unbind(&binding).await {
+            Err(error @ Error::Function(_)) => tracing::warn!(reason = %error, binding_id = %binding.id, "not unbound"),
+            told => told?,
+        }
+        self.remove_binding(binding).await
     }
 
     /// Whether bindings of the instance are left.

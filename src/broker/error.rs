@@ -41,6 +41,9 @@ pub enum Error {
     /// What is to be deleted does not exist.
     #[error("There is nothing to delete: it does not exist, or no longer.")]
     Gone,
+    /// The function of the service that makes credentials has failed, or has no proper answer.
+    #[error("The service's own function for bindings has failed. {0}")]
+    Function(String),
     /// A port failed.
     #[error("{}", advice(.0.kind, .0.service))]
     Port(#[from] PortError),
@@ -65,6 +68,10 @@ fn advice(kind: PortErrorKind, service: &str) -> String {
         PortErrorKind::Misconfigured => format!(
             "Something that the broker needs in AWS {service} is missing or switched off. Its operator finds what to repair \
              in its log."
+        ),
+        PortErrorKind::Exhausted => format!(
+            "The account has reached a limit of AWS {service}. Delete what is not needed, or have the broker's operator \
+             ask AWS for more; the log says of what."
         ),
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(

@@ -19,7 +19,6 @@ impl Broker {
         let instance = instance.ok_or_else(Error::instance_not_found)?;
         let binding = binding.filter(Binding::is_usable).ok_or_else(Error::binding_not_found)?;
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
-        let access_key = self.open_access_key(&binding).await?;
-        Ok((self.binding_view(&offered, &instance, &binding, access_key.as_ref()), binding.parameters.0))
+        Ok((self.binding_view(&offered, &instance, &binding).await?, binding.parameters.0))
     }
 }

@@ -1,14 +1,208 @@
-//! The IAM user of a binding. Every step can be repeated, so that whoever takes up the work of another may begin anew.
+//! What a binding acts with in AWS: an IAM user or a role of its own, or a policy in a role of the application's. Every
+//! step can be repeated, so that whoever takes up the work of another may begin anew.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
-    Broker,
-    ports::{AccessKey, CreateUser, NewUser, PortResult},
+    Broker, Error, Result,
+    binding::{Binding, SealedAccessKey},
+    id::BindingId,
+    instance::Instance,
+    policy::Policy,
+    ports::{AccessKey, CreateUser, NewRole, NewUser, PortError, PortErrorKind, PortResult, Purpose, Role, Tag},
 };
+use crate::osb::Object;
+
+/// Parameters of a bind request that choose what the binding acts with; an access key without any of them.
+const ROLE_NAME: &str = "RoleName";
+const ROLE_ARN: &str = "RoleArn";
+const SERVICE_ACCOUNT: &str = "ServiceAccount";
+/// The name of the one inline policy of a role that is the binding's own.
+const POLICY_NAME: &str = "binding";
+
+/// What a binding acts with in AWS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// A user of its own.
+    User {
+        /// Follows from the binding's id.
+        user_name: String,
+        /// Once it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access_key: Option<SealedAccessKey>,
+    },
+    /// A role of its own, which a Kubernetes service account may assume.
+    Role {
+        /// Follows from the binding's id.
+        role_name: String,
+        /// Once it is there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_arn: Option<String>,
+        /// Who may assume it.
+        service_account: ServiceAccount,
+    },
+    /// A policy in a role that somebody else made.
+    RolePolicy {
+        /// The role.
+        role_arn: String,
+        /// Follows from the binding's id, so that each binding's is another one.
+        policy_name: String,
+    },
+}
+
+/// A service account of a Kubernetes cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceAccount {
+    /// A namespace.
+    pub namespace: String,
+    /// Unique in its namespace.
+    pub name: String,
+}
+
+impl fmt::Display for ServiceAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What an application uses an identity with.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A key of its user.
+    Key(AccessKey),
+    /// A role that it has, or may assume.
+    Role {
+        /// Its ARN.
+        arn: String,
+    },
+}
 
 impl Broker {
+    /// What the binding is to act with. `context` is that of the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a role or a service account that the operator has not allowed.
+    pub(super) async fn requested_identity(
+        &self,
+        instance: &Instance,
+        id: &BindingId,
+        parameters: &Object,
+        context: Option<&Object>,
+    ) -> Result<Identity> {
+        let own_name = self.naming.user(&instance.id, id);
+        let parameter = |name| parameters.get(name).and_then(Value::as_str);
+        match (parameter(ROLE_NAME), parameter(ROLE_ARN), parameter(SERVICE_ACCOUNT)) {
+            (None, None, None) => Ok(Identity::User { user_name: own_name, access_key: None }),
+            (Some(name), None, None) => {
+                let role_arn = self.application_role(name).await?.arn;
+                Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
+            }
+            (None, Some(arn), None) => {
+                let role_arn = self.application_role(role_name(arn)).await?.arn;
+                if role_arn != arn {
+                    return Err(no_such_role(arn));
+                }
+                Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
+            }
+            (None, None, Some(account)) => {
+                let platforms_namespace =
+                    namespace(context).or_else(|| namespace(Some(&instance.attributes.context.0)));
+                let service_account = self.service_account(account, platforms_namespace)?;
+                Ok(Identity::Role { role_name: own_name, role_arn: None, service_account })
+            }
+            _ => Err(Error::Invalid(format!("Send only one of {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."))),
+        }
+    }
+
+    /// A role that the operator has allowed bindings to add to.
+    async fn application_role(&self, name: &str) -> Result<Role> {
+        if self.rules.roles.is_empty() {
+            return Err(Error::Invalid(format!(
+                "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} and {ROLE_ARN}."
+            )));
+        }
+        let not_allowed = || {
+            Error::Invalid(format!(
+                "The broker's operator has not allowed the role `{name}` to be bound. Choose one that is, or ask the operator."
+            ))
+        };
+        let role = match self.roles.find(name).await {
+            Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
+                tracing::warn!(reason = detail, "a role that the broker may not see");
+                return Err(not_allowed());
+            }
+            found => found?.ok_or_else(|| no_such_role(name))?,
+        };
+        // The broker's own roles, and those of bindings, are nobody's to add to, whatever the patterns say.
+        if self.naming.is_ours(&role.name) || !self.rules.roles.allow(&role.arn) {
+            return Err(not_allowed());
+        }
+        Ok(role)
+    }
+
+    /// A service account of the namespace that the platform tells, if it does tell one.
+    fn service_account(&self, text: &str, platforms_namespace: Option<&str>) -> Result<ServiceAccount> {
+        if !self.rules.workload_identity.is_configured() {
+            return Err(Error::Invalid(format!(
+                "The broker's operator has named no cluster whose service accounts can be bound. Bind without \
+                 {SERVICE_ACCOUNT}."
+            )));
+        }
+        let (namespace, name) = match (text.split_once('/'), platforms_namespace) {
+            (None, Some(namespace)) => (namespace, text),
+            (Some((namespace, name)), None) => (namespace, name),
+            (Some((namespace, name)), Some(platforms)) if namespace == platforms => (namespace, name),
+            (Some(_), Some(platforms)) => {
+                return Err(Error::Invalid(format!(
+                    "The {SERVICE_ACCOUNT} is not of the namespace `{platforms}`, in which the binding is."
+                )));
+            }
+            (None, None) => {
+                return Err(Error::Invalid(format!(
+                    "The platform does not tell a namespace. Write the {SERVICE_ACCOUNT} as namespace/name."
+                )));
+            }
+        };
+        Ok(ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+
+    /// Makes what the record names, with this policy. The record is to be written with what comes back of it.
+    pub(super) async fn create_identity(
+        &self,
+        binding: &Binding,
+        identity: Identity,
+        tags: Vec<Tag>,
+        policy: &Policy,
+    ) -> Result<(Identity, Access)> {
+        match identity {
+            Identity::User { user_name, .. } => {
+                let user = NewUser { name: user_name.clone(), tags };
+                let key = self.create_user(&user, &policy.document(binding.lifetime)).await?;
+                let secret = self.vault.seal(&purpose(binding), &key.secret).await?;
+                let access_key = Some(SealedAccessKey { id: key.id.clone(), secret });
+                Ok((Identity::User { user_name, access_key }, Access::Key(key)))
+            }
+            Identity::Role { role_name, service_account, .. } => {
+                let trust_policy = self.rules.workload_identity.trust_policy(&service_account);
+                let arn = self.roles.create(&NewRole { name: role_name.clone(), trust_policy, tags }).await?;
+                self.roles.put_policy(&role_name, POLICY_NAME, &policy.document(None)).await?;
+                Ok((Identity::Role { role_name, role_arn: Some(arn.clone()), service_account }, Access::Role { arn }))
+            }
+            Identity::RolePolicy { role_arn, policy_name } => {
+                self.roles.put_policy(role_name(&role_arn), &policy_name, &policy.document(None)).await?;
+                Ok((Identity::RolePolicy { role_arn: role_arn.clone(), policy_name }, Access::Role { arn: role_arn }))
+            }
+        }
+    }
+
     /// Makes the user with this policy and one access key. The key comes last: nobody can use it before the policy
     /// says what for.
-    pub(super) async fn create_identity(&self, user: &NewUser, policy: &str) -> PortResult<AccessKey> {
+    async fn create_user(&self, user: &NewUser, policy: &str) -> PortResult<AccessKey> {
         if self.identities.create_user(user).await? == CreateUser::Exists {
             // Nobody has seen the keys of an earlier attempt.
             self.delete_access_keys(&user.name).await?;
@@ -17,11 +211,40 @@ impl Broker {
         self.identities.create_access_key(&user.name).await
     }
 
-    /// Deletes the user with all that it has. One that does not exist is deleted.
-    pub(super) async fn delete_identity(&self, user_name: &str) -> PortResult<()> {
+    /// What the record's identity is used with.
+    pub(super) async fn access(&self, binding: &Binding) -> Result<Option<Access>> {
+        Ok(match &binding.identity {
+            Some(Identity::User { access_key: Some(sealed), .. }) => {
+                let secret = self.vault.open(&purpose(binding), &sealed.secret).await?;
+                Some(Access::Key(AccessKey { id: sealed.id.clone(), secret }))
+            }
+            Some(Identity::Role { role_arn: Some(arn), .. } | Identity::RolePolicy { role_arn: arn, .. }) => {
+                Some(Access::Role { arn: arn.clone() })
+            }
+            _ => None,
+        })
+    }
+
+    /// Deletes what the record names. What does not exist is deleted.
+    pub(super) async fn delete_identity(&self, identity: &Identity) -> PortResult<()> {
+        match identity {
+            Identity::User { user_name, .. } => self.delete_user(user_name).await,
+            Identity::Role { role_name, .. } => self.delete_role(role_name).await,
+            Identity::RolePolicy { role_arn, policy_name } => {
+                self.roles.delete_policy(role_name(role_arn), policy_name).await
+            }
+        }
+    }
+
+    pub(super) async fn delete_user(&self, user_name: &str) -> PortResult<()> {
         self.delete_access_keys(user_name).await?;
         self.identities.delete_policy(user_name).await?;
         self.identities.delete_user(user_name).await
+    }
+
+    pub(super) async fn delete_role(&self, role_name: &str) -> PortResult<()> {
+        self.roles.delete_policy(role_name, POLICY_NAME).await?;
+        self.roles.delete(role_name).await
     }
 
     async fn delete_access_keys(&self, user_name: &str) -> PortResult<()> {
@@ -30,4 +253,23 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// What is sealed for a binding can be opened for it alone.
+pub(super) fn purpose(binding: &Binding) -> Purpose<'_> {
+    Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) }
+}
+
+/// The namespace that Kubernetes is told of in a context (OSBAPI profile, Kubernetes Context Object).
+fn namespace(context: Option<&Object>) -> Option<&str> {
+    context?.get("namespace")?.as_str()
+}
+
+/// The last part of an ARN with a path.
+fn role_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn no_such_role(role: &str) -> Error {
+    Error::Invalid(format!("There is no IAM role `{role}` in the account that the broker works in."))
 }

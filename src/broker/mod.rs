@@ -11,8 +11,10 @@
 
 pub mod authentication;
 mod bind;
+pub mod bind_function;
 pub mod binding;
 mod binding_last_operation;
+mod binding_rules;
 mod credentials;
 mod deprovision;
 mod description;
@@ -20,7 +22,7 @@ pub mod error;
 mod fetch_binding;
 mod fetch_instance;
 pub mod id;
-mod identity;
+pub mod identity;
 pub mod instance;
 mod instance_view;
 mod last_operation;
@@ -33,15 +35,15 @@ pub mod ports;
 mod provision;
 pub mod secret_parameters;
 pub mod stack;
+mod stored_secrets;
 pub mod sweep;
 mod unbind;
 mod update;
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 pub use bind::{BindingView, Bound};
+pub use binding_rules::{BindingRules, RolePatterns, WorkloadIdentity};
 pub use error::{Error, Result};
 pub use instance_view::InstanceView;
 pub use last_operation::LastOperation;
@@ -50,7 +52,7 @@ pub use provision::Provisioned;
 
 use self::{
     id::Naming,
-    ports::{Environment, Identities, Records, Stacks, Vault},
+    ports::{Environment, Functions, Identities, Records, Roles, Secrets, Stacks, Vault},
 };
 use crate::catalog::Catalog;
 
@@ -63,14 +65,20 @@ pub struct Broker {
     pub naming: Naming,
     /// Where it works.
     pub place: Place,
-    /// How long a binding's identity works; forever where nothing is said.
-    pub binding_lifetime: Option<SignedDuration>,
+    /// What the operator has decided about bindings.
+    pub rules: BindingRules,
     /// Its state.
     pub records: Arc<dyn Records>,
     /// One an instance.
     pub stacks: Arc<dyn Stacks>,
-    /// One a binding.
+    /// Users: one a binding.
     pub identities: Arc<dyn Identities>,
+    /// Those that bindings make, or add to.
+    pub roles: Arc<dyn Roles>,
+    /// Those of instances.
+    pub secrets: Arc<dyn Secrets>,
+    /// Those that make credentials.
+    pub functions: Arc<dyn Functions>,
     /// For secrets at rest.
     pub vault: Arc<dyn Vault>,
     /// Time and chance.

@@ -51,6 +51,8 @@ pub enum PortErrorKind {
     Unavailable,
     /// What the broker needs is not there, or is switched off: the detail says what the operator has to repair.
     Misconfigured,
+    /// The account has reached a quota: the detail says which.
+    Exhausted,
     /// What is stored cannot be read.
     Corrupt,
     /// Anything else: the log says what.
@@ -329,13 +331,13 @@ pub trait Identities: Send + Sync {
     async fn delete_user(&self, user_name: &str) -> PortResult<()>;
 
     /// A page of all users below the broker's path.
-    async fn page(&self, next: Option<String>) -> PortResult<Page<UserSummary>>;
+    async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>>;
 }
 
-/// A user in a list.
+/// A user or a role in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct UserSummary {
-    /// Unique in the account.
+pub struct IdentitySummary {
+    /// Unique among the account's users, or roles.
     pub name: String,
     /// When.
     pub created_at: Option<Timestamp>,
@@ -367,6 +369,81 @@ pub struct AccessKey {
     pub id: String,
     /// Secret.
     pub secret: SecretString,
+}
+
+/// IAM: roles that a binding makes, or adds a policy to. Each method is one call.
+#[async_trait]
+pub trait Roles: Send + Sync {
+    /// The role of this name, whoever made it.
+    async fn find(&self, name: &str) -> PortResult<Option<Role>>;
+
+    /// Makes the role, without any permission, and returns its ARN. One of this name that exists is one that an earlier
+    /// attempt made.
+    async fn create(&self, role: &NewRole) -> PortResult<String>;
+
+    /// Gives the role this inline policy, in the place of the one that it has of this name.
+    async fn put_policy(&self, role_name: &str, policy_name: &str, policy: &str) -> PortResult<()>;
+
+    /// Takes the role's inline policy of this name away, if it has one.
+    async fn delete_policy(&self, role_name: &str, policy_name: &str) -> PortResult<()>;
+
+    /// Deletes the role, which has no policy. One that does not exist is deleted.
+    async fn delete(&self, role_name: &str) -> PortResult<()>;
+
+    /// A page of all roles below the broker's path.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>>;
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Unique in the account.
+    pub name: String,
+    /// With its path.
+    pub arn: String,
+}
+
+/// An IAM role to create.
+#[derive(Debug)]
+pub struct NewRole {
+    /// At most 64 characters.
+    pub name: String,
+    /// Who may assume it: a policy document.
+    pub trust_policy: String,
+    /// By key.
+    pub tags: Vec<Tag>,
+}
+
+/// SSM and Secrets Manager: secrets of instances, kept there by their stacks.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The value of a parameter of SSM's Parameter Store, decrypted.
+    async fn parameter(&self, name: &str) -> PortResult<SecretString>;
+
+    /// The current text of a secret of Secrets Manager.
+    async fn secret(&self, arn: &str) -> PortResult<SecretString>;
+}
+
+/// Lambda: functions of instances that make credentials.
+#[async_trait]
+pub trait Functions: Send + Sync {
+    /// Invokes the function of this name or ARN with a JSON text, and waits for its answer.
+    async fn invoke(&self, name: &str, payload: &SecretString) -> PortResult<Invocation>;
+}
+
+/// What became of the invocation of a function.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Invocation {
+    /// What it has answered: a JSON text, which may be secret.
+    Answered(SecretString),
+    /// It has failed.
+    Failed {
+        /// Its own words, without its stack trace.
+        message: String,
+    },
+    /// There is no such function.
+    Missing,
 }
 
 /// KMS: secrets at rest.

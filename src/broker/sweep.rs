@@ -1,6 +1,6 @@
 //! What is left in spite of all: after somebody has deleted a stack or a record by hand, or restored the table.
 //!
-//! The order keeps requests that come and go out of the findings. Stacks and users are listed before the records, and what
+//! The order keeps requests that come and go out of the findings. Stacks, users and roles are listed before the records, and what
 //! has no record then is looked for once more: a record is older than what it names, and goes after it. The records are
 //! read again before anything is removed.
 
@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Broker, Error, Result,
     id::InstanceId,
+    identity::Identity,
     instance::Instance,
     operation::{Operation, OperationKind, OperationState},
-    ports::{DeleteStack, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord, UserSummary},
+    ports::{DeleteStack, IdentitySummary, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord},
 };
 
 /// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
@@ -36,7 +37,9 @@ pub struct Findings {
     /// Stacks of the broker's that no record names.
     pub stacks_without_record: Vec<StackSummary>,
     /// Users of the broker's that no binding's record names.
-    pub users_without_binding: Vec<UserSummary>,
+    pub users_without_binding: Vec<IdentitySummary>,
+    /// Roles of the broker's that no binding's record names.
+    pub roles_without_binding: Vec<IdentitySummary>,
     /// Instances that platforms have, and whose stack does not exist.
     pub instances_without_stack: Vec<InstanceWithoutStack>,
     /// What is in the table and cannot be read.
@@ -51,6 +54,7 @@ pub struct Findings {
 pub struct LookedAt {
     pub stacks: usize,
     pub users: usize,
+    pub roles: usize,
     pub records: usize,
 }
 
@@ -73,6 +77,8 @@ pub struct Removal {
     pub stacks: BTreeSet<String>,
     /// By name.
     pub users: BTreeSet<String>,
+    /// By name.
+    pub roles: BTreeSet<String>,
     /// By id. The instance is deprovisioned, with its bindings. Where that has to wait until nothing can come late any
     /// more, the same removal, asked for again half a minute later, ends it.
     pub instances: BTreeSet<String>,
@@ -81,10 +87,11 @@ pub struct Removal {
 /// What became of a removal: by name or id, what was done or why not.
 pub type Removed = BTreeMap<String, String>;
 
-/// The broker's stacks and users, by name.
+/// The broker's stacks, users and roles, by name.
 struct Inventory {
     stacks: BTreeMap<String, StackSummary>,
-    users: BTreeMap<String, UserSummary>,
+    users: BTreeMap<String, IdentitySummary>,
+    roles: BTreeMap<String, IdentitySummary>,
 }
 
 /// What the records name.
@@ -92,6 +99,7 @@ struct Inventory {
 struct Named {
     stacks: BTreeSet<String>,
     users: BTreeSet<String>,
+    roles: BTreeSet<String>,
     instances: Vec<Instance>,
     unreadable: Vec<UnreadableRecord>,
     count: usize,
@@ -108,14 +116,16 @@ impl Broker {
         let named = self.named().await?;
         let after = self.inventory().await?;
         let instances_without_stack = self.without_stack(&named, &after).await?;
-        let still_there = |name: &String| !named.stacks.contains(name) && before.stacks.contains_key(name);
-        let stacks_without_record = after.stacks.iter().filter(|(name, _)| still_there(name));
-        let still_there = |name: &String| !named.users.contains(name) && before.users.contains_key(name);
-        let users_without_binding = after.users.iter().filter(|(name, _)| still_there(name));
         Ok(Findings {
-            looked_at: LookedAt { stacks: after.stacks.len(), users: after.users.len(), records: named.count },
-            stacks_without_record: stacks_without_record.map(|(_, stack)| stack.clone()).take(MAX_FINDINGS).collect(),
-            users_without_binding: users_without_binding.map(|(_, user)| user.clone()).take(MAX_FINDINGS).collect(),
+            looked_at: LookedAt {
+                stacks: after.stacks.len(),
+                users: after.users.len(),
+                roles: after.roles.len(),
+                records: named.count,
+            },
+            stacks_without_record: lost(&before.stacks, &named.stacks, &after.stacks),
+            users_without_binding: lost(&before.users, &named.users, &after.users),
+            roles_without_binding: lost(&before.roles, &named.roles, &after.roles),
             instances_without_stack,
             unreadable_records: named.unreadable.into_iter().take(MAX_FINDINGS).collect(),
         })
@@ -143,7 +153,15 @@ impl Broker {
             let is_found =
                 findings.users_without_binding.iter().any(|user| user.name == *name) && !named.users.contains(name);
             if is_found {
-                self.delete_identity(name).await?;
+                self.delete_user(name).await?;
+            }
+            removed.insert(name.clone(), if is_found { "deleted".into() } else { not_found() });
+        }
+        for name in &removal.roles {
+            let is_found =
+                findings.roles_without_binding.iter().any(|role| role.name == *name) && !named.roles.contains(name);
+            if is_found {
+                self.delete_role(name).await?;
             }
             removed.insert(name.clone(), if is_found { "deleted".into() } else { not_found() });
         }
@@ -194,9 +212,12 @@ impl Broker {
         let users = all_pages(async |next| self.identities.page(next).await).await?;
         let mut stacks: BTreeMap<_, _> = stacks.into_iter().map(|stack| (stack.name.clone(), stack)).collect();
         stacks.retain(|name, stack| self.naming.is_ours(name) && stack.instance_id.is_some());
-        let mut users: BTreeMap<_, _> = users.into_iter().map(|user| (user.name.clone(), user)).collect();
-        users.retain(|name, _| self.naming.is_ours(name));
-        Ok(Inventory { stacks, users })
+        let roles = all_pages(async |next| self.roles.page(next).await).await?;
+        let ours = |identities: Vec<IdentitySummary>| -> BTreeMap<_, _> {
+            let named = identities.into_iter().map(|identity| (identity.name.clone(), identity));
+            named.filter(|(name, _)| self.naming.is_ours(name)).collect()
+        };
+        Ok(Inventory { stacks, users: ours(users), roles: ours(roles) })
     }
 
     async fn named(&self) -> PortResult<Named> {
@@ -208,12 +229,17 @@ impl Broker {
                     named.stacks.insert(instance.stack_name.clone());
                     named.instances.push(*instance);
                 }
-                ScannedRecord::Binding(binding) if !binding.is_tombstone() => named.users.extend(binding.user_name),
+                ScannedRecord::Binding(binding) if !binding.is_tombstone() => match binding.identity {
+                    Some(Identity::User { user_name, .. }) => drop(named.users.insert(user_name)),
+                    Some(Identity::Role { role_name, .. }) => drop(named.roles.insert(role_name)),
+                    Some(Identity::RolePolicy { .. }) | None => {}
+                },
                 ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
                 ScannedRecord::Unreadable(record) => {
-                    // Whether it names a stack or a user, what it names is not to be taken for lost.
-                    named.stacks.extend(record.names.iter().cloned());
-                    named.users.extend(record.names.iter().cloned());
+                    // Whatever it names is not to be taken for lost.
+                    for names in [&mut named.stacks, &mut named.users, &mut named.roles] {
+                        names.extend(record.names.iter().cloned());
+                    }
                     named.unreadable.push(record);
                 }
             }
@@ -252,6 +278,12 @@ fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
 
 fn is_being_deleted(instance: &Instance) -> bool {
     instance.operation.is(OperationKind::Deprovision, OperationState::InProgress)
+}
+
+/// What is in both lists, and in no record.
+fn lost<T: Clone>(before: &BTreeMap<String, T>, named: &BTreeSet<String>, after: &BTreeMap<String, T>) -> Vec<T> {
+    let lost = after.iter().filter(|(name, _)| before.contains_key(*name) && !named.contains(*name));
+    lost.map(|(_, item)| item.clone()).take(MAX_FINDINGS).collect()
 }
 
 /// Every item of a list, page by page.

@@ -30,21 +30,27 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         let operation = binding.operation.id.clone();
-        let removed = self.remove_binding(binding);
-        Ok(self.unless_slow(accepts_incomplete, removed).await?.is_none().then_some(operation))
+        let released = self.release_binding(binding);
+        Ok(self.unless_slow(accepts_incomplete, released).await?.is_none().then_some(operation))
+    }
+
+    /// Tells the template's function, if it has one, then removes the binding.
+    pub(super) async fn release_binding(&self, binding: Binding) -> Result<()> {
+        self.invoke_unbind(&binding).await?;
+        self.remove_binding(binding).await
     }
 
     /// Deletes the identity, then makes a tombstone of the record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
-        if let Some(user_name) = &binding.user_name {
-            self.delete_identity(user_name).await?;
+        if let Some(identity) = &binding.identity {
+            self.delete_identity(identity).await?;
         }
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();
         let tombstone = Binding {
             operation: binding.operation.clone().succeeded(),
-            user_name: None,
-            access_key: None,
+            identity: None,
+            function: None,
             expires_at: Some(now + TOMBSTONE_LIFETIME),
             ..binding
         };

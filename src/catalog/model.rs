@@ -40,6 +40,9 @@ pub struct Offering {
     pub template_body: Text,
     /// Names of the parameters that are declared `NoEcho`.
     pub secret_parameters: List<Text>,
+    /// Names of the outputs that the author has written as references to where a secret is kept. Nothing else is taken
+    /// for one, whatever a user makes an output's value be.
+    pub secret_outputs: List<Text>,
     /// What a binding is made of.
     pub bindings: Bindings,
 }
@@ -86,9 +89,14 @@ pub struct Bindings {
     pub scopes: List<Scope>,
     /// The scope of a binding that names none: an index into `scopes`, or 0 where there are none.
     pub default_scope: usize,
+    /// Whether a Lambda function of the stack, which its output [`FUNCTION_OUTPUT`] names, makes the credentials.
+    pub via_function: bool,
     /// What `parameters` of a bind request may hold: a JSON Schema.
     pub create_schema: Text,
 }
+
+/// The output that names the function of a template with `BindViaLambda`.
+pub const FUNCTION_OUTPUT: &str = "BindLambda";
 
 /// One key of a binding's credentials.
 #[derive(Bake, Clone, Debug, PartialEq)]
@@ -98,6 +106,14 @@ pub struct Credential {
     pub key: Text,
     /// Text with `${…}` references.
     pub value: Text,
+}
+
+impl Credential {
+    /// The output that this is and nothing else, if it is one.
+    pub fn output(&self) -> Option<&str> {
+        let name = self.value.strip_prefix("${")?.strip_suffix('}')?;
+        name.chars().all(|c| c.is_ascii_alphanumeric()).then_some(name)
+    }
 }
 
 /// A host that an application connects to.

@@ -2,7 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-sub.html>
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+/// What a value in a URI is encoded but for: RFC 3986, 2.3.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A piece of a text with references.
 #[derive(Debug, PartialEq)]
@@ -60,6 +64,44 @@ pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
             Piece::Reference(name) => value(name),
         })
         .collect()
+}
+
+/// As [`render`], for what an application gets. In a URI a value must not end the part that it stands in: there it is
+/// percent-encoded, wherever that may be but in the host and port, which are no place for it.
+///
+/// ```
+/// # use aws_service_broker::catalog::reference::render_credential;
+/// let value = |name: &str| Some(if name == "Password" { "p@ss/w:rd" } else { "db.example.com:5432" });
+/// let render = |text| render_credential(text, value).unwrap();
+/// assert_eq!(render("${Password}"), "p@ss/w:rd");
+/// assert_eq!(render("postgres://u:${Password}@${Host}/app"), "postgres://u:p%40ss%2Fw%3Ard@db.example.com:5432/app");
+/// assert_eq!(render("jdbc:mysql://${Host}/app?password=${Password}"),
+///     "jdbc:mysql://db.example.com:5432/app?password=p%40ss%2Fw%3Ard");
+/// ```
+pub fn render_credential<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+    let pieces = pieces(text);
+    let literals = |pieces: &[Piece<'_>]| -> String {
+        let literal =
+            |piece: &Piece<'_>| if let Piece::Literal(text) = piece { (*text).to_owned() } else { String::new() };
+        pieces.iter().map(literal).collect()
+    };
+    let rendered = pieces.iter().enumerate().map(|(index, piece)| match piece {
+        Piece::Literal(literal) => Some((*literal).to_owned()),
+        Piece::Reference(name) => {
+            let value = value(name)?;
+            let is_encoded = is_encoded(&literals(&pieces[..index]), &literals(&pieces[index + 1..]));
+            Some(if is_encoded { utf8_percent_encode(value, UNRESERVED).to_string() } else { value.to_owned() })
+        }
+    });
+    rendered.collect()
+}
+
+/// Whether what stands between these two is in a URI, and not its host.
+fn is_encoded(before: &str, after: &str) -> bool {
+    let Some((_, begun)) = before.split_once("://") else { return false };
+    let ends_authority = ['/', '?', '#'];
+    let is_user = after.split(ends_authority).next().is_some_and(|authority| authority.contains('@'));
+    begun.contains(ends_authority) || is_user
 }
 
 /// `json` with the references in its strings replaced. What has no value is left out: an entry of a list, a key of an

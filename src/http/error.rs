@@ -88,10 +88,11 @@ impl From<Error> for ApiError {
                 PortErrorKind::Throttled | PortErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
                 PortErrorKind::Denied
                 | PortErrorKind::Misconfigured
+                | PortErrorKind::Exhausted
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
-            Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
+            Error::Function(_) | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         // Only an update is ever not supported.
         let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);

@@ -126,6 +126,7 @@ fn settings() -> Settings {
         "NAME_PREFIX" => "osb",
         "BINDING_LIFETIME_DAYS" => "0",
         "MISSING_VERSION_STATUS" => "400",
+        "OUTPUTS_AS_IS" => "no",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")

@@ -91,6 +91,19 @@ fn mistakes_are_named_with_file_line_and_reason() {
         ("MinValue: 1", "MinValue: one", 20, "`one` is not a number"),
         ("Type: Number, ", "", 20, "Type"),
         ("Name: queue", "Nmae: queue", 12, "missing field `Name`"),
+        (
+            "    UpdatableParameters",
+            "    BindViaLambda: true\n    UpdatableParameters",
+            4,
+            "needs an output `BindLambda`",
+        ),
+        ("https://${Host}/", "https://${Host.name}/", 15, "the output `Host` is no secret, and so has no keys"),
+        (
+            "Arn: {Value: !GetAtt Queue.Arn}",
+            "Arn: {Value: !Sub 'ssm:${X}'}",
+            17,
+            "is a secret, and is for Credentials alone",
+        ),
         ("Outputs:", "Outputs: [", 24, ""),
     ] {
         let error = refused(from, to);

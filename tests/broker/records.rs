@@ -13,8 +13,10 @@ use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_service_broker::{
     aws::{self, DynamoDb},
     broker::{
+        bind_function::BindFunction,
         binding::{Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
+        identity::{Identity, ServiceAccount},
         instance::{Attributes, Instance, Json},
         operation::{Operation, OperationKind},
         ports::{PortErrorKind, Records, ScannedRecord, Sealed, Update},
@@ -99,6 +101,10 @@ fn instance() -> Instance {
     }
 }
 
+fn user(access_key: Option<SealedAccessKey>) -> Identity {
+    Identity::User { user_name: "osb-a-user".into(), access_key }
+}
+
 fn binding() -> Binding {
     Binding {
         id: BindingId::new("a-binding").expect("an id"),
@@ -108,8 +114,8 @@ fn binding() -> Binding {
         app_guid: None,
         parameters: object(json!({"Scope": "All"})),
         predecessor_id: None,
-        user_name: Some("osb-a-user".into()),
-        access_key: None,
+        identity: Some(user(None)),
+        function: None,
         lifetime: None,
         operation: operation(OperationKind::Bind, 3),
         previous_operation: None,
@@ -174,7 +180,7 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     let bound = Binding {
         app_guid: Some("an-app".into()),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        identity: Some(user(Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }))),
         lifetime: Some(Lifetime { renew_before: now(), ends_at: now() + SignedDuration::from_hours(24) }),
         operation: binding().operation.succeeded(),
         version: 1,
@@ -188,12 +194,34 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     };
     let unbound = Binding {
         operation: unbinding.operation.clone().succeeded(),
-        user_name: None,
-        access_key: None,
+        identity: None,
         expires_at: Some(now() + SignedDuration::from_hours(168)),
         ..unbinding.clone()
     };
-    let without_user = Binding { user_name: None, operation: binding().operation.succeeded(), ..binding() };
+    let without_user = Binding { identity: None, operation: binding().operation.succeeded(), ..binding() };
+    let role = |role_arn: Option<&str>| {
+        let service_account = ServiceAccount { namespace: "a-namespace".into(), name: "an-account".into() };
+        Some(Identity::Role { role_name: "osb-a-role".into(), role_arn: role_arn.map(str::to_owned), service_account })
+    };
+    let with_role = Binding {
+        identity: role(Some("arn:aws:iam::0:role/osb/osb-a-role")),
+        operation: binding().operation.succeeded(),
+        version: 1,
+        ..binding()
+    };
+    let role_arn = "arn:aws:iam::0:role/an-applications".into();
+    let with_policy = Identity::RolePolicy { role_arn, policy_name: "osb-a-policy".into() };
+    let function = |credentials: Option<&str>| {
+        let credentials = credentials.map(|sealed| Sealed(sealed.into()));
+        Some(BindFunction { name: "a-function".into(), credentials })
+    };
+    let by_function = Binding {
+        identity: None,
+        function: function(Some("c2VhbGVk")),
+        operation: binding().operation.succeeded(),
+        version: 1,
+        ..binding()
+    };
     let not_bound = Binding { operation: binding().operation.failed("Denied."), version: 1, ..binding() };
     let not_unbound = Binding { operation: unbinding.operation.clone().failed("Denied."), ..unbinding.clone() };
     vec![
@@ -201,6 +229,11 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         ("binding-not-created", not_bound),
         ("binding-created", bound),
         ("binding-without-user", without_user),
+        ("binding-being-created-with-role", Binding { identity: role(None), ..binding() }),
+        ("binding-with-role", with_role),
+        ("binding-with-policy-of-role", Binding { identity: Some(with_policy), ..binding() }),
+        ("binding-being-created-by-function", Binding { function: function(None), ..binding() }),
+        ("binding-by-function", by_function),
         ("binding-being-deleted", unbinding),
         ("binding-not-deleted", not_unbound),
         ("binding-deleted", unbound),
@@ -329,7 +362,7 @@ async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why()
 #[tokio::test]
 async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
     let mut items: Vec<_> = unreadable().into_iter().map(|(item, _)| item).collect();
-    items.push(json!({"pk": {"S": "something"}, "sk": {"S": "else"}, "user_name": {"S": "a-user"}}));
+    items.push(json!({"pk": {"S": "something"}, "sk": {"S": "else"}, "in": {"M": {"user_name": {"S": "a-user"}}}}));
     items.push(recorded(SCHEMA, "instance-created"));
     items.push(recorded(SCHEMA, "binding-created"));
     let last = json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "BINDING#a-binding"}});

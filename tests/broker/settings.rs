@@ -6,6 +6,9 @@ fn variable(name: &str) -> Option<String> {
         "DEPLOY_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/deploy".into(),
         "BINDING_LIFETIME_DAYS" => "90".into(),
         "MISSING_VERSION_STATUS" => "412".into(),
+        "BINDABLE_ROLES" => "team/*,web".into(),
+        "OIDC_PROVIDER_ARN" => String::new(),
+        "OUTPUTS_AS_IS" => "no".into(),
         name => format!("the {name}"),
     })
 }
@@ -15,7 +18,7 @@ fn the_partition_is_that_of_the_deploy_role() {
     let settings = Settings::read(variable).expect("all are set");
     assert_eq!(settings.partition(), "aws-cn");
     assert_eq!(settings.table_name, "the TABLE_NAME");
-    assert_eq!(settings.binding_lifetime, Some(SignedDuration::from_hours(90 * 24)));
+    assert_eq!(settings.binding_rules.lifetime, Some(SignedDuration::from_hours(90 * 24)));
     assert_eq!(settings.missing_version, MissingVersion::PreconditionFailed);
 }
 
@@ -24,11 +27,25 @@ fn a_lifetime_of_no_days_is_for_ever() {
     let read = |days: &str| {
         Settings::read(|name| if name == "BINDING_LIFETIME_DAYS" { Some(days.into()) } else { variable(name) })
     };
-    assert_eq!(read("0").expect("a lifetime").binding_lifetime, None);
+    assert_eq!(read("0").expect("a lifetime").binding_rules.lifetime, None);
     for wrong in ["-1", "forever", "3654", "1.5"] {
         let error = read(wrong).expect_err(wrong).to_string();
         assert!(error.contains("BINDING_LIFETIME_DAYS") && error.contains("number of days"), "{error}");
     }
+}
+
+#[test]
+fn what_is_optional_may_be_empty() {
+    let rules = Settings::read(variable).expect("all are set").binding_rules;
+    assert!(rules.roles.allow("arn:aws-cn:iam::123456789012:role/team/a"));
+    assert_eq!(rules.workload_identity.oidc_provider_arn, None);
+    assert_eq!(rules.workload_identity.eks_cluster_arn.as_deref(), Some("the EKS_CLUSTER_ARN"));
+    let empty = |name: &str| variable(name).filter(|_| !matches!(name, "BINDABLE_ROLES" | "EKS_CLUSTER_ARN"));
+    let rules = Settings::read(empty).expect("what has to be set is").binding_rules;
+    assert!(rules.roles.is_empty() && !rules.workload_identity.is_configured());
+    let wrong = |name: &str| if name == "OUTPUTS_AS_IS" { Some("maybe".into()) } else { variable(name) };
+    let error = Settings::read(wrong).expect_err("maybe").to_string();
+    assert!(error.contains("OUTPUTS_AS_IS") && error.contains("yes or no"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use aws_service_broker::{
     broker::{
+        BindingRules, WorkloadIdentity,
         ports::{PortErrorKind::Denied, UnreadableRecord},
         sweep::Removal,
     },
@@ -8,7 +9,7 @@ use aws_service_broker::{
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, INSTANCE};
+use crate::support::{Client, Fault, INSTANCE, World, catalog};
 
 /// Invokes the function with this payload.
 async fn sweep(client: &Client, payload: Value) -> Value {
@@ -21,9 +22,10 @@ fn nothing(stacks: usize, users: usize, records: usize) -> Value {
     json!({
         "stacks_without_record": [],
         "users_without_binding": [],
+        "roles_without_binding": [],
         "instances_without_stack": [],
         "unreadable_records": [],
-        "looked_at": {"stacks": stacks, "users": users, "records": records},
+        "looked_at": {"stacks": stacks, "users": users, "roles": 0, "records": records},
     })
 }
 
@@ -74,7 +76,8 @@ async fn it_finds_what_no_record_names_and_changes_nothing() {
 /// Somebody deletes the items of an instance by hand. The names of its stack and its user.
 fn lose_the_records(client: &Client) -> (String, String) {
     let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
-    let user = client.world.bindings().pop().and_then(|binding| binding.user_name).expect("a user");
+    let user =
+        client.world.bindings().pop().and_then(|binding| binding.user_name().map(str::to_owned)).expect("a user");
     client.world.edit(|account| {
         account.instances.retain(|id, _| id.as_str() != INSTANCE);
         account.bindings.clear();
@@ -141,6 +144,30 @@ async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
     assert!(client.world.stack_names().contains(&used) && !client.world.stack_names().contains(&stack));
     assert!(client.world.users().is_empty());
     assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_are_looked_for_as_users_are_and_those_of_others_are_left_alone() {
+    let workload_identity = WorkloadIdentity { eks_cluster_arn: Some("a-cluster".into()), ..Default::default() };
+    let rules = BindingRules { workload_identity, ..BindingRules::default() };
+    let client = Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await;
+    client.world.make_role("an-application");
+    for id in ["one", "two"] {
+        client.bind(id, json!({"parameters": {"ServiceAccount": "a-namespace/an-account"}})).await.expect(201);
+    }
+    assert_eq!(sweep(&client, json!({})).await["roles_without_binding"], json!([]));
+    client.world.edit(|account| account.bindings.retain(|(_, id), _| id.as_str() == "two"));
+    let found = sweep(&client, json!({})).await;
+    let lost = found["roles_without_binding"][0]["name"].as_str().expect("a role").to_owned();
+    assert_eq!(found["looked_at"]["roles"], 2);
+    let used = client.world.roles().into_keys().find(|name| name.starts_with("osb-") && *name != lost).expect("a role");
+    let removal = json!({"remove": {"roles": [lost, used, "an-application"]}});
+    let removed = sweep(&client, removal).await["removed"].clone();
+    assert_eq!(removed[&lost], "deleted");
+    for kept in [&used, "an-application"] {
+        assert_eq!(removed[kept], "nothing was done: it is not among the findings");
+    }
+    assert!(client.world.roles().into_keys().eq(["an-application".to_owned(), used]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,7 +110,10 @@ async fn bnd_11_parameters_are_checked() {
     let client = Client::with_instance().await;
     for (parameters, expected) in [
         (json!({"Scope": "Everything"}), "The parameter `Scope` is not valid"),
-        (json!({"Scoop": "Send"}), "Unknown parameter `Scoop`. The plan takes: `Scope`."),
+        (
+            json!({"Scoop": "Send"}),
+            "Unknown parameter `Scoop`. The plan takes: `Scope`, `RoleName`, `RoleArn`, `ServiceAccount`.",
+        ),
     ] {
         let answer = client.bind("one", json!({"parameters": parameters})).await.expect(400);
         assert!(answer.description().starts_with(expected), "{}", answer.description());

@@ -164,7 +164,7 @@ fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
 async fn cat_32_an_instance_of_what_is_no_longer_offered_can_be_polled_fetched_and_deleted() {
     let old = Client::with_instance().await;
     let empty = aws_service_broker::catalog::Catalog::new(Vec::new().into(), "0", "b");
-    let client = Client::with(old.world.clone(), empty, None, Default::default());
+    let client = Client::with(old.world.clone(), empty, Default::default(), Default::default());
     client.last_operation().await.expect(200);
     client.fetch_instance().await.expect(200);
     client.update(json!({})).await.expect(400);

@@ -218,7 +218,7 @@ async fn gen_12_13_14_the_api_version_is_checked() {
 
 /// A broker for old checkers.
 fn strict() -> Client {
-    Client::with(World::new(), catalog(), None, MissingVersion::PreconditionFailed)
+    Client::with(World::new(), catalog(), Default::default(), MissingVersion::PreconditionFailed)
 }
 
 #[tokio::test]

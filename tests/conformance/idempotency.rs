@@ -304,7 +304,8 @@ fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_
 /// What is in AWS is what the record says, and the requests that made it so are recognised.
 async fn check_end(client: &Client) {
     let end = come_to_an_end(client).await;
-    let recorded: Vec<_> = client.world.bindings().into_iter().filter_map(|binding| binding.user_name).collect();
+    let recorded: Vec<_> =
+        client.world.bindings().into_iter().filter_map(|binding| binding.user_name().map(str::to_owned)).collect();
     for user in client.world.users().keys() {
         assert!(recorded.contains(user), "an orphan: {user}");
     }

@@ -1,4 +1,4 @@
-use aws_service_broker::http::MissingVersion;
+use aws_service_broker::{broker::BindingRules, http::MissingVersion};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use crate::support::{Client, World, catalog, plan_id};
 
 /// A broker whose bindings expire after 90 days, with an instance and the binding `old`.
 async fn with_binding(members: Value) -> Client {
-    let lifetime = Some(SignedDuration::from_hours(90 * 24));
-    let client = Client::with(World::new(), catalog(), lifetime, MissingVersion::default()).having_instance().await;
+    let rules = BindingRules { lifetime: Some(SignedDuration::from_hours(90 * 24)), ..BindingRules::default() };
+    let client = Client::with(World::new(), catalog(), rules, MissingVersion::default()).having_instance().await;
     client.bind("old", members).await.expect(201);
     client
 }

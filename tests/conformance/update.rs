@@ -49,7 +49,7 @@ const SECOND: &str = "  Added: {Type: String, Default: x}\nResources: {Database:
 
 /// The broker of this template, on a world where another version of it may have been at work.
 fn broker(world: World, version: &str, resources: &str) -> Client {
-    Client::with(world, catalog(version, resources), None, MissingVersion::default())
+    Client::with(world, catalog(version, resources), Default::default(), MissingVersion::default())
 }
 
 fn ids(plan: &str) -> Value {

@@ -9,7 +9,13 @@ from typing import Any
 
 from support import BROKER, BrokerTestCase, client, records_of, stacks_of
 
-FINDINGS = ("stacks_without_record", "users_without_binding", "instances_without_stack", "unreadable_records")
+FINDINGS = (
+    "stacks_without_record",
+    "users_without_binding",
+    "roles_without_binding",
+    "instances_without_stack",
+    "unreadable_records",
+)
 
 
 def sweep(payload: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -20,6 +26,11 @@ def sweep(payload: dict[str, Any] | None = None) -> dict[str, Any]:
     if "FunctionError" in answer:
         raise AssertionError(result)
     return result
+
+
+def user_of(instance: str) -> str:
+    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
+    return next(identity["user"]["M"]["user_name"]["S"] for identity in identities)
 
 
 class Sweep(BrokerTestCase):
@@ -34,7 +45,7 @@ class Sweep(BrokerTestCase):
     def test_what_is_in_use_is_not_found(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding, _ = self.bind(instance, plan)
-        user = next(item["user_name"]["S"] for item in records_of(instance) if "user_name" in item)
+        user = user_of(instance)
         found = json.dumps({kind: sweep()[kind] for kind in FINDINGS})
         self.assertNotIn(instance, found)
         self.assertNotIn(user, found)
@@ -44,7 +55,7 @@ class Sweep(BrokerTestCase):
     def test_a_stack_and_a_user_that_have_lost_their_records_are_found_and_removed(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         self.bind(instance, plan)
-        user = next(item["user_name"]["S"] for item in records_of(instance) if "user_name" in item)
+        user = user_of(instance)
         (stack,) = stacks_of(instance)
         self.forget(instance)
 

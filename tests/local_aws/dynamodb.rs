@@ -6,6 +6,7 @@ use aws_service_broker::{
     broker::{
         binding::{Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
+        identity::Identity,
         instance::{Attributes, Instance, Json},
         operation::{Operation, OperationKind},
         ports::{Environment, InsertBinding, PortErrorKind, Records, ScannedRecord, Sealed, Update},
@@ -61,8 +62,11 @@ fn binding(instance: &Instance) -> Binding {
         app_guid: None,
         parameters: object(json!({})),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        user_name: Some("a-user".into()),
-        access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        identity: Some(Identity::User {
+            user_name: "a-user".into(),
+            access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+        }),
+        function: None,
         lifetime: Some(Lifetime { renew_before: System.now(), ends_at: System.now() + SignedDuration::from_hours(24) }),
         operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
         previous_operation: None,

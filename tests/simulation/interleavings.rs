@@ -121,12 +121,13 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// One that meets others is told to wait instead, or accepted for later; one that AWS refuses is told that, or that
-    /// an earlier one has failed.
-    fn allows(&self, request: usize, status: u16, rejected: bool) -> bool {
+    /// One that meets others is told to wait instead, or accepted for later; or it meets what they have half done: an
+    /// id that has gone, or a predecessor. One that AWS refuses is told so.
+    fn allows(&self, request: usize, ask: Ask, status: u16, rejected: bool) -> bool {
         let serial = &self.statuses[request];
         let is_later = status == 202 && serial.iter().any(|serial| (200..300).contains(serial));
-        serial.contains(&status) || status == 422 || is_later || (rejected && matches!(status, 400 | 409))
+        let is_refused = status == 400 && (rejected || matches!(ask, Rotate(_)));
+        serial.contains(&status) || matches!(status, 409 | 422) || is_later || is_refused
     }
 }
 
@@ -267,7 +268,7 @@ impl<'a> Running<'a> {
         for (request, answer) in answers.iter().enumerate() {
             let status = answer.status.as_u16();
             promise!(
-                allowed.allows(request, status, rejected),
+                allowed.allows(request, self.asks[request], status, rejected),
                 "{status} is none of {:?}: {answer:?}",
                 allowed.statuses[request]
             );

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 
 use aws_service_broker::{
     broker::{
+        BindingRules, RolePatterns, WorkloadIdentity,
         id::{BindingId, InstanceId},
+        identity::Identity,
         operation::{Operation, OperationKind, OperationState},
         stack::StackStatus,
     },
@@ -53,6 +55,21 @@ static IDS: LazyLock<(Value, Value)> = LazyLock::new(|| {
     (service["id"].clone(), service["plans"][0]["id"].clone())
 });
 
+/// The role of an application, which bindings may add to.
+const APPLICATION: &str = "an-application";
+
+/// What the operator has decided.
+fn rules() -> BindingRules {
+    BindingRules {
+        roles: RolePatterns::new(APPLICATION),
+        workload_identity: WorkloadIdentity {
+            oidc_provider_arn: Some("arn:aws:iam::000000000000:oidc-provider/an-issuer".into()),
+            ..WorkloadIdentity::default()
+        },
+        ..BindingRules::default()
+    }
+}
+
 /// A request about the one instance, or one of its bindings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ask {
@@ -68,6 +85,10 @@ pub enum Ask {
     Bind(&'static str),
     /// For a platform that polls bindings.
     BindAsync(&'static str),
+    /// To the application's role.
+    BindRole(&'static str),
+    /// With a role of its own.
+    BindServiceAccount(&'static str),
     /// The successor of the binding `one`.
     Rotate(&'static str),
     Unbind(&'static str),
@@ -79,9 +100,13 @@ pub enum Ask {
 impl Ask {
     fn method(self) -> &'static str {
         match self {
-            Self::Provision(_) | Self::ProvisionWithSecret | Self::Bind(_) | Self::BindAsync(_) | Self::Rotate(_) => {
-                "PUT"
-            }
+            Self::Provision(_)
+            | Self::ProvisionWithSecret
+            | Self::Bind(_)
+            | Self::BindAsync(_)
+            | Self::BindRole(_)
+            | Self::BindServiceAccount(_)
+            | Self::Rotate(_) => "PUT",
             Self::Update(_) => "PATCH",
             Self::Deprovision | Self::Unbind(_) | Self::UnbindAsync(_) => "DELETE",
             Self::Poll | Self::FetchInstance | Self::PollBinding(_) => "GET",
@@ -97,7 +122,7 @@ impl Ask {
             Self::Deprovision => format!("{instance}?{any}&{asynchronous}"),
             Self::Poll => format!("{instance}/last_operation"),
             Self::FetchInstance => instance,
-            Self::Bind(id) => binding(id),
+            Self::Bind(id) | Self::BindRole(id) | Self::BindServiceAccount(id) => binding(id),
             Self::BindAsync(id) | Self::Rotate(id) => format!("{}?{asynchronous}", binding(id)),
             Self::Unbind(id) => format!("{}?{any}", binding(id)),
             Self::UnbindAsync(id) => format!("{}?{any}&{asynchronous}", binding(id)),
@@ -113,11 +138,14 @@ impl Ask {
                 "space_guid": "a-space", "parameters": parameters,
             })
         };
+        let bind = |parameters: Value| json!({"service_id": service_id, "plan_id": plan_id, "parameters": parameters});
         match self {
             Self::Provision(size) => Some(provision(json!({"Size": size}))),
             Self::ProvisionWithSecret => Some(provision(json!({"Size": 1, "Password": "correct horse"}))),
             Self::Update(size) => Some(json!({"service_id": service_id, "parameters": {"Size": size}})),
-            Self::Bind(_) | Self::BindAsync(_) => Some(json!({"service_id": service_id, "plan_id": plan_id})),
+            Self::Bind(_) | Self::BindAsync(_) => Some(bind(json!({}))),
+            Self::BindRole(_) => Some(bind(json!({"RoleName": APPLICATION}))),
+            Self::BindServiceAccount(_) => Some(bind(json!({"ServiceAccount": "a-namespace/an-account"}))),
             Self::Rotate(_) => Some(json!({"predecessor_binding_id": "one"})),
             _ => None,
         }
@@ -126,10 +154,23 @@ impl Ask {
     /// What the operation that it begins is polled by, as [`subject`] names that.
     fn polled_by(self) -> String {
         match self {
-            Self::Bind(id) | Self::BindAsync(id) | Self::Rotate(id) | Self::Unbind(id) | Self::UnbindAsync(id) => {
-                id.into()
-            }
-            _ => subject(Self::Poll),
+            ask if ask.is_of_instance() => subject(Self::Poll),
+            ask => ask.binding().into(),
+        }
+    }
+
+    /// The binding that it is about.
+    pub fn binding(self) -> &'static str {
+        match self {
+            Self::Bind(id)
+            | Self::BindAsync(id)
+            | Self::BindRole(id)
+            | Self::BindServiceAccount(id)
+            | Self::Rotate(id)
+            | Self::Unbind(id)
+            | Self::UnbindAsync(id)
+            | Self::PollBinding(id) => id,
+            _ => unreachable!("it is about the instance"),
         }
     }
 
@@ -213,7 +254,10 @@ pub(crate) use promise;
 
 impl Platform {
     pub fn new(world: World, fate: Fate) -> Self {
-        let client = Client::with(world.clone(), CATALOG.clone(), None, MissingVersion::default());
+        if !world.roles().contains_key(APPLICATION) {
+            world.make_role(APPLICATION);
+        }
+        let client = Client::with(world.clone(), CATALOG.clone(), rules(), MissingVersion::default());
         Self {
             client,
             world,
@@ -372,12 +416,13 @@ impl Platform {
         let account = self.world.account();
         promise!(account.stacks.is_empty(), "left: the stacks {:?}", account.stacks.keys());
         promise!(account.users.is_empty(), "left: the users {:?}", account.users.keys());
+        promise!(account.roles.keys().eq([APPLICATION]), "left: the roles {:?}", account.roles.keys());
         for instance in account.instances.values() {
             let is_empty = instance.outputs.is_empty() && instance.attributes.secret_parameters.is_none();
             promise!(instance.is_tombstone() && instance.expires_at.is_some() && is_empty, "left: {instance:?}");
         }
         for binding in account.bindings.values() {
-            let is_empty = binding.user_name.is_none() && binding.access_key.is_none();
+            let is_empty = binding.identity.is_none();
             promise!(binding.is_tombstone() && binding.expires_at.is_some() && is_empty, "left: {binding:?}");
         }
         Ok(())
@@ -430,10 +475,8 @@ fn subject(ask: Ask) -> String {
     match ask {
         Ask::Poll => "instance".into(),
         ask if ask.is_of_instance() => format!("{} instance", ask.method()),
-        Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) => format!("PUT {id}"),
-        Ask::Unbind(id) | Ask::UnbindAsync(id) => format!("DELETE {id}"),
         Ask::PollBinding(id) => id.into(),
-        _ => unreachable!("the others are of an instance"),
+        ask => format!("{} {}", ask.method(), ask.binding()),
     }
 }
 
@@ -457,9 +500,9 @@ fn essence(account: &Account, before: &Account) -> impl PartialEq + use<> {
     let bindings: Vec<_> = account
         .bindings
         .values()
-        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key.clone()))
+        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key().cloned()))
         .collect();
-    (instances, bindings, stacks, account.users.clone())
+    (instances, bindings, stacks, account.users.clone(), account.roles.clone())
 }
 
 /// Nothing exists that no record names, and what there is is what the records say.
@@ -474,10 +517,11 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
     for user in account.users.keys() {
         let mut records = account.bindings.values();
         promise!(
-            records.any(|binding| binding.user_name.as_ref() == Some(user) && !binding.is_tombstone()),
+            records.any(|binding| binding.user_name() == Some(user) && !binding.is_tombstone()),
             "an orphan: the user {user}"
         );
     }
+    check_roles(account)?;
     let is_over = |operation: &Operation| match (operation.kind, operation.state) {
         (OperationKind::Provision | OperationKind::Update, OperationState::Succeeded) => true,
         (OperationKind::Update, OperationState::Failed) => operation.instance_usable == Some(true),
@@ -491,14 +535,44 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
             "the record says {size:?}, and the stack is {stack:?}"
         );
     }
-    for binding in account.bindings.values().filter(|binding| binding.is_usable()) {
-        let key = binding.access_key.as_ref().map(|key| key.id.clone());
-        let user = binding.user_name.as_ref().and_then(|name| account.users.get(name));
+    for binding in account.bindings.values().filter(|binding| binding.is_usable() && binding.user_name().is_some()) {
+        let key = binding.access_key().map(|key| key.id.clone());
+        let user = binding.user_name().and_then(|name| account.users.get(name));
         promise!(
             user.is_some_and(|user| user.access_keys.iter().eq(&key) && !user.policy.is_null()),
             "the keys of {} are {user:?}, and recorded is {key:?}",
             binding.id
         );
+    }
+    Ok(())
+}
+
+/// Every role but the application's is that of a binding, and so is every policy; and they are there for every binding
+/// that is.
+fn check_roles(account: &Account) -> Result<(), Broken> {
+    let is_named = |role: &str, policy: &str| {
+        let mut bindings = account.bindings.values().filter(|binding| !binding.is_tombstone());
+        bindings.any(|binding| match &binding.identity {
+            Some(Identity::Role { role_name, .. }) => role_name == role && ["", "binding"].contains(&policy),
+            Some(Identity::RolePolicy { role_arn, policy_name }) => {
+                role_arn.ends_with(role) && ["", policy_name].contains(&policy)
+            }
+            _ => false,
+        })
+    };
+    for (name, role) in &account.roles {
+        promise!(name == APPLICATION || is_named(name, ""), "an orphan: the role {name}");
+        for policy in role.policies.keys() {
+            promise!(is_named(name, policy), "an orphan: the policy {policy} of the role {name}");
+        }
+    }
+    for binding in account.bindings.values().filter(|binding| binding.is_usable()) {
+        let (role, policy) = match &binding.identity {
+            Some(Identity::Role { role_name, .. }) => (account.roles.get(role_name), "binding"),
+            Some(Identity::RolePolicy { policy_name, .. }) => (account.roles.get(APPLICATION), policy_name.as_str()),
+            _ => continue,
+        };
+        promise!(role.is_some_and(|role| role.policies.contains_key(policy)), "{} has no policy", binding.id);
     }
     Ok(())
 }

@@ -22,9 +22,10 @@ pub struct Scenario {
 }
 
 /// Everything that changes something, in the states in which it does.
-pub const SCENARIOS: [Scenario; 14] = {
+pub const SCENARIOS: [Scenario; 18] = {
     use Ask::{
-        Bind, BindAsync, Deprovision, Poll, Provision, ProvisionWithSecret, Rotate, Unbind, UnbindAsync, Update,
+        Bind, BindAsync, BindRole, BindServiceAccount, Deprovision, Poll, Provision, ProvisionWithSecret, Rotate,
+        Unbind, UnbindAsync, Update,
     };
     const CREATED: &[Ask] = &[Provision(1), Poll];
     const BOUND: &[Ask] = &[Provision(1), Poll, Bind("one")];
@@ -39,9 +40,13 @@ pub const SCENARIOS: [Scenario; 14] = {
         Scenario { before: BOUND, ask: Deprovision },
         Scenario { before: CREATED, ask: Bind("one") },
         Scenario { before: CREATED, ask: BindAsync("one") },
+        Scenario { before: CREATED, ask: BindRole("one") },
+        Scenario { before: CREATED, ask: BindServiceAccount("one") },
         Scenario { before: BOUND, ask: Rotate("two") },
         Scenario { before: BOUND, ask: Unbind("one") },
         Scenario { before: BOUND, ask: UnbindAsync("one") },
+        Scenario { before: &[Provision(1), Poll, BindRole("two"), BindRole("one")], ask: Unbind("one") },
+        Scenario { before: &[Provision(1), Poll, BindServiceAccount("one")], ask: Unbind("one") },
         Scenario { before: &[Provision(1), Poll, BindAsync("one"), Deprovision], ask: Poll },
     ]
 };
@@ -133,8 +138,12 @@ impl Schedule {
         }
         let (calls, _) = platform.world.calls_and_faults();
         platform.world.end_script();
-        // A platform that knows how its request ended may delete at once, although others are still under way.
-        if self.follow_up != FollowUp::Resend {
+        // A platform that knows how its request ended may delete at once, although others are still under way; but for
+        // one that has not reached the table yet, and of which nothing can be known.
+        let is_unknown = |(call, fault): &(usize, Fault)| {
+            matches!(fault, Fault::Late(_)) && calls.get(*call) == Some(&"records.insert_instance")
+        };
+        if self.follow_up != FollowUp::Resend || self.faults.iter().any(is_unknown) {
             platform.pause(31).await?;
         }
         platform.deprovision().await?;
@@ -143,10 +152,8 @@ impl Schedule {
 
     fn poll(&self) -> Ask {
         match self.scenario.ask {
-            Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) | Ask::Unbind(id) | Ask::UnbindAsync(id) => {
-                Ask::PollBinding(id)
-            }
-            _ => Ask::Poll,
+            ask if ask.is_of_instance() => Ask::Poll,
+            ask => Ask::PollBinding(ask.binding()),
         }
     }
 
@@ -203,11 +210,13 @@ impl Schedule {
 
     /// Whether nothing refuses the request.
     fn has_to_come_about(&self) -> bool {
-        let polls = matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_));
+        let ends_when_denied =
+            matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_) | Ask::BindRole(_));
         let is_refusal = |fault: &Fault| match fault {
             Fault::Rejected(_) => true,
-            // What is tried again while the platform polls ends where AWS denies it.
-            Fault::Before(Denied) => polls,
+            // What is tried again while the platform polls ends where AWS denies it, and a role that AWS does not show is
+            // not allowed.
+            Fault::Before(Denied) => ends_when_denied,
             _ => false,
         };
         self.fate == Fate::Well && !self.faults.iter().any(|(_, fault)| is_refusal(fault))
@@ -229,7 +238,7 @@ impl Schedule {
                     && stacks.any(|stack| stack.parameters["Size"] == size.to_string())
             }
             Ask::Deprovision => instance.is_none_or(|instance| instance.is_tombstone()),
-            Ask::Bind(id) | Ask::BindAsync(id) | Ask::Rotate(id) => {
+            Ask::Bind(id) | Ask::BindAsync(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Rotate(id) => {
                 account.bindings.get(&binding_key(id)).is_some_and(|binding| binding.is_usable())
             }
             Ask::Unbind(id) | Ask::UnbindAsync(id) => {
@@ -250,7 +259,7 @@ impl Schedule {
     async fn mitigate(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<(), Broken> {
         let delete = match self.scenario.ask {
             Ask::Provision(_) | Ask::ProvisionWithSecret | Ask::Deprovision => Some(Ask::Deprovision),
-            Ask::Bind(id) | Ask::Unbind(id) => Some(Ask::Unbind(id)),
+            Ask::Bind(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Unbind(id) => Some(Ask::Unbind(id)),
             Ask::BindAsync(id) | Ask::Rotate(id) | Ask::UnbindAsync(id) => Some(Ask::UnbindAsync(id)),
             // An update is never mitigated.
             _ => None,

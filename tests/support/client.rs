@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{Broker, Place, authentication::Authenticator, id::Naming},
+    broker::{BindingRules, Broker, Place, authentication::Authenticator, id::Naming},
     catalog::Catalog,
     http::{MissingVersion, router},
 };
@@ -14,7 +14,6 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::BodyExt;
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -62,25 +61,23 @@ impl Client {
 
     /// A broker with this catalog in an empty account.
     pub fn with_catalog(catalog: Catalog) -> Self {
-        Self::with(World::new(), catalog, None, MissingVersion::default())
+        Self::with(World::new(), catalog, BindingRules::default(), MissingVersion::default())
     }
 
     /// A broker with this catalog and these settings in this account.
-    pub fn with(
-        world: World,
-        catalog: Catalog,
-        binding_lifetime: Option<SignedDuration>,
-        missing_version: MissingVersion,
-    ) -> Self {
+    pub fn with(world: World, catalog: Catalog, rules: BindingRules, missing_version: MissingVersion) -> Self {
         let shared = Arc::new(world.clone());
         let broker = Broker {
             catalog,
             naming: Naming::new("osb"),
             place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
-            binding_lifetime,
+            rules,
             records: shared.clone(),
             stacks: shared.clone(),
             identities: shared.clone(),
+            roles: shared.clone(),
+            secrets: shared.clone(),
+            functions: shared.clone(),
             vault: shared.clone(),
             environment: shared.clone(),
         };

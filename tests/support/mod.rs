@@ -8,4 +8,4 @@ mod world;
 
 pub use client::{Answer, Client, INSTANCE, basic, plan_id, service_id};
 pub use log::Log;
-pub use world::{Account, Fault, World, catalog, name_of, secret_of};
+pub use world::{Account, FakeFunction, Fault, World, catalog, name_of, password_of, secret_of};

@@ -18,10 +18,11 @@ use aws_service_broker::{
         instance::Instance,
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, INSTANCE_ID_TAG, Identities, InsertBinding,
-            NewStack, NewUser, Page, ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind,
-            PortResult, Purpose, Records, ScannedRecord, Sealed, Stack, StackSummary, StackUpdate, Stacks, Tag,
-            UnreadableRecord, Update, UpdateStack, UserSummary, Vault,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
+            IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
+            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
+            ScannedRecord, Sealed, Secrets, Stack, StackSummary, StackUpdate, Stacks, Tag, UnreadableRecord, Update,
+            UpdateStack, Vault,
         },
         stack::{StackEvent, StackStatus, Subject},
     },
@@ -30,7 +31,7 @@ use aws_service_broker::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What goes wrong at a call of a port.
@@ -84,6 +85,28 @@ pub struct FakeUser {
     pub access_keys: Vec<String>,
 }
 
+/// A role as the twin of IAM keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FakeRole {
+    pub arn: String,
+    /// Null where it is not the broker's.
+    pub trust_policy: Value,
+    pub tags: Vec<Tag>,
+    /// The inline ones, by name.
+    pub policies: BTreeMap<String, Value>,
+}
+
+/// A function in the stack of an instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FakeFunction {
+    /// What it was invoked with.
+    pub invocations: Vec<Value>,
+    /// What it answers, in the place of a password for the binding.
+    pub answer: Option<String>,
+    /// Why it fails.
+    pub failure: Option<String>,
+}
+
 #[derive(Clone, Default)]
 struct State {
     account: Account,
@@ -111,6 +134,12 @@ pub struct Account {
     pub bindings: BTreeMap<(InstanceId, BindingId), Binding>,
     pub stacks: BTreeMap<String, FakeStack>,
     pub users: BTreeMap<String, FakeUser>,
+    pub roles: BTreeMap<String, FakeRole>,
+    /// Of SSM's Parameter Store, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Of Secrets Manager, by ARN.
+    pub secrets: BTreeMap<String, String>,
+    pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
 }
 
@@ -291,6 +320,19 @@ impl World {
 
     pub fn users(&self) -> BTreeMap<String, FakeUser> {
         self.state().account.users.clone()
+    }
+
+    /// A role that is not the broker's, of this path and name.
+    pub fn make_role(&self, path_and_name: &str) -> String {
+        let arn = format!("arn:aws:iam::000000000000:role/{path_and_name}");
+        let name = path_and_name.rsplit('/').next().expect("a name").to_owned();
+        let (trust_policy, tags, policies) = (Value::Null, Vec::new(), BTreeMap::new());
+        self.state().account.roles.insert(name, FakeRole { arn: arn.clone(), trust_policy, tags, policies });
+        arn
+    }
+
+    pub fn roles(&self) -> BTreeMap<String, FakeRole> {
+        self.state().account.roles.clone()
     }
 
     pub fn instance(&self, id: &str) -> Option<Instance> {
@@ -831,10 +873,10 @@ impl Identities for World {
         .await
     }
 
-    async fn page(&self, next: Option<String>) -> PortResult<Page<UserSummary>> {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>> {
         self.call("identities.page", |state| {
             let names = state.account.users.keys().cloned();
-            page_of(names.map(|name| UserSummary { name, created_at: None }), next)
+            page_of(names.map(|name| IdentitySummary { name, created_at: None }), next)
         })
         .await
     }
@@ -852,6 +894,112 @@ impl Identities for World {
     }
 }
 
+#[async_trait]
+impl Roles for World {
+    async fn find(&self, name: &str) -> PortResult<Option<Role>> {
+        self.call("roles.find", |state| {
+            state.account.roles.get(name).map(|role| Role { name: name.to_owned(), arn: role.arn.clone() })
+        })
+        .await
+    }
+
+    async fn create(&self, role: &NewRole) -> PortResult<String> {
+        self.call("roles.create", |state| {
+            let created = state.account.roles.entry(role.name.clone()).or_insert_with(|| FakeRole {
+                arn: format!("arn:aws:iam::000000000000:role/osb/{}", role.name),
+                trust_policy: serde_json::from_str(&role.trust_policy).expect("a policy is JSON"),
+                tags: role.tags.clone(),
+                policies: BTreeMap::new(),
+            });
+            created.arn.clone()
+        })
+        .await
+    }
+
+    async fn put_policy(&self, role_name: &str, policy_name: &str, policy: &str) -> PortResult<()> {
+        self.call("roles.put_policy", |state| {
+            let role =
+                state.account.roles.get_mut(role_name).ok_or_else(|| iam_error("PutRolePolicy", "NoSuchEntity"))?;
+            let policy = serde_json::from_str(policy).expect("a policy is JSON");
+            role.policies.insert(policy_name.to_owned(), policy);
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn delete_policy(&self, role_name: &str, policy_name: &str) -> PortResult<()> {
+        self.call("roles.delete_policy", |state| {
+            if let Some(role) = state.account.roles.get_mut(role_name) {
+                role.policies.remove(policy_name);
+            }
+        })
+        .await
+    }
+
+    async fn delete(&self, role_name: &str) -> PortResult<()> {
+        self.call("roles.delete", |state| {
+            if state.account.roles.get(role_name).is_some_and(|role| !role.policies.is_empty()) {
+                return Err(iam_error("DeleteRole", "DeleteConflict"));
+            }
+            state.account.roles.remove(role_name);
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>> {
+        self.call("roles.page", |state| {
+            // Those below the broker's path.
+            let ours = state.account.roles.iter().filter(|(_, role)| !role.trust_policy.is_null());
+            page_of(ours.map(|(name, _)| IdentitySummary { name: name.clone(), created_at: None }), next)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Secrets for World {
+    async fn parameter(&self, name: &str) -> PortResult<SecretString> {
+        self.call("secrets.parameter", |state| stored(&state.account.parameters, "GetParameter", name)).await?
+    }
+
+    async fn secret(&self, arn: &str) -> PortResult<SecretString> {
+        self.call("secrets.secret", |state| stored(&state.account.secrets, "GetSecretValue", arn)).await?
+    }
+}
+
+fn stored(store: &BTreeMap<String, String>, action: &'static str, name: &str) -> PortResult<SecretString> {
+    let (kind, detail) = (PortErrorKind::Misconfigured, format!("{name} does not exist"));
+    let missing = PortError { service: "twin", action, kind, detail };
+    store.get(name).map(|text| SecretString::from(text.as_str())).ok_or(missing)
+}
+
+#[async_trait]
+impl Functions for World {
+    async fn invoke(&self, name: &str, payload: &SecretString) -> PortResult<Invocation> {
+        self.call("functions.invoke", |state| {
+            let Some(function) = state.account.functions.get_mut(name) else { return Invocation::Missing };
+            let payload: Value = serde_json::from_str(payload.expose_secret()).expect("a payload is JSON");
+            function.invocations.push(payload.clone());
+            match (&function.failure, &function.answer) {
+                (Some(message), _) => Invocation::Failed { message: message.clone() },
+                (None, Some(answer)) => Invocation::Answered(answer.clone().into()),
+                (None, None) => {
+                    let id = payload["BINDING_ID"].as_str().expect("an id");
+                    let answer = json!({"username": format!("user-{id}"), "password": password_of(id)});
+                    Invocation::Answered(answer.to_string().into())
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The password that a function makes for a binding.
+pub fn password_of(binding_id: &str) -> String {
+    format!("pass/word:of@{binding_id}%")
+}
+
 /// The secret of an access key.
 pub fn secret_of(access_key_id: &str) -> String {
     format!("secret-of-{access_key_id}")
@@ -867,20 +1015,30 @@ fn page_of<T>(items: impl Iterator<Item = T>, next: Option<String>) -> Page<T> {
     Page { items: page, next: items.peek().map(|_| (start + PAGE).to_string()) }
 }
 
+/// So that what is sealed cannot be read.
+const MASK: u8 = 0x55;
+
 #[async_trait]
 impl Vault for World {
     async fn seal(&self, purpose: &Purpose<'_>, plain: &SecretString) -> PortResult<Sealed> {
-        self.call("vault.seal", |_| Sealed(BASE64_STANDARD.encode(format!("{purpose:?}|{}", plain.expose_secret()))))
-            .await
+        self.call("vault.seal", |_| {
+            let text = format!("{purpose:?}|{}", plain.expose_secret());
+            Sealed(BASE64_STANDARD.encode(text.bytes().map(|byte| byte ^ MASK).collect::<Vec<_>>()))
+        })
+        .await
     }
 
     async fn open(&self, purpose: &Purpose<'_>, sealed: &Sealed) -> PortResult<SecretString> {
         self.call("vault.open", |_| {
-            let text = String::from_utf8(BASE64_STANDARD.decode(&sealed.0).expect("Base64")).expect("UTF-8");
-            let plain = text.strip_prefix(&format!("{purpose:?}|")).expect("sealed for another purpose");
-            plain.to_owned().into()
+            // What KMS says of a text that was changed, or that was sealed for another purpose.
+            let detail = "InvalidCiphertextException: no message".into();
+            let invalid = PortError { service: "KMS", action: "Decrypt", kind: PortErrorKind::Unexpected, detail };
+            let bytes = BASE64_STANDARD.decode(&sealed.0).map_err(|_| invalid.clone())?;
+            let text = String::from_utf8(bytes.into_iter().map(|byte| byte ^ MASK).collect());
+            let text = text.map_err(|_| invalid.clone())?;
+            text.strip_prefix(&format!("{purpose:?}|")).map(SecretString::from).ok_or(invalid)
         })
-        .await
+        .await?
     }
 }
 

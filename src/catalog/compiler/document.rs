@@ -65,6 +65,8 @@ pub struct Specification {
     #[serde(default)]
     pub cloud_foundry: bool,
     #[serde(default)]
+    pub bind_via_lambda: bool,
+    #[serde(default)]
     pub bindings: Bindings,
 }
 

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 use self::document::{Protocol, ServicePlan, Specification, Template};
 use super::{
-    model::{Bindings, Credential, Endpoint, List, Offering, Plan, Scope, StackParameter, Text},
+    model::{Bindings, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text},
     reference,
 };
 
@@ -29,14 +29,19 @@ const MAX_NAME_LENGTH: usize = 63;
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
 /// References that are not outputs of the stack: CloudFormation's pseudo parameters and the binding's own identity.
-const PSEUDO_REFERENCES: [&str; 6] = [
+const PSEUDO_REFERENCES: [&str; 7] = [
     "AWS::Region",
     "AWS::AccountId",
     "AWS::Partition",
     "AWS::URLSuffix",
     "Identity.AccessKeyId",
     "Identity.SecretAccessKey",
+    ROLE_ARN,
 ];
+/// The role that a binding acts with, where it has no keys.
+const ROLE_ARN: &str = "Identity.RoleArn";
+/// What an output begins with that says where a secret is kept: in SSM's Parameter Store, or in Secrets Manager.
+const SECRET_PREFIXES: [&str; 2] = ["ssm:", "secretsmanager:"];
 
 /// Why a template cannot be in the catalog.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +156,12 @@ fn offering(template: &Template, text: &str) -> Checked<Offering> {
             .filter(|(_, parameter)| parameter.value.no_echo.is_set())
             .map(|(name, _)| Text::from(name.clone()))
             .collect(),
+        secret_outputs: template
+            .outputs
+            .iter()
+            .filter(|(_, output)| is_secret(&output["Value"]))
+            .map(|(name, _)| Text::from(name.clone()))
+            .collect(),
         bindings: bindings(template)?,
     })
 }
@@ -174,6 +185,16 @@ fn check_description(description: &str) -> Result<(), String> {
 fn known_parameter<'t>(template: &'t Template, name: &str) -> Result<&'t document::Parameter, String> {
     let parameter = template.parameters.get(name).map(|parameter| &parameter.value);
     parameter.ok_or_else(|| format!("the template has no parameter `{name}`"))
+}
+
+/// Whether the author has written a reference to a secret: the text itself, or that of a `Sub`, a `Join` or an `If`.
+fn is_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => SECRET_PREFIXES.iter().any(|prefix| text.starts_with(prefix)),
+        Value::Array(entries) => entries.iter().any(is_secret),
+        Value::Object(fields) => fields.values().any(is_secret),
+        _ => false,
+    }
 }
 
 /// The published format has versions like `1.0`, which are those of the format: they are no SemVer and stand for none.
@@ -291,7 +312,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         .iter()
         .map(|(name, statements)| {
             let json = json!(statements.value);
-            check_references(template, &json).map_err(|reason| fault(statements, reason))?;
+            check_references(template, &json, Shown::ToAll).map_err(|reason| fault(statements, reason))?;
             Ok(Scope { name: name.clone().into(), statements: json.to_string().into() })
         })
         .collect::<Checked<_>>()?;
@@ -302,26 +323,43 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             .position(|scope| scope.name == name.value)
             .ok_or_else(|| fault(name, format!("Policies has no scope `{}`", name.value)))?,
     };
-    let credentials = match &bindings.credentials {
+    let mut credentials: Vec<_> = match &bindings.credentials {
         Some(declared) => declared
             .iter()
             .map(|(key, value)| {
-                check_references(template, &json!(value.value)).map_err(|reason| fault(value, reason))?;
+                let json = json!(value.value);
+                check_references(template, &json, Shown::ToTheApplication).map_err(|reason| fault(value, reason))?;
                 Ok(Credential { key: key.clone().into(), value: value.value.clone().into() })
             })
             .collect::<Checked<_>>()?,
         None => published_credentials(template, !scopes.is_empty()),
     };
+    let names_role = |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
+    if !scopes.is_empty() && !credentials.iter().any(names_role) {
+        credentials.push(credential("role_arn".into(), ROLE_ARN));
+    }
     let endpoints = bindings.endpoints.iter().map(|at| endpoint(template, at)).collect::<Checked<_>>()?;
     let create_schema = binding_schema(&scopes, default_scope).to_string().into();
-    Ok(Bindings { credentials, endpoints, scopes, default_scope, create_schema })
+    let at = &template.metadata.specification;
+    let via_function = at.value.bind_via_lambda;
+    if via_function && !template.outputs.contains_key(FUNCTION_OUTPUT) {
+        return Err(fault(
+            at,
+            format!("BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"),
+        ));
+    }
+    Ok(Bindings { credentials: credentials.into(), endpoints, scopes, default_scope, via_function, create_schema })
+}
+
+fn credential(key: String, reference: &str) -> Credential {
+    Credential { key: key.into(), value: format!("${{{reference}}}").into() }
 }
 
 fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<Endpoint> {
     let endpoint = &at.value;
     let ports = endpoint.ports.iter().map(|port| {
         let port = text(port)?;
-        check_references(template, &json!(port))?;
+        check_references(template, &json!(port), Shown::ToAll)?;
         // One with a reference is known when the stack is.
         let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
         let is_port = is_number(&port) || port.split_once('-').is_some_and(|(a, b)| is_number(a) && is_number(b));
@@ -332,7 +370,7 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
     if ports.is_empty() || endpoint.host.is_empty() {
         return Err(fault(at, "an endpoint needs a Host and Ports"));
     }
-    check_references(template, &json!(endpoint.host)).map_err(|reason| fault(at, reason))?;
+    check_references(template, &json!(endpoint.host), Shown::ToAll).map_err(|reason| fault(at, reason))?;
     let protocol = match endpoint.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
@@ -341,24 +379,44 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
     Ok(Endpoint { host: endpoint.host.clone().into(), ports, protocol: protocol.into() })
 }
 
-fn check_references(template: &Template, json: &Value) -> Result<(), String> {
+/// Who can see what a text becomes.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    ToTheApplication,
+    ToAll,
+}
+
+fn check_references(template: &Template, json: &Value, shown: Shown) -> Result<(), String> {
     match json {
-        Value::String(text) => reference::names(text).into_iter().try_for_each(|name| {
-            let known = template.outputs.contains_key(name) || PSEUDO_REFERENCES.contains(&name);
-            known.then_some(()).ok_or_else(|| format!("`${{{name}}}` is no output of the template"))
-        }),
-        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(template, entry)),
-        Value::Object(fields) => fields.values().try_for_each(|field| check_references(template, field)),
+        Value::String(text) => {
+            reference::names(text).into_iter().try_for_each(|name| check_reference(template, name, shown))
+        }
+        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(template, entry, shown)),
+        Value::Object(fields) => fields.values().try_for_each(|field| check_references(template, field, shown)),
+        _ => Ok(()),
+    }
+}
+
+/// An output, a pseudo parameter, or `Output.key`: what a secret, which is JSON, has under that key.
+fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), String> {
+    if PSEUDO_REFERENCES.contains(&name) {
+        return Ok(());
+    }
+    let (output, key) = name.split_once('.').map_or((name, None), |(output, key)| (output, Some(key)));
+    let Some(declared) = template.outputs.get(output) else {
+        return Err(format!("`${{{name}}}` is no output of the template"));
+    };
+    match (is_secret(&declared["Value"]), key) {
+        (true, _) if shown == Shown::ToAll => Err(format!("`${{{name}}}` is a secret, and is for Credentials alone")),
+        (false, Some(_)) => Err(format!("`${{{name}}}`: the output `{output}` is no secret, and so has no keys")),
         _ => Ok(()),
     }
 }
 
 /// What the published format means: every output is a credential, and its name in capitals is the key.
-fn published_credentials(template: &Template, has_identity: bool) -> List<Credential> {
+fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credential> {
     let specification = &template.metadata.specification.value;
     let as_is = specification.outputs_as_is || specification.cloud_foundry;
-    let credential =
-        |key: String, reference: &str| Credential { key: key.into(), value: format!("${{{reference}}}").into() };
     let outputs = template
         .outputs
         .keys()
@@ -390,18 +448,37 @@ fn screaming_snake_case(name: &str) -> String {
     key
 }
 
+/// What a bind request may choose where the template has scopes.
 fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
-    let scope = scopes.get(default_scope).map(|default| {
-        let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
-        let property = json!({
+    let Some(default) = scopes.get(default_scope) else { return schema::object(Map::new(), &[]) };
+    let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
+    let properties = json!({
+        "Scope": {
             "type": "string",
-            "description": "What the binding's own identity may do.",
+            "description": "What the binding may do.",
             "enum": names,
             "default": default.name,
-        });
-        ("Scope".to_owned(), property)
+        },
+        "RoleName": {
+            "type": "string",
+            "description": "Name of an IAM role that gets the permissions, in the place of a new access key. It must be \
+                            one of those that the broker's operator has allowed.",
+            "pattern": r"^[\w+=,.@-]{1,64}$",
+        },
+        "RoleArn": {
+            "type": "string",
+            "description": "ARN of that role, in the place of its name.",
+            "pattern": r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
+        },
+        "ServiceAccount": {
+            "type": "string",
+            "description": "Kubernetes service account, as name or namespace/name, that may assume a new IAM role with \
+                            the permissions. The credentials hold its role_arn in the place of an access key.",
+            "pattern": "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
+        },
     });
-    schema::object(scope.into_iter().collect::<Map<_, _>>(), &[])
+    let Value::Object(properties) = properties else { return schema::object(Map::new(), &[]) };
+    schema::object(properties, &[])
 }
 
 /// The author's text, without its `Metadata` where it would be too large with it: the stack does not need it.

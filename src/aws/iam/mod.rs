@@ -1,0 +1,85 @@
+//! IAM: users ([`crate::broker::ports::Identities`]) and roles ([`crate::broker::ports::Roles`]).
+
+mod roles;
+mod users;
+
+use std::sync::OnceLock;
+
+use aws_config::SdkConfig;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_sdk_iam::{
+    Client, Config, config,
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::DateTime,
+    types,
+};
+use jiff::Timestamp;
+
+use super::error::Service;
+use crate::broker::ports::{IdentitySummary, PortError, PortResult, Tag};
+
+const SERVICE: Service = Service("IAM");
+
+/// IAM users and roles below a path of their own, within a permissions boundary.
+pub struct Iam {
+    config: SdkConfig,
+    client: OnceLock<Client>,
+    path: String,
+    permissions_boundary_arn: String,
+}
+
+impl Iam {
+    /// Users and roles below `path` (`/…/`) that can never do more than the boundary allows.
+    pub fn new(config: &SdkConfig, path: impl Into<String>, permissions_boundary_arn: impl Into<String>) -> Self {
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            path: path.into(),
+            permissions_boundary_arn: permissions_boundary_arn.into(),
+        }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+}
+
+/// What was made a moment ago may be unknown to the next call.
+const NOT_VISIBLE: &str = "NoSuchEntity";
+/// A user or role whose key or policy was deleted a moment ago may still seem to have it.
+const DELETION_NOT_VISIBLE: &str = "DeleteConflict";
+
+/// IAM is eventually consistent, so that a call with this outcome is worth trying again.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+fn waiting_for<E>(code: &'static str) -> config::Builder
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec![code]).build();
+    Config::builder().retry_classifier(classifier)
+}
+
+/// The answer, or nothing where IAM says that what the call is about does not exist.
+fn found<T, E>(
+    answer: Result<T, SdkError<E>>,
+    action: &'static str,
+    is_missing: impl FnOnce(&E) -> bool,
+) -> Result<Option<T>, PortError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.as_service_error().is_some_and(is_missing) => Ok(None),
+        Err(error) => Err(SERVICE.failed(action)(error)),
+    }
+}
+
+fn tags(action: &'static str, tags: &[Tag]) -> PortResult<Vec<types::Tag>> {
+    let tags = tags.iter().map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
+    tags.collect::<Result<_, _>>().map_err(|error| SERVICE.unexpected(action, error))
+}
+
+fn summary(name: String, created: DateTime) -> IdentitySummary {
+    IdentitySummary { name, created_at: Timestamp::from_second(created.secs()).ok() }
+}

@@ -1,0 +1,83 @@
+//! Secrets that are kept elsewhere: an output names the place, and the value is read when an application asks for its
+//! credentials, and never stored.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::{Broker, Error, Result, instance::Instance};
+use crate::catalog::{Offered, reference};
+
+/// Values of references, by what refers to them: `Output` or `Output.key`.
+pub type StoredSecrets = BTreeMap<String, SecretString>;
+
+/// Where a secret is kept, as an output says it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Store<'a> {
+    /// `ssm:NAME`: a parameter of SSM's Parameter Store.
+    Parameter(&'a str),
+    /// `secretsmanager:ARN` or `secretsmanager:ARN#key`: a secret of Secrets Manager.
+    Secret(&'a str),
+}
+
+impl<'a> Store<'a> {
+    /// The store, and the key of the JSON that is in it, if the output names one. Nothing for an output that is a value.
+    fn of(output: &'a str) -> Option<(Self, Option<&'a str>)> {
+        let (name, key) = output.split_once('#').map_or((output, None), |(name, key)| (name, Some(key)));
+        match name.split_once(':')? {
+            ("ssm", name) => Some((Self::Parameter(name), key)),
+            ("secretsmanager", arn) => Some((Self::Secret(arn), key)),
+            _ => None,
+        }
+    }
+}
+
+impl Broker {
+    /// Reads every secret that the template's credentials refer to, each place once.
+    ///
+    /// # Errors
+    ///
+    /// That of a port, or [`Error::Corrupt`] where a secret does not have the key that is referred to.
+    pub(super) async fn stored_secrets(&self, offered: &Offered<'_>, instance: &Instance) -> Result<StoredSecrets> {
+        let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
+        let credentials = offered.offering.bindings.credentials.iter();
+        for name in credentials.flat_map(|credential| reference::names(&credential.value)) {
+            let (output, key) = name.split_once('.').map_or((name, None), |(output, key)| (output, Some(key)));
+            if !offered.offering.secret_outputs.iter().any(|secret| secret == output) {
+                continue;
+            }
+            let Some((store, outputs_key)) = instance.outputs.get(output).and_then(|value| Store::of(value)) else {
+                continue;
+            };
+            if !read.contains_key(&store) {
+                read.insert(store.clone(), self.read_secret(&store).await?);
+            }
+            let Some(text) = read.get(&store) else { continue };
+            let keys = outputs_key.into_iter().chain(key);
+            let value = keys
+                .into_iter()
+                .try_fold(text.clone(), |text, key| member(&text, key))
+                .ok_or_else(|| Error::Corrupt(format!("the secret that the output {output} names has no `{name}`")))?;
+            secrets.insert(name.to_owned(), value);
+        }
+        Ok(secrets)
+    }
+
+    async fn read_secret(&self, store: &Store<'_>) -> Result<SecretString> {
+        Ok(match store {
+            Store::Parameter(name) => self.secrets.parameter(name).await?,
+            Store::Secret(arn) => self.secrets.secret(arn).await?,
+        })
+    }
+}
+
+/// What a JSON object has under a key, as text.
+fn member(json: &SecretString, key: &str) -> Option<SecretString> {
+    let json: Value = serde_json::from_str(json.expose_secret()).ok()?;
+    Some(match json.get(key)? {
+        Value::String(text) => text.clone().into(),
+        Value::Null => return None,
+        other => other.to_string().into(),
+    })
+}

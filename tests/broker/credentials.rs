@@ -1,0 +1,199 @@
+//! What an application gets, and where it comes from.
+
+use aws_service_broker::{
+    broker::{BindingRules, ports::PortErrorKind::Throttled},
+    catalog::{Catalog, compiler},
+};
+use axum::http::Uri;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Fault, World, catalog};
+
+/// A database whose master password RDS keeps in Secrets Manager.
+const DATABASE: &str = "\
+Description: A database.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: database
+    ServicePlans:
+      only: {Description: The only plan.}
+    Bindings:
+      Credentials:
+        uri: postgres://${Secret.username}:${Secret.password}@${Host}:${Port}/${DatabaseName}?sslmode=require
+        jdbcUrl: jdbc:postgresql://${Host}:${Port}/${DatabaseName}?user=${Secret.username}&password=${Secret.password}
+        host: ${Host}
+        port: ${Port}
+        username: ${Secret.username}
+        password: ${Secret.password}
+        name: ${DatabaseName}
+        token: ${Token}
+        license: ${License}
+        number: ${Secret.number}
+      Endpoints: [{Host: '${Host}', Ports: ['${Port}']}]
+Resources:
+  Database: {Type: 'AWS::RDS::DBInstance'}
+Outputs:
+  Secret: {Value: !Sub 'secretsmanager:${Database.MasterUserSecret.SecretArn}'}
+  License: {Value: !Join ['', ['secretsmanager:', !GetAtt License.Arn, '#key']]}
+  Token: {Value: !Sub 'ssm:/osb/${AWS::StackName}/token'}
+  Host: {Value: !GetAtt Database.Endpoint.Address}
+  Port: {Value: !GetAtt Database.Endpoint.Port}
+  DatabaseName: {Value: !Ref DatabaseName}
+";
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds!db-1";
+const LICENSE: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:license";
+const PASSWORD: &str = "p@ss/w:rd%4?#&+ é";
+
+fn database() -> Catalog {
+    let offering = compiler::compile("template.yaml", DATABASE).expect("a template");
+    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
+}
+
+/// The ids of the one plan.
+fn ids(catalog: &Catalog) -> Value {
+    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let service = &catalog["services"][0];
+    json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]})
+}
+
+async fn with_database() -> (Client, Value) {
+    let ids = ids(&database());
+    let client = Client::with_catalog(database());
+    client.provision(ids.clone()).await.expect(202);
+    client.world.edit(|account| {
+        let secret = json!({"username": "ad:min", "password": PASSWORD, "number": 7});
+        account.secrets.insert(SECRET.into(), secret.to_string());
+        account.secrets.insert(LICENSE.into(), json!({"key": "a-license"}).to_string());
+        account.parameters.insert("/osb/token".into(), "a-token".into());
+    });
+    for (output, value) in [
+        ("Secret", format!("secretsmanager:{SECRET}")),
+        ("License", format!("secretsmanager:{LICENSE}#key")),
+        ("Token", "ssm:/osb/token".into()),
+        ("Host", "db.example.com".into()),
+        ("Port", "5432".into()),
+        ("DatabaseName", "app".into()),
+    ] {
+        client.world.set_output(output, &value);
+    }
+    client.finish().await;
+    client.world.take_calls();
+    (client, ids)
+}
+
+#[tokio::test]
+async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
+    let (client, ids) = with_database().await;
+    let bound = client.bind("one", ids).await.expect(201);
+    let calls = client.world.take_calls();
+    let reads: Vec<_> = calls.iter().filter(|call| call.starts_with("secrets.")).collect();
+    assert_eq!(reads, [&"secrets.secret", &"secrets.parameter", &"secrets.secret"], "{calls:?}");
+    let credentials = &bound.body["credentials"];
+    for (key, value) in [
+        ("username", "ad:min"),
+        ("password", PASSWORD),
+        ("token", "a-token"),
+        ("license", "a-license"),
+        ("number", "7"),
+        ("host", "db.example.com"),
+        ("port", "5432"),
+        ("name", "app"),
+    ] {
+        assert_eq!(credentials[key], value, "{key}");
+    }
+    let account = client.world.account();
+    let stored = format!("{:?} {:?}", account.instances, account.bindings);
+    assert!(!stored.contains(PASSWORD) && !stored.contains("a-token") && stored.contains("ssm:/osb/token"), "{stored}");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_rotated_is_the_new_one_when_it_is_asked_for() {
+    let (client, ids) = with_database().await;
+    client.bind("one", ids.clone()).await.expect(201);
+    client.world.edit(|account| {
+        let secret = json!({"username": "admin", "password": "another", "number": 8});
+        account.secrets.insert(SECRET.into(), secret.to_string());
+    });
+    assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"]["password"], "another");
+    assert_eq!(client.bind("one", ids).await.expect(200).body["credentials"]["password"], "another");
+}
+
+#[tokio::test]
+async fn a_uri_parses_back_whatever_the_password_is() {
+    let (client, ids) = with_database().await;
+    let bound = client.bind("one", ids).await.expect(201);
+    let text = |key: &str| bound.body["credentials"][key].as_str().expect("a text").to_owned();
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned();
+    let uri: Uri = text("uri").parse().expect("a URI");
+    let authority = uri.authority().expect("an authority");
+    assert_eq!((authority.host(), authority.port_u16()), ("db.example.com", Some(5432)));
+    assert_eq!((uri.path(), uri.query()), ("/app", Some("sslmode=require")));
+    let (user, _) = authority.as_str().rsplit_once('@').expect("a user");
+    let (username, password) = user.split_once(':').expect("a password");
+    assert_eq!((decoded(username), decoded(password)), ("ad:min".into(), PASSWORD.into()));
+
+    let jdbc: Uri = text("jdbcUrl").strip_prefix("jdbc:").expect("a JDBC URL").parse().expect("a URI");
+    assert_eq!((jdbc.host(), jdbc.port_u16(), jdbc.path()), (Some("db.example.com"), Some(5432), "/app"));
+    let fields: Vec<_> = jdbc.query().expect("a query").split('&').map(decoded).collect();
+    assert_eq!(fields, ["user=ad:min".to_owned(), format!("password={PASSWORD}")]);
+    let endpoints = json!([{"host": "db.example.com", "ports": ["5432"], "protocol": "tcp"}]);
+    assert_eq!(bound.body["endpoints"], endpoints);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
+    let (client, ids) = with_database().await;
+    client.world.inject("secrets.parameter", Fault::Before(Throttled));
+    let failed = client.bind("one", ids.clone()).await.expect(503);
+    assert!(!failed.description().contains(PASSWORD));
+    client.bind("one", ids.clone()).await.expect(200);
+    client.world.edit(|account| account.parameters.clear());
+    let failed = client.fetch_binding("one").await.expect(500);
+    assert!(failed.description().contains("operator"), "{}", failed.description());
+    client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
+    let failed = client.fetch_binding("one").await.expect(500);
+    assert!(failed.description().contains("operator"), "{}", failed.description());
+    client.unbind("one").await.expect(200);
+}
+
+/// What a user makes an output's value be is no reference: only what the template's author has written is.
+#[tokio::test]
+async fn a_users_parameter_names_no_secret() {
+    let (client, ids) = with_database().await;
+    client.world.edit(|account| {
+        let instance = account.instances.values_mut().next().expect("the instance");
+        instance.outputs.insert("DatabaseName".into(), format!("secretsmanager:{SECRET}"));
+    });
+    let bound = client.bind("one", ids).await.expect(201);
+    assert_eq!(bound.body["credentials"]["name"], format!("secretsmanager:{SECRET}"));
+}
+
+#[tokio::test]
+async fn the_keys_are_the_outputs_names_if_the_operator_says_so() {
+    let rules = BindingRules { outputs_as_is: true, ..BindingRules::default() };
+    let client = Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await;
+    let bound = client.bind("one", json!({})).await.expect(201);
+    let credentials = bound.body["credentials"].as_object().expect("credentials");
+    for key in ["QueueURL", "QueueARN", "QueueName", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        assert!(credentials.contains_key(key), "{key}: {credentials:?}");
+    }
+    assert!(!credentials.contains_key("QUEUE_URL"));
+}
+
+#[tokio::test]
+async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed() {
+    let client = Client::with_instance().await;
+    for id in ["one", "two"] {
+        client.bind(id, json!({})).await.expect(201);
+    }
+    client.world.edit(|account| {
+        let mut identities: Vec<_> = account.bindings.values_mut().map(|binding| &mut binding.identity).collect();
+        let [one, two] = identities.as_mut_slice() else { panic!("two bindings") };
+        std::mem::swap(*one, *two);
+    });
+    for id in ["one", "two"] {
+        let answer = client.fetch_binding(id).await.expect(500);
+        assert_eq!(answer.body.get("credentials"), None);
+    }
+}

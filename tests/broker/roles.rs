@@ -1,0 +1,197 @@
+//! Bindings that act with a role in the place of an access key.
+
+use aws_service_broker::broker::{BindingRules, RolePatterns, WorkloadIdentity, ports::PortErrorKind::Denied};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, Fault, World, catalog};
+
+const ISSUER: &str = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE";
+const CLUSTER: &str = "arn:aws:eks:us-east-1:000000000000:cluster/a-cluster";
+
+fn rules() -> BindingRules {
+    BindingRules {
+        // For access keys only.
+        lifetime: Some(SignedDuration::from_hours(24)),
+        roles: RolePatterns::new("apps/*, osb/*"),
+        workload_identity: WorkloadIdentity {
+            oidc_provider_arn: Some(format!("arn:aws:iam::000000000000:oidc-provider/{ISSUER}")),
+            eks_cluster_arn: None,
+        },
+        outputs_as_is: false,
+    }
+}
+
+async fn client(rules: BindingRules) -> Client {
+    Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await
+}
+
+async fn bind(client: &Client, id: &str, parameters: Value) -> Answer {
+    client.bind(id, json!({"parameters": parameters})).await
+}
+
+#[tokio::test]
+async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_it_added() {
+    let client = client(rules()).await;
+    let arn = client.world.make_role("apps/worker");
+    client.world.edit(|account| {
+        let role = account.roles.get_mut("worker").expect("the role");
+        role.policies.insert("its-own".into(), json!({}));
+    });
+    let before = client.world.roles();
+    let bound = bind(&client, "one", json!({"RoleName": "worker", "Scope": "Send"})).await.expect(201);
+    let credentials = &bound.body["credentials"];
+    assert_eq!((&credentials["role_arn"], &credentials["QUEUE_URL"]), (&json!(arn), &json!("the-QueueURL")));
+    assert_eq!(credentials.get("AWS_ACCESS_KEY_ID"), None);
+    assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
+    let policies = client.world.roles()["worker"].policies.clone();
+    let added = policies.iter().find(|(name, _)| *name != "its-own").expect("a policy").1;
+    assert_eq!(added["Statement"][0]["Action"][0], "sqs:SendMessage");
+    assert!(!added.to_string().contains("Deny"), "a role must not be denied everything: {added}");
+    assert!(client.world.users().is_empty());
+
+    // Two bindings of one role do not break each other.
+    bind(&client, "two", json!({"RoleArn": arn})).await.expect(201);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 3);
+    client.unbind("one").await.expect(200);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 2);
+    let fetched = client.fetch_binding("two").await.expect(200);
+    assert_eq!(fetched.body["credentials"]["role_arn"], json!(arn));
+    client.unbind("two").await.expect(200);
+    assert_eq!(client.world.roles(), before);
+}
+
+#[tokio::test]
+async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
+    let client = client(rules()).await;
+    let others = client.world.make_role("others/worker");
+    client.world.make_role("osb/osb-of-the-broker");
+    let before = client.world.account();
+    let elsewhere = "arn:aws:iam::111111111111:role/apps/worker";
+    for (parameters, reason) in [
+        (json!({"RoleName": "worker"}), "has not allowed the role `worker`"),
+        (json!({"RoleArn": others}), "has not allowed the role `worker`"),
+        (json!({"RoleName": "osb-of-the-broker"}), "has not allowed the role `osb-of-the-broker`"),
+        (json!({"RoleName": "nobody"}), "There is no IAM role `nobody`"),
+        (json!({"RoleName": "worker", "RoleArn": others}), "Send only one of"),
+        (json!({"RoleName": "a b"}), "`RoleName` is not valid"),
+        (json!({"RoleArn": "worker"}), "`RoleArn` is not valid"),
+    ] {
+        let refused = bind(&client, "one", parameters.clone()).await.expect(400);
+        assert!(refused.description().contains(reason), "{parameters}: {}", refused.description());
+    }
+    client.world.make_role("apps/worker");
+    let refused = bind(&client, "one", json!({"RoleArn": elsewhere})).await.expect(400);
+    assert!(refused.description().contains("There is no IAM role"), "{}", refused.description());
+    // AWS lets the broker see those alone that are allowed.
+    client.world.inject("roles.find", Fault::Before(Denied));
+    let refused = bind(&client, "one", json!({"RoleName": "hidden"})).await.expect(400);
+    assert!(refused.description().contains("has not allowed"), "{}", refused.description());
+    assert_eq!(client.world.account().bindings, before.bindings);
+}
+
+#[tokio::test]
+async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
+    let client = client(BindingRules::default()).await;
+    client.world.make_role("apps/worker");
+    for (parameters, reason) in [
+        (json!({"RoleName": "worker"}), "has allowed no role to be bound"),
+        (json!({"ServiceAccount": "a/b"}), "has named no cluster"),
+    ] {
+        let refused = bind(&client, "one", parameters).await.expect(400);
+        assert!(refused.description().contains(reason), "{}", refused.description());
+    }
+    let bound = client.bind("one", json!({})).await.expect(201);
+    assert_eq!(bound.body["credentials"].get("role_arn"), None);
+}
+
+#[tokio::test]
+async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
+    let client = client(rules()).await;
+    let bound = bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(201);
+    let (name, role) = client.world.roles().pop_first().expect("a role");
+    assert_eq!(bound.body["credentials"]["role_arn"], json!(role.arn));
+    assert_eq!(bound.body["credentials"].get("AWS_SECRET_ACCESS_KEY"), None);
+    assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
+    assert_eq!(role.policies.len(), 1);
+    let statements = role.trust_policy["Statement"].as_array().expect("statements");
+    assert_eq!(statements.len(), 1);
+    assert_eq!(statements[0]["Principal"]["Federated"], json!(rules().workload_identity.oidc_provider_arn));
+    assert_eq!(statements[0]["Action"], "sts:AssumeRoleWithWebIdentity");
+    let expected = json!({"StringEquals": {
+        format!("{ISSUER}:sub"): "system:serviceaccount:shop:worker",
+        format!("{ISSUER}:aud"): "sts.amazonaws.com",
+    }});
+    assert_eq!(statements[0]["Condition"], expected);
+    let tags: Vec<_> = role.tags.iter().map(|tag| (tag.key, tag.value.as_str())).collect();
+    assert!(tags.contains(&("servicebroker:binding-id", "one")), "{tags:?}");
+
+    let again = bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(200);
+    assert_eq!(again.body, bound.body);
+    client.unbind("one").await.expect(200);
+    assert_eq!(client.world.roles().get(&name), None);
+}
+
+#[tokio::test]
+async fn a_pod_of_an_eks_cluster_may_assume_it_with_pod_identity() {
+    let workload_identity = WorkloadIdentity { eks_cluster_arn: Some(CLUSTER.into()), ..rules().workload_identity };
+    let client = client(BindingRules { workload_identity, ..rules() }).await;
+    bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(201);
+    let (_, role) = client.world.roles().pop_first().expect("a role");
+    let statement = &role.trust_policy["Statement"][1];
+    assert_eq!(statement["Principal"], json!({"Service": "pods.eks.amazonaws.com"}));
+    assert_eq!(statement["Action"], json!(["sts:AssumeRole", "sts:TagSession"]));
+    let expected = json!({"StringEquals": {
+        "aws:RequestTag/eks-cluster-arn": CLUSTER,
+        "aws:RequestTag/kubernetes-namespace": "shop",
+        "aws:RequestTag/kubernetes-service-account": "worker",
+    }});
+    assert_eq!(statement["Condition"], expected);
+}
+
+#[tokio::test]
+async fn the_namespace_of_a_service_account_is_the_platforms() {
+    let client = client(rules()).await;
+    let in_shop = |account: &str| json!({"parameters": {"ServiceAccount": account}, "context": {"platform": "kubernetes", "namespace": "shop"}});
+    client.bind("one", in_shop("worker")).await.expect(201);
+    let (_, role) = client.world.roles().pop_first().expect("a role");
+    assert!(role.trust_policy.to_string().contains("system:serviceaccount:shop:worker"));
+    client.bind("two", in_shop("shop/worker")).await.expect(201);
+    let refused = client.bind("three", in_shop("bank/worker")).await.expect(400);
+    assert!(refused.description().contains("not of the namespace `shop`"), "{}", refused.description());
+    let refused = bind(&client, "three", json!({"ServiceAccount": "worker"})).await.expect(400);
+    assert!(refused.description().contains("namespace/name"), "{}", refused.description());
+}
+
+#[tokio::test]
+async fn a_successor_acts_with_what_its_predecessor_acts_with() {
+    let client = client(rules()).await;
+    client.world.make_role("apps/worker");
+    bind(&client, "one", json!({"RoleName": "worker"})).await.expect(201);
+    client.bind("two", json!({"predecessor_binding_id": "one"})).await.expect(201);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 2, "both are valid for a while");
+    client.unbind("one").await.expect(200);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 1);
+}
+
+#[tokio::test]
+async fn an_identity_is_tagged_with_whose_it_is() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({"bind_resource": {"app_guid": "an-app"}})).await.expect(201);
+    let (_, user) = client.world.users().pop_first().expect("a user");
+    let tags: Vec<_> =
+        user.tags.iter().map(|tag| (tag.key.trim_start_matches("servicebroker:"), &*tag.value)).collect();
+    assert_eq!(
+        tags,
+        [
+            ("instance-id", crate::support::INSTANCE),
+            ("service", "sqs"),
+            ("plan", "standard"),
+            ("organization-guid", "an-organization"),
+            ("space-guid", "a-space"),
+            ("binding-id", "one"),
+            ("scope", "ReadWrite"),
+            ("app-guid", "an-app"),
+        ]
+    );
+}
