@@ -23,6 +23,7 @@ def client(service: str, environment: Mapping[str, str], tls: bool = True) -> An
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
         config=botocore.config.Config(proxies={}),
     )
     if tls:
@@ -48,11 +49,14 @@ def log_lines(logs: Any, group: str) -> Iterator[str]:
 
 def leaked(secrets: Iterable[str], text: str) -> list[str]:
     """Which of the secrets the text holds, as they are, in base64 or percent-encoded."""
-    return [secret for secret in secrets if any(form in text for form in _forms(secret))]
+    return [secret for secret in secrets if any(form in text for form in forms(secret))]
 
 
-def _forms(secret: str) -> set[str]:
-    return {secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")}
+def forms(secret: str) -> set[str]:
+    """What a secret looks like: also in the middle of what is in base64, where it begins at one of three places."""
+    encoded = {base64.b64encode(b"x" * before + secret.encode()).decode() for before in range(3)}
+    # The first and the last characters are of its neighbours, too.
+    return {secret, quote(secret, safe=""), *(text.rstrip("=")[4:-1] for text in encoded)}
 
 
 # How the services say that a policy does not allow a call, and that they do not know an access key.

@@ -37,6 +37,16 @@ STACK = "aws-service-broker"
 # The emulator runs the function on this machine.
 ARCHITECTURE = f"Architecture={'arm64' if platform.machine() == 'aarch64' else 'x86_64'}"
 
+# All that an operator can allow is, and the log is as verbose as it can be, so that all of it can be tried.
+APPLICATION_ROLES = "application-"
+OIDC_PROVIDER = "arn:aws:iam::000000000000:oidc-provider/oidc.local"
+SETTINGS = [
+    "SweepRemoves=yes",
+    "LogLevel=trace",
+    f"BindableRoles={APPLICATION_ROLES}*",
+    f"OidcProviderArn={OIDC_PROVIDER}",
+]
+
 
 class LocalAwsError(Exception):
     """Something that the person at the terminal can act on."""
@@ -143,8 +153,7 @@ class LocalAws:
 
     def deploy(self) -> Broker:
         """`sam deploy` as on AWS, but for the endpoint and the question whether to go on."""
-        endpoint = f"AwsEndpointUrl={self.endpoint}"
-        parameters = [ARCHITECTURE, endpoint, "SweepRemoves=yes"]
+        parameters = [ARCHITECTURE, f"AwsEndpointUrl={self.endpoint}", *SETTINGS]
         self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", *parameters)
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -285,7 +285,7 @@ impl Broker {
     ) -> Result<BindingView> {
         let credentials = match self.function_credentials(binding).await? {
             Some(credentials) => credentials,
-            None => self.template_credentials(offered, instance, self.access(binding).await?.as_ref()).await?,
+            None => self.credentials_of(offered, instance, binding).await?.credentials,
         };
         Ok(self.view_of(offered, instance, binding, credentials))
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     Broker, Error, Result,
     binding::Binding,
+    credentials::TemplateCredentials,
     identity::{Access, purpose},
     instance::Instance,
     ports::{Invocation, Sealed},
@@ -24,9 +25,6 @@ use crate::{
 const MAX_ANSWER_BYTES: usize = 4_096;
 /// How much of a function's own words about its failure is repeated, in characters.
 const MAX_MESSAGE_LENGTH: usize = 300;
-
-/// What is shorter is no secret, and would be in many words, in bytes.
-const SHORTEST_SECRET: usize = 4;
 
 /// The function of a binding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,11 +51,11 @@ impl Broker {
         binding: &Binding,
         access: Option<&Access>,
     ) -> Result<Made> {
-        let credentials = self.template_credentials(offered, instance, access).await?;
+        let template = self.template_credentials(offered, instance, access).await?;
         match &binding.function {
-            None => Ok(Made { function: None, credentials }),
+            None => Ok(Made { function: None, credentials: template.credentials }),
             Some(function) => {
-                let (function, credentials) = self.invoke_bind(binding, function, &credentials).await?;
+                let (function, credentials) = self.invoke_bind(binding, function, &template).await?;
                 Ok(Made { function: Some(function), credentials })
             }
         }
@@ -83,11 +81,11 @@ impl Broker {
         &self,
         binding: &Binding,
         function: &BindFunction,
-        credentials: &Object,
+        template: &TemplateCredentials,
     ) -> Result<(BindFunction, Object)> {
-        let answer = match self.invoke(binding, function, credentials, "bind").await? {
+        let answer = match self.invoke(binding, function, &template.credentials, "bind").await? {
             Invocation::Answered(answer) => answer,
-            Invocation::Failed { message } => return Err(failed(&message, credentials)),
+            Invocation::Failed { message } => return Err(failed(&message, template)),
             Invocation::Missing => return Err(Error::Function("It does not exist any more.".into())),
         };
         let length = answer.expose_secret().len();
@@ -117,19 +115,29 @@ impl Broker {
         let now = self.environment.now();
         let Some(instance) = self.records.instance(&binding.instance_id, now).await? else { return Ok(()) };
         let attributes = &instance.attributes;
-        let credentials = match self.catalog.find(&attributes.service_id, &attributes.plan_id) {
-            Ok(offered) => self.template_credentials(&offered, &instance, self.access(binding).await?.as_ref()).await?,
-            // What is not offered any more can be deleted all the same.
-            Err(_) => Object::new(),
+        // What is not offered any more, or has lost its secrets, can be deleted all the same.
+        let template = match self.catalog.find(&attributes.service_id, &attributes.plan_id) {
+            Ok(offered) => self.credentials_of(&offered, &instance, binding).await.or_else(Error::unless_passing)?,
+            Err(_) => TemplateCredentials::default(),
         };
-        match self.invoke(binding, function, &credentials, "unbind").await? {
+        match self.invoke(binding, function, &template.credentials, "unbind").await? {
             Invocation::Answered(_) => Ok(()),
-            Invocation::Failed { message } => Err(failed(&message, &credentials)),
+            Invocation::Failed { message } => Err(failed(&message, &template)),
             Invocation::Missing => {
                 tracing::warn!(function = function.name, "a binding's function does not exist any more");
                 Ok(())
             }
         }
+    }
+
+    /// The template's credentials for a binding that is there.
+    pub(super) async fn credentials_of(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        binding: &Binding,
+    ) -> Result<TemplateCredentials> {
+        self.template_credentials(offered, instance, self.access(binding).await?.as_ref()).await
     }
 
     async fn invoke(
@@ -158,8 +166,6 @@ fn parse(answer: &SecretString) -> Result<Object> {
 }
 
 /// The function's words, without the credentials that it was invoked with.
-fn failed(message: &str, credentials: &Object) -> Error {
-    let secrets = credentials.values().filter_map(Value::as_str).filter(|value| value.len() >= SHORTEST_SECRET);
-    let message = secrets.fold(message.to_owned(), |message, secret| message.replace(secret, "(credential)"));
-    Error::Function(message.chars().take(MAX_MESSAGE_LENGTH).collect())
+fn failed(message: &str, template: &TemplateCredentials) -> Error {
+    Error::Function(template.masked(message).chars().take(MAX_MESSAGE_LENGTH).collect())
 }

@@ -1,8 +1,9 @@
 //! What an application connects with and to: the template's `Bindings.Credentials` and `Bindings.Endpoints`, filled in.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::{
     Broker, Place, Result, bind::Endpoint, identity::Access, instance::Instance, stored_secrets::StoredSecrets,
@@ -11,6 +12,11 @@ use crate::{
     catalog::{Offered, reference},
     osb::Object,
 };
+
+/// What is shorter is no secret, and would be in many words, in bytes.
+const SHORTEST_SECRET: usize = 4;
+/// What stands in its place.
+const MASK: &str = "(credential)";
 
 /// What `${…}` may stand for in a template's bindings.
 pub struct References<'a> {
@@ -44,6 +50,27 @@ impl<'a> References<'a> {
     }
 }
 
+/// The template's credentials, and what of them is kept elsewhere.
+#[derive(Default)]
+pub struct TemplateCredentials {
+    pub credentials: Object,
+    secrets: StoredSecrets,
+}
+
+impl TemplateCredentials {
+    /// The text without anything that is secret in it, be it encoded or not.
+    pub fn masked(&self, text: &str) -> String {
+        let shown = self.credentials.values().filter_map(Value::as_str);
+        let secrets = shown.chain(self.secrets.values().map(|secret| secret.expose_secret()));
+        let mut secrets: Vec<_> = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        secrets
+            .into_iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret, MASK).replace(&reference::encoded(secret), MASK))
+    }
+}
+
 impl Broker {
     /// The template's credentials. What refers to something that the stack has not is left out.
     ///
@@ -55,7 +82,7 @@ impl Broker {
         offered: &Offered<'_>,
         instance: &Instance,
         access: Option<&Access>,
-    ) -> Result<Object> {
+    ) -> Result<TemplateCredentials> {
         let secrets = self.stored_secrets(offered, instance).await?;
         let outputs = &instance.outputs;
         let references = References { place: &self.place, outputs, access, secrets: Some(&secrets) };
@@ -68,7 +95,7 @@ impl Broker {
             };
             Some((key.to_owned(), value.into()))
         });
-        Ok(credentials.collect())
+        Ok(TemplateCredentials { credentials: credentials.collect(), secrets })
     }
 
     /// The hosts that an application connects to.

@@ -81,10 +81,7 @@ impl Broker {
 
     /// What a function has made for the binding goes with the instance, so that its failure does not keep the instance.
     async fn remove_binding_of_what_goes(&self, binding: Binding) -> Result<()> {
-        match self.invoke_unbind(&binding).await {
-            Err(error @ Error::Function(_)) => tracing::warn!(reason = %error, binding_id = %binding.id, "not unbound"),
-            told => told?,
-        }
+        self.invoke_unbind(&binding).await.or_else(Error::unless_passing)?;
         self.remove_binding(binding).await
     }
 

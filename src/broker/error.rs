@@ -91,6 +91,17 @@ impl Error {
         }
     }
 
+    /// Goes on without what could not be had, unless it may be had a little later.
+    pub(super) fn unless_passing<T: Default>(self) -> Result<T> {
+        match self {
+            Self::Port(error) if error.is_passing() => Err(Self::Port(error)),
+            error => {
+                tracing::warn!(reason = error.detail().unwrap_or_else(|| error.to_string()), "gone on without it");
+                Ok(T::default())
+            }
+        }
+    }
+
     /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
         let secrets = secrets.values().filter_map(|value| value.as_str()).filter(|value| !value.is_empty());

@@ -105,7 +105,7 @@ impl Broker {
             (None, Some(arn), None) => {
                 let role_arn = self.application_role(role_name(arn)).await?.arn;
                 if role_arn != arn {
-                    return Err(no_such_role(arn));
+                    return Err(no_such_role());
                 }
                 Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
             }
@@ -127,16 +127,16 @@ impl Broker {
             )));
         }
         let not_allowed = || {
-            Error::Invalid(format!(
-                "The broker's operator has not allowed the role `{name}` to be bound. Choose one that is, or ask the operator."
-            ))
+            let reason =
+                "The broker's operator has not allowed this role to be bound. Choose one that is, or ask the operator.";
+            Error::Invalid(reason.into())
         };
         let role = match self.roles.find(name).await {
             Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
                 tracing::warn!(reason = detail, "a role that the broker may not see");
                 return Err(not_allowed());
             }
-            found => found?.ok_or_else(|| no_such_role(name))?,
+            found => found?.ok_or_else(no_such_role)?,
         };
         // The broker's own roles, and those of bindings, are nobody's to add to, whatever the patterns say.
         if self.naming.is_ours(&role.name) || !self.rules.roles.allow(&role.arn) {
@@ -270,6 +270,8 @@ fn role_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-fn no_such_role(role: &str) -> Error {
-    Error::Invalid(format!("There is no IAM role `{role}` in the account that the broker works in."))
+fn no_such_role() -> Error {
+    Error::Invalid(format!(
+        "There is no such IAM role in the account that the broker works in: check {ROLE_NAME} or {ROLE_ARN}."
+    ))
 }

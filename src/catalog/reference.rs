@@ -90,10 +90,15 @@ pub fn render_credential<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>
         Piece::Reference(name) => {
             let value = value(name)?;
             let is_encoded = is_encoded(&literals(&pieces[..index]), &literals(&pieces[index + 1..]));
-            Some(if is_encoded { utf8_percent_encode(value, UNRESERVED).to_string() } else { value.to_owned() })
+            Some(if is_encoded { encoded(value) } else { value.to_owned() })
         }
     });
     rendered.collect()
+}
+
+/// The value, as it may stand in a URI.
+pub fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, UNRESERVED).to_string()
 }
 
 /// Whether what stands between these two is in a URI, and not its host.

@@ -79,8 +79,11 @@ impl HttpConnector for Recorder<SharedHttpConnector> {
     }
 }
 
-/// The action is in a header of the JSON protocols, and in the form of the Query protocol.
+/// The action is in a header of the JSON protocols, in the form of the Query protocol, and in Lambda's paths.
 fn action(request: &HttpRequest) -> String {
+    if request.uri().ends_with("/invocations") {
+        return "Invoke".into();
+    }
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
     }

@@ -47,9 +47,9 @@ async fn every_operation_keeps_to_its_budget() {
     let poll = format!("{instance}/last_operation");
     let (unbind, deprovision) = (format!("{binding}?{delete}"), format!("{instance}?{delete}"));
 
-    // The first request reads the secret, which is then kept for minutes.
+    // The first request reads the current and the previous version of the secret, which are then kept for minutes.
     client.request("GET", "/v2/catalog", None).await.expect(200);
-    assert_eq!(calls.take(), ["GetSecretValue"]);
+    assert_eq!(calls.take(), ["GetSecretValue", "GetSecretValue"]);
 
     for (method, path, body, status, budget) in [
         ("GET", "/v2/catalog", None, 200, &[][..]),

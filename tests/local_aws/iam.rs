@@ -1,7 +1,7 @@
 use aws_sdk_iam::Client;
 use aws_service_broker::{
     aws::Iam,
-    broker::ports::{CreateUser, Identities, NewUser, Page, Tag, UserSummary},
+    broker::ports::{CreateUser, Identities, IdentitySummary, NewUser, Page, Tag},
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
@@ -54,7 +54,8 @@ async fn the_users_below_the_path_are_listed() {
     let identities = Iam::new(&config, settings.identity_path(), &settings.permissions_boundary_arn);
     let other = Iam::new(&config, "/other/", &settings.permissions_boundary_arn);
     assert_eq!(identities.create_user(&user(&name)).await.expect("create"), CreateUser::Created);
-    let has = |page: Page<UserSummary>| page.items.iter().any(|user| user.name == name && user.created_at.is_some());
+    let has =
+        |page: Page<IdentitySummary>| page.items.iter().any(|user| user.name == name && user.created_at.is_some());
     assert!(has(identities.page(None).await.expect("a page")));
     assert!(!has(other.page(None).await.expect("a page")));
     identities.delete_user(&name).await.expect("delete");

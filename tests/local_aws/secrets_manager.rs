@@ -8,9 +8,36 @@ use crate::aws::{Calls, settings, unique};
 async fn the_stacks_secret_holds_the_broker_s_credentials() {
     let secrets = SecretsManager::new(&Calls::default().config().await, settings().credentials_secret_arn);
     let pairs = secrets.read().await.expect("read");
-    assert_eq!(pairs.len(), 1);
     assert_eq!(pairs[0].username, "broker");
     assert!(!pairs[0].password.expose_secret().is_empty());
+}
+
+#[tokio::test]
+async fn the_previous_pair_is_valid_until_there_is_a_newer_one_or_its_label_is_taken_away() {
+    let config = Calls::default().config().await;
+    let client = Client::new(&config);
+    let pair = |password: &str| format!(r#"{{"username": "broker", "password": "{password}"}}"#);
+    let created = client.create_secret().name(unique()).secret_string(pair("one")).send().await.expect("a secret");
+    let arn = created.arn.expect("an ARN");
+    let secrets = SecretsManager::new(&config, &arn);
+    let passwords = || async {
+        let pairs = secrets.read().await.expect("read");
+        pairs.iter().map(|pair| pair.password.expose_secret().to_owned()).collect::<Vec<_>>()
+    };
+    let put = |password: &str| client.put_secret_value().secret_id(&arn).secret_string(pair(password)).send();
+    assert_eq!(passwords().await, ["one"]);
+    let two = put("two").await.expect("put").version_id;
+    assert_eq!(passwords().await, ["two", "one"]);
+    put("three").await.expect("put");
+    assert_eq!(passwords().await, ["three", "two"]);
+    let end = client.update_secret_version_stage().secret_id(&arn).version_stage("AWSPREVIOUS");
+    end.set_remove_from_version_id(two).send().await.expect("the end of the previous pair");
+    assert_eq!(passwords().await, ["three"]);
+    // What nobody can have used does not keep out those who use the repaired one.
+    client.put_secret_value().secret_id(&arn).secret_string("hunter2").send().await.expect("put");
+    secrets.read().await.expect_err("it is no pair");
+    put("four").await.expect("put");
+    assert_eq!(passwords().await, ["four"]);
 }
 
 #[tokio::test]

@@ -43,6 +43,11 @@ impl Log {
         String::from_utf8(buffer().clone()).expect("UTF-8")
     }
 
+    /// What has been logged since it was last taken.
+    pub fn take(self) -> String {
+        String::from_utf8(std::mem::take(&mut *buffer())).expect("UTF-8")
+    }
+
     /// The lines for which this holds.
     pub fn lines(self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let text = self.text();

@@ -1,0 +1,103 @@
+"""What a binding acts with: a key, the application's role, or a role of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aws
+from local_aws import APPLICATION_ROLES, OIDC_PROVIDER
+from support import BROKER, BrokerTestCase, client
+
+ANYBODY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@contextmanager
+def role(prefix: str) -> Iterator[dict[str, Any]]:
+    """A role that has nothing to do with the broker."""
+    iam, name = client("iam"), f"{prefix}{uuid.uuid4()}"
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
+    try:
+        yield made
+    finally:
+        iam.delete_role(RoleName=name)
+
+
+def policies(role_name: str) -> dict[str, Any]:
+    iam = client("iam")
+    names = iam.list_role_policies(RoleName=role_name)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"] for name in names}
+
+
+def assume(role_arn: str) -> dict[str, str]:
+    """The environment of an application that has the role."""
+    session = client("sts").assume_role(RoleArn=role_arn, RoleSessionName="application")["Credentials"]
+    return {
+        "AWS_REGION": os.environ["AWS_REGION"],
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
+
+
+class BindingsTest(BrokerTestCase):
+    def test_the_applications_role_may_do_what_the_binding_says_until_it_is_unbound(self) -> None:
+        instance, plan = self.provision("sqs", "standard")
+        one, two = str(uuid.uuid4()), str(uuid.uuid4())
+        with role(APPLICATION_ROLES) as application:
+            arn, name = application["Arn"], application["RoleName"]
+            bound = BROKER.bind(instance, one, plan, {"RoleName": name, "Scope": "Send"}).expect(201)["credentials"]
+            self.assertEqual(bound["role_arn"], arn)
+            self.assertNotIn("AWS_SECRET_ACCESS_KEY", bound)
+            queue = bound["QUEUE_URL"]
+            application = client("sqs", assume(arn))
+            application.send_message(QueueUrl=queue, MessageBody="hello")
+            self.assert_denied(
+                lambda: application.receive_message(QueueUrl=queue),
+                lambda: application.delete_queue(QueueUrl=queue),
+            )
+            BROKER.bind(instance, two, plan, {"RoleArn": arn, "Scope": "Receive"}).expect(201)
+            self.assertEqual(len(policies(name)), 2)
+            self.assertEqual(len(application.receive_message(QueueUrl=queue)["Messages"]), 1)
+
+            BROKER.unbind(instance, one, plan).expect(200)
+            self.assert_denied(lambda: application.send_message(QueueUrl=queue, MessageBody="too late"))
+            application.receive_message(QueueUrl=queue)
+            BROKER.unbind(instance, two, plan).expect(200)
+            self.assertEqual(policies(name), {})
+        self.deprovision(instance, plan)
+
+    def test_a_role_that_the_operator_has_not_allowed_stays_as_it_is(self) -> None:
+        instance, plan = self.provision("sqs", "standard")
+        with role("other-") as other:
+            for parameters in ({"RoleName": other["RoleName"]}, {"RoleArn": other["Arn"]}):
+                refused = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(400)
+                self.assertIn("has not allowed", refused["description"])
+            self.assertEqual(policies(other["RoleName"]), {})
+        self.deprovision(instance, plan)
+
+    def test_a_service_account_has_a_role_of_its_own_until_it_is_unbound(self) -> None:
+        instance, plan = self.provision("sqs", "standard")
+        binding = str(uuid.uuid4())
+        bound = BROKER.bind(instance, binding, plan, {"ServiceAccount": "shop/worker"}).expect(201)["credentials"]
+        self.assertNotIn("AWS_SECRET_ACCESS_KEY", bound)
+        iam, name = client("iam"), bound["role_arn"].rpartition("/")[2]
+        made = iam.get_role(RoleName=name)["Role"]
+        self.assertEqual(made["PermissionsBoundary"]["PermissionsBoundaryArn"], os.environ["PERMISSIONS_BOUNDARY_ARN"])
+        [trust] = made["AssumeRolePolicyDocument"]["Statement"]
+        self.assertEqual(trust["Principal"], {"Federated": OIDC_PROVIDER})
+        subject = "system:serviceaccount:shop:worker"
+        self.assertEqual(trust["Condition"]["StringEquals"]["oidc.local:sub"], subject)
+        self.assertEqual(list(policies(name)), ["binding"])
+        fetched = BROKER.fetch_binding(instance, binding, plan).expect(200)["credentials"]
+        self.assertEqual(fetched, bound)
+        BROKER.unbind(instance, binding, plan).expect(200)
+        self.assertEqual(aws.error_code(lambda: iam.get_role(RoleName=name)), "NoSuchEntity")
+        self.deprovision(instance, plan)

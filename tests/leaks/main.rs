@@ -1,0 +1,98 @@
+//! Every secret that goes through the broker is looked for in all that it leaves behind: in every operation, where it
+//! succeeds and where a call of AWS goes wrong, with the log as verbose as it can be.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod life;
+mod needles;
+
+use std::sync::{Mutex, PoisonError};
+
+use aws_service_broker::broker::ports::PortErrorKind::{Denied, Misconfigured, Throttled, Unavailable};
+use support::Fault;
+
+use crate::{
+    life::{Life, QUOTING},
+    needles::Needles,
+};
+
+/// What can go wrong at a call.
+const FAULTS: [Fault; 7] = [
+    Fault::Before(Throttled),
+    Fault::Before(Unavailable),
+    Fault::Before(Denied),
+    Fault::Before(Misconfigured),
+    Fault::After(Unavailable),
+    Fault::Hang,
+    Fault::Panic,
+];
+
+/// One test after the other: they have one log.
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+#[test]
+fn no_secret_is_left_in_a_log_an_answer_a_record_a_tag_or_a_stack() {
+    block_on(async {
+        let needles = Needles::new(life::secrets());
+        let plain = Life::lead([]).await;
+        needles.check(&plain, "nothing goes wrong");
+        let mut count = 0;
+        for (number, call) in plain.calls.iter().enumerate() {
+            let refusals = QUOTING.iter().filter(|(quoting, _)| quoting == call);
+            for fault in refusals.map(|(_, reason)| Fault::Rejected(reason)).chain(FAULTS) {
+                let life = Life::lead([(number, fault)]).await;
+                needles.check(&life, &format!("{fault:?} at the call {number}, {call}"));
+                count += 1;
+            }
+        }
+        eprintln!("leaks: {count} lives, {} calls each where nothing goes wrong", plain.calls.len());
+    });
+}
+
+/// What would be found, were it there.
+#[test]
+fn a_seeded_leak_is_caught_wherever_and_in_whatever_form_it_is() {
+    block_on(async {
+        let needles = Needles::new(life::secrets());
+        let life = Life::lead([]).await;
+        for (image, _) in &life.images {
+            for secret in life::secrets() {
+                for form in needles::forms(&secret) {
+                    let mut seeded = life.clone();
+                    for (name, text) in &mut seeded.images {
+                        if name == image {
+                            text.push_str(&form);
+                        }
+                    }
+                    assert!(needles.find(&seeded).is_some(), "{form} in {image} is not found");
+                }
+            }
+        }
+    });
+}
+
+/// The images are of something: what is no secret is in them.
+#[test]
+fn what_is_looked_through_is_what_there_is() {
+    block_on(async {
+        let life = Life::lead([]).await;
+        for (image, expected) in [
+            ("log", support::INSTANCE),
+            ("answers", "in progress"),
+            ("records", support::INSTANCE),
+            ("records", "secretsmanager:"),
+            ("tags and policies", "servicebroker:binding-id"),
+            ("stacks", "servicebroker:instance-id"),
+        ] {
+            let text = &life.images.iter().find(|(name, _)| *name == image).expect("an image").1;
+            assert!(text.contains(expected), "{image} without {expected}: {text}");
+        }
+        assert_eq!(life.credentials, 5, "the credentials went through");
+    });
+}
