@@ -151,7 +151,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 def _choose_ids(case: Case, plan_id: str | None) -> None:
     # A number that follows from the generated id, so that a seed chooses the same ids every time.
     number = zlib.crc32(str(case.path_parameters["instance_id"]).encode(errors="replace"))
-    if number % 4 == 0:
+    if number % 3 == 0:
         return
     case.path_parameters["instance_id"] = _instances[plan_id or sorted(PLANS)[number % len(PLANS)]]
     if "binding_id" in case.path_parameters:
@@ -205,6 +205,12 @@ RIGHTLY_REFUSED = [
     b"The last operation on the service instance has failed",
     # Which bindings there are to rotate, no schema can say.
     b"The predecessor_binding_id is not that of a binding",
+    # Nor which roles there are, which of them are allowed, and in which namespace a binding is.
+    b"There is no such IAM role",
+    b"operator has not allowed this role to be bound",
+    b"Send only one of RoleName, RoleArn and ServiceAccount",
+    b"does not tell a namespace",
+    b"is not of the namespace",
 ]
 
 

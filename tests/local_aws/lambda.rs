@@ -50,7 +50,8 @@ async fn a_function_answers_or_says_why_not_without_its_stack_trace() {
     let Invocation::Failed { message } = functions.invoke(&name, &payload("unbind")).await.expect("unbind") else {
         panic!("no failure")
     };
-    assert_eq!(message, "ValueError: there is no such user");
+    // On AWS it begins with the name of the exception's class.
+    assert!(message.ends_with(": there is no such user") && !message.contains("index.py"), "{message}");
     let missing = functions.invoke("osb-nobody", &payload("bind")).await.expect("an answer");
     assert!(matches!(missing, Invocation::Missing));
 }
