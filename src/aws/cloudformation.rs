@@ -22,6 +22,8 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("CloudFormation");
+/// A template may have roles, such as that of a function. Whether its stack can make one is up to the deploy role.
+const CAPABILITY: types::Capability = types::Capability::CapabilityIam;
 
 /// CloudFormation, acting with the deploy role.
 pub struct CloudFormation {
@@ -52,6 +54,7 @@ impl Stacks for CloudFormation {
             .set_parameters(Some(stack.parameters.iter().map(parameter).collect()))
             .set_tags(Some(stack.tags.iter().map(tag).collect()))
             .role_arn(&self.deploy_role_arn)
+            .capabilities(CAPABILITY)
             .client_request_token(stack.token)
             .customize()
             .config_override(Config::builder().retry_classifier(UnlessAnswered))
@@ -77,6 +80,7 @@ impl Stacks for CloudFormation {
             .set_parameters(Some(update.parameters.iter().map(parameter).collect()))
             .set_tags(Some(update.tags.iter().map(tag).collect()))
             .role_arn(&self.deploy_role_arn)
+            .capabilities(CAPABILITY)
             .client_request_token(update.token)
             .customize()
             .config_override(Config::builder().retry_classifier(UnlessAnswered))

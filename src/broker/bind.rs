@@ -86,7 +86,16 @@ impl Broker {
         }
         offered.check_binding_parameters(&requested.parameters.0).map_err(Error::Invalid)?;
 
-        let binding = self.with_identity(&offered, &instance, requested, context.as_ref()).await?;
+        let binding = match self.with_identity(&offered, &instance, requested.clone(), context.as_ref()).await {
+            Err(refused @ Error::Invalid(_)) => {
+                // What was allowed once is the answer to the same request, though it would be refused today.
+                let now = self.environment.now();
+                let (_, existing) = self.records.instance_and_binding(instance_id, &requested.id, now).await?;
+                let existing = existing.ok_or(refused)?;
+                return self.bind_again(&offered, &instance, existing, &requested, accepts_incomplete).await;
+            }
+            binding => binding?,
+        };
         match self.records.insert_binding(&instance, &binding, self.environment.now()).await? {
             InsertBinding::Done if binding.is_usable() => {
                 Ok(Bound::Created(self.binding_view(&offered, &instance, &binding).await?))

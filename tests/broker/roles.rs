@@ -91,6 +91,20 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
 }
 
 #[tokio::test]
+async fn what_was_allowed_once_is_the_answer_to_the_same_request() {
+    let client = client(rules()).await;
+    client.world.make_role("apps/worker");
+    let parameters = json!({"RoleName": "worker"});
+    let bound = bind(&client, "one", parameters.clone()).await.expect(201);
+    client.world.edit(|account| account.roles.clear());
+    assert_eq!(bind(&client, "one", parameters.clone()).await.expect(200).body, bound.body);
+    bind(&client, "two", parameters.clone()).await.expect(400);
+    bind(&client, "one", json!({"RoleName": "another"})).await.expect(409);
+    client.unbind("one").await.expect(200);
+    bind(&client, "one", parameters).await.expect(409);
+}
+
+#[tokio::test]
 async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
     let client = client(BindingRules::default()).await;
     client.world.make_role("apps/worker");

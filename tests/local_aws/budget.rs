@@ -47,6 +47,20 @@ async fn every_operation_keeps_to_its_budget() {
     let poll = format!("{instance}/last_operation");
     let (unbind, deprovision) = (format!("{binding}?{delete}"), format!("{instance}?{delete}"));
 
+    let role = format!("application-{}", unique());
+    let iam = aws_sdk_iam::Client::new(&config);
+    let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
+    iam.create_role().role_name(&role).assume_role_policy_document(trust).send().await.expect("a role");
+    calls.take();
+    let with_role = |name: &str, value: &str| {
+        let mut body = ids.clone();
+        body["parameters"] = json!({name: value});
+        body
+    };
+    let (to_role, own_role) = (with_role("RoleName", &role), with_role("ServiceAccount", "shop/worker"));
+    let [to, own] = [(); 2].map(|()| format!("{instance}/service_bindings/{}", unique()));
+    let [unbind_to, unbind_own] = [&to, &own].map(|path| format!("{path}?{delete}"));
+
     // The first request reads the current and the previous version of the secret, which are then kept for minutes.
     client.request("GET", "/v2/catalog", None).await.expect(200);
     assert_eq!(calls.take(), ["GetSecretValue", "GetSecretValue"]);
@@ -81,6 +95,18 @@ async fn every_operation_keeps_to_its_budget() {
             200,
             &["UpdateItem", "ListAccessKeys", "DeleteAccessKey", "DeleteUserPolicy", "DeleteUser", "PutItem"],
         ),
+        ("PUT", &to, Some(&to_role), 201, &["GetItem", "GetRole", "TransactWriteItems", "PutRolePolicy", "PutItem"]),
+        ("GET", &to, None, 200, &["BatchGetItem"]),
+        ("DELETE", &unbind_to, None, 200, &["UpdateItem", "DeleteRolePolicy", "PutItem"]),
+        (
+            "PUT",
+            &own,
+            Some(&own_role),
+            201,
+            &["GetItem", "TransactWriteItems", "CreateRole", "PutRolePolicy", "PutItem"],
+        ),
+        ("GET", &own, None, 200, &["BatchGetItem"]),
+        ("DELETE", &unbind_own, None, 200, &["UpdateItem", "DeleteRolePolicy", "DeleteRole", "PutItem"]),
         ("DELETE", &deprovision, None, 202, &["UpdateItem", "Query", "DeleteStack"]),
         // The local AWS still has the events of a deleted stack; on AWS there is a Query for bindings more.
         ("GET", &poll, None, 200, &["GetItem", "DescribeStackEvents", "PutItem"]),
