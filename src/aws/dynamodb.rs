@@ -257,8 +257,9 @@ impl Records for DynamoDb {
         let written = self
             .begin(instance_key(id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND #schema <= :schema AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) AND NOT \
-                 (#operation.kind = :update AND #operation.#state = :in_progress)",
+                "attribute_exists(pk) AND #schema <= :schema \
+                 AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
+                 AND NOT (#operation.kind = :update AND #operation.#state = :in_progress)",
             )
             .expression_attribute_values(":deprovision", string("deprovision"))
             .expression_attribute_values(":failed", string("failed"))
@@ -350,8 +351,10 @@ impl Records for DynamoDb {
         let written = self
             .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND #schema <= :schema AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) AND NOT \
-                 (#operation.kind = :bind AND #operation.#state = :in_progress AND #operation.started_at > :nobody_since)",
+                "attribute_exists(pk) AND #schema <= :schema \
+                 AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) \
+                 AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress \
+                 AND #operation.started_at > :nobody_since)",
             )
             .expression_attribute_values(":unbind", string("unbind"))
             .expression_attribute_values(":failed", string("failed"))

@@ -1,5 +1,5 @@
-//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one, which stays valid until
-//! there is a newer one or somebody takes its label away. Whatever rotates the secret so leaves an overlap.
+//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one, which stays valid
+//! until there is a newer one or somebody takes its label away. Whatever rotates the secret so leaves an overlap.
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>
 
 use std::sync::OnceLock;

@@ -5,9 +5,9 @@ use aws_smithy_runtime_api::client::{
     retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
-/// A call whose outcome is unknown is not sent again. Where the SDK did, the answer would be that to the second attempt,
-/// and the first could still take effect: an access key that nobody knows, a stack that was said to be refused. Whoever
-/// takes up the record finds what there is.
+/// A call whose outcome is unknown is not sent again. Where the SDK did, the answer would be that to the second
+/// attempt, and the first could still take effect: an access key that nobody knows, a stack that was said to be
+/// refused. Whoever takes up the record finds what there is.
 #[derive(Debug)]
 pub struct UnlessAnswered;
 

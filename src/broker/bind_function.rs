@@ -1,7 +1,7 @@
-//! `BindViaLambda`: a function of the instance's stack makes the credentials of each binding, and is told when a binding
-//! goes. It is invoked with the template's credentials and, besides, `RequestType` (`bind` or `unbind`), `INSTANCE_ID` and
-//! `BINDING_ID`; what it answers a bind with is the binding's credentials. It may be invoked more than once for one
-//! binding, and has to answer the same.
+//! `BindViaLambda`: a function of the instance's stack makes the credentials of each binding, and is told when a
+//! binding goes. It is invoked with the template's credentials and, besides, `RequestType` (`bind` or `unbind`),
+//! `INSTANCE_ID` and `BINDING_ID`; what it answers a bind with is the binding's credentials. It may be invoked more
+//! than once for one binding, and has to answer the same.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! What is left in spite of all: after somebody has deleted a stack or a record by hand, or restored the table.
 //!
-//! The order keeps requests that come and go out of the findings. Stacks, users and roles are listed before the records, and what
-//! has no record then is looked for once more: a record is older than what it names, and goes after it. The records are
-//! read again before anything is removed.
+//! The order keeps requests that come and go out of the findings. Stacks, users and roles are listed before the records,
+//! and what has no record then is looked for once more: a record is older than what it names, and goes after it. The
+//! records are read again before anything is removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

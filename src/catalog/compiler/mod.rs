@@ -452,33 +452,37 @@ fn screaming_snake_case(name: &str) -> String {
 fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     let Some(default) = scopes.get(default_scope) else { return schema::object(Map::new(), &[]) };
     let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
-    let properties = json!({
-        "Scope": {
-            "type": "string",
-            "description": "What the binding may do.",
-            "enum": names,
-            "default": default.name,
-        },
-        "RoleName": {
-            "type": "string",
-            "description": "Name of an IAM role that gets the permissions, in the place of a new access key. It must be \
-                            one of those that the broker's operator has allowed.",
-            "pattern": r"^[\w+=,.@-]{1,64}$",
-        },
-        "RoleArn": {
-            "type": "string",
-            "description": "ARN of that role, in the place of its name.",
-            "pattern": r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
-        },
-        "ServiceAccount": {
-            "type": "string",
-            "description": "Kubernetes service account, as name or namespace/name, that may assume a new IAM role with \
-                            the permissions. The credentials hold its role_arn in the place of an access key.",
-            "pattern": "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
-        },
+    let scope = json!({
+        "type": "string",
+        "description": "What the binding may do.",
+        "enum": names,
+        "default": default.name,
     });
-    let Value::Object(properties) = properties else { return schema::object(Map::new(), &[]) };
-    schema::object(properties, &[])
+    let text = |pattern, description| json!({"type": "string", "description": description, "pattern": pattern});
+    let properties = [
+        ("Scope", scope),
+        (
+            "RoleName",
+            text(
+                r"^[\w+=,.@-]{1,64}$",
+                "Name of an IAM role that gets the permissions, in the place of a new access key. It must be one of those \
+                 that the broker's operator has allowed.",
+            ),
+        ),
+        (
+            "RoleArn",
+            text(r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$", "ARN of that role, in the place of its name."),
+        ),
+        (
+            "ServiceAccount",
+            text(
+                "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
+                "Kubernetes service account, as name or namespace/name, that may assume a new IAM role with the \
+                 permissions. The credentials hold its role_arn in the place of an access key.",
+            ),
+        ),
+    ];
+    schema::object(properties.map(|(name, property)| (name.to_owned(), property)).into_iter().collect(), &[])
 }
 
 /// The author's text, without its `Metadata` where it would be too large with it: the stack does not need it.
