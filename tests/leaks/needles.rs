@@ -1,12 +1,13 @@
 //! Looks for secrets, in every form that they may have.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::life::Life;
 
 /// Secrets in all of their forms.
-pub struct Needles(Vec<String>);
+pub struct Needles(Vec<Finder<'static>>);
 
 /// What a secret looks like: as it is, in a URL, in JSON, in hexadecimal digits, and in Base64, where it begins at one of
 /// three places and its ends are mixed with its neighbours.
@@ -31,23 +32,23 @@ pub fn forms(secret: &str) -> Vec<String> {
 
 impl Needles {
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
-        Self(secrets.into_iter().flat_map(|secret| forms(&secret)).collect())
+        let forms = secrets.into_iter().flat_map(|secret| forms(&secret));
+        Self(forms.map(|form| Finder::new(form.as_bytes()).into_owned()).collect())
     }
 
-    /// Where one is, and what.
-    pub fn find(&self, life: &Life) -> Option<(&'static str, &str)> {
+    /// The first one that there is, with what is in front of it.
+    pub fn find(&self, life: &Life) -> Option<String> {
         life.images.iter().find_map(|(image, text)| {
-            let needle = self.0.iter().find(|needle| text.contains(needle.as_str()))?;
-            Some((*image, needle.as_str()))
+            let (at, needle) = self.0.iter().find_map(|needle| Some((needle.find(text.as_bytes())?, needle)))?;
+            let end = at + needle.needle().len();
+            let start = text[..at].char_indices().rev().nth(200).map_or(0, |(index, _)| index);
+            Some(format!("{} is in {image}: …{}", &text[at..end], &text[start..end]))
         })
     }
 
     pub fn check(&self, life: &Life, when: &str) {
-        if let Some((image, needle)) = self.find(life) {
-            let text = &life.images.iter().find(|(name, _)| *name == image).expect("the image").1;
-            let at = text.find(needle).expect("it was found");
-            let start = text[..at].char_indices().rev().nth(200).map_or(0, |(index, _)| index);
-            panic!("{when}: {needle} is in {image}: …{}", &text[start..at + needle.len()]);
+        if let Some(found) = self.find(life) {
+            panic!("{when}: {found}");
         }
     }
 }
