@@ -1,13 +1,10 @@
 //! `BindViaLambda`: a function of the stack makes the credentials.
 
-use aws_service_broker::{
-    broker::ports::PortErrorKind::{Throttled, Unavailable},
-    catalog::{Catalog, compiler},
-};
+use aws_service_broker::broker::ports::PortErrorKind::{Throttled, Unavailable};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, FakeFunction, Fault, INSTANCE, password_of};
+use crate::support::{Client, FakeFunction, Fault, INSTANCE, catalog_of, ids_of, password_of};
 
 /// The published format.
 const TEMPLATE: &str = "\
@@ -28,11 +25,8 @@ Outputs:
 const FUNCTION: &str = "osb-database-function";
 
 async fn client() -> (Client, Value) {
-    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
-    let catalog = Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker");
-    let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
-    let service = &body["services"][0];
-    let ids = json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]});
+    let catalog = catalog_of(TEMPLATE);
+    let ids = ids_of(&catalog, "only");
     let client = Client::with_catalog(catalog);
     client.provision(ids.clone()).await.expect(202);
     client.world.edit(|account| {

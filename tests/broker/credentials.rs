@@ -1,14 +1,11 @@
 //! What an application gets, and where it comes from.
 
-use aws_service_broker::{
-    broker::{BindingRules, ports::PortErrorKind::Throttled},
-    catalog::{Catalog, compiler},
-};
+use aws_service_broker::broker::{BindingRules, ports::PortErrorKind::Throttled};
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, World, catalog};
+use crate::support::{Client, Fault, World, catalog, catalog_of, ids_of};
 
 /// A database whose master password RDS keeps in Secrets Manager.
 const DATABASE: &str = "\
@@ -45,21 +42,10 @@ const SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds!d
 const LICENSE: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:license";
 const PASSWORD: &str = "p@ss/w:rd%4?#&+ é";
 
-fn database() -> Catalog {
-    let offering = compiler::compile("template.yaml", DATABASE).expect("a template");
-    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
-}
-
-/// The ids of the one plan.
-fn ids(catalog: &Catalog) -> Value {
-    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
-    let service = &catalog["services"][0];
-    json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]})
-}
-
 async fn with_database() -> (Client, Value) {
-    let ids = ids(&database());
-    let client = Client::with_catalog(database());
+    let catalog = catalog_of(DATABASE);
+    let ids = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
     client.provision(ids.clone()).await.expect(202);
     client.world.edit(|account| {
         let secret = json!({"username": "ad:min", "password": PASSWORD, "number": 7});

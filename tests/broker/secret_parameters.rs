@@ -1,7 +1,6 @@
-use aws_service_broker::catalog::{Catalog, compiler};
 use serde_json::json;
 
-use crate::support::{Client, INSTANCE};
+use crate::support::{Client, INSTANCE, catalog_of, ids_of};
 
 const TEMPLATE: &str = "\
 Description: A database.
@@ -20,16 +19,12 @@ Outputs:
 ";
 
 fn client() -> (Client, impl Fn(&str, i32) -> serde_json::Value) {
-    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
-    let catalog = Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker");
-    let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
-    let service = body["services"][0].clone();
+    let catalog = catalog_of(TEMPLATE);
+    let ids = ids_of(&catalog, "only");
     let members = move |password: &str, size| {
-        json!({
-            "service_id": service["id"],
-            "plan_id": service["plans"][0]["id"],
-            "parameters": {"Password": password, "Size": size},
-        })
+        let mut members = ids.clone();
+        members["parameters"] = json!({"Password": password, "Size": size});
+        members
     };
     (Client::with_catalog(catalog), members)
 }

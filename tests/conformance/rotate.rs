@@ -2,7 +2,7 @@ use aws_service_broker::{broker::BindingRules, http::MissingVersion};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, catalog, plan_id};
+use crate::support::{Client, World, catalog, catalog_of, ids_of, plan_id};
 
 /// A broker whose bindings expire after 90 days, with an instance and the binding `old`.
 async fn with_binding(members: Value) -> Client {
@@ -90,12 +90,10 @@ Resources:
 Outputs:
   Url: {Value: url}
 ";
-    let offering = aws_service_broker::catalog::compiler::compile("template.yaml", template).expect("a template");
-    let catalog = aws_service_broker::catalog::Catalog::new(vec![offering].into(), "0", "b");
+    let catalog = catalog_of(template);
     let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
     assert_eq!(body["services"][0]["plans"][0]["binding_rotatable"], false);
-    let service = &body["services"][0];
-    let ids = json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]});
+    let ids = ids_of(&catalog, "only");
     let client = Client::with_catalog(catalog);
     client.provision(ids.clone()).await.expect(202);
     client.finish().await;

@@ -3,13 +3,13 @@ use aws_service_broker::{
         ports::PortErrorKind::{Denied, Unavailable},
         stack::StackStatus::{RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed},
     },
-    catalog::{Catalog, compiler},
+    catalog::Catalog,
     http::MissingVersion,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, INSTANCE, World, plan_id, service_id};
+use crate::support::{Client, Fault, INSTANCE, World, catalog_of, ids_of, plan_id, service_id};
 
 /// An offering with two plans, a secret, and a parameter that an existing instance cannot change.
 fn template(version: &str, resources: &str) -> String {
@@ -40,8 +40,7 @@ Outputs:
 }
 
 fn catalog(version: &str, resources: &str) -> Catalog {
-    let offering = compiler::compile("template.yaml", &template(version, resources)).expect("a template");
-    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
+    catalog_of(&template(version, resources))
 }
 
 const FIRST: &str = "Resources: {Database: {Type: 'AWS::RDS::DBInstance'}}";
@@ -53,10 +52,7 @@ fn broker(world: World, version: &str, resources: &str) -> Client {
 }
 
 fn ids(plan: &str) -> Value {
-    let body = serde_json::to_value(catalog("1.0.0", FIRST).to_osb().expect("a catalog")).expect("JSON");
-    let service = &body["services"][0];
-    let plan = service["plans"].as_array().expect("plans").iter().find(|offered| offered["name"] == plan);
-    json!({"service_id": service["id"], "plan_id": plan.expect("a plan")["id"]})
+    ids_of(&catalog("1.0.0", FIRST), plan)
 }
 
 fn with(plan: &str, members: Value) -> Value {

@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use aws_service_broker::{
     broker::{BindingRules, RolePatterns},
-    catalog::{Catalog, compiler},
+    catalog::Catalog,
 };
 use axum::{body::Body, http::Request};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, FakeFunction, Fault, INSTANCE, Log, World, basic, password_of};
+use crate::support::{
+    Answer, Client, FakeFunction, Fault, INSTANCE, Log, World, basic, catalog_of, ids_of, password_of,
+};
 
 /// A secret parameter, secrets that the stack keeps elsewhere, an access key for each binding, and a function that makes
 /// credentials.
@@ -73,10 +75,7 @@ pub fn secrets() -> Vec<String> {
         .collect()
 }
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
-    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
-});
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| catalog_of(TEMPLATE));
 
 /// What a life leaves behind.
 #[derive(Clone)]
@@ -134,9 +133,7 @@ impl Led {
             account.parameters.insert("/osb/token".into(), TOKEN.into());
             account.functions.insert(FUNCTION.into(), FakeFunction::default());
         });
-        let catalog = serde_json::to_value(CATALOG.to_osb().expect("a catalog")).expect("JSON");
-        let service = &catalog["services"][0];
-        let ids = json!({"service_id": service["id"], "plan_id": service["plans"][0]["id"]});
+        let ids = ids_of(&CATALOG, "only");
         let client = Client::with(world, CATALOG.clone(), rules, Default::default());
         let [answers, records, tags, stacks] = Default::default();
         Self { client, ids, answers, records, tags, stacks, credentials: 0 }

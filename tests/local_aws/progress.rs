@@ -3,14 +3,13 @@
 use aws_service_broker::{
     aws,
     broker::Broker,
-    catalog::{Catalog, compiler},
     http::{MissingVersion, router},
 };
 use serde_json::{Value, json};
 
 use crate::{
     aws::{Calls, settings, unique},
-    support::Client,
+    support::{Client, catalog_of, ids_of},
 };
 
 const TEMPLATE: &str = "\
@@ -41,12 +40,8 @@ Outputs:
 /// A broker with this one offering, and the ids of it.
 async fn stubborn(plan: &str) -> (Client, Value) {
     let config = Calls::default().config().await;
-    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
-    let catalog = Catalog::new(vec![offering].into(), "000000000000", "stubborn");
-    let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
-    let service = &body["services"][0];
-    let plan = service["plans"].as_array().expect("plans").iter().find(|offered| offered["name"] == plan);
-    let ids = json!({"service_id": service["id"], "plan_id": plan.expect("a plan")["id"]});
+    let catalog = catalog_of(TEMPLATE);
+    let ids = ids_of(&catalog, plan);
     let broker = Broker { catalog, ..aws::broker(&settings(), &config) };
     let authenticator = aws::authenticator(&settings(), &config);
     let (username, password) = (variable("BROKER_USERNAME"), variable("BROKER_PASSWORD"));

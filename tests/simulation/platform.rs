@@ -10,13 +10,13 @@ use aws_service_broker::{
         operation::{Operation, OperationKind, OperationState},
         stack::StackStatus,
     },
-    catalog::{Catalog, compiler},
+    catalog::Catalog,
     http::MissingVersion,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Account, Answer, Client, Fault, INSTANCE, World, secret_of};
+use crate::support::{Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of};
 
 /// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
 const TEMPLATE: &str = "\
@@ -43,16 +43,12 @@ Outputs:
   Arn: {Value: arn}
 ";
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    let offering = compiler::compile("template.yaml", TEMPLATE).expect("a template");
-    Catalog::new(vec![offering].into(), "000000000000", "awsservicebroker")
-});
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| catalog_of(TEMPLATE));
 
 /// The ids of the one service and of its one plan.
 static IDS: LazyLock<(Value, Value)> = LazyLock::new(|| {
-    let catalog = serde_json::to_value(CATALOG.to_osb().expect("a catalog")).expect("JSON");
-    let service = &catalog["services"][0];
-    (service["id"].clone(), service["plans"][0]["id"].clone())
+    let ids = ids_of(&CATALOG, "only");
+    (ids["service_id"].clone(), ids["plan_id"].clone())
 });
 
 /// The role of an application, which bindings may add to.
