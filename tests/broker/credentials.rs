@@ -24,6 +24,7 @@ Metadata:
         username: ${Secret.username}
         password: ${Secret.password}
         name: ${DatabaseName}
+        brokers: kafka://${Host}:${Port},${Hosts}/topic
         token: ${Token}
         license: ${License}
         number: ${Secret.number}
@@ -37,6 +38,7 @@ Outputs:
   Host: {Value: !GetAtt Database.Endpoint.Address}
   Port: {Value: !GetAtt Database.Endpoint.Port}
   DatabaseName: {Value: !Ref DatabaseName}
+  Hosts: {Value: !GetAtt Database.Endpoint.Address}
 ";
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:rds!db-1";
 const LICENSE: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:license";
@@ -60,6 +62,7 @@ async fn with_database() -> (Client, Value) {
         ("Host", "db.example.com".into()),
         ("Port", "5432".into()),
         ("DatabaseName", "app".into()),
+        ("Hosts", "db-2.example.com:5432".into()),
     ] {
         client.world.set_output(output, &value);
     }
@@ -85,6 +88,7 @@ async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
         ("host", "db.example.com"),
         ("port", "5432"),
         ("name", "app"),
+        ("brokers", "kafka://db.example.com:5432,db-2.example.com:5432/topic"),
     ] {
         assert_eq!(credentials[key], value, "{key}");
     }

@@ -63,6 +63,10 @@ pub const QUOTING: [(&str, &str); 2] = [
     ("stacks.update", "Parameter Password = staple & 42%\"quoted\" is not what it should be."),
 ];
 
+fn master_secret() -> String {
+    json!({"username": "admin", "password": MASTER_PASSWORD}).to_string()
+}
+
 /// Everything that nobody but who asked may see.
 pub fn secrets() -> Vec<String> {
     let authorization = |password| basic("broker", password)["Basic ".len()..].to_owned();
@@ -128,8 +132,7 @@ impl Led {
         };
         world.make_role("an-application");
         world.edit(|account| {
-            let secret = json!({"username": "admin", "password": MASTER_PASSWORD});
-            account.secrets.insert(SECRET.into(), secret.to_string());
+            account.secrets.insert(SECRET.into(), master_secret());
             account.parameters.insert("/osb/token".into(), TOKEN.into());
             account.functions.insert(FUNCTION.into(), FakeFunction::default());
         });
@@ -234,6 +237,7 @@ impl Led {
         self.bind("two", json!({"predecessor_binding_id": "one"})).await;
         self.ask("GET", "/service_bindings/two", None).await;
         self.break_function().await;
+        self.break_secret().await;
         self.look();
 
         let any = "service_id=any&plan_id=any&accepts_incomplete=true";
@@ -245,6 +249,18 @@ impl Led {
         self.ask("DELETE", &format!("?{any}"), None).await;
         self.poll().await;
         self.ask("GET", "", None).await;
+    }
+
+    /// The secret is not what the template takes it to be: it has other keys, or is no JSON.
+    async fn break_secret(&mut self) {
+        let put = |client: &Client, secret: String| {
+            client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), secret)));
+        };
+        for (id, broken) in [("five", json!({"other": MASTER_PASSWORD}).to_string()), ("six", MASTER_PASSWORD.into())] {
+            put(&self.client, broken);
+            self.bind(id, json!({})).await;
+        }
+        put(&self.client, master_secret());
     }
 
     /// The function fails once, and quotes what it was given.
