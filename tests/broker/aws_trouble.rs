@@ -75,12 +75,14 @@ impl HttpConnector for Aws {
         let Some((status, code, message)) = self.words else {
             return HttpConnectorFuture::new(std::future::pending());
         };
-        // The JSON protocols have their action in a header, the Query protocol has not, and answers XML.
-        let body = match request.headers().get("x-amz-target") {
-            Some(_) => json!({"__type": code, "message": message}).to_string(),
-            None => format!(
+        // The JSON protocols have their action in a header, or are Lambda's; the Query protocol answers XML.
+        let is_json = request.headers().get("x-amz-target").is_some() || request.uri().contains("lambda");
+        let body = if is_json {
+            json!({"__type": code, "message": message}).to_string()
+        } else {
+            format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-            ),
+            )
         };
         let status = status.try_into().expect("a status");
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
@@ -290,6 +292,18 @@ async fn a_stack_is_never_asked_for_twice_where_the_first_request_may_have_come_
         let aws = Aws::saying(words);
         let error = create_stack(aws.broker().await).await.expect_err("no stack");
         assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request() {
+    let too_many = Some((429, "TooManyRequestsException", "Rate exceeded"));
+    for (words, least_calls) in [(None, 2), (Some((500, "ServiceException", "Sorry")), 4), (too_many, 4)] {
+        let (aws, started) = (Aws::saying(words), Instant::now());
+        let invoked = aws.broker().await.functions.invoke("a-function", &"{}".into()).await;
+        let error = invoked.expect_err("no answer");
+        assert!(error.is_passing() && aws.take_calls() >= least_calls, "{error}");
+        assert!(started.elapsed() < Duration::from_secs(24), "{:?}", started.elapsed());
     }
 }
 

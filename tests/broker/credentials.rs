@@ -1,6 +1,6 @@
 //! What an application gets, and where it comes from.
 
-use aws_service_broker::broker::{BindingRules, ports::PortErrorKind::Throttled};
+use aws_service_broker::broker::{BindingRules, identity::Identity, ports::PortErrorKind::Throttled};
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -186,4 +186,13 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
         let answer = client.fetch_binding(id).await.expect(500);
         assert_eq!(answer.body.get("credentials"), None);
     }
+    client.bind("three", json!({})).await.expect(201);
+    client.world.edit(|account| {
+        let binding = account.bindings.values_mut().find(|binding| binding.id.as_str() == "three");
+        let Some(Identity::User { access_key: Some(key), .. }) = &mut binding.expect("a binding").identity else {
+            panic!("a key")
+        };
+        key.secret.0 = format!("AAAA{}", &key.secret.0[4..]);
+    });
+    client.fetch_binding("three").await.expect(500);
 }

@@ -2,7 +2,7 @@ use aws_service_broker::{
     aws::Kms,
     broker::{
         id::{BindingId, InstanceId},
-        ports::{Purpose, Vault},
+        ports::{Purpose, Sealed, Vault},
     },
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,8 @@ async fn what_is_sealed_is_opened_for_its_own_purpose_only() {
     let sealed = vault.seal(&purpose, &SecretString::from("a secret")).await.expect("seal");
     assert!(!sealed.0.contains("a secret"));
     assert_eq!(vault.open(&purpose, &sealed).await.expect("open").expose_secret(), "a secret");
+    let changed = Sealed(sealed.0.chars().rev().collect());
+    vault.open(&purpose, &changed).await.expect_err("it was changed");
     for other in [Purpose { binding_id: Some(&two), ..purpose }, Purpose { binding_id: None, ..purpose }] {
         let error = vault.open(&other, &sealed).await.expect_err("another purpose").to_string();
         assert!(error.starts_with("KMS Decrypt: InvalidCiphertext"), "{error}");
