@@ -5,7 +5,7 @@ use std::{env, error::Error, fs, path::Path};
 use databake::Bake;
 
 #[path = "src/catalog"]
-#[allow(dead_code, reason = "shared with the library, which uses the rest")]
+#[allow(dead_code, unused_imports, reason = "shared with the library, which uses the rest")]
 mod catalog {
     pub mod compiler;
     pub mod model;

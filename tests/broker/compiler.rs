@@ -1,7 +1,7 @@
 //! What the template compiler takes, and what it says of what it does not take.
 
 use aws_service_broker::catalog::{
-    compiler::{TemplateError, compile},
+    compiler::{Inspection, TemplateError, compile, inspect},
     model::Offering,
 };
 use serde_json::{Value, json};
@@ -238,4 +238,51 @@ fn the_default_of_a_secret_parameter_is_not_in_the_catalog() {
         plan.create_schema
     );
     assert!(!plan.create_schema.contains("required"), "{}", plan.create_schema);
+}
+
+/// [`GOOD`] with what it needs of the broker's own stack.
+fn inspected(deploy: &str, boundary: &str) -> Result<Inspection, TemplateError> {
+    let text = GOOD.replace(
+        "    Bindings:\n",
+        &format!("    DeployPolicy: [{deploy}]\n    Bindings:\n      Boundary: [{boundary}]\n"),
+    );
+    inspect("template.yaml", &text)
+}
+
+#[test]
+fn what_the_brokers_stack_has_to_allow_is_read() {
+    let deploy =
+        "{Effect: Allow, Action: 'sqs:CreateQueue', Resource: 'arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*'}";
+    let boundary = "{Effect: Allow, Action: ['x:*'], Resource: ['*'], Condition: {Bool: {'a:b': 'true'}}}";
+    let permissions = inspected(deploy, boundary).expect("a template").permissions;
+    assert_eq!(permissions.deploy[0].actions, ["sqs:CreateQueue"]);
+    assert_eq!(permissions.deploy[0].resources, ["arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*"]);
+    assert_eq!(permissions.boundary[0].actions, ["x:*"]);
+    assert_eq!(permissions.boundary[0].condition, Some(json!({"Bool": {"a:b": "true"}})));
+}
+
+#[test]
+fn the_boundary_allows_all_that_a_scope_does() {
+    let reason = |boundary| inspected("", boundary).expect_err("a mistake").reason;
+    let missing = reason("{Effect: Allow, Action: 'x:Wr*', Resource: '*'}");
+    assert_eq!(missing, "Bindings.Boundary does not allow `x:Read` of the scope `Read`");
+    let missing = reason("{Effect: Allow, Action: 'x:Read', Resource: '*'}");
+    assert_eq!(missing, "Bindings.Boundary does not allow `x:Write` of the scope `Write`");
+    inspected("", "{Effect: Allow, Action: ['x:R*', 'x:Write'], Resource: '*'}").expect("a template");
+}
+
+#[test]
+fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
+    let boundary = "{Effect: Allow, Action: 'x:*', Resource: '*'}";
+    let deploy = "{Effect: Allow, Action: 'x:Create', Resource: '${Arn}'}";
+    let error = inspected(deploy, boundary).expect_err("a mistake");
+    assert!(error.reason.starts_with("`${Arn}` is none of AWS::Partition"), "{error}");
+    for (deploy, reason) in [
+        ("{Effect: Deny, Action: 'x:Create', Resource: '*'}", "Deny"),
+        ("{Effect: Allow, NotAction: 'x:Create', Resource: '*'}", "NotAction"),
+        ("{Effect: Allow, Action: [], Resource: '*'}", "needs an Action and a Resource"),
+    ] {
+        let error = inspected(deploy, boundary).expect_err(reason);
+        assert!(error.reason.contains(reason), "{error}");
+    }
 }

@@ -22,4 +22,5 @@ mod secret_parameters;
 mod settings;
 mod stack_status;
 mod sweep;
+mod templates;
 mod unbind;

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, catalog};
+use crate::support::{Client, catalog, plan};
 
 fn services() -> Vec<Value> {
     let body = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
@@ -151,7 +151,7 @@ fn cat_23_24_25_26_27_and_cf_05_plans_say_what_they_can() {
 
 #[test]
 fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
-    let standard = plans().into_iter().find(|plan| plan["name"] == "standard").expect("standard");
+    let standard = plan("sqs", "standard");
     let schema = &standard["schemas"]["service_instance"]["update"]["parameters"];
     let properties = schema["properties"].as_object().expect("properties");
     assert_eq!(properties["DelaySeconds"]["type"], json!(["number", "null"]));

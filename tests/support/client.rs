@@ -251,10 +251,14 @@ pub fn service_id(name: &str) -> String {
     offering(name)["id"].as_str().expect("an id").to_owned()
 }
 
-/// The id of a plan of the compiled-in catalog.
-pub fn plan_id(service: &str, plan: &str) -> String {
+/// A plan of the compiled-in catalog, as platforms see it.
+pub fn plan(service: &str, plan: &str) -> Value {
     let offering = offering(service);
     let plans = offering["plans"].as_array().expect("plans").iter();
-    let plan = plans.clone().find(|offered| offered["name"] == plan).unwrap_or_else(|| panic!("no plan {plan}"));
-    plan["id"].as_str().expect("an id").to_owned()
+    plans.clone().find(|offered| offered["name"] == plan).unwrap_or_else(|| panic!("no plan {plan}")).clone()
+}
+
+/// The id of a plan of the compiled-in catalog.
+pub fn plan_id(service: &str, name: &str) -> String {
+    plan(service, name)["id"].as_str().expect("an id").to_owned()
 }

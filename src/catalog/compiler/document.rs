@@ -67,6 +67,8 @@ pub struct Specification {
     #[serde(default)]
     pub bind_via_lambda: bool,
     #[serde(default)]
+    pub deploy_policy: Vec<Spanned<Statement>>,
+    #[serde(default)]
     pub bindings: Bindings,
 }
 
@@ -104,9 +106,34 @@ pub struct Bindings {
     pub default_scope: Option<Spanned<String>>,
     #[serde(default)]
     pub policies: Named<Spanned<Vec<Value>>>,
+    #[serde(default)]
+    pub boundary: Vec<Spanned<Statement>>,
     pub credentials: Option<Named<Spanned<String>>>,
     #[serde(default)]
     pub endpoints: Vec<Spanned<Endpoint>>,
+}
+
+/// An IAM statement that is put into a policy of the broker's own stack.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Statement {
+    pub effect: Effect,
+    pub action: OneOrMany,
+    pub resource: OneOrMany,
+    pub condition: Option<Value>,
+}
+
+/// What a statement of a role's or a boundary's policy does: nothing is denied there, it is left out.
+#[derive(Clone, Copy, Deserialize)]
+pub enum Effect {
+    Allow,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -143,6 +170,15 @@ pub struct Parameter {
     pub max_value: Option<Value>,
     #[serde(default)]
     pub no_echo: Flag,
+}
+
+impl From<OneOrMany> for Vec<String> {
+    fn from(texts: OneOrMany) -> Self {
+        match texts {
+            OneOrMany::One(text) => vec![text],
+            OneOrMany::Many(texts) => texts,
+        }
+    }
 }
 
 /// CloudFormation takes a boolean or its text.

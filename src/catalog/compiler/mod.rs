@@ -1,6 +1,7 @@
 //! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never gets into a binary.
 
 mod document;
+mod permissions;
 mod schema;
 
 use std::{fmt, fs, io, path::Path};
@@ -10,13 +11,14 @@ use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
 use self::document::{Protocol, ServicePlan, Specification, Template};
+pub use self::permissions::{Permissions, Statement};
 use super::{
     model::{Bindings, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text},
     reference,
 };
 
-/// The file that makes a folder a service.
-const TEMPLATE_FILE: &str = "template.yaml";
+/// The file that makes a folder below `templates/` a service.
+pub const TEMPLATE_FILE: &str = "template.yaml";
 
 /// CloudFormation's limit of `TemplateBody`, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
@@ -103,13 +105,47 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
 ///
 /// What is not valid, with its line.
 pub fn compile(file: &str, text: &str) -> Result<Offering, TemplateError> {
+    let template = parse(file, text)?;
+    offering(&template, text).map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+}
+
+/// What tools read of a template, beside what the broker does.
+#[derive(Debug)]
+pub struct Inspection {
+    /// As the broker offers it.
+    pub offering: Offering,
+    /// What the broker's own stack has to allow for it.
+    pub permissions: Permissions,
+    /// The outputs' descriptions, by name.
+    pub outputs: IndexMap<String, String>,
+}
+
+/// Compiles one template as [`compile`] does, and reads the rest of it.
+///
+/// # Errors
+///
+/// What is not valid, with its line. More is checked than for an offering: that the statements in `DeployPolicy` and
+/// `Bindings.Boundary` are complete, and that the boundary allows what the scopes do.
+pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
+    let template = parse(file, text)?;
+    let inspection = offering(&template, text).and_then(|offering| {
+        let description = |output: &Value| output["Description"].as_str().unwrap_or_default().to_owned();
+        Ok(Inspection {
+            offering,
+            permissions: permissions::permissions(&template.metadata.specification.value)?,
+            outputs: template.outputs.iter().map(|(name, output)| (name.clone(), description(output))).collect(),
+        })
+    });
+    inspection.map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+}
+
+fn parse(file: &str, text: &str) -> Result<Template, TemplateError> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    let template: Template = serde_saphyr::from_str_with_options(text, options).map_err(|error| TemplateError {
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| TemplateError {
         file: file.into(),
         line: error.location().map_or(0, |location| location.line()),
         reason: error.to_string(),
-    })?;
-    offering(&template, text).map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+    })
 }
 
 fn offering(template: &Template, text: &str) -> Checked<Offering> {

@@ -73,8 +73,13 @@ fn constrain(schema: &mut Map<String, Value>, parameter: &Parameter, kind: Kind)
 }
 
 fn description(parameter: &Parameter) -> Option<String> {
-    let texts = [&parameter.description, &parameter.constraint_description];
-    let texts: Vec<_> = texts.into_iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    // CloudFormation writes it behind the parameter's name: "must be …".
+    let constraint = parameter.constraint_description.as_deref().map(|text| match text.strip_prefix("must ") {
+        Some(rest) => format!("It must {}.", rest.trim_end_matches('.')),
+        None => text.to_owned(),
+    });
+    let texts = [parameter.description.as_deref(), constraint.as_deref()];
+    let texts: Vec<_> = texts.into_iter().flatten().map(str::trim).filter(|text| !text.is_empty()).collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 

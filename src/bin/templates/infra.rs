@@ -1,0 +1,229 @@
+//! What the services need of the broker's own stack, for `infra/template.yaml`.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use aws_service_broker::catalog::{
+    compiler::{Inspection, Statement},
+    reference,
+};
+use serde_json::Value;
+use wildmatch::WildMatch;
+
+/// IAM's limit of a managed policy, in characters without white space.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const MAX_POLICY_LENGTH: usize = 6_144;
+/// How many managed policies a role can have, unless AWS has raised it; same page.
+const MAX_POLICIES: usize = 10;
+/// What `{"Version":…,"Statement":[…]}` takes, in characters.
+const ENVELOPE_LENGTH: usize = 42;
+
+/// Managed policies of the deploy role, as few as the services' statements fit into.
+pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
+    let mut policies: Vec<Vec<(&str, &Statement)>> = vec![Vec::new()];
+    let mut length = ENVELOPE_LENGTH;
+    for service in services {
+        let statements = &service.permissions.deploy;
+        let added: usize = statements.iter().map(longest).sum();
+        if length + added > MAX_POLICY_LENGTH {
+            policies.push(Vec::new());
+            length = ENVELOPE_LENGTH;
+        }
+        length += added;
+        if length > MAX_POLICY_LENGTH {
+            bail!("the DeployPolicy of `{}` alone may have {length} characters", service.offering.name);
+        }
+        if let Some(policy) = policies.last_mut() {
+            policy.extend(statements.iter().map(|statement| (&*service.offering.name, statement)));
+        }
+    }
+    if policies.len() > MAX_POLICIES {
+        bail!("{} deploy policies; a role has at most {MAX_POLICIES}", policies.len());
+    }
+    let mut yaml = String::new();
+    for (index, policy) in policies.iter().enumerate() {
+        let number = index + 1;
+        let _ = write!(
+            yaml,
+            "  DeployPolicy{number}:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      Description: !Sub ${{AWS::StackName}} - what CloudFormation may do in the stacks of service instances, part {number}
+      Roles: [!Ref DeployRole]
+      PolicyDocument:
+        Version: \"2012-10-17\"
+        Statement:
+"
+        );
+        let mut previous = "";
+        for (service, statement) in policy {
+            if previous != *service {
+                let _ = writeln!(yaml, "          # {service}");
+                previous = service;
+            }
+            yaml.push_str(&statement_yaml(statement, "          "));
+        }
+        yaml.push('\n');
+    }
+    Ok(yaml)
+}
+
+/// The statements of the permissions boundary. Those that differ in nothing but actions and resources become one:
+/// no action of a service is about a resource of another, so that this allows nothing more.
+pub fn boundary(services: &[Inspection]) -> Result<String> {
+    let mut merged: Vec<Statement> = Vec::new();
+    for statement in services.iter().flat_map(|service| &service.permissions.boundary) {
+        let statement = &abbreviated(statement);
+        match merged.iter_mut().find(|other| is_alike(other, statement)) {
+            None => merged.push(statement.clone()),
+            Some(other) => {
+                extend(&mut other.actions, &statement.actions);
+                extend(&mut other.resources, &statement.resources);
+                if let (Some(condition), Some(more)) = (&mut other.condition, &statement.condition) {
+                    extend_values(condition, more);
+                }
+            }
+        }
+    }
+    let length = ENVELOPE_LENGTH + merged.iter().map(longest).sum::<usize>();
+    if length > MAX_POLICY_LENGTH {
+        bail!("the permissions boundary may have {length} characters; IAM takes {MAX_POLICY_LENGTH}");
+    }
+    Ok(merged.iter().map(|statement| statement_yaml(statement, "          ")).collect())
+}
+
+/// The statement about the resources of every partition and Region, which says as much in fewer characters: there is no
+/// way from one partition to another, and what has the broker's prefix is the broker's in every Region.
+fn abbreviated(statement: &Statement) -> Statement {
+    let abbreviate =
+        |resource: &String| resource.replace("arn:${AWS::Partition}:", "arn:*:").replace(":${AWS::Region}:", ":*:");
+    Statement { resources: statement.resources.iter().map(abbreviate).collect(), ..statement.clone() }
+}
+
+/// Whether two statements can become one. Those about everything stay apart from those about resources; conditions may
+/// differ in the services through which a key is used, which are then listed.
+fn is_alike(one: &Statement, other: &Statement) -> bool {
+    let is_about_everything = |statement: &Statement| statement.resources.iter().any(|resource| resource == "*");
+    let condition = |statement: &Statement| {
+        let mut condition = statement.condition.clone();
+        if let Some(services) = condition.as_mut().and_then(via_services) {
+            *services = Value::Null;
+        }
+        condition
+    };
+    is_about_everything(one) == is_about_everything(other) && condition(one) == condition(other)
+}
+
+fn via_services(condition: &mut Value) -> Option<&mut Value> {
+    condition.get_mut("StringLike")?.get_mut("kms:ViaService")
+}
+
+/// Adds what no wildcard of the list says already, in the place of what it says itself.
+fn extend(list: &mut Vec<String>, more: &[String]) {
+    for text in more {
+        if !list.iter().any(|other| WildMatch::new(other).matches(text)) {
+            let pattern = WildMatch::new(text);
+            list.retain(|other| !pattern.matches(other));
+            list.push(text.clone());
+        }
+    }
+}
+
+fn extend_values(condition: &mut Value, more: &Value) {
+    let mut more = more.clone();
+    let (Some(services), Some(more)) = (via_services(condition), via_services(&mut more)) else { return };
+    let mut all = texts(services);
+    extend(&mut all, &texts(more));
+    *services = all.into();
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+/// How many characters the statement may have in a policy, where all names are as long as they can be.
+fn longest(statement: &Statement) -> usize {
+    let value = |name: &str| {
+        Some(match name {
+            "AWS::Partition" => "aws-us-gov",
+            "AWS::Region" => "ap-southeast-1",
+            "AWS::AccountId" => "123456789012",
+            "AWS::URLSuffix" => "amazonaws.com.cn",
+            _ => "prefixprefix",
+        })
+    };
+    let render = |text: &String| reference::render(text, value).unwrap_or_default();
+    let list = |texts: &[String]| texts.iter().map(|text| render(text).len() + 3).sum::<usize>();
+    let condition = statement.condition.as_ref().map_or(0, |condition| {
+        r#","Condition":"#.len() + reference::render(&condition.to_string(), value).unwrap_or_default().len()
+    });
+    r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len()
+        + list(&statement.actions)
+        + list(&statement.resources)
+        + condition
+}
+
+fn statement_yaml(statement: &Statement, indent: &str) -> String {
+    let mut yaml = format!("{indent}- Effect: Allow\n");
+    yaml.push_str(&list_yaml("Action", &statement.actions, indent));
+    yaml.push_str(&list_yaml("Resource", &statement.resources, indent));
+    if let Some(condition) = &statement.condition {
+        // The emulator lacks the keys that are needed here.
+        let _ = writeln!(yaml, "{indent}  Condition: !If");
+        let _ = writeln!(yaml, "{indent}    - OnAws");
+        let _ = write!(yaml, "{}", value_yaml(condition, &format!("{indent}    - "), &format!("{indent}      ")));
+        let _ = writeln!(yaml, "{indent}    - !Ref AWS::NoValue");
+    }
+    yaml
+}
+
+fn list_yaml(key: &str, texts: &[String], indent: &str) -> String {
+    match texts {
+        [one] => format!("{indent}  {key}: {}\n", scalar_yaml(one)),
+        many => {
+            let lines: String = many.iter().map(|text| format!("{indent}    - {}\n", scalar_yaml(text))).collect();
+            format!("{indent}  {key}:\n{lines}")
+        }
+    }
+}
+
+/// A value in block style: its first line begins with `first`, the others with `rest`.
+fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .enumerate()
+            .map(|(index, (key, field))| {
+                let start = if index == 0 { first } else { rest };
+                let key = scalar_yaml(key);
+                match field {
+                    Value::Object(_) | Value::Array(_) => {
+                        let deeper = format!("{rest}  ");
+                        format!("{start}{key}:\n{}", value_yaml(field, &deeper, &deeper))
+                    }
+                    scalar => {
+                        format!("{start}{key}: {}\n", texts(scalar).iter().map(|t| scalar_yaml(t)).collect::<String>())
+                    }
+                }
+            })
+            .collect(),
+        Value::Array(values) => {
+            values.iter().flat_map(texts).map(|text| format!("{rest}- {}\n", scalar_yaml(&text))).collect()
+        }
+        scalar => texts(scalar).iter().map(|text| format!("{first}{}\n", scalar_yaml(text))).collect(),
+    }
+}
+
+fn scalar_yaml(text: &str) -> String {
+    if text.contains("${") {
+        format!("!Sub {text}")
+    } else if matches!(text, "*" | "true" | "false" | "Null" | "null") || text.starts_with('*') {
+        format!("\"{text}\"")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,87 @@
+//! Keeps what follows from `templates/` up to date: the pages beside the templates and in the README, and what the
+//! roles in `infra/template.yaml` allow. `make generate`, `make new-service`.
+
+mod catalog_page;
+mod generated;
+mod infra;
+mod new_service;
+mod service_page;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use aws_service_broker::catalog::compiler::{self, Inspection, TEMPLATE_FILE};
+
+const USAGE: &str = "templates generate        write what follows from the templates
+templates check           fail if something of it is not up to date
+templates new NAME        start a service";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["generate"] => generate(),
+        ["check"] => check(),
+        ["new", name] => new_service::start(name),
+        _ => Err(anyhow::anyhow!("{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<()> {
+    for (path, text) in outdated()? {
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+fn check() -> Result<()> {
+    let paths: Vec<_> = outdated()?.into_iter().map(|(path, _)| path.display().to_string()).collect();
+    if paths.is_empty() {
+        return Ok(());
+    }
+    bail!("not what the templates say; run `make generate`: {}", paths.join(", "))
+}
+
+/// The files that are not what follows from the templates, with what they should be.
+fn outdated() -> Result<Vec<(PathBuf, String)>> {
+    let services = services()?;
+    let mut files = Vec::new();
+    for service in &services {
+        let name: &str = &service.offering.name;
+        files.push((Path::new("templates").join(name).join("README.md"), service_page::render(service)?));
+    }
+    files.push(generated::file("templates/README.md", &[("services", catalog_page::services(&services, ""))])?);
+    files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
+    files.push(generated::file(
+        "infra/template.yaml",
+        &[("deploy policies", infra::deploy_policies(&services)?), ("boundary", infra::boundary(&services)?)],
+    )?);
+    files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
+    Ok(files)
+}
+
+/// Every service below `templates/`, by name.
+fn services() -> Result<Vec<Inspection>> {
+    let entries: Vec<_> = fs::read_dir("templates").context("templates")?.collect::<Result<_, _>>()?;
+    let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path().join(TEMPLATE_FILE)).collect();
+    files.retain(|file| file.is_file());
+    files.sort();
+    let inspected = files.iter().map(|file| {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(file).with_context(|| name.clone())?;
+        Ok(compiler::inspect(&name, &text)?)
+    });
+    inspected.collect()
+}

@@ -1,0 +1,275 @@
+//! The page of a service: what a developer who orders it wants to know.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use aws_service_broker::catalog::{
+    compiler::Inspection,
+    model::{Offering, Plan, Scope},
+    reference,
+};
+use serde_json::{Map, Value, json};
+
+/// `README.md` beside the template.
+pub fn render(service: &Inspection) -> Result<String> {
+    let offering = &service.offering;
+    let metadata: Value = serde_json::from_str(&offering.metadata)?;
+    let text = |key: &str| metadata[key].as_str().unwrap_or_default();
+    let mut page = String::from("<!-- Made from template.yaml by `make generate`. -->\n\n");
+    writeln!(page, "# {} (`{}`)\n\n{}\n", text("displayName"), offering.name, offering.description)?;
+    writeln!(page, "{}\n", text("longDescription"))?;
+    write!(page, "[Documentation of AWS]({})", text("documentationUrl"))?;
+    if let Some(version) = &offering.version {
+        write!(page, " · template version {version}")?;
+    }
+    page.push_str("\n\n");
+    plans(&mut page, offering)?;
+    parameters(&mut page, offering)?;
+    credentials(&mut page, service)?;
+    scopes(&mut page, offering)?;
+    examples(&mut page, offering)?;
+    Ok(page)
+}
+
+fn plans(page: &mut String, offering: &Offering) -> Result<()> {
+    writeln!(page, "## Plans\n")?;
+    for plan in &*offering.plans {
+        let metadata: Value = serde_json::from_str(&plan.metadata)?;
+        writeln!(page, "### `{}`\n\n{}", plan.name, plan.description)?;
+        if let Some(long) = metadata["longDescription"].as_str() {
+            writeln!(page, "\n{long}")?;
+        }
+        page.push('\n');
+        for bullet in metadata["bullets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            writeln!(page, "- {bullet}")?;
+        }
+        if let Some(cost) = metadata["cost"].as_str() {
+            writeln!(page, "- [Price]({cost})")?;
+        }
+        page.push('\n');
+    }
+    let change = match offering.plans.iter().filter(|plan| plan.plan_updateable).count() {
+        _ if offering.plans.len() == 1 => return Ok(()),
+        0 => "An instance keeps its plan.".to_owned(),
+        all if all == offering.plans.len() => {
+            "The plan of an instance can be changed, as long as that changes no parameter that cannot be.".to_owned()
+        }
+        _ => {
+            let plans: Vec<_> =
+                offering.plans.iter().filter(|plan| plan.plan_updateable).map(|p| code(&p.name)).collect();
+            format!(
+                "The plan of an instance can be changed, as long as that changes no parameter that cannot be, from {}.",
+                plans.join(", ")
+            )
+        }
+    };
+    writeln!(page, "{change}\n")?;
+    Ok(())
+}
+
+fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
+    let schemas = offering.plans.iter().map(|plan| Ok((plan, properties(&plan.create_schema)?)));
+    let schemas: Vec<(&Plan, Map<String, Value>)> = schemas.collect::<Result<_>>()?;
+    let mut names: Vec<&String> = Vec::new();
+    for name in schemas.iter().flat_map(|(_, properties)| properties.keys()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    writeln!(page, "## Parameters\n")?;
+    if names.is_empty() {
+        writeln!(page, "None.\n")?;
+        return Ok(());
+    }
+    writeln!(page, "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|")?;
+    for name in names {
+        let offered: Vec<_> =
+            schemas.iter().filter_map(|(plan, properties)| Some((*plan, properties.get(name)?))).collect();
+        let Some((_, property)) = offered.first() else { continue };
+        let plans: Vec<_> = offered.iter().map(|(plan, _)| code(&plan.name)).collect();
+        let only = if plans.len() == schemas.len() { String::new() } else { format!(" (plan {})", plans.join(", ")) };
+        let (values, default) = (values(property), defaults(&offered));
+        let updates = if offering.is_updatable(name) { "yes" } else { "no" };
+        let description = property["description"].as_str().unwrap_or_default();
+        writeln!(page, "| {}{only} | {values} | {default} | {updates} | {} |", code(name), cell(description))?;
+    }
+    page.push('\n');
+    Ok(())
+}
+
+fn properties(schema: &str) -> Result<Map<String, Value>> {
+    let mut schema: Value = serde_json::from_str(schema)?;
+    Ok(schema["properties"].as_object_mut().map(std::mem::take).unwrap_or_default())
+}
+
+fn values(property: &Value) -> String {
+    if let Some(allowed) = property["enum"].as_array() {
+        return allowed.iter().map(literal).collect::<Vec<_>>().join(", ");
+    }
+    let kind = property["type"].as_str().unwrap_or_default();
+    match (property.get("minimum"), property.get("maximum")) {
+        (Some(minimum), Some(maximum)) => format!("{minimum} to {maximum}"),
+        (Some(minimum), None) => format!("{kind} from {minimum}"),
+        (None, Some(maximum)) => format!("{kind} up to {maximum}"),
+        (None, None) => kind.to_owned(),
+    }
+}
+
+/// One text where the plans agree, else a text a plan.
+fn defaults(offered: &[(&Plan, &Value)]) -> String {
+    let text = |property: &Value| property.get("default").map_or("required".to_owned(), literal);
+    let mut texts: Vec<(String, Vec<String>)> = Vec::new();
+    for (plan, property) in offered {
+        let text = text(property);
+        match texts.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, plans)) => plans.push(code(&plan.name)),
+            None => texts.push((text, vec![code(&plan.name)])),
+        }
+    }
+    match &texts[..] {
+        [(text, _)] => text.clone(),
+        several => {
+            several.iter().map(|(text, plans)| format!("{}: {text}", plans.join(", "))).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
+    let bindings = &service.offering.bindings;
+    writeln!(page, "## What a binding holds\n\n| Key | What it is |\n|---|---|")?;
+    for credential in &*bindings.credentials {
+        let meaning = match reference::names(&credential.value)[..] {
+            ["AWS::Region"] if credential.output().is_none() && credential.value.len() == "${AWS::Region}".len() => {
+                "AWS Region of the instance.".to_owned()
+            }
+            ["Identity.AccessKeyId"] => "Access key of the binding's own IAM user, unless it has a role.".to_owned(),
+            ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
+            ["Identity.RoleArn"] => {
+                "ARN of the binding's role, if it asked for one in the place of an access key.".to_owned()
+            }
+            [output] if credential.output() == Some(output) => service.outputs.get(output).cloned().unwrap_or_default(),
+            _ => code(&credential.value),
+        };
+        writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
+    }
+    page.push('\n');
+    if !bindings.endpoints.is_empty() {
+        writeln!(page, "Hosts that the application connects to (`endpoints` of the binding):\n")?;
+        for endpoint in &*bindings.endpoints {
+            writeln!(page, "- {}, port {}", code(&endpoint.host), endpoint.ports.join(", "))?;
+        }
+        page.push('\n');
+    }
+    Ok(())
+}
+
+fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
+    let bindings = &offering.bindings;
+    writeln!(page, "## Scopes\n")?;
+    if bindings.scopes.is_empty() {
+        writeln!(page, "A binding has no identity of its own.\n")?;
+        return Ok(());
+    }
+    writeln!(page, "The parameter `Scope` of a binding says what it may do.\n")?;
+    for (index, Scope { name, statements }) in bindings.scopes.iter().enumerate() {
+        let default = if index == bindings.default_scope { " (default)" } else { "" };
+        writeln!(page, "### `{name}`{default}\n")?;
+        let statements: Vec<Value> = serde_json::from_str(statements)?;
+        for statement in &statements {
+            let list = |key: &str| match &statement[key] {
+                Value::Array(entries) => {
+                    entries.iter().filter_map(Value::as_str).map(code).collect::<Vec<_>>().join(", ")
+                }
+                entry => entry.as_str().map(code).unwrap_or_default(),
+            };
+            let condition =
+                statement.get("Condition").map(|condition| format!(", if {}", code(&condition.to_string())));
+            let verb = if statement["Effect"] == "Deny" { "may never" } else { "may" };
+            writeln!(page, "- {verb} {} on {}{}", list("Action"), list("Resource"), condition.unwrap_or_default())?;
+        }
+        page.push('\n');
+    }
+    writeln!(page, "A statement about something that the instance does not have is left out.\n")?;
+    Ok(())
+}
+
+fn examples(page: &mut String, offering: &Offering) -> Result<()> {
+    let Some(plan) = offering.plans.first() else { return Ok(()) };
+    let name = &offering.name;
+    let parameters = example_parameters(plan)?;
+    let scope = offering.bindings.scopes.get(offering.bindings.default_scope).map(|scope| json!({"Scope": scope.name}));
+    let option = |json: &Value| format!(" -c '{json}'");
+    let given = (!parameters.is_empty()).then(|| Value::Object(parameters.clone()));
+    let create = given.as_ref().map(option).unwrap_or_default();
+    let bind = scope.as_ref().map(option).unwrap_or_default();
+    writeln!(
+        page,
+        "## Examples
+
+Cloud Foundry:
+
+    cf create-service {name} {plan} my-{name}{create}
+    cf bind-service my-app my-{name}{bind}
+
+Kubernetes Service Catalog; the keys are in the secret `my-{name}`:
+
+```yaml
+apiVersion: servicecatalog.k8s.io/v1beta1
+kind: ServiceInstance
+metadata:
+  name: my-{name}
+spec:
+  clusterServiceClassExternalName: {name}
+  clusterServicePlanExternalName: {plan}{instance_parameters}
+---
+apiVersion: servicecatalog.k8s.io/v1beta1
+kind: ServiceBinding
+metadata:
+  name: my-{name}
+spec:
+  instanceRef:
+    name: my-{name}
+  secretName: my-{name}{binding_parameters}
+```",
+        plan = plan.name,
+        instance_parameters = parameters_yaml(given.as_ref()),
+        binding_parameters = parameters_yaml(scope.as_ref()),
+    )?;
+    Ok(())
+}
+
+/// What has to be given, and else the first that can be, as it is.
+fn example_parameters(plan: &Plan) -> Result<Map<String, Value>> {
+    let schema: Value = serde_json::from_str(&plan.create_schema)?;
+    let properties = properties(&plan.create_schema)?;
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let placeholder = |name: &str| (name.to_owned(), json!(format!("<{name}>")));
+    if !required.is_empty() {
+        return Ok(required.into_iter().map(placeholder).collect());
+    }
+    let first = properties.iter().find(|(_, property)| property.get("default").is_some_and(|value| *value != ""));
+    Ok(first.map(|(name, property)| (name.clone(), property["default"].clone())).into_iter().collect())
+}
+
+fn parameters_yaml(parameters: Option<&Value>) -> String {
+    let Some(Value::Object(parameters)) = parameters else { return String::new() };
+    let lines: String = parameters.iter().map(|(name, value)| format!("\n    {name}: {value}")).collect();
+    format!("\n  parameters:{lines}")
+}
+
+fn code(text: &str) -> String {
+    format!("`{}`", cell(text))
+}
+
+fn literal(value: &Value) -> String {
+    match value.as_str() {
+        Some("") => "empty".into(),
+        Some(text) => code(text),
+        None => code(&value.to_string()),
+    }
+}
+
+/// As it may stand in a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
