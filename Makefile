@@ -9,6 +9,8 @@ TOOLS ?= .tools
 export PORT TOOLS
 
 BUILD := $(TOOLS)/build/bin
+SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
+NEW_SERVICE := src/bin/templates/new_service/template.yaml
 LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra/local $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
@@ -48,8 +50,11 @@ lint: tools ## Check formatting, templates, code and dependencies
 	cargo fmt --check
 	$(BUILD)/ruff format --check --quiet
 	$(BUILD)/ruff check --quiet
-	$(BUILD)/cfn-lint infra/template.yaml templates/*/template.yaml
+	$(BUILD)/cfn-lint infra/template.yaml
+	cd templates && PYTHONDONTWRITEBYTECODE=1 $(abspath $(BUILD))/cfn-lint */template.yaml ../$(NEW_SERVICE)
+	@$(SCAN) -f templates/*/template.yaml $(NEW_SERVICE)
 	cd infra && AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(abspath $(BUILD))/sam validate --lint
+	cargo run --quiet --locked --bin templates -- check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test local_aws --locked -- -D warnings
 	@$(MAKE) --no-print-directory deny
@@ -59,6 +64,14 @@ deny: $(DENY) ## Check the dependencies' licences, sources and duplicates, and a
 	$(DENY) check bans licenses sources
 	@if $(DENY) fetch db 2> /dev/null; then $(DENY) check advisories; \
 	else echo "Security advisories NOT checked: the RustSec advisory database cannot be fetched from here."; fi
+
+.PHONY: generate
+generate: ## Write the pages and the roles that follow from the templates
+	@cargo run --quiet --locked --bin templates -- generate
+
+.PHONY: new-service
+new-service: ## Start a service: make new-service NAME=my-service
+	@cargo run --quiet --locked --bin templates -- new "$(NAME)"
 
 .PHONY: bench
 bench: ## Measure the function's cold start and memory, beside a hello-world's
@@ -76,7 +89,7 @@ fmt: tools ## Format the code
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed
-	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator cargo-deny-$(DENY_VERSION))
+	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator scan cargo-deny-$(DENY_VERSION))
 
 .PHONY: tools
 tools:

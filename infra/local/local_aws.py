@@ -91,10 +91,11 @@ class LocalAws:
             "MINISTACK_REGION": REGION,
             "AUTH": "true",
             "IOT_MTLS_ENABLED": "0",  # would listen on one more port
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         with self._log.open("w") as log:
-            ministack = TOOLS / "emulator" / "bin" / "ministack"
-            self._process = _start([ministack], env=environment, stdout=log, stderr=subprocess.STDOUT)
+            emulator = [TOOLS / "emulator" / "bin" / "python", REPOSITORY / "infra" / "local" / "emulator.py"]
+            self._process = _start(emulator, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             self._await_ready()
         except BaseException:

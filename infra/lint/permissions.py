@@ -1,0 +1,111 @@
+"""What the IAM statements in a template's AWS::ServiceBroker::Specification must be, for cfn-lint, which does not look
+for policies in Metadata: actions that exist, and no more resources than an action needs.
+
+https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/getting_started/rules.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from cfnlint.data import AdditionalSpecs
+from cfnlint.helpers import load_resource
+from cfnlint.rules import CloudFormationLintRule, RuleMatch
+
+SPECIFICATION = ["Metadata", "AWS::ServiceBroker::Specification"]
+# By service prefix and, in lower case, action: the service authorization reference.
+SERVICES = load_resource(AdditionalSpecs, "Policies.json")
+
+
+class Actions(CloudFormationLintRule):
+    """An action that is misspelt allows nothing, and nobody says so."""
+
+    id = "E9001"
+    shortdesc = "Check the actions of AWS::ServiceBroker::Specification"
+    description = "Actions exist, and none stands for everything that a service can do"
+    source_url = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
+    tags = ["metadata", "iam"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        return matches(cfn, action_findings)
+
+
+class Resources(CloudFormationLintRule):
+    """The reference names resources that an action may have. If it need not, as where none is used, say so:
+    `ignore_checks: [W9002]` in the template's Metadata, with the reason.
+    """
+
+    id = "W9002"
+    shortdesc = "Check the resources of AWS::ServiceBroker::Specification"
+    description = "Resource is `*` only for actions without resource-level permissions, or under a condition"
+    source_url = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
+    tags = ["metadata", "iam"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        return matches(cfn, resource_findings)
+
+
+class Roles(CloudFormationLintRule):
+    """The deploy role makes no role without the boundary of `infra/template.yaml`."""
+
+    id = "E9003"
+    shortdesc = "Check the boundary of roles in the stacks of instances"
+    description = "A role has the permissions boundary `<prefix>-stack-roles`"
+    source_url = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
+    tags = ["resources", "iam"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        roles = cfn.get_resources("AWS::IAM::Role")
+        return [
+            RuleMatch(["Resources", name], "a role needs the PermissionsBoundary `policy/${NamePrefix}-stack-roles`")
+            for name, role in roles.items()
+            if "policy/${NamePrefix}-stack-roles" not in str(role["Properties"].get("PermissionsBoundary"))
+        ]
+
+
+def matches(cfn: Any, findings: Callable[[Any], Iterator[str]]) -> list[RuleMatch]:
+    specification = cfn.template.get("Metadata", {}).get(SPECIFICATION[1], {})
+    return [
+        RuleMatch([*SPECIFICATION, *path], message)
+        for path, statement in statements(specification)
+        for message in findings(statement)
+    ]
+
+
+def statements(specification: Any) -> Iterator[tuple[list[Any], Any]]:
+    bindings = specification.get("Bindings", {})
+    lists = [(["DeployPolicy"], specification.get("DeployPolicy", []))]
+    lists.append((["Bindings", "Boundary"], bindings.get("Boundary", [])))
+    lists.extend((["Bindings", "Policies", scope], list_) for scope, list_ in bindings.get("Policies", {}).items())
+    for path, list_ in lists:
+        for index, statement in enumerate(list_):
+            yield [*path, index], statement
+
+
+def action_findings(statement: Any) -> Iterator[str]:
+    for action in as_list(statement.get("Action")):
+        if not known_actions(action):
+            yield f"{action} is no action of its service"
+        elif statement["Effect"] == "Allow" and action.partition(":")[2].strip("*") == "":
+            yield f"{action} allows everything"
+
+
+def resource_findings(statement: Any) -> Iterator[str]:
+    if statement["Effect"] != "Allow" or "Condition" in statement or "*" not in as_list(statement.get("Resource")):
+        return
+    for action in as_list(statement.get("Action")):
+        known = known_actions(action)
+        if known and all(each.get("Resources") for each in known):
+            yield f"{action} takes a resource: Resource must not be `*`"
+
+
+def known_actions(pattern: str) -> list[Any]:
+    service, _, name = pattern.partition(":")
+    actions = SERVICES.get(service, {}).get("Actions", {})
+    return [known for action, known in actions.items() if fnmatchcase(action, name.lower())]
+
+
+def as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]

@@ -1,0 +1,223 @@
+"""ministack, with stack resources that it has not got, and with what those that it has lack.
+
+Some are done by its services. For the others there are stand-ins, with nothing behind them but an identifier and
+attributes in the form that AWS gives them. With them the stacks of all services can be made, bound and deleted here,
+and IAM can be asked what a binding may do; but nothing can be done with what they stand for. `templates/README.md` says
+where that is so.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ministack.app import main
+from ministack.services import eventbridge, secretsmanager, stepfunctions
+from ministack.services.cloudformation import provisioners
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What `Ref` and `Fn::GetAtt` give, as texts with the resource's properties and {id}, {uuid}, {arn}."""
+
+    ref: str
+    arn: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        """The same ones every time, so that an update, which creates again, changes nothing."""
+        digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()
+        values = {
+            **{name: value for name, value in properties.items() if isinstance(value, str)},
+            "id": digest[:10].upper(),
+            "uuid": str(uuid.UUID(digest[:32])),
+        }
+        values["arn"] = f"arn:aws:{self.arn}".format(**values, region=REGION, account=ACCOUNT)
+        attributes = {name: text.format(**values, region=REGION) for name, text in self.attributes.items()}
+        return self.ref.format(**values), attributes
+
+    def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
+        """There is nothing."""
+
+
+# Return values: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/ - the page of each type.
+STAND_INS = {
+    "AWS::Bedrock::ApplicationInferenceProfile": StandIn(
+        ref="{arn}",
+        arn="bedrock:{region}:{account}:application-inference-profile/{id}",
+        attributes={"InferenceProfileArn": "{arn}", "InferenceProfileId": "{id}"},
+    ),
+    "AWS::Bedrock::Guardrail": StandIn(
+        ref="{arn}",
+        arn="bedrock:{region}:{account}:guardrail/{id}",
+        attributes={"GuardrailArn": "{arn}", "GuardrailId": "{id}", "Version": "DRAFT"},
+    ),
+    "AWS::CodeCommit::Repository": StandIn(
+        ref="{uuid}",
+        arn="codecommit:{region}:{account}:{RepositoryName}",
+        attributes={
+            "Arn": "{arn}",
+            "Name": "{RepositoryName}",
+            "CloneUrlHttp": "https://git-codecommit.{region}.amazonaws.com/v1/repos/{RepositoryName}",
+            "CloneUrlSsh": "ssh://git-codecommit.{region}.amazonaws.com/v1/repos/{RepositoryName}",
+        },
+    ),
+    "AWS::Lex::Bot": StandIn(
+        ref="{id}", arn="lex:{region}:{account}:bot/{id}", attributes={"Id": "{id}", "Arn": "{arn}"}
+    ),
+    "AWS::Lex::BotVersion": StandIn(
+        ref="{BotId}|1", arn="lex:{region}:{account}:bot/{BotId}", attributes={"BotId": "{BotId}", "BotVersion": "1"}
+    ),
+    "AWS::Lex::BotAlias": StandIn(
+        ref="{id}|{BotId}",
+        arn="lex:{region}:{account}:bot-alias/{BotId}/{id}",
+        attributes={"Arn": "{arn}", "BotAliasId": "{id}", "BotAliasStatus": "Available"},
+    ),
+    "AWS::Location::GeofenceCollection": StandIn(
+        ref="{CollectionName}",
+        arn="geo:{region}:{account}:geofence-collection/{CollectionName}",
+        attributes={"Arn": "{arn}", "CollectionArn": "{arn}"},
+    ),
+    "AWS::Location::TrackerConsumer": StandIn(
+        ref="{TrackerName}|{ConsumerArn}", arn="geo:{region}:{account}:tracker/{TrackerName}"
+    ),
+    "AWS::Rekognition::Collection": StandIn(
+        ref="{CollectionId}",
+        arn="rekognition:{region}:{account}:collection/{CollectionId}",
+        attributes={"Arn": "{arn}"},
+    ),
+}
+
+
+class Archive:
+    """AWS::Events::Archive."""
+
+    @staticmethod
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        request = {"EventSourceArn": properties.get("SourceArn"), **numbers(properties, "RetentionDays")}
+        if properties["ArchiveName"] in eventbridge._archives:
+            succeed(eventbridge._update_archive(request))
+        else:
+            succeed(eventbridge._create_archive(request))
+        arn = eventbridge._archives[properties["ArchiveName"]]["ArchiveArn"]
+        return properties["ArchiveName"], {"Arn": arn, "ArchiveName": properties["ArchiveName"]}
+
+    @staticmethod
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
+        succeed(eventbridge._delete_archive({"ArchiveName": physical_id}))
+
+
+class Activity:
+    """AWS::StepFunctions::Activity."""
+
+    @staticmethod
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])]
+        arn = succeed(stepfunctions._create_activity({"name": properties["Name"], "tags": tags}))["activityArn"]
+        return arn, {"Arn": arn, "Name": properties["Name"]}
+
+    @staticmethod
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
+        succeed(stepfunctions._delete_activity({"activityArn": physical_id}))
+
+
+class SecretPolicy:
+    """AWS::SecretsManager::ResourcePolicy."""
+
+    @staticmethod
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        policy = json.dumps(properties["ResourcePolicy"])
+        succeed(secretsmanager._put_resource_policy({"SecretId": properties["SecretId"], "ResourcePolicy": policy}))
+        return properties["SecretId"], {"Id": properties["SecretId"]}
+
+    @staticmethod
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
+        secretsmanager._delete_resource_policy({"SecretId": physical_id})
+
+
+def succeed(response: tuple[int, Any, Any]) -> Any:
+    status, _, body = response
+    if status >= 400:
+        raise ValueError(body)
+    return json.loads(body or "{}")
+
+
+def numbers(properties: dict[str, Any], *paths: str) -> dict[str, Any]:
+    """The properties with numbers for what a parameter has made texts. A path names what is inside, with dots."""
+    result = copy.deepcopy(properties)
+    for path in paths:
+        *parents, name = path.split(".")
+        inner = result
+        for parent in parents:
+            inner = inner.get(parent) or {}
+        if name in inner:
+            inner[name] = int(inner[name])
+    return result
+
+
+NUMBERS = {
+    "AWS::Cognito::UserPool": tuple(
+        f"Policies.PasswordPolicy.{name}"
+        for name in ("MinimumLength", "PasswordHistorySize", "TemporaryPasswordValidityDays")
+    ),
+    "AWS::Cognito::UserPoolClient": ("AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity"),
+    "AWS::KMS::Key": ("PendingWindowInDays", "RotationPeriodInDays"),
+    "AWS::SecretsManager::Secret": ("GenerateSecretString.PasswordLength",),
+}
+
+
+def with_numbers(handle: Callable[..., Any], paths: tuple[str, ...]) -> Callable[..., Any]:
+    """Handlers take properties as dictionaries, wherever they take them, and identifiers as texts."""
+
+    @functools.wraps(handle)
+    def handler(*arguments: Any) -> Any:
+        return handle(*(numbers(each, *paths) if isinstance(each, dict) else each for each in arguments))
+
+    return handler
+
+
+def with_dkim(handle: Callable[..., tuple[str, dict[str, str]]]) -> Callable[..., tuple[str, dict[str, str]]]:
+    """The attributes of an AWS::SES::EmailIdentity that the owner of a domain has to enter into its DNS."""
+
+    @functools.wraps(handle)
+    def handler(*arguments: Any) -> tuple[str, dict[str, str]]:
+        identity, attributes = handle(*arguments)
+        for number in (1, 2, 3):
+            attributes[f"DkimDNSTokenName{number}"] = f"token{number}._domainkey.{identity}"
+            attributes[f"DkimDNSTokenValue{number}"] = f"token{number}.dkim.amazonses.com"
+        return identity, attributes
+
+    return handler
+
+
+def register() -> None:
+    """Adds all of it. What ministack has got by now is not replaced."""
+    handlers = provisioners._RESOURCE_HANDLERS
+    for name, resource in {
+        **STAND_INS,
+        "AWS::Events::Archive": Archive,
+        "AWS::SecretsManager::ResourcePolicy": SecretPolicy,
+        "AWS::StepFunctions::Activity": Activity,
+    }.items():
+        handlers.setdefault(name, {"create": resource.create, "delete": resource.delete})
+    identity = handlers["AWS::SES::EmailIdentity"]
+    for step in ("create", "update"):
+        identity[step] = with_dkim(identity[step])
+    for name, paths in NUMBERS.items():
+        for step, handle in handlers[name].items():
+            if callable(handle):
+                handlers[name][step] = with_numbers(handle, paths)
+
+
+if __name__ == "__main__":
+    register()
+    sys.exit(main())
