@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::support::catalog;
+use crate::support::{catalog, plan};
 
 fn services() -> Vec<Value> {
     let body = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
@@ -11,6 +11,7 @@ fn plans() -> Vec<Value> {
     services().iter().flat_map(|service| service["plans"].as_array().expect("plans").clone()).collect()
 }
 
+// Those of the broker that this one succeeds have its names, from which their ids follow.
 #[test]
 fn the_services_and_plans_are_those_of_the_templates() {
     let names: Vec<_> = services()
@@ -23,17 +24,69 @@ fn the_services_and_plans_are_those_of_the_templates() {
     assert_eq!(
         json!(names),
         json!([
+            ["athena", ["default"]],
+            ["bedrock", ["models", "guarded"]],
+            ["codecommit", ["default"]],
+            ["cognito", ["production", "dev", "custom"]],
             ["dynamodb", ["hashrange", "ondemand"]],
+            ["eventbridge", ["bus"]],
+            ["kinesis", ["default", "ondemand"]],
+            ["kms", ["default"]],
+            ["lex", ["default"]],
+            ["location", ["places", "tracking"]],
+            ["polly", ["default"]],
+            ["rekognition", ["default", "collection"]],
+            ["route53", ["hostedzone", "recordset"]],
             ["s3", ["simple", "production", "custom"]],
+            ["secretsmanager", ["default"]],
+            ["ses", ["identity", "address"]],
             ["sns", ["topic", "topicwithsub", "subscription"]],
             ["sqs", ["standard", "fifo"]],
+            ["stepfunctions", ["standard", "express"]],
+            ["translate", ["default"]],
         ])
     );
 }
 
 #[test]
+fn services_and_plans_say_all_that_a_person_needs_to_choose() {
+    let says = |entry: &Value, path: &str| {
+        let text = entry.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        assert!(!text.is_empty(), "{} has no {path}", entry["name"]);
+        text.to_owned()
+    };
+    for service in services() {
+        for field in ["displayName", "longDescription", "providerDisplayName"] {
+            says(&service, &format!("/metadata/{field}"));
+        }
+        assert!(says(&service, "/metadata/documentationUrl").starts_with("https://docs.aws.amazon.com/"));
+        assert!(!service["tags"].as_array().expect("tags").is_empty());
+    }
+    for plan in plans() {
+        says(&plan, "/description");
+        says(&plan, "/metadata/displayName");
+        says(&plan, "/metadata/longDescription");
+        assert!(says(&plan, "/metadata/cost").starts_with("https://aws.amazon.com/"));
+        assert!(!plan["metadata"]["bullets"].as_array().expect("bullets").is_empty());
+    }
+}
+
+#[test]
+fn every_parameter_has_a_label_and_a_description() {
+    for plan in plans() {
+        let schema = &plan["schemas"]["service_instance"]["create"]["parameters"];
+        for (name, property) in schema["properties"].as_object().expect("properties") {
+            for field in ["title", "description"] {
+                let text = property[field].as_str().unwrap_or_default();
+                assert!(!text.is_empty(), "{name} of plan {} has no {field}", plan["name"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
-    let standard = plans().into_iter().find(|plan| plan["name"] == "standard").expect("standard");
+    let standard = plan("sqs", "standard");
     let properties = &standard["schemas"]["service_instance"]["create"]["parameters"]["properties"];
     let delay = &properties["DelaySeconds"];
     assert_eq!(delay["type"], "number");

@@ -25,6 +25,11 @@ def unique_name() -> str:
     return f"{os.environ['NAME_PREFIX']}-{uuid.uuid4()}"
 
 
+def kms_key() -> str:
+    """The ARN of a key of the operator's."""
+    return client("kms").create_key()["KeyMetadata"]["Arn"]
+
+
 def stacks_of(instance: str) -> list[str]:
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     return [stack["StackName"] for page in pages for stack in page["Stacks"] if instance in stack["StackName"]]

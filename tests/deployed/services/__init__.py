@@ -1,0 +1,1 @@
+"""What applications do with each service, and what they cannot: a file a service."""

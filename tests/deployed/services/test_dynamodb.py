@@ -1,0 +1,86 @@
+"""What applications do with Amazon DynamoDB, and what they cannot."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from service import Credentials, ServiceTestCase
+from support import client, kms_key
+
+
+class DynamoDbTest(ServiceTestCase):
+    service = "dynamodb"
+
+    def test_hashrange(self) -> None:
+        self.live("hashrange", self.uses({"pk": {"S": "a"}, "sk": {"S": "b"}}))
+
+    def test_hashrange_with_every_parameter_changed(self) -> None:
+        changed = {
+            **self.changed,
+            "RangeAttributeName": "second",
+            "BillingMode": "PAY_PER_REQUEST",
+            "ReadCapacityUnits": 2,
+            "WriteCapacityUnits": 3,
+        }
+        self.live("hashrange", self.uses({"first": {"N": "1"}, "second": {"N": "2"}}), changed)
+
+    def test_ondemand(self) -> None:
+        self.live("ondemand", self.uses({"id": {"S": "a"}}))
+
+    def test_ondemand_with_every_parameter_changed(self) -> None:
+        changed = {**self.changed, "RangeAttributeName": "second"}
+        self.live("ondemand", self.uses({"first": {"N": "1"}, "second": {"N": "2"}}), changed)
+
+    @property
+    def changed(self) -> dict[str, object]:
+        return {
+            "HashAttributeName": "first",
+            "HashAttributeType": "N",
+            "RangeAttributeType": "N",
+            "IndexHashAttributeName": "other",
+            "IndexHashAttributeType": "N",
+            "IndexRangeAttributeName": "another",
+            "IndexRangeAttributeType": "N",
+            "TableClass": "STANDARD_INFREQUENT_ACCESS",
+            "TimeToLiveAttributeName": "expires",
+            "PointInTimeRecovery": "false",
+            "DeletionProtection": "true",
+            "DeletionPolicy": "Retain",
+            "KmsKeyArn": kms_key(),
+        }
+
+    def uses(self, key: dict[str, Any]) -> dict[str | None, Any]:
+        item = {**key, "greeting": {"S": "hello"}}
+
+        def read_and_write(binding: Credentials) -> None:
+            dynamodb, table = client("dynamodb", binding), {"TableName": binding["TABLE_NAME"]}
+            described = dynamodb.describe_table(**table)["Table"]
+            self.assertEqual(described["TableArn"], binding["TABLE_ARN"])
+            dynamodb.put_item(**table, Item=item)
+            self.assertEqual(dynamodb.get_item(**table, Key=key)["Item"], item)
+            self.assertEqual(dynamodb.scan(**table)["Items"], [item])
+            for index in described.get("GlobalSecondaryIndexes", []):
+                self.assertEqual(index["IndexName"], binding["INDEX_NAME"])
+                self.assertEqual(dynamodb.scan(**table, IndexName=index["IndexName"])["Items"], [])
+            dynamodb.delete_item(**table, Key=key)
+            self.assert_denied(
+                lambda: dynamodb.delete_table(**table),
+                lambda: dynamodb.update_table(**table, BillingMode="PAY_PER_REQUEST"),
+                lambda: dynamodb.list_tables(),
+                # The broker's own state is a table as well.
+                lambda: dynamodb.scan(TableName=os.environ["TABLE_NAME"]),
+            )
+
+        def read(binding: Credentials) -> None:
+            dynamodb, table = client("dynamodb", binding), {"TableName": binding["TABLE_NAME"]}
+            client("dynamodb").put_item(**table, Item=item)
+            self.assertEqual(dynamodb.get_item(**table, Key=key)["Item"], item)
+            self.assert_denied(
+                lambda: dynamodb.put_item(**table, Item=item),
+                lambda: dynamodb.delete_item(**table, Key=key),
+                lambda: dynamodb.scan(TableName=os.environ["TABLE_NAME"]),
+            )
+            client("dynamodb").delete_item(**table, Key=key)
+
+        return {"ReadWrite": read_and_write, "ReadOnly": read}

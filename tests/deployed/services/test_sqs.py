@@ -1,0 +1,108 @@
+"""What applications do with Amazon SQS, and what they cannot."""
+
+from __future__ import annotations
+
+from service import Credentials, ServiceTestCase
+from support import client, kms_key, unique_name
+
+
+class SqsTest(ServiceTestCase):
+    service = "sqs"
+
+    def setUp(self) -> None:
+        self.uses = {"ReadWrite": self.send_and_receive, "Send": self.send, "Receive": self.receive}
+        # What a message of a FIFO queue needs. The same one is refused as a duplicate, so that there is one a use.
+        self.messages = 0
+        self.is_fifo = False
+
+    def test_standard(self) -> None:
+        self.live("standard", self.uses)
+
+    def test_standard_with_every_parameter_changed(self) -> None:
+        changed = {
+            "DelaySeconds": 1,
+            "MaximumMessageSize": 2048,
+            "MessageRetentionPeriod": 600,
+            "VisibilityTimeout": 60,
+            "ReceiveMessageWaitTimeSeconds": 5,
+            "UseDeadLetterQueue": "false",
+            "MaxReceiveCount": 3,
+            "DeadLetterRetentionPeriod": 1200,
+            "KmsKeyArn": kms_key(),
+            "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
+        }
+        self.live("standard", self.uses, changed)
+
+    def test_fifo(self) -> None:
+        self.is_fifo = True
+        self.live("fifo", self.uses)
+
+    def test_fifo_with_every_parameter_changed(self) -> None:
+        self.is_fifo = True
+        changed = {
+            "DelaySeconds": 1,
+            "MaximumMessageSize": 2048,
+            "MessageRetentionPeriod": 600,
+            "VisibilityTimeout": 60,
+            "ReceiveMessageWaitTimeSeconds": 5,
+            "ContentBasedDeduplication": "true",
+            "DeduplicationScope": "messageGroup",
+            "FifoThroughputLimit": "perMessageGroupId",
+            "UseDeadLetterQueue": "true",
+            "MaxReceiveCount": 3,
+            "DeadLetterRetentionPeriod": 1200,
+            "KmsKeyArn": kms_key(),
+            "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic.fifo",
+        }
+        self.live("fifo", self.uses, changed)
+
+    def message(self) -> dict[str, str]:
+        self.messages += 1
+        fifo = {"MessageGroupId": f"a{self.messages}", "MessageDeduplicationId": f"b{self.messages}"}
+        return {"MessageBody": "hello", **(fifo if self.is_fifo else {})}
+
+    def send_and_receive(self, binding: Credentials) -> None:
+        sqs, queue = client("sqs", binding), {"QueueUrl": binding["QUEUE_URL"]}
+        sqs.send_message(**queue, **self.message())
+        [received] = sqs.receive_message(**queue, WaitTimeSeconds=5)["Messages"]
+        self.assertEqual(received["Body"], "hello")
+        sqs.delete_message(**queue, ReceiptHandle=received["ReceiptHandle"])
+        arn = sqs.get_queue_attributes(**queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.assertEqual(arn, binding["QUEUE_ARN"])
+        self.assertEqual(arn.rpartition(":")[2], binding["QUEUE_NAME"])
+        if "DEAD_LETTER_QUEUE_URL" in binding:
+            sqs.receive_message(QueueUrl=binding["DEAD_LETTER_QUEUE_URL"], WaitTimeSeconds=0)
+
+        neighbour = client("sqs").create_queue(QueueName=unique_name())["QueueUrl"]
+        self.assert_denied(
+            lambda: sqs.delete_queue(**queue),
+            lambda: sqs.set_queue_attributes(**queue, Attributes={"VisibilityTimeout": "1"}),
+            lambda: sqs.purge_queue(**queue),
+            lambda: sqs.send_message(QueueUrl=neighbour, MessageBody="hello"),
+            lambda: sqs.create_queue(QueueName=unique_name()),
+            lambda: client("sqs", binding, tls=False).send_message(**queue, **self.message()),
+            lambda: client("iam", binding).create_user(UserName="mallory"),
+        )
+
+    def send(self, binding: Credentials) -> None:
+        sqs, queue = client("sqs", binding), {"QueueUrl": binding["QUEUE_URL"]}
+        sqs.send_message(**queue, **self.message())
+        [received] = client("sqs").receive_message(**queue, WaitTimeSeconds=5)["Messages"]
+        client("sqs").delete_message(**queue, ReceiptHandle=received["ReceiptHandle"])
+        self.assert_denied(
+            lambda: sqs.receive_message(**queue),
+            lambda: sqs.delete_message(**queue, ReceiptHandle=received["ReceiptHandle"]),
+            lambda: sqs.delete_queue(**queue),
+        )
+
+    def receive(self, binding: Credentials) -> None:
+        sqs, queue = client("sqs", binding), {"QueueUrl": binding["QUEUE_URL"]}
+        client("sqs").send_message(**queue, **self.message())
+        [received] = sqs.receive_message(**queue, WaitTimeSeconds=5)["Messages"]
+        sqs.change_message_visibility(**queue, ReceiptHandle=received["ReceiptHandle"], VisibilityTimeout=30)
+        sqs.delete_message(**queue, ReceiptHandle=received["ReceiptHandle"])
+        self.assert_denied(
+            lambda: sqs.send_message(**queue, **self.message()),
+            lambda: sqs.purge_queue(**queue),
+            lambda: sqs.delete_queue(**queue),
+        )
