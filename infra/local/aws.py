@@ -40,9 +40,12 @@ def _come_through_tls(request: Any, **_: Any) -> None:
     request.headers["X-Forwarded-Proto"] = "https"
 
 
-def log_lines(logs: Any, group: str) -> Iterator[str]:
-    """What the function has written to its log group."""
-    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+def log_lines(logs: Any, group: str, since: float = 0) -> Iterator[str]:
+    """What the function has written to its log group since a time, as `time.time()` gives it.
+
+    The emulator gives the first 10,000 lines, and does not say that there are more.
+    """
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000)):
         for event in page["events"]:
             yield event["message"]
 

@@ -133,7 +133,7 @@ fn cat_09_11_12_13_14_15_16_17_services_say_what_they_can() {
         .filter(|service| service["plan_updateable"] == true)
         .map(|service| service["name"].clone())
         .collect();
-    assert_eq!(updateable, ["dynamodb", "s3"]);
+    assert_eq!(updateable, ["cognito", "dynamodb", "kinesis", "s3"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unittest
 import uuid
 from collections.abc import Callable, Mapping
@@ -50,6 +51,13 @@ class BrokerTestCase(unittest.TestCase):
     """Instances and bindings of a test's own, so that tests can run in any order."""
 
     maxDiff = None
+
+    def setUp(self) -> None:
+        self.begun = time.time()
+
+    def log_lines(self) -> list[str]:
+        """What the function has logged since the test began."""
+        return list(aws.log_lines(client("logs"), os.environ["LOG_GROUP_NAME"], self.begun))
 
     def provision(self, service: str, plan: str, parameters: dict[str, Any] | None = None) -> tuple[str, Plan]:
         instance, ids = str(uuid.uuid4()), BROKER.plan(service, plan)

@@ -8,7 +8,7 @@ import uuid
 
 import aws
 from osb import Client
-from support import BROKER, BrokerTestCase, client, stacks_of
+from support import BROKER, BrokerTestCase, stacks_of
 
 
 class AccessTest(BrokerTestCase):
@@ -38,7 +38,7 @@ class AccessTest(BrokerTestCase):
         BROKER.unbind(instance, binding, plan).expect(200)
         self.deprovision(instance, plan)
 
-        log = "\n".join(log_lines())
+        log = "\n".join(self.log_lines())
         self.assertIn(instance, log)
         self.assertIn(binding, log)
         secrets = [os.environ["BROKER_PASSWORD"], BROKER.authorization, credentials["AWS_SECRET_ACCESS_KEY"]]
@@ -50,7 +50,7 @@ class AccessTest(BrokerTestCase):
         BROKER.bind(instance, binding, BROKER.plan("sqs", "fifo")).expect(400)
         self.deprovision(instance, plan)
 
-        lines = [json.loads(line) for line in log_lines() if instance in line]
+        lines = [json.loads(line) for line in self.log_lines() if instance in line]
         self.assertEqual(
             [(line["operation"], line["status"]) for line in lines if line["operation"] != "last_operation"],
             [("provision", 202), ("bind", 201), ("bind", 400), ("deprovision", 202)],
@@ -62,7 +62,3 @@ class AccessTest(BrokerTestCase):
         [refused] = [line for line in lines if line["status"] == 400]
         self.assertEqual((refused["level"], refused["binding_id"]), ("WARN", binding))
         self.assertIn("plan_id", refused["reason"])
-
-
-def log_lines() -> list[str]:
-    return list(aws.log_lines(client("logs"), os.environ["LOG_GROUP_NAME"]))

@@ -47,11 +47,11 @@ class LeakTest(BrokerTestCase):
             credentials["AWS_SECRET_ACCESS_KEY"],
             rotated["AWS_SECRET_ACCESS_KEY"],
         ]
-        for name, image in images(errors):
+        for name, image in images(errors, self.log_lines()):
             with self.subTest(name):
                 self.assertEqual(aws.leaked(secrets, image), [])
         # What was looked through is what it should be, and would have shown a secret.
-        looked_through = dict(images(errors))
+        looked_through = dict(images(errors, self.log_lines()))
         for name in ("the log", "the table", "the stacks", "the users"):
             self.assertIn(instance, looked_through[name])
         for secret in secrets:
@@ -63,8 +63,8 @@ class LeakTest(BrokerTestCase):
         self.deprovision(instance, plan)
 
 
-def images(errors: list[Answer]) -> Iterator[tuple[str, str]]:
-    yield "the log", "\n".join(aws.log_lines(client("logs"), os.environ["LOG_GROUP_NAME"]))
+def images(errors: list[Answer], log: list[str]) -> Iterator[tuple[str, str]]:
+    yield "the log", "\n".join(log)
     yield "the table", text(pages("dynamodb", "scan", TableName=os.environ["TABLE_NAME"]))
     yield "the stacks", text(pages("cloudformation", "describe_stacks"))
     users = [user for page in pages("iam", "list_users") for user in page["Users"]]

@@ -29,6 +29,7 @@ class AthenaTest(ServiceTestCase):
     service = "athena"
 
     def setUp(self) -> None:
+        super().setUp()
         self.bucket = unique_name()
         client("s3").create_bucket(Bucket=self.bucket)
         client("s3").put_object(Bucket=self.bucket, Key="data/greetings/monday/1.csv", Body=b"hello\n")

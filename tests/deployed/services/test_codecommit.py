@@ -61,6 +61,7 @@ class CodeCommitTest(ServiceTestCase):
     service = "codecommit"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {"ReadWrite": self.read_and_write, "ReadOnly": self.read}
 
     def test_default(self) -> None:

@@ -24,6 +24,7 @@ class CognitoTest(ServiceTestCase):
     service = "cognito"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {
             "SignIn": self.sign_in,
             "ManageUsers": self.manage_users,

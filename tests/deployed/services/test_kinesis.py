@@ -12,6 +12,7 @@ class KinesisTest(ServiceTestCase):
     service = "kinesis"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {"ReadWrite": self.produce_and_consume, "Produce": self.produce, "Consume": self.consume}
 
     def test_default(self) -> None:

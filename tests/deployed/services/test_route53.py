@@ -16,6 +16,7 @@ class Route53Test(ServiceTestCase):
     service = "route53"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {"ManageRecords": self.manage_records, "ReadOnly": self.read_only}
         # What a record is updated to, and what is in the zone then.
         self.changes: dict[str, Any] = {}

@@ -10,6 +10,7 @@ class S3Test(ServiceTestCase):
     service = "s3"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {
             "ReadWrite": self.read_and_write,
             "ReadOnly": self.read,

@@ -15,6 +15,7 @@ class SesTest(ServiceTestCase):
     service = "ses"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {"Send": self.send, "ReadOnly": self.read}
 
     def test_identity(self) -> None:

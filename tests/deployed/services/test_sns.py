@@ -12,6 +12,7 @@ class SnsTest(ServiceTestCase):
     service = "sns"
 
     def setUp(self) -> None:
+        super().setUp()
         self.mailbox = Mailbox()
         self.uses = {
             "Publish": self.publish,

@@ -10,6 +10,7 @@ class SqsTest(ServiceTestCase):
     service = "sqs"
 
     def setUp(self) -> None:
+        super().setUp()
         self.uses = {"ReadWrite": self.send_and_receive, "Send": self.send, "Receive": self.receive}
         # What a message of a FIFO queue needs. The same one is refused as a duplicate, so that there is one a use.
         self.messages = 0
