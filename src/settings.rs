@@ -74,7 +74,7 @@ impl Settings {
             account_id: required("ACCOUNT_ID")?,
             broker_id: required("BROKER_ID")?,
             name_prefix: required("NAME_PREFIX")?,
-            table_name: required("TABLE_NAME")?,
+            table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
             deploy_role_arn: required("DEPLOY_ROLE_ARN")?,
@@ -109,6 +109,18 @@ impl Settings {
     pub fn identity_path(&self) -> String {
         format!("/{}/", self.name_prefix)
     }
+}
+
+/// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,
+/// which are limited by the prefix, could then reach the broker's own.
+fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
+    if table_name.starts_with(&format!("{prefix}-")) {
+        return Err(InvalidSetting::Wrong(
+            "NAME_PREFIX",
+            "a word of its own: the broker's stack has a name that begins with it",
+        ));
+    }
+    Ok(table_name)
 }
 
 /// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within what they can be.

@@ -327,6 +327,8 @@ impl Broker {
                 )
             }
             (_, InProgress) => Err(Error::Concurrency),
+            // AWS does not delete what is not empty, such as a bucket: a binding can empty it, for the next attempt.
+            (OperationKind::Deprovision, Failed) if !instance.outputs.is_empty() => Ok(()),
             (OperationKind::Deprovision, Failed) => {
                 invalid("The deletion of the service instance has failed, so that it cannot be bound. Delete it again.")
             }

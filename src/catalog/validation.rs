@@ -18,8 +18,29 @@ pub fn check(schema: &str, parameters: &Object, known: &BTreeSet<&str>) -> Resul
     let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
     let parameters = Value::Object(parameters.clone());
     let mistakes = validator.iter_errors(&parameters).filter(|error| !is_missing_one_of(known, error));
-    let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).map(|error| mistake(&error, &schema)).collect();
+    let mistakes = mistakes.map(|error| mistake(&error, &schema)).chain(dynamic_references(&parameters));
+    let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+}
+
+/// CloudFormation would put a secret of the account in the place of such a text, whoever's it is.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
+fn dynamic_references(parameters: &Value) -> Vec<String> {
+    let refuse = |(name, value): (&String, &Value)| {
+        has_dynamic_reference(value).then(|| {
+            format!("The parameter `{name}` is not valid: a value must not contain a reference that begins with {{{{resolve.")
+        })
+    };
+    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
+}
+
+fn has_dynamic_reference(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.split("{{").skip(1).any(|rest| rest.trim_start().starts_with("resolve")),
+        Value::Array(values) => values.iter().any(has_dynamic_reference),
+        Value::Object(fields) => fields.values().any(has_dynamic_reference),
+        _ => false,
+    }
 }
 
 /// Whether the schema has a property of this name.

@@ -1,4 +1,8 @@
-use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
+use aws_service_broker::broker::{
+    ports::PortErrorKind::Unavailable,
+    stack::StackStatus::{DeleteFailed, RollbackFailed},
+};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{Client, Fault, INSTANCE};
@@ -16,4 +20,33 @@ async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
             assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
         }
     }
+}
+
+/// AWS does not delete a bucket that holds objects: somebody has to be able to delete them.
+#[tokio::test]
+async fn an_instance_whose_deletion_has_failed_can_be_bound_to_empty_it() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteFailed, Some("The bucket you tried to delete is not empty"));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+
+    client.world.let_time_pass(SignedDuration::from_hours(1));
+    client.bind("purge", json!({})).await.expect(201);
+    assert_eq!(client.world.users().len(), 1);
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(client.world.users().is_empty(), "the binding goes with the instance");
+}
+
+#[tokio::test]
+async fn an_instance_that_never_was_cannot_be_bound_when_its_deletion_has_failed() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackFailed, Some("no"));
+    client.last_operation().await.expect(200);
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteFailed, Some("no"));
+    client.last_operation().await.expect(200);
+    assert!(client.bind("one", json!({})).await.expect(400).description().contains("Delete it again"));
 }

@@ -1,7 +1,7 @@
 use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
 use serde_json::json;
 
-use crate::support::{Client, Fault};
+use crate::support::{Client, Fault, catalog_of, ids_of};
 
 #[tokio::test]
 async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
@@ -42,4 +42,48 @@ async fn a_failure_of_aws_does_not_tell_the_user_what_the_log_tells() {
     client.world.inject("records.instance", Fault::Before(Unavailable));
     let answer = client.fetch_instance().await.expect(503);
     assert_eq!(answer.description(), "AWS twin does not answer. Send the request again.");
+}
+
+/// CloudFormation would put the secret there, wherever the parameter is used, and whoever's it is.
+#[tokio::test]
+async fn a_parameter_cannot_make_the_stack_read_a_secret() {
+    let template = "\
+Description: A parameter of every kind.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: any
+    ServicePlans: {plan: {Description: A plan.}}
+    UpdatableParameters: [Text]
+Parameters:
+  Text: {Type: String, Default: a}
+  Texts: {Type: CommaDelimitedList, Default: a}
+Resources:
+  Topic: {Type: 'AWS::SNS::Topic'}
+";
+    let catalog = catalog_of(template);
+    let ids = ids_of(&catalog, "plan");
+    let client = Client::with_catalog(catalog);
+    let request = |parameters: &serde_json::Value| {
+        let mut body = ids.clone();
+        body["organization_guid"] = json!("o");
+        body["space_guid"] = json!("s");
+        body["parameters"] = parameters.clone();
+        body
+    };
+    let path = "/v2/service_instances/an-instance?accepts_incomplete=true";
+    for parameters in [
+        json!({"Text": "{{resolve:secretsmanager:osb-secretsmanager-1}}"}),
+        json!({"Text": "a {{x}} b {{ resolve:ssm-secure:hunter2:1}}"}),
+        json!({"Texts": ["a", "b{{resolve:ssm:hunter2}}"]}),
+    ] {
+        let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
+        assert!(answer.description().contains("{{resolve") && !answer.description().contains("hunter2"));
+    }
+    assert!(client.world.stack_names().is_empty());
+
+    client.request("PUT", path, Some(request(&json!({"Text": "{{harmless}} resolve:"})))).await.expect(202);
+    client.world.complete_stacks();
+    client.request("GET", "/v2/service_instances/an-instance/last_operation", None).await.expect(200);
+    let change = json!({"service_id": ids["service_id"], "parameters": {"Text": "{{resolve:ssm:a}}"}});
+    client.request("PATCH", path, Some(change)).await.expect(400);
 }

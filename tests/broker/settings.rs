@@ -49,6 +49,21 @@ fn what_is_optional_may_be_empty() {
 }
 
 #[test]
+fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
+    let read = |prefix: &str, table: &str| {
+        Settings::read(|name| match name {
+            "NAME_PREFIX" => Some(prefix.into()),
+            "TABLE_NAME" => Some(table.into()),
+            name => variable(name),
+        })
+    };
+    read("osb", "aws-service-broker-Table").expect("another name");
+    read("osb", "osbs-Table").expect("another name");
+    let error = read("aws", "aws-service-broker-Table").expect_err("the same first word").to_string();
+    assert!(error.contains("NAME_PREFIX is not a word of its own"), "{error}");
+}
+
+#[test]
 fn a_status_for_a_missing_version_is_one_of_two() {
     let with = |name: &str| if name == "MISSING_VERSION_STATUS" { Some("200".into()) } else { variable(name) };
     let error = Settings::read(with).expect_err("200").to_string();

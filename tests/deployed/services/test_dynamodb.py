@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from service import Credentials, ServiceTestCase
-from support import client, kms_key
+from support import BROKER, client, kms_key
 
 
 class DynamoDbTest(ServiceTestCase):
@@ -26,11 +26,27 @@ class DynamoDbTest(ServiceTestCase):
         self.live("hashrange", self.uses({"first": {"N": "1"}, "second": {"N": "2"}}), changed)
 
     def test_ondemand(self) -> None:
-        self.live("ondemand", self.uses({"id": {"S": "a"}}))
+        self.live("ondemand", self.uses({"pk": {"S": "a"}, "sk": {"S": "b"}}))
 
     def test_ondemand_with_every_parameter_changed(self) -> None:
         changed = {**self.changed, "RangeAttributeName": "second"}
         self.live("ondemand", self.uses({"first": {"N": "1"}, "second": {"N": "2"}}), changed)
+
+    def test_a_table_changes_its_plan_and_keeps_its_items(self) -> None:
+        instance, ids = self.provision("dynamodb", "hashrange")
+        binding, credentials = self.bind(instance, ids)
+        dynamodb, table = client("dynamodb", credentials), {"TableName": credentials["TABLE_NAME"]}
+        item = {"pk": {"S": "a"}, "sk": {"S": "b"}, "greeting": {"S": "hello"}}
+        dynamodb.put_item(**table, Item=item)
+
+        ondemand = BROKER.plan("dynamodb", "ondemand")
+        accepted = BROKER.update(instance, ids, {"plan_id": ondemand.plan_id}).expect(202)
+        BROKER.wait(instance, ids, accepted.get("operation"))
+        self.assertEqual(dynamodb.scan(**table)["Items"], [item])
+        billing = dynamodb.describe_table(**table)["Table"]["BillingModeSummary"]["BillingMode"]
+        self.assertEqual(billing, "PAY_PER_REQUEST")
+        BROKER.unbind(instance, binding, ondemand).expect(200)
+        self.deprovision(instance, ondemand)
 
     @property
     def changed(self) -> dict[str, object]:
@@ -44,6 +60,7 @@ class DynamoDbTest(ServiceTestCase):
             "IndexRangeAttributeType": "N",
             "TableClass": "STANDARD_INFREQUENT_ACCESS",
             "TimeToLiveAttributeName": "expires",
+            "TimeToLive": "false",
             "PointInTimeRecovery": "false",
             "DeletionProtection": "true",
             "DeletionPolicy": "Retain",

@@ -89,8 +89,8 @@ class Route53Test(ServiceTestCase):
             "HostedZoneId": zone,
             "RecordName": name,
             "RecordType": "AAAA",
-            "AliasTargetName": "d111111abcdef8.cloudfront.net",
-            "AliasTargetZoneId": "Z2FDTNDATAQYW2",
+            "AliasTargetName": "lb-0123456789.us-east-1.elb.amazonaws.com",
+            "AliasTargetZoneId": "Z35SXDOTRQ7X7K",
             "EvaluateTargetHealth": "true",
         }
         target = {"DNSName": f"www.{name}.", "HostedZoneId": zone, "EvaluateTargetHealth": False}
