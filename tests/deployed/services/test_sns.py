@@ -24,7 +24,12 @@ class SnsTest(ServiceTestCase):
         self.live("topic", self.uses)
 
     def test_topic_with_every_parameter_changed(self) -> None:
-        changed = {"DisplayName": "news", "KmsKeyArn": kms_key(), "PublishingService": "s3"}
+        changed = {
+            "DisplayName": "news",
+            "KmsKeyArn": kms_key(),
+            "PublishingService": "s3",
+            "AllowSubscriptions": "true",
+        }
         self.live("topic", self.uses, changed)
 
     def test_topicwithsub(self) -> None:
@@ -40,6 +45,7 @@ class SnsTest(ServiceTestCase):
             "DeadLetterQueueArn": Mailbox().arn,
             "KmsKeyArn": kms_key(),
             "PublishingService": "cloudwatch",
+            "AllowSubscriptions": "true",
         }
         self.live("topicwithsub", {**self.uses, "Publish": publish}, changed)
 

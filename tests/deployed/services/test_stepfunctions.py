@@ -21,13 +21,8 @@ class StepFunctionsTest(ServiceTestCase):
         """The definition comes in four parts; its middle step is a task of the activity."""
         steps = {"Before": {"Type": "Pass", "Next": "Task"}, "After": PASS}
         steps["Task"] = {"Type": "Task", "Resource": "${ActivityArn}", "Next": "After"}
-        definition = json.dumps({"StartAt": "Before", "States": steps})
-        third = len(definition) // 3
         parameters = {
-            "Definition": definition[:third],
-            "DefinitionPart2": definition[third : 2 * third],
-            "DefinitionPart3": definition[2 * third : -1],
-            "DefinitionPart4": definition[-1],
+            **parts({"StartAt": "Before", "States": steps}),
             **callees(),
             "LogLevel": "OFF",
             "LogExecutionData": "true",
@@ -44,13 +39,8 @@ class StepFunctionsTest(ServiceTestCase):
         self.live("express", {"Start": self.start_express, "Work": self.work_nowhere, "ReadOnly": self.read_log})
 
     def test_express_with_every_parameter_changed(self) -> None:
-        definition = json.dumps({"StartAt": "Only", "States": {"Only": PASS}})
-        half = len(definition) // 2
         parameters = {
-            "Definition": definition[:half],
-            "DefinitionPart2": definition[half:-2],
-            "DefinitionPart3": definition[-2],
-            "DefinitionPart4": definition[-1],
+            **parts({"StartAt": "Only", "States": {"Only": PASS}}),
             **callees(),
             "LogLevel": "FATAL",
             "LogExecutionData": "true",
@@ -228,6 +218,17 @@ def neighbour() -> tuple[str, str]:
     """Another state machine, and an execution of it."""
     machine = state_machine(definition_of(PASS))
     return machine, client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+
+
+def parts(definition: dict[str, Any]) -> dict[str, str]:
+    """The definition in four parts, cut between tokens."""
+    start, _, states = json.dumps(definition).partition(', "States"')
+    return {
+        "Definition": start,
+        "DefinitionPart2": ',"States"',
+        "DefinitionPart3": states[:-1],
+        "DefinitionPart4": states[-1],
+    }
 
 
 def callees() -> dict[str, list[str]]:
