@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use crate::{
     broker::{BindingRules, RolePatterns, WorkloadIdentity},
+    catalog,
     http::MissingVersion,
 };
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub broker_id: String,
     /// `NAME_PREFIX`: with what the names of stacks and users begin.
     pub name_prefix: String,
+    /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for all.
+    pub enabled_services: Vec<String>,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -74,6 +77,7 @@ impl Settings {
             account_id: required("ACCOUNT_ID")?,
             broker_id: required("BROKER_ID")?,
             name_prefix: required("NAME_PREFIX")?,
+            enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
             table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
@@ -109,6 +113,14 @@ impl Settings {
     pub fn identity_path(&self) -> String {
         format!("/{}/", self.name_prefix)
     }
+}
+
+fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
+    let names: Vec<_> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.iter().all(|name| catalog::is_service(name)) {
+        return Ok(names);
+    }
+    Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))
 }
 
 /// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,

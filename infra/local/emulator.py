@@ -12,6 +12,7 @@ import copy
 import functools
 import hashlib
 import json
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from typing import Any
 
 from ministack.app import main
 from ministack.services import eventbridge, secretsmanager, stepfunctions
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, provisioners, stacks
+from ministack.services.cloudformation import handlers as handlers_of_requests
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -199,6 +201,45 @@ def with_dkim(handle: Callable[..., tuple[str, dict[str, str]]]) -> Callable[...
     return handler
 
 
+def functions_resolved(value: Any, parameters: dict[str, Any]) -> Any:
+    """A condition with the functions done that ministack leaves alone in conditions, as if they were `true`."""
+    if isinstance(value, list):
+        return [functions_resolved(each, parameters) for each in value]
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    [(name, argument)] = value.items()
+    if name == "Ref":
+        return parameters[argument]["Value"] if argument in parameters else value
+    if name == "Condition":
+        return value
+    if name == "Fn::Sub":
+        text, values = argument if isinstance(argument, list) else (argument, {})
+        values = {
+            **{name: each["Value"] for name, each in parameters.items()},
+            **functions_resolved(values, parameters),
+        }
+        return re.sub(r"\$\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), text)
+    argument = functions_resolved(argument, parameters)
+    if name == "Fn::Join":
+        separator, parts = argument
+        return separator.join(parts if isinstance(parts, list) else parts.split(","))
+    if name == "Fn::Split":
+        return argument[1].split(argument[0])
+    if name == "Fn::Select":
+        return argument[1][int(argument[0])]
+    return {name: argument}
+
+
+def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
+    conditions = {
+        name: functions_resolved(condition, parameters) for name, condition in template.get("Conditions", {}).items()
+    }
+    return EVALUATE_CONDITIONS({**template, "Conditions": conditions}, parameters)
+
+
+EVALUATE_CONDITIONS = engine._evaluate_conditions
+
+
 def register() -> None:
     """Adds all of it. What ministack has got by now is not replaced."""
     handlers = provisioners._RESOURCE_HANDLERS
@@ -209,6 +250,8 @@ def register() -> None:
         "AWS::StepFunctions::Activity": Activity,
     }.items():
         handlers.setdefault(name, {"create": resource.create, "delete": resource.delete})
+    for module in (changesets, engine, handlers_of_requests, stacks):
+        module._evaluate_conditions = evaluate_conditions
     identity = handlers["AWS::SES::EmailIdentity"]
     for step in ("create", "update"):
         identity[step] = with_dkim(identity[step])

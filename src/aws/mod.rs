@@ -58,7 +58,7 @@ pub async fn load_config() -> SdkConfig {
 pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
     let iam = Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn));
     Broker {
-        catalog: Catalog::compiled_in(&settings.account_id, &settings.broker_id),
+        catalog: Catalog::compiled_in(&settings.account_id, &settings.broker_id).only(&settings.enabled_services),
         naming: Naming::new(&settings.name_prefix),
         place: Place {
             account_id: settings.account_id.clone(),

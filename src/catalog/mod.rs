@@ -20,6 +20,11 @@ static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs")
 /// that is added to a large table takes hours.
 const MAXIMUM_POLLING_DURATION: u64 = 86_400;
 
+/// Whether there is a template for a service of this name.
+pub fn is_service(name: &str) -> bool {
+    OFFERINGS.iter().any(|offering| offering.name == name)
+}
+
 /// The offerings of one deployment of the broker, with its ids.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -58,6 +63,15 @@ impl Catalog {
     /// The compiled-in offerings, for the broker of this id in this account.
     pub fn compiled_in(account_id: &str, broker_id: &str) -> Self {
         Self::new(OFFERINGS.into(), account_id, broker_id)
+    }
+
+    /// The same catalog with the services of these names alone, or with all of them where none is named.
+    #[must_use]
+    pub fn only(mut self, services: &[String]) -> Self {
+        if !services.is_empty() {
+            self.offerings.to_mut().retain(|offering| services.iter().any(|name| *name == offering.name));
+        }
+        self
     }
 
     /// These offerings, for the broker of this id in this account.

@@ -129,6 +129,7 @@ fn settings() -> Settings {
         "BINDING_LIFETIME_DAYS" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" => "no",
+        "ENABLED_SERVICES" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")

@@ -93,3 +93,15 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
     // What the plan fixes is not for the user.
     assert_eq!(properties["FifoQueue"], Value::Null);
 }
+
+#[test]
+fn the_operator_says_which_services_are_offered() {
+    let names = |services: &[&str]| {
+        let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
+        let offered = serde_json::to_value(catalog().only(&services).to_osb().expect("a catalog")).expect("JSON");
+        let offered = offered["services"].as_array().expect("services").clone();
+        offered.iter().map(|service| service["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["sqs", "s3"]), ["s3", "sqs"]);
+    assert_eq!(names(&[]).len(), services().len());
+}

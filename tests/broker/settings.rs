@@ -9,6 +9,7 @@ fn variable(name: &str) -> Option<String> {
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" => "no".into(),
+        "ENABLED_SERVICES" => "sqs, s3".into(),
         name => format!("the {name}"),
     })
 }
@@ -46,6 +47,16 @@ fn what_is_optional_may_be_empty() {
     let wrong = |name: &str| if name == "OUTPUTS_AS_IS" { Some("maybe".into()) } else { variable(name) };
     let error = Settings::read(wrong).expect_err("maybe").to_string();
     assert!(error.contains("OUTPUTS_AS_IS") && error.contains("yes or no"), "{error}");
+}
+
+#[test]
+fn services_that_are_enabled_are_in_the_catalog() {
+    let read =
+        |list: &str| Settings::read(|name| if name == "ENABLED_SERVICES" { Some(list.into()) } else { variable(name) });
+    assert_eq!(read("sqs, s3").expect("two services").enabled_services, ["sqs", "s3"]);
+    assert!(read("").expect("all services").enabled_services.is_empty());
+    let error = read("sqs,mainframe").expect_err("one that there is not").to_string();
+    assert!(error.contains("ENABLED_SERVICES is not a list of names of services"), "{error}");
 }
 
 #[test]

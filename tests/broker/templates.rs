@@ -22,7 +22,7 @@ impl Repository {
             |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        repository.write("infra/template.yaml", &(part("deploy policies") + &part("boundary")));
+        repository.write("infra/template.yaml", &(part("conditions") + &part("deploy policies") + &part("boundary")));
         repository
     }
 
@@ -77,6 +77,8 @@ fn a_new_service_is_complete() {
     let infra = repository.read("infra/template.yaml");
     assert_eq!(infra.matches("sqs:SendMessage").count(), 1, "{infra}");
     assert_eq!(infra.matches("sqs:CreateQueue").count(), 1, "{infra}");
+    // Only if it is offered.
+    assert!(infra.contains("OffersMyQueue2: !Or") && infra.contains("NeedsDeployPolicy1: !Condition OffersMyQueue2"));
 }
 
 #[test]

@@ -18,35 +18,103 @@ const MAX_POLICIES: usize = 10;
 /// What `{"Version":…,"Statement":[…]}` takes, in characters.
 const ENVELOPE_LENGTH: usize = 42;
 
-/// Managed policies of the deploy role, as few as the services' statements fit into.
-pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
-    let mut policies: Vec<Vec<(&str, &Statement)>> = vec![Vec::new()];
-    let mut length = ENVELOPE_LENGTH;
+/// How many conditions `Fn::Or` takes.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html>
+const MAX_CONDITIONS: usize = 10;
+
+/// A part of the deploy role's permissions: the statements of some services.
+type Policy<'a> = Vec<(&'a str, &'a [Statement])>;
+
+/// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And whether a policy is
+/// needed: one of its services is offered.
+pub fn conditions(services: &[Inspection]) -> Result<String> {
+    let mut yaml = String::new();
+    let list = r#"!Join ["", [",", !Join [",", !Ref EnabledServices], ","]]"#;
+    let _ = writeln!(yaml, "  OffersAll: !Equals [!Join [\",\", !Ref EnabledServices], \"\"]");
+    let policies = policies(services)?;
+    for (name, _) in policies.iter().flatten() {
+        let condition = offers(name);
+        // What is cut off where the name is, is not the whole.
+        let _ = writeln!(
+            yaml,
+            "  {condition}: !Or
+    - !Condition OffersAll
+    - !Not
+      - !Equals
+        - {list}
+        - !Select [0, !Split [\",{name},\", {list}]]"
+        );
+    }
+    for (index, policy) in policies.iter().enumerate() {
+        let offered: Vec<_> = policy.iter().map(|(service, _)| format!("!Condition {}", offers(service))).collect();
+        let _ = writeln!(yaml, "  NeedsDeployPolicy{}: {}", index + 1, any_of(&offered, "    "));
+    }
+    Ok(yaml)
+}
+
+/// `my-service` → `OffersMyService`.
+fn offers(service: &str) -> String {
+    let words = service.split(['-', '.']).map(|word| {
+        let mut characters = word.chars();
+        let first = characters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(characters).collect::<String>()
+    });
+    format!("Offers{}", words.collect::<String>())
+}
+
+fn any_of(conditions: &[String], indent: &str) -> String {
+    match conditions {
+        [one] => one.clone(),
+        few if few.len() <= MAX_CONDITIONS => {
+            let lines: String = few.iter().map(|condition| format!("\n{indent}- {condition}")).collect();
+            format!("!Or{lines}")
+        }
+        many => {
+            let deeper = format!("{indent}  ");
+            let parts: Vec<_> = many.chunks(MAX_CONDITIONS).map(|part| any_of(part, &deeper)).collect();
+            any_of(&parts, indent)
+        }
+    }
+}
+
+/// The services in as few managed policies as their statements fit into.
+fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
+    let mut policies: Vec<Policy<'_>> = Vec::new();
+    let mut length = MAX_POLICY_LENGTH;
     for service in services {
-        let statements = &service.permissions.deploy;
+        let (name, statements) = (&*service.offering.name, &*service.permissions.deploy);
+        if statements.is_empty() {
+            continue;
+        }
         let added: usize = statements.iter().map(longest).sum();
+        if ENVELOPE_LENGTH + added > MAX_POLICY_LENGTH {
+            bail!("the DeployPolicy of `{name}` alone may have {added} characters; IAM takes {MAX_POLICY_LENGTH}");
+        }
         if length + added > MAX_POLICY_LENGTH {
             policies.push(Vec::new());
             length = ENVELOPE_LENGTH;
         }
         length += added;
-        if length > MAX_POLICY_LENGTH {
-            bail!("the DeployPolicy of `{}` alone may have {length} characters", service.offering.name);
-        }
         if let Some(policy) = policies.last_mut() {
-            policy.extend(statements.iter().map(|statement| (&*service.offering.name, statement)));
+            policy.push((name, statements));
         }
     }
     if policies.len() > MAX_POLICIES {
         bail!("{} deploy policies; a role has at most {MAX_POLICIES}", policies.len());
     }
+    Ok(policies)
+}
+
+/// The managed policies of the deploy role.
+pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
-    for (index, policy) in policies.iter().enumerate() {
+    for (index, policy) in policies(services)?.iter().enumerate() {
         let number = index + 1;
         let _ = write!(
             yaml,
             "  DeployPolicy{number}:
     Type: AWS::IAM::ManagedPolicy
+    Condition: NeedsDeployPolicy{number}
     Properties:
       Description: !Sub ${{AWS::StackName}} - what CloudFormation may do in the stacks of service instances, part {number}
       Roles: [!Ref DeployRole]
@@ -55,13 +123,15 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
         Statement:
 "
         );
-        let mut previous = "";
-        for (service, statement) in policy {
-            if previous != *service {
-                let _ = writeln!(yaml, "          # {service}");
-                previous = service;
+        for (service, statement) in policy.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one))) {
+            // The condition of the policy is that of its only service.
+            if policy.len() == 1 {
+                yaml.push_str(&statement_yaml(statement, "          "));
+                continue;
             }
-            yaml.push_str(&statement_yaml(statement, "          "));
+            let _ = writeln!(yaml, "          - !If\n            - {}", offers(service));
+            yaml.push_str(&statement_yaml(statement, "            "));
+            let _ = writeln!(yaml, "            - !Ref AWS::NoValue");
         }
         yaml.push('\n');
     }

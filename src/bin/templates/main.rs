@@ -66,7 +66,11 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
     files.push(generated::file(
         "infra/template.yaml",
-        &[("deploy policies", infra::deploy_policies(&services)?), ("boundary", infra::boundary(&services)?)],
+        &[
+            ("conditions", infra::conditions(&services)?),
+            ("deploy policies", infra::deploy_policies(&services)?),
+            ("boundary", infra::boundary(&services)?),
+        ],
     )?);
     files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
     Ok(files)
