@@ -117,7 +117,7 @@ impl Settings {
 
 fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
     let names: Vec<_> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if names.iter().all(|name| catalog::is_service(name)) {
+    if names.iter().all(|name| catalog::is_service(name)) && names.is_empty() == list.is_empty() {
         return Ok(names);
     }
     Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))

@@ -226,7 +226,8 @@ def functions_resolved(value: Any, parameters: dict[str, Any]) -> Any:
     if name == "Fn::Split":
         return argument[1].split(argument[0])
     if name == "Fn::Select":
-        return argument[1][int(argument[0])]
+        index, entries = argument
+        return (entries if isinstance(entries, list) else entries.split(","))[int(index)]
     return {name: argument}
 
 

@@ -36,7 +36,7 @@ fn dynamic_references(parameters: &Value) -> Vec<String> {
 
 fn has_dynamic_reference(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.split("{{").skip(1).any(|rest| rest.trim_start().starts_with("resolve")),
+        Value::String(text) => text.match_indices("resolve").any(|(at, _)| text[..at].trim_end().ends_with("{{")),
         Value::Array(values) => values.iter().any(has_dynamic_reference),
         Value::Object(fields) => fields.values().any(has_dynamic_reference),
         _ => false,

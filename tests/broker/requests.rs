@@ -74,6 +74,8 @@ Resources:
     for parameters in [
         json!({"Text": "{{resolve:secretsmanager:osb-secretsmanager-1}}"}),
         json!({"Text": "a {{x}} b {{ resolve:ssm-secure:hunter2:1}}"}),
+        json!({"Text": "{{{resolve:ssm:hunter2}}"}),
+        json!({"Text": "{{{{{ resolve:ssm:hunter2}}"}),
         json!({"Texts": ["a", "b{{resolve:ssm:hunter2}}"]}),
     ] {
         let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);

@@ -22,7 +22,10 @@ impl Repository {
             |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        repository.write("infra/template.yaml", &(part("conditions") + &part("deploy policies") + &part("boundary")));
+        repository.write(
+            "infra/template.yaml",
+            &(part("service names") + &part("conditions") + &part("deploy policies") + &part("boundary")),
+        );
         repository
     }
 

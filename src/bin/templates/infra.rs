@@ -25,6 +25,13 @@ const MAX_CONDITIONS: usize = 10;
 /// A part of the deploy role's permissions: the statements of some services.
 type Policy<'a> = Vec<(&'a str, &'a [Statement])>;
 
+/// What the parameter `EnabledServices` takes, be it tried on the whole list or on each of its members.
+pub fn service_names(services: &[Inspection]) -> String {
+    let names: Vec<_> = services.iter().map(|service| &*service.offering.name).collect();
+    let name = format!("({})", names.join("|"));
+    format!("    AllowedPattern: \"({name}( *, *{name})*)?\"\n")
+}
+
 /// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And whether a policy is
 /// needed: one of its services is offered.
 pub fn conditions(services: &[Inspection]) -> Result<String> {

@@ -67,6 +67,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     files.push(generated::file(
         "infra/template.yaml",
         &[
+            ("service names", infra::service_names(&services)),
             ("conditions", infra::conditions(&services)?),
             ("deploy policies", infra::deploy_policies(&services)?),
             ("boundary", infra::boundary(&services)?),
