@@ -202,7 +202,7 @@ def with_dkim(handle: Callable[..., tuple[str, dict[str, str]]]) -> Callable[...
 
 
 def functions_resolved(value: Any, parameters: dict[str, Any]) -> Any:
-    """A condition with the functions done that ministack leaves alone in conditions, as if they were `true`."""
+    """A condition with those functions done that ministack does not know in conditions, and takes for `true`."""
     if isinstance(value, list):
         return [functions_resolved(each, parameters) for each in value]
     if not isinstance(value, dict) or len(value) != 1:

@@ -5,6 +5,17 @@ from __future__ import annotations
 from service import Credentials, ServiceTestCase
 from support import client, kms_key, unique_name
 
+# Values other than the defaults, for what both plans have.
+CHANGED = {
+    "DelaySeconds": 1,
+    "MaximumMessageSize": 2048,
+    "MessageRetentionPeriod": 600,
+    "VisibilityTimeout": 60,
+    "ReceiveMessageWaitTimeSeconds": 5,
+    "MaxReceiveCount": 3,
+    "DeadLetterRetentionPeriod": 1200,
+}
+
 
 class SqsTest(ServiceTestCase):
     service = "sqs"
@@ -21,14 +32,8 @@ class SqsTest(ServiceTestCase):
 
     def test_standard_with_every_parameter_changed(self) -> None:
         changed = {
-            "DelaySeconds": 1,
-            "MaximumMessageSize": 2048,
-            "MessageRetentionPeriod": 600,
-            "VisibilityTimeout": 60,
-            "ReceiveMessageWaitTimeSeconds": 5,
+            **CHANGED,
             "UseDeadLetterQueue": "false",
-            "MaxReceiveCount": 3,
-            "DeadLetterRetentionPeriod": 1200,
             "KmsKeyArn": kms_key(),
             "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
         }
@@ -41,17 +46,11 @@ class SqsTest(ServiceTestCase):
     def test_fifo_with_every_parameter_changed(self) -> None:
         self.is_fifo = True
         changed = {
-            "DelaySeconds": 1,
-            "MaximumMessageSize": 2048,
-            "MessageRetentionPeriod": 600,
-            "VisibilityTimeout": 60,
-            "ReceiveMessageWaitTimeSeconds": 5,
+            **CHANGED,
             "ContentBasedDeduplication": "true",
             "DeduplicationScope": "messageGroup",
             "FifoThroughputLimit": "perMessageGroupId",
             "UseDeadLetterQueue": "true",
-            "MaxReceiveCount": 3,
-            "DeadLetterRetentionPeriod": 1200,
             "KmsKeyArn": kms_key(),
             "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic.fifo",
         }
