@@ -30,6 +30,7 @@ impl Broker {
             let deleted = asked.is_some_and(|asked| OperationKind::Unbind.is_of(asked));
             return Err(if deleted { Error::Gone } else { Error::binding_not_found() });
         };
+        self.observe(&instance.attributes);
         if let Some(previous) = binding.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }

@@ -38,7 +38,9 @@ impl Broker {
     async fn begin_deprovision(&self, id: &InstanceId) -> Result<Instance> {
         let operation = Operation::begin(OperationKind::Deprovision, self.environment.uuid(), self.environment.now());
         let instance = self.records.begin_deprovision(id, &operation).await?;
-        instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)
+        let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)?;
+        self.observe(&instance.attributes);
+        Ok(instance)
     }
 
     /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a

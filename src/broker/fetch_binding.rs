@@ -17,6 +17,7 @@ impl Broker {
         let now = self.environment.now();
         let (instance, binding) = self.records.instance_and_binding(instance_id, id, now).await?;
         let instance = instance.ok_or_else(Error::instance_not_found)?;
+        self.observe(&instance.attributes);
         let binding = binding.filter(Binding::is_usable).ok_or_else(Error::binding_not_found)?;
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
         Ok((self.binding_view(&offered, &instance, &binding).await?, binding.parameters.0))

@@ -74,20 +74,24 @@ impl Broker {
             let deleted = asked.is_some_and(|asked| OperationKind::Deprovision.is_of(asked));
             return Err(if deleted { Error::Gone } else { Error::instance_not_found() });
         };
+        self.observe(&instance.attributes);
         if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
         let (instance, events) = match tokio::time::timeout(LONGEST_LOOK, self.advance(instance.clone())).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
+                self.observe_running(&instance.operation);
                 return Ok(LastOperation::unseen(&instance.operation));
             }
             Ok(advanced) => advanced?,
             Err(_) => {
                 tracing::warn!("how far the operation is cannot be seen in time");
+                self.observe_running(&instance.operation);
                 return Ok(LastOperation::unseen(&instance.operation));
             }
         };
+        self.observe_running(&instance.operation);
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
@@ -107,7 +111,9 @@ impl Broker {
 
     pub(super) async fn find_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.records.instance(id, self.environment.now()).await?;
-        instance.filter(|instance| !instance.is_tombstone()).ok_or_else(Error::instance_not_found)
+        let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or_else(Error::instance_not_found)?;
+        self.observe(&instance.attributes);
+        Ok(instance)
     }
 
     /// The instance, whose creation or update is over even if nobody has polled to its end.
@@ -181,7 +187,10 @@ impl Broker {
 
     async fn finish(&self, instance: Instance) -> Result<Instance> {
         match self.records.update_instance(&instance).await? {
-            Update::Done => Ok(Instance { version: instance.version + 1, ..instance }),
+            Update::Done => {
+                self.observe_end(&instance);
+                Ok(Instance { version: instance.version + 1, ..instance })
+            }
             // Another poll was faster, or a deletion has begun.
             Update::Conflict => self.reread(&instance).await,
         }

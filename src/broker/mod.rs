@@ -26,6 +26,7 @@ pub mod identity;
 pub mod instance;
 mod instance_view;
 mod last_operation;
+mod observation;
 pub mod operation;
 mod parameters;
 mod patience;

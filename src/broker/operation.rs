@@ -48,7 +48,8 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
-    fn name(self) -> &'static str {
+    /// OSBAPI's word for it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Provision => "provision",
             Self::Update => "update",

@@ -68,6 +68,7 @@ impl Broker {
             version: self.environment.first_version(),
             id,
         };
+        self.observe(&instance.attributes);
         let existing = if accepts_incomplete {
             self.records.insert_instance(&instance, now).await?
         } else {

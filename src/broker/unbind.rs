@@ -26,6 +26,7 @@ impl Broker {
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
         let binding = self.records.begin_unbind(instance_id, id, &operation).await?;
         let binding = binding.filter(|binding| !binding.is_tombstone()).ok_or(Error::Gone)?;
+        self.observe_plan(&binding.service_id, &binding.plan_id);
         if binding.operation.kind != OperationKind::Unbind {
             return Err(Error::Concurrency);
         }

@@ -1,59 +1,58 @@
-//! One line a request: who asked for what, and how it ended. Never an authorization, a body or a query.
+//! Every request leaves its lines in the log: who asked for what, and how it ended. Never an authorization, a body or a
+//! query.
 
 use std::time::Instant;
 
 use axum::{
     RequestExt,
     extract::{MatchedPath, RawPathParams, Request},
-    http::Method,
+    http::{Method, StatusCode},
     middleware::Next,
     response::Response,
 };
 use lambda_http::RequestExt as _;
-use tracing::{error, info, warn};
 
 use super::{error::LogDetail, originating_identity, request_identity};
+use crate::telemetry::{
+    facts,
+    lines::{self, Outcome},
+};
 
 pub async fn log(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let operation = operation(request.method(), request.extensions().get::<MatchedPath>());
+    let is_safe = request.method().is_safe();
     let ids = request.extract_parts::<RawPathParams>().await.ok();
-    let id = |name| ids.iter().flatten().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    let id = |name| ids.iter().flatten().find(|(key, _)| *key == name).map(|(_, value)| value);
     let (instance_id, binding_id) = (id("instance_id"), id("binding_id"));
     let request_identity = request_identity::of(request.headers()).map(str::to_owned);
     let originator = originating_identity::of(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone());
 
-    let response = next.run(request).await;
+    let (response, facts) = facts::gather(next.run(request)).await;
 
-    let status = response.status().as_u16();
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let reason = response.extensions().get::<LogDetail>().map(|detail| detail.0.as_str());
-    macro_rules! line {
-        ($level:ident) => {
-            $level!(
-                operation,
-                instance_id,
-                binding_id,
-                status,
-                duration_ms,
-                request_id,
-                request_identity,
-                originating_platform = originator.platform,
-                originating_user = originator.user,
-                originating_identity_mistake = originator.mistake,
-                reason,
-                "request"
-            )
-        };
+    let status = response.status();
+    lines::Request {
+        operation,
+        // Who is not known has changed nothing, and could fill the audit with what was never asked for.
+        is_mutation: !is_safe && operation != UNKNOWN && status != StatusCode::UNAUTHORIZED,
+        outcome: outcome(status),
+        status: Some(status.as_u16()),
+        duration: started.elapsed(),
+        instance_id,
+        binding_id,
+        request_id: request_id.as_deref(),
+        request_identity: request_identity.as_deref(),
+        originating_platform: originator.platform.as_deref(),
+        originating_user: originator.user.as_deref(),
+        originating_identity_mistake: originator.mistake,
+        reason: response.extensions().get::<LogDetail>().map(|detail| detail.0.as_str()),
     }
-    match status {
-        500.. => line!(error),
-        400.. => line!(warn),
-        _ => line!(info),
-    }
+    .log(&facts);
     response
 }
+
+const UNKNOWN: &str = "unknown";
 
 /// OSBAPI's word for what a request asks for.
 fn operation(method: &Method, path: Option<&MatchedPath>) -> &'static str {
@@ -69,6 +68,15 @@ fn operation(method: &Method, path: Option<&MatchedPath>) -> &'static str {
         ("PUT", "{binding_id}") => "bind",
         ("GET", "{binding_id}") => "fetch_binding",
         ("DELETE", "{binding_id}") => "unbind",
-        _ => "unknown",
+        _ => UNKNOWN,
+    }
+}
+
+fn outcome(status: StatusCode) -> Outcome {
+    match status.as_u16() {
+        202 => Outcome::Accepted,
+        400..500 => Outcome::Refused,
+        500.. => Outcome::Failed,
+        _ => Outcome::Succeeded,
     }
 }

@@ -280,7 +280,10 @@ async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
         let answer = aws.platform().await.provision_as(setting, members).await.expect(500);
         let description = answer.description();
         assert!(description.contains("operator finds what to repair"), "{description}");
-        let line = log.lines(|line| line["instance_id"] == setting).pop().expect("a line of the request");
+        let line = log
+            .lines(|line| line["message"] == "request" && line["instance_id"] == setting)
+            .pop()
+            .expect("a line of the request");
         let reason = line["reason"].as_str().expect("a reason");
         assert!(reason.contains(setting) && reason.contains(message), "{reason}");
         assert_eq!((&line["level"], &line["status"]), (&json!("ERROR"), &json!(500)));

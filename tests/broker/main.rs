@@ -14,6 +14,7 @@ mod credentials;
 mod deprovision;
 mod events;
 mod last_operation;
+mod log;
 mod provision;
 mod records;
 mod requests;

@@ -44,20 +44,30 @@ class AccessTest(BrokerTestCase):
         secrets = [os.environ["BROKER_PASSWORD"], BROKER.authorization, credentials["AWS_SECRET_ACCESS_KEY"]]
         self.assertEqual(aws.leaked(secrets, log), [])
 
-    def test_log_has_one_line_a_request(self) -> None:
+    def test_log_has_one_line_a_request_and_the_audit_one_a_mutation(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding, _ = self.bind(instance, plan)
         BROKER.bind(instance, binding, BROKER.plan("sqs", "fifo")).expect(400)
         self.deprovision(instance, plan)
 
         lines = [json.loads(line) for line in self.log_lines() if instance in line]
+        audited = [(line["operation"], line["outcome"]) for line in lines if line["message"] == "audit"]
+        self.assertEqual(
+            audited,
+            [("provision", "accepted"), ("bind", "succeeded"), ("bind", "refused"), ("deprovision", "accepted")],
+        )
+        ended = [(line["operation"], line["outcome"]) for line in lines if line["message"] == "operation"]
+        self.assertEqual(ended, [("provision", "succeeded"), ("deprovision", "succeeded")])
+
+        lines = [line for line in lines if line["message"] == "request"]
         self.assertEqual(
             [(line["operation"], line["status"]) for line in lines if line["operation"] != "last_operation"],
             [("provision", 202), ("bind", 201), ("bind", 400), ("deprovision", 202)],
         )
         for line in lines:
-            self.assertEqual((line["message"], line["instance_id"]), ("request", instance))
+            self.assertEqual(line["instance_id"], instance)
             self.assertGreaterEqual(line["duration_ms"], 0)
+            self.assertGreater(line["aws_calls"], 0)
             self.assertTrue(line["request_id"])
         [refused] = [line for line in lines if line["status"] == 400]
         self.assertEqual((refused["level"], refused["binding_id"]), ("WARN", binding))

@@ -35,7 +35,7 @@ impl Write for Log {
 impl Log {
     /// From now on what is logged can be read.
     pub fn watch() -> Self {
-        WATCHED.call_once(|| telemetry::subscriber(tracing::Level::TRACE, || Self).init());
+        WATCHED.call_once(|| telemetry::subscriber(tracing::Level::TRACE, Some("broker".into()), || Self).init());
         Self
     }
 

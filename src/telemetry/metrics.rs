@@ -1,0 +1,132 @@
+//! Metrics from log lines: CloudWatch reads them where a line says which of its fields are some, so that they cost no
+//! call and no time.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::Serialize;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    fmt::{
+        FmtContext, FormatEvent,
+        format::{FormatFields, Writer},
+    },
+    registry::LookupSpan,
+};
+
+use super::lines;
+
+/// Fields that are metrics, and the fields by whose values they are told apart. Every combination of values is a metric
+/// of its own, which AWS charges for, so that ids are none of them.
+struct Declared {
+    target: &'static str,
+    metrics: &'static [(&'static str, &'static str)],
+    dimensions: &'static [&'static [&'static str]],
+}
+
+const DECLARED: [Declared; 3] = [
+    Declared {
+        target: lines::REQUEST,
+        metrics: &[("duration_ms", "Milliseconds"), ("aws_calls", "Count")],
+        dimensions: &[&["outcome"], &["operation", "outcome"], &["service", "plan", "outcome"]],
+    },
+    Declared {
+        target: lines::REQUEST,
+        metrics: &[("cold_start", "Count"), ("in_flight_seconds", "Seconds")],
+        dimensions: &[&[]],
+    },
+    Declared {
+        target: lines::OPERATION,
+        metrics: &[("operation_seconds", "Seconds")],
+        dimensions: &[&["outcome"], &["service", "plan", "operation", "outcome"]],
+    },
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    /// In milliseconds since 1970.
+    timestamp: u64,
+    cloud_watch_metrics: Vec<MetricDirective<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricDirective<'a> {
+    namespace: &'a str,
+    dimensions: Vec<&'static [&'static str]>,
+    metrics: Vec<MetricDefinition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricDefinition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+/// Lines as `L` writes them, each a JSON object, with what says which of their fields are metrics.
+pub struct WithMetrics<L> {
+    pub lines: L,
+    /// None: there are no metrics.
+    pub namespace: Option<String>,
+}
+
+impl<L> WithMetrics<L> {
+    fn metadata(&self, event: &Event<'_>) -> Option<String> {
+        let namespace = self.namespace.as_deref()?;
+        let target = event.metadata().target();
+        let mut declared = DECLARED.iter().filter(|declared| declared.target == target).peekable();
+        declared.peek()?;
+        let mut present = Present::default();
+        event.record(&mut present);
+        let cloud_watch_metrics: Vec<_> =
+            declared.filter_map(|declared| declared.directive(namespace, &present)).collect();
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timestamp = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        serde_json::to_string(&Metadata { timestamp, cloud_watch_metrics }).ok()
+    }
+}
+
+impl Declared {
+    /// What of it the line has; nothing where it has no metric.
+    fn directive<'a>(&self, namespace: &'a str, present: &Present) -> Option<MetricDirective<'a>> {
+        let has = |name: &str| present.0.contains(name);
+        let metrics = self.metrics.iter().filter(|(name, _)| has(name));
+        let metrics: Vec<_> = metrics.map(|&(name, unit)| MetricDefinition { name, unit }).collect();
+        let dimensions = self.dimensions.iter().filter(|set| set.iter().all(|name| has(name))).copied().collect();
+        (!metrics.is_empty()).then_some(MetricDirective { namespace, dimensions, metrics })
+    }
+}
+
+/// The names of the fields that an event has a value for.
+#[derive(Default)]
+struct Present(BTreeSet<&'static str>);
+
+impl Visit for Present {
+    fn record_debug(&mut self, field: &Field, _: &dyn fmt::Debug) {
+        self.0.insert(field.name());
+    }
+}
+
+impl<S, N, L> FormatEvent<S, N> for WithMetrics<L>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+    L: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(metadata) = self.metadata(event) else { return self.lines.format_event(context, writer, event) };
+        let mut line = String::new();
+        self.lines.format_event(context, Writer::new(&mut line), event)?;
+        let Some(fields) = line.trim_end().strip_suffix('}') else { return writer.write_str(&line) };
+        writeln!(writer, "{fields},\"_aws\":{metadata}}}")
+    }
+}
