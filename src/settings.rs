@@ -5,7 +5,7 @@ use std::env;
 use jiff::SignedDuration;
 
 use crate::{
-    broker::{BindingRules, RolePatterns, WorkloadIdentity},
+    broker::{BindingRules, Location, Locations, RolePatterns, WorkloadIdentity},
     catalog,
     http::MissingVersion,
 };
@@ -33,6 +33,11 @@ pub struct Settings {
     pub deploy_role_arn: String,
     /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
     pub permissions_boundary_arn: String,
+    /// `LOCATIONS`: where users may have instances besides the broker's own account and Region: account, Region and role,
+    /// with slashes in between, and commas between locations; none where it is empty.
+    pub locations: Locations,
+    /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed where there are any.
+    pub external_id: Option<String>,
     /// What is decided about bindings:
     /// - `BINDING_LIFETIME_DAYS`: how long a binding's access key works; 0 is forever.
     /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add to; none where it is empty.
@@ -83,6 +88,12 @@ impl Settings {
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
             deploy_role_arn: required("DEPLOY_ROLE_ARN")?,
             permissions_boundary_arn: required("PERMISSIONS_BOUNDARY_ARN")?,
+            locations: locations(
+                &optional("LOCATIONS").unwrap_or_default(),
+                &required("NAME_PREFIX")?,
+                optional("EXTERNAL_ID").is_some(),
+            )?,
+            external_id: optional("EXTERNAL_ID"),
             binding_rules: BindingRules {
                 lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
                 roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
@@ -121,6 +132,27 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
         return Ok(names);
     }
     Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))
+}
+
+fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
+    let wrong = InvalidSetting::Wrong("LOCATIONS", "a list of account/region/role, of roles of this broker");
+    let location = |text: &str| match text.split('/').collect::<Vec<_>>()[..] {
+        // The function may assume no others.
+        [account_id, region, role_name] if role_name.starts_with(&format!("service-broker-{prefix}-")) => {
+            Some(Location {
+                account_id: account_id.to_owned(),
+                region: region.to_owned(),
+                role_name: role_name.to_owned(),
+            })
+        }
+        _ => None,
+    };
+    let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let locations: Vec<_> = texts.map(location).collect::<Option<_>>().ok_or(wrong)?;
+    if !locations.is_empty() && !has_external_id {
+        return Err(InvalidSetting::Missing("EXTERNAL_ID"));
+    }
+    Ok(Locations(locations))
 }
 
 /// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,

@@ -8,6 +8,7 @@ mod iam;
 mod kms;
 mod lambda;
 mod secrets_manager;
+mod sites;
 mod stored_secrets;
 mod unless_answered;
 
@@ -23,6 +24,7 @@ pub use iam::Iam;
 pub use kms::Kms;
 pub use lambda::Lambda;
 pub use secrets_manager::SecretsManager;
+pub use sites::AwsSites;
 pub use stored_secrets::StoredSecrets;
 
 use self::http_client::LazyHttpClient;
@@ -59,22 +61,20 @@ pub async fn load_config() -> SdkConfig {
 
 /// The broker of these settings, with all of its ports done by AWS.
 pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
-    let iam = Arc::new(Iam::new(config, settings.identity_path(), &settings.permissions_boundary_arn));
+    let place = Place {
+        account_id: settings.account_id.clone(),
+        region: settings.region.clone(),
+        partition: settings.partition().to_owned(),
+    };
+    let catalog = Catalog::compiled_in(&settings.account_id, &settings.broker_id).only(&settings.enabled_services);
     Broker {
-        catalog: Catalog::compiled_in(&settings.account_id, &settings.broker_id).only(&settings.enabled_services),
+        catalog: catalog.asking_for(settings.locations.schema(&place)),
         naming: Naming::new(&settings.name_prefix),
-        place: Place {
-            account_id: settings.account_id.clone(),
-            region: settings.region.clone(),
-            partition: settings.partition().to_owned(),
-        },
+        place,
+        locations: settings.locations.clone(),
         rules: settings.binding_rules.clone(),
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
-        stacks: Arc::new(CloudFormation::new(config, &settings.deploy_role_arn)),
-        identities: iam.clone(),
-        roles: iam,
-        secrets: Arc::new(StoredSecrets::new(config)),
-        functions: Arc::new(Lambda::new(config)),
+        sites: Arc::new(AwsSites::new(settings, config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),
     }

@@ -125,6 +125,7 @@ impl Broker {
         Binding {
             id,
             instance_id: instance.id.clone(),
+            location: instance.location.clone(),
             service_id: instance.attributes.service_id.clone(),
             plan_id: instance.attributes.plan_id.clone(),
             app_guid: app_guid.map(NonEmpty::into_inner).or(predecessors_app),
@@ -317,7 +318,7 @@ impl Broker {
             (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
             (OperationKind::Update, Failed) => {
                 // The operator may have repaired it since.
-                let stack = self.stacks.describe(&instance.stack_name).await?;
+                let stack = self.site(instance.location.as_ref()).await.stacks.describe(&instance.stack_name).await?;
                 if stack.is_some_and(|stack| stack.status.can_be_updated()) {
                     return Ok(());
                 }

@@ -156,7 +156,7 @@ impl Broker {
             payload.insert(key.into(), value.into());
         }
         let payload = SecretString::from(Value::Object(payload).to_string());
-        Ok(self.functions.invoke(&function.name, &payload).await?)
+        Ok(self.site(binding.location.as_ref()).await.functions.invoke(&function.name, &payload).await?)
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Location,
     bind_function::BindFunction,
     id::{BindingId, InstanceId},
     identity::Identity,
@@ -19,6 +20,9 @@ pub struct Binding {
     pub id: BindingId,
     /// What is bound.
     pub instance_id: InstanceId,
+    /// Where it is: the instance's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// As requested.
     pub service_id: String,
     /// As requested.

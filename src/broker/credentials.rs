@@ -85,7 +85,8 @@ impl Broker {
     ) -> Result<TemplateCredentials> {
         let secrets = self.stored_secrets(offered, instance).await?;
         let outputs = &instance.outputs;
-        let references = References { place: &self.place, outputs, access, secrets: Some(&secrets) };
+        let place = self.place_of(instance.location.as_ref());
+        let references = References { place: &place, outputs, access, secrets: Some(&secrets) };
         let declared = offered.offering.bindings.credentials.iter();
         let credentials = declared.filter_map(|credential| {
             let value = reference::render_credential(&credential.value, |name| references.value(name))?;
@@ -100,7 +101,8 @@ impl Broker {
 
     /// The hosts that an application connects to.
     pub(super) fn endpoints(&self, offered: &Offered<'_>, instance: &Instance) -> Vec<Endpoint> {
-        let references = References::new(&self.place, &instance.outputs);
+        let place = self.place_of(instance.location.as_ref());
+        let references = References::new(&place, &instance.outputs);
         let render = |text: &str| reference::render(text, |name| references.value(name));
         let declared = offered.offering.bindings.endpoints.iter();
         declared

@@ -53,7 +53,13 @@ impl Broker {
         if busy {
             return Ok(instance);
         }
-        match self.stacks.delete(&instance.stack_name, &instance.operation.id).await? {
+        match self
+            .site(instance.location.as_ref())
+            .await
+            .stacks
+            .delete(&instance.stack_name, &instance.operation.id)
+            .await?
+        {
             DeleteStack::Accepted => Ok(instance),
             DeleteStack::Rejected(reason) => {
                 let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));

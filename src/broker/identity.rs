@@ -12,7 +12,10 @@ use super::{
     id::BindingId,
     instance::Instance,
     policy::Policy,
-    ports::{AccessKey, CreateUser, NewRole, NewUser, PortError, PortErrorKind, PortResult, Purpose, Role, Tag},
+    ports::{
+        AccessKey, CreateUser, Identities, NewRole, NewUser, PortError, PortErrorKind, PortResult, Purpose, Role,
+        Roles, Site, Tag,
+    },
 };
 use crate::osb::Object;
 
@@ -95,9 +98,14 @@ impl Broker {
         context: Option<&Object>,
     ) -> Result<Identity> {
         let own_name = self.naming.user(&instance.id, id);
+        let is_elsewhere = instance.location.is_some();
         let parameter = |name| parameters.get(name).and_then(Value::as_str);
         match (parameter(ROLE_NAME), parameter(ROLE_ARN), parameter(SERVICE_ACCOUNT)) {
             (None, None, None) => Ok(Identity::User { user_name: own_name, access_key: None }),
+            _ if is_elsewhere => Err(Error::Invalid(format!(
+                "The instance is not in the broker's own account and Region, where roles can be bound. Bind without \
+                 {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
+            ))),
             (Some(name), None, None) => {
                 let role_arn = self.application_role(name).await?.arn;
                 Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
@@ -131,7 +139,7 @@ impl Broker {
                 "The broker's operator has not allowed this role to be bound. Choose one that is, or ask the operator.";
             Error::Invalid(reason.into())
         };
-        let role = match self.roles.find(name).await {
+        let role = match self.site(None).await.roles.find(name).await {
             Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
                 tracing::warn!(reason = detail, "a role that the broker may not see");
                 return Err(not_allowed());
@@ -179,36 +187,26 @@ impl Broker {
         tags: Vec<Tag>,
         policy: &Policy,
     ) -> Result<(Identity, Access)> {
+        let site = self.site(binding.location.as_ref()).await;
         match identity {
             Identity::User { user_name, .. } => {
                 let user = NewUser { name: user_name.clone(), tags };
-                let key = self.create_user(&user, &policy.document(binding.lifetime)).await?;
+                let key = create_user(&*site.identities, &user, &policy.document(binding.lifetime)).await?;
                 let secret = self.vault.seal(&purpose(binding), &key.secret).await?;
                 let access_key = Some(SealedAccessKey { id: key.id.clone(), secret });
                 Ok((Identity::User { user_name, access_key }, Access::Key(key)))
             }
             Identity::Role { role_name, service_account, .. } => {
                 let trust_policy = self.rules.workload_identity.trust_policy(&service_account);
-                let arn = self.roles.create(&NewRole { name: role_name.clone(), trust_policy, tags }).await?;
-                self.roles.put_policy(&role_name, POLICY_NAME, &policy.document(None)).await?;
+                let arn = site.roles.create(&NewRole { name: role_name.clone(), trust_policy, tags }).await?;
+                site.roles.put_policy(&role_name, POLICY_NAME, &policy.document(None)).await?;
                 Ok((Identity::Role { role_name, role_arn: Some(arn.clone()), service_account }, Access::Role { arn }))
             }
             Identity::RolePolicy { role_arn, policy_name } => {
-                self.roles.put_policy(role_name(&role_arn), &policy_name, &policy.document(None)).await?;
+                site.roles.put_policy(role_name(&role_arn), &policy_name, &policy.document(None)).await?;
                 Ok((Identity::RolePolicy { role_arn: role_arn.clone(), policy_name }, Access::Role { arn: role_arn }))
             }
         }
-    }
-
-    /// Makes the user with this policy and one access key. The key comes last: nobody can use it before the policy
-    /// says what for.
-    async fn create_user(&self, user: &NewUser, policy: &str) -> PortResult<AccessKey> {
-        if self.identities.create_user(user).await? == CreateUser::Exists {
-            // Nobody has seen the keys of an earlier attempt.
-            self.delete_access_keys(&user.name).await?;
-        }
-        self.identities.put_policy(&user.name, policy).await?;
-        self.identities.create_access_key(&user.name).await
     }
 
     /// What the record's identity is used with.
@@ -226,33 +224,47 @@ impl Broker {
     }
 
     /// Deletes what the record names. What does not exist is deleted.
-    pub(super) async fn delete_identity(&self, identity: &Identity) -> PortResult<()> {
+    pub(super) async fn delete_identity(&self, binding: &Binding, identity: &Identity) -> PortResult<()> {
+        let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
         match identity {
-            Identity::User { user_name, .. } => self.delete_user(user_name).await,
-            Identity::Role { role_name, .. } => self.delete_role(role_name).await,
+            Identity::User { user_name, .. } => delete_user(&*identities, user_name).await,
+            Identity::Role { role_name, .. } => delete_role(&*roles, role_name).await,
             Identity::RolePolicy { role_arn, policy_name } => {
-                self.roles.delete_policy(role_name(role_arn), policy_name).await
+                roles.delete_policy(role_name(role_arn), policy_name).await
             }
         }
     }
+}
 
-    pub(super) async fn delete_user(&self, user_name: &str) -> PortResult<()> {
-        self.delete_access_keys(user_name).await?;
-        self.identities.delete_policy(user_name).await?;
-        self.identities.delete_user(user_name).await
+/// Makes the user with this policy and one access key. The key comes last: nobody can use it before the policy says
+/// what for.
+async fn create_user(identities: &dyn Identities, user: &NewUser, policy: &str) -> PortResult<AccessKey> {
+    if identities.create_user(user).await? == CreateUser::Exists {
+        // Nobody has seen the keys of an earlier attempt.
+        delete_access_keys(identities, &user.name).await?;
     }
+    identities.put_policy(&user.name, policy).await?;
+    identities.create_access_key(&user.name).await
+}
 
-    pub(super) async fn delete_role(&self, role_name: &str) -> PortResult<()> {
-        self.roles.delete_policy(role_name, POLICY_NAME).await?;
-        self.roles.delete(role_name).await
-    }
+/// Deletes a user with all that it has.
+pub(super) async fn delete_user(identities: &dyn Identities, user_name: &str) -> PortResult<()> {
+    delete_access_keys(identities, user_name).await?;
+    identities.delete_policy(user_name).await?;
+    identities.delete_user(user_name).await
+}
 
-    async fn delete_access_keys(&self, user_name: &str) -> PortResult<()> {
-        for id in self.identities.access_keys(user_name).await? {
-            self.identities.delete_access_key(user_name, &id).await?;
-        }
-        Ok(())
+/// Deletes a role of a binding.
+pub(super) async fn delete_role(roles: &dyn Roles, role_name: &str) -> PortResult<()> {
+    roles.delete_policy(role_name, POLICY_NAME).await?;
+    roles.delete(role_name).await
+}
+
+async fn delete_access_keys(identities: &dyn Identities, user_name: &str) -> PortResult<()> {
+    for id in identities.access_keys(user_name).await? {
+        identities.delete_access_key(user_name, &id).await?;
     }
+    Ok(())
 }
 
 /// What is sealed for a binding can be opened for it alone.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Location,
     id::InstanceId,
     operation::{Operation, OperationKind, OperationState},
     secret_parameters::SecretParameters,
@@ -26,6 +27,9 @@ pub struct Instance {
     /// What it is going to be when the update that runs succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Attributes>,
+    /// Where it is, if not in the broker's own account and Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// The instance's stack.
     pub stack_name: String,
     /// Of the stack, as it was when the last operation ended.

@@ -1,6 +1,6 @@
 //! `dashboard_url` and `metadata` of an instance.
 
-use super::Broker;
+use super::{Broker, instance::Instance};
 
 /// What platforms show their users of an instance besides what they asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +15,12 @@ pub struct InstanceView {
 
 impl Broker {
     /// The same from the first answer on, when the stack does not exist yet (OSBAPI, Provisioning: `dashboard_url`).
-    pub fn view(&self, stack_name: &str) -> InstanceView {
+    pub fn view(&self, instance: &Instance) -> InstanceView {
+        let place = self.place_of(instance.location.as_ref());
         InstanceView {
-            dashboard_url: self.place.dashboard_url(stack_name),
-            labels: [("aws-account-id", self.place.account_id.clone()), ("aws-region", self.place.region.clone())],
-            attributes: [("aws-cloudformation-stack", stack_name.to_owned())],
+            dashboard_url: place.dashboard_url(&instance.stack_name),
+            labels: [("aws-account-id", place.account_id), ("aws-region", place.region)],
+            attributes: [("aws-cloudformation-stack", instance.stack_name.clone())],
         }
     }
 }

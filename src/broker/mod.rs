@@ -26,6 +26,7 @@ pub mod identity;
 pub mod instance;
 mod instance_view;
 mod last_operation;
+mod location;
 mod observation;
 pub mod operation;
 mod parameters;
@@ -48,12 +49,13 @@ pub use binding_rules::{BindingRules, RolePatterns, WorkloadIdentity};
 pub use error::{Error, Result};
 pub use instance_view::InstanceView;
 pub use last_operation::LastOperation;
+pub use location::{Location, Locations};
 pub use place::Place;
 pub use provision::Provisioned;
 
 use self::{
     id::Naming,
-    ports::{Environment, Functions, Identities, Records, Roles, Secrets, Stacks, Vault},
+    ports::{Environment, Records, Site, Sites, Vault},
 };
 use crate::catalog::Catalog;
 
@@ -64,24 +66,34 @@ pub struct Broker {
     pub catalog: Catalog,
     /// The names of what it makes.
     pub naming: Naming,
-    /// Where it works.
+    /// Where it works, and where instances are whose users choose no other location.
     pub place: Place,
+    /// What else they can choose.
+    pub locations: Locations,
     /// What the operator has decided about bindings.
     pub rules: BindingRules,
     /// Its state.
     pub records: Arc<dyn Records>,
-    /// One an instance.
-    pub stacks: Arc<dyn Stacks>,
-    /// Users: one a binding.
-    pub identities: Arc<dyn Identities>,
-    /// Those that bindings make, or add to.
-    pub roles: Arc<dyn Roles>,
-    /// Those of instances.
-    pub secrets: Arc<dyn Secrets>,
-    /// Those that make credentials.
-    pub functions: Arc<dyn Functions>,
+    /// What instances and bindings are made with.
+    pub sites: Arc<dyn Sites>,
     /// For secrets at rest.
     pub vault: Arc<dyn Vault>,
     /// Time and chance.
     pub environment: Arc<dyn Environment>,
+}
+
+impl Broker {
+    /// The ports that reach what is at a location.
+    async fn site(&self, location: Option<&Location>) -> Site {
+        self.sites.at(location).await
+    }
+
+    fn place_of(&self, location: Option<&Location>) -> Place {
+        match location {
+            None => self.place.clone(),
+            Some(Location { account_id, region, .. }) => {
+                Place { account_id: account_id.clone(), region: region.clone(), ..self.place.clone() }
+            }
+        }
+    }
 }

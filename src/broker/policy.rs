@@ -35,7 +35,8 @@ impl Broker {
         let Some(scope) = scope else { return Ok(None) };
         let statements: Vec<Value> = serde_json::from_str(&scope.statements)
             .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
-        let references = References::new(&self.place, &instance.outputs);
+        let place = self.place_of(instance.location.as_ref());
+        let references = References::new(&place, &instance.outputs);
         let statements = reference::render_statements(&statements, |name| references.value(name));
         Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    Location,
     binding::Binding,
     id::{BindingId, InstanceId},
     instance::Instance,
@@ -165,6 +167,28 @@ pub enum InsertBinding {
     Exists(Box<Binding>),
     /// Another request changed the instance.
     InstanceChanged,
+}
+
+/// The accounts and Regions that instances are in.
+#[async_trait]
+pub trait Sites: Send + Sync {
+    /// The ports that reach what is at a location; at none, what is in the broker's own account and Region.
+    async fn at(&self, location: Option<&Location>) -> Site;
+}
+
+/// What instances and bindings are made with, in one account and Region.
+#[derive(Clone)]
+pub struct Site {
+    /// One an instance.
+    pub stacks: Arc<dyn Stacks>,
+    /// Users: one a binding.
+    pub identities: Arc<dyn Identities>,
+    /// Those that bindings make, or add to.
+    pub roles: Arc<dyn Roles>,
+    /// Those of instances.
+    pub secrets: Arc<dyn Secrets>,
+    /// Those that make credentials.
+    pub functions: Arc<dyn Functions>,
 }
 
 /// CloudFormation: one stack an instance.

@@ -43,7 +43,7 @@ impl Broker {
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         check_maintenance_info(&offered, request.maintenance_info.as_ref())?;
-        let parameters = request.parameters.unwrap_or_default();
+        let (location, parameters) = self.locations.choose(&self.place, request.parameters.unwrap_or_default())?;
         offered.check_parameters(&parameters).map_err(Error::Invalid)?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
@@ -60,6 +60,7 @@ impl Broker {
                 template_version: offered.offering.version.as_deref().map(str::to_owned),
             },
             update: None,
+            location,
             stack_name: self.naming.stack(&offered.offering.name, &id),
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
@@ -76,11 +77,12 @@ impl Broker {
             Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
-        let same =
-            existing.attributes.same_request(&instance.attributes) && self.same_secrets(&existing, &secrets).await?;
+        let same = existing.location == instance.location
+            && existing.attributes.same_request(&instance.attributes)
+            && self.same_secrets(&existing, &secrets).await?;
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
-                return Ok(Provisioned { operation: None, view: self.view(&existing.stack_name) });
+                return Ok(Provisioned { operation: None, view: self.view(&existing) });
             }
             _ if !accepts_incomplete => return Err(Error::AsyncRequired),
             checked => checked?,
@@ -132,7 +134,7 @@ impl Broker {
     }
 
     fn accepted(&self, instance: Instance) -> Provisioned {
-        Provisioned { view: self.view(&instance.stack_name), operation: Some(instance.operation.id) }
+        Provisioned { view: self.view(&instance), operation: Some(instance.operation.id) }
     }
 
     pub(super) fn digester<'a>(&'a self, id: &'a InstanceId) -> Digester<'a> {
@@ -162,10 +164,11 @@ impl Broker {
             tags: tags(offered, &instance.id, &instance.attributes),
             token: &instance.operation.id,
         };
-        match self.stacks.create(&stack).await? {
+        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        match stacks.create(&stack).await? {
             CreateStack::Accepted => Ok(None),
             // It may be refused because of itself: a request whose answer got lost is sent again.
-            CreateStack::Rejected(_) if self.stacks.describe(&instance.stack_name).await?.is_some() => Ok(None),
+            CreateStack::Rejected(_) if stacks.describe(&instance.stack_name).await?.is_some() => Ok(None),
             CreateStack::Rejected(reason) => Ok(Some(reason)),
         }
     }

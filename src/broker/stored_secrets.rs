@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::{Broker, Error, Result, instance::Instance};
+use super::{
+    Broker, Error, Result,
+    instance::Instance,
+    ports::{PortResult, Secrets},
+};
 use crate::catalog::{Offered, reference};
 
 /// Values of references, by what refers to them: `Output` or `Output.key`.
@@ -31,6 +35,13 @@ impl<'a> Store<'a> {
             _ => None,
         }
     }
+
+    async fn read(&self, secrets: &dyn Secrets) -> PortResult<SecretString> {
+        match self {
+            Self::Parameter(name) => secrets.parameter(name).await,
+            Self::Secret(arn) => secrets.secret(arn).await,
+        }
+    }
 }
 
 impl Broker {
@@ -40,6 +51,7 @@ impl Broker {
     ///
     /// That of a port, or [`Error::Corrupt`] where a secret does not have the key that is referred to.
     pub(super) async fn stored_secrets(&self, offered: &Offered<'_>, instance: &Instance) -> Result<StoredSecrets> {
+        let stores = self.site(instance.location.as_ref()).await.secrets;
         let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
         let credentials = offered.offering.bindings.credentials.iter();
         for name in credentials.flat_map(|credential| reference::names(&credential.value)) {
@@ -51,7 +63,7 @@ impl Broker {
                 continue;
             };
             if !read.contains_key(&store) {
-                read.insert(store.clone(), self.read_secret(&store).await?);
+                read.insert(store.clone(), store.read(&*stores).await?);
             }
             let Some(text) = read.get(&store) else { continue };
             let keys = outputs_key.into_iter().chain(key);
@@ -62,13 +74,6 @@ impl Broker {
             secrets.insert(name.to_owned(), value);
         }
         Ok(secrets)
-    }
-
-    async fn read_secret(&self, store: &Store<'_>) -> Result<SecretString> {
-        Ok(match store {
-            Store::Parameter(name) => self.secrets.parameter(name).await?,
-            Store::Secret(arn) => self.secrets.secret(arn).await?,
-        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     time::Duration,
 };
 
@@ -13,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Broker, Error, Result,
+    Broker, Error, Location, Result,
     id::InstanceId,
-    identity::Identity,
+    identity::{Identity, delete_role, delete_user},
     instance::Instance,
     operation::{Operation, OperationKind, OperationState},
     ports::{DeleteStack, IdentitySummary, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord},
@@ -35,17 +36,28 @@ const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Findings {
     /// Stacks of the broker's that no record names.
-    pub stacks_without_record: Vec<StackSummary>,
+    pub stacks_without_record: Vec<Located<StackSummary>>,
     /// Users of the broker's that no binding's record names.
-    pub users_without_binding: Vec<IdentitySummary>,
+    pub users_without_binding: Vec<Located<IdentitySummary>>,
     /// Roles of the broker's that no binding's record names.
-    pub roles_without_binding: Vec<IdentitySummary>,
+    pub roles_without_binding: Vec<Located<IdentitySummary>>,
     /// Instances that platforms have, and whose stack does not exist.
     pub instances_without_stack: Vec<InstanceWithoutStack>,
     /// What is in the table and cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
     /// How much was looked at.
     pub looked_at: LookedAt,
+}
+
+/// Something, and where it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Located<T> {
+    /// What it is.
+    #[serde(flatten)]
+    pub item: T,
+    /// None: in the broker's own account and Region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 /// How much a sweep has looked at.
@@ -87,11 +99,15 @@ pub struct Removal {
 /// What became of a removal: by name or id, what was done or why not.
 pub type Removed = BTreeMap<String, String>;
 
-/// The broker's stacks, users and roles, by name.
+/// Things by their names, which follow from ids, so that none is that of two things.
+type ByName<T> = BTreeMap<String, Located<T>>;
+
+/// The broker's stacks, users and roles at all locations.
+#[derive(Default)]
 struct Inventory {
-    stacks: BTreeMap<String, StackSummary>,
-    users: BTreeMap<String, IdentitySummary>,
-    roles: BTreeMap<String, IdentitySummary>,
+    stacks: ByName<StackSummary>,
+    users: ByName<IdentitySummary>,
+    roles: ByName<IdentitySummary>,
 }
 
 /// What the records name.
@@ -145,25 +161,28 @@ impl Broker {
         let named = self.named().await?;
         let not_found = || "nothing was done: it is not among the findings".to_owned();
         for name in &removal.stacks {
-            let is_found =
-                findings.stacks_without_record.iter().any(|stack| stack.name == *name) && !named.stacks.contains(name);
-            removed.insert(name.clone(), if is_found { self.remove_stack(name).await? } else { not_found() });
+            let found = findings.stacks_without_record.iter().find(|stack| stack.item.name == *name);
+            let outcome = match found.filter(|_| !named.stacks.contains(name)) {
+                Some(stack) => self.remove_stack(stack).await?,
+                None => not_found(),
+            };
+            removed.insert(name.clone(), outcome);
         }
         for name in &removal.users {
-            let is_found =
-                findings.users_without_binding.iter().any(|user| user.name == *name) && !named.users.contains(name);
-            if is_found {
-                self.delete_user(name).await?;
+            let found = findings.users_without_binding.iter().find(|user| user.item.name == *name);
+            let found = found.filter(|_| !named.users.contains(name));
+            if let Some(user) = found {
+                delete_user(&*self.site(user.location.as_ref()).await.identities, name).await?;
             }
-            removed.insert(name.clone(), if is_found { "deleted".into() } else { not_found() });
+            removed.insert(name.clone(), if found.is_some() { "deleted".into() } else { not_found() });
         }
         for name in &removal.roles {
-            let is_found =
-                findings.roles_without_binding.iter().any(|role| role.name == *name) && !named.roles.contains(name);
-            if is_found {
-                self.delete_role(name).await?;
+            let found = findings.roles_without_binding.iter().find(|role| role.item.name == *name);
+            let found = found.filter(|_| !named.roles.contains(name));
+            if let Some(role) = found {
+                delete_role(&*self.site(role.location.as_ref()).await.roles, name).await?;
             }
-            removed.insert(name.clone(), if is_found { "deleted".into() } else { not_found() });
+            removed.insert(name.clone(), if found.is_some() { "deleted".into() } else { not_found() });
         }
         for id in &removal.instances {
             let found = findings.instances_without_stack.iter().find(|instance| instance.instance_id.as_str() == id);
@@ -181,9 +200,10 @@ impl Broker {
         Ok(removed)
     }
 
-    async fn remove_stack(&self, name: &str) -> Result<String> {
+    async fn remove_stack(&self, stack: &Located<StackSummary>) -> Result<String> {
         let token = format!("sweep-{}", self.environment.uuid());
-        Ok(match self.stacks.delete(name, &token).await? {
+        let stacks = self.site(stack.location.as_ref()).await.stacks;
+        Ok(match stacks.delete(&stack.item.name, &token).await? {
             DeleteStack::Accepted => "is being deleted".into(),
             DeleteStack::Rejected(reason) => format!("CloudFormation refuses to delete it: {reason}"),
         })
@@ -200,7 +220,8 @@ impl Broker {
 
     /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of its name may have.
     async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
-        if self.stacks.describe(&instance.stack_name).await?.is_some() {
+        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        if stacks.describe(&instance.stack_name).await?.is_some() {
             return Ok(false);
         }
         let now = self.environment.now();
@@ -208,16 +229,23 @@ impl Broker {
     }
 
     async fn inventory(&self) -> PortResult<Inventory> {
-        let stacks = all_pages(async |next| self.stacks.page(next).await).await?;
-        let users = all_pages(async |next| self.identities.page(next).await).await?;
-        let mut stacks: BTreeMap<_, _> = stacks.into_iter().map(|stack| (stack.name.clone(), stack)).collect();
-        stacks.retain(|name, stack| self.naming.is_ours(name) && stack.instance_id.is_some());
-        let roles = all_pages(async |next| self.roles.page(next).await).await?;
-        let ours = |identities: Vec<IdentitySummary>| -> BTreeMap<_, _> {
-            let named = identities.into_iter().map(|identity| (identity.name.clone(), identity));
-            named.filter(|(name, _)| self.naming.is_ours(name)).collect()
-        };
-        Ok(Inventory { stacks, users: ours(users), roles: ours(roles) })
+        let mut inventory = Inventory::default();
+        for location in iter::once(None).chain(self.locations.0.iter().map(Some)) {
+            let site = self.site(location).await;
+            let mut stacks = all_pages(async |next| site.stacks.page(next).await).await?;
+            stacks.retain(|stack| self.naming.is_ours(&stack.name) && stack.instance_id.is_some());
+            inventory.stacks.extend(located(stacks, location, |stack| &stack.name));
+            let identities = [
+                (&mut inventory.users, all_pages(async |next| site.identities.page(next).await).await?),
+                (&mut inventory.roles, all_pages(async |next| site.roles.page(next).await).await?),
+            ];
+            for (known, mut found) in identities {
+                // Those of an account are the same in all of its Regions.
+                found.retain(|identity| self.naming.is_ours(&identity.name) && !known.contains_key(&identity.name));
+                known.extend(located(found, location, |identity| &identity.name));
+            }
+        }
+        Ok(inventory)
     }
 
     async fn named(&self) -> PortResult<Named> {
@@ -281,9 +309,14 @@ fn is_being_deleted(instance: &Instance) -> bool {
 }
 
 /// What is in both lists, and in no record.
-fn lost<T: Clone>(before: &BTreeMap<String, T>, named: &BTreeSet<String>, after: &BTreeMap<String, T>) -> Vec<T> {
+fn lost<T: Clone>(before: &ByName<T>, named: &BTreeSet<String>, after: &ByName<T>) -> Vec<Located<T>> {
     let lost = after.iter().filter(|(name, _)| before.contains_key(*name) && !named.contains(*name));
     lost.map(|(_, item)| item.clone()).take(MAX_FINDINGS).collect()
+}
+
+fn located<T>(items: Vec<T>, location: Option<&Location>, name: impl Fn(&T) -> &str) -> ByName<T> {
+    let located = |item: T| (name(&item).to_owned(), Located { item, location: location.cloned() });
+    items.into_iter().map(located).collect()
 }
 
 /// Every item of a list, page by page.

@@ -44,7 +44,7 @@ impl Broker {
     /// Deletes the identity, then makes a tombstone of the record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         if let Some(identity) = &binding.identity {
-            self.delete_identity(identity).await?;
+            self.delete_identity(&binding, identity).await?;
         }
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();

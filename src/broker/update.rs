@@ -41,7 +41,7 @@ impl Broker {
         if instance.is_tombstone() {
             return Err(Error::instance_not_found());
         }
-        let view = self.view(&instance.stack_name);
+        let view = self.view(&instance);
         let (target, secrets) = self.target(&instance, request).await?;
         check_state(&instance, &target)?;
         let running = instance.operation.in_progress();
@@ -82,7 +82,8 @@ impl Broker {
             )));
         }
 
-        let requested = request.parameters.unwrap_or_default();
+        let mut requested = request.parameters.unwrap_or_default();
+        self.locations.keep(&self.place, instance.location.as_ref(), &mut requested)?;
         check_requested(current, &before, &after, &requested)?;
         let (secrets, plain) = parameters::split_secret(&after, requested);
         let secret_parameters = {
@@ -166,7 +167,12 @@ impl Broker {
             Err(error) => error,
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
-        let events = self.stacks.events(&instance.stack_name, &instance.operation.id).await?;
+        let events = self
+            .site(instance.location.as_ref())
+            .await
+            .stacks
+            .events(&instance.stack_name, &instance.operation.id)
+            .await?;
         if !is_alone || events.is_some_and(|events| !events.is_empty()) {
             return Ok(Some(instance.operation.id));
         }
@@ -186,7 +192,8 @@ impl Broker {
     async fn send_update(&self, instance: &Instance, target: &Attributes, secrets: &Object) -> Result<UpdateStack> {
         let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
         let current = &instance.attributes;
-        let Some(stack) = self.stacks.describe(&instance.stack_name).await? else {
+        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        let Some(stack) = stacks.describe(&instance.stack_name).await? else {
             return Err(Error::Unsupported(
                 "The instance's stack does not exist any more. Delete the instance.".into(),
             ));
@@ -220,7 +227,7 @@ impl Broker {
             tags: tags(&offered, &instance.id, target),
             token: &instance.operation.id,
         };
-        Ok(self.stacks.update(&update).await?)
+        Ok(stacks.update(&update).await?)
     }
 }
 

@@ -5,9 +5,12 @@ pub mod model;
 pub mod reference;
 mod validation;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use serde_json::value::RawValue;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use uuid::Uuid;
 
 use self::model::{Offering, Plan};
@@ -30,6 +33,8 @@ pub fn is_service(name: &str) -> bool {
 pub struct Catalog {
     offerings: model::List<Offering>,
     namespace: Uuid,
+    /// What instances of every plan are asked for besides their plan's parameters, as properties of a JSON Schema.
+    asked_for: osb::Object,
 }
 
 /// A plan that a request names.
@@ -74,13 +79,20 @@ impl Catalog {
         self
     }
 
+    /// The same catalog, in which a request for an instance of whatever plan may have these parameters, too: properties
+    /// of a JSON Schema.
+    #[must_use]
+    pub fn asking_for(self, properties: osb::Object) -> Self {
+        Self { asked_for: properties, ..self }
+    }
+
     /// These offerings, for the broker of this id in this account.
     ///
     /// The ids of offerings and plans are those that the archived AWS Service Broker made, so that a platform which
     /// moves from it keeps its service classes.
     pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
         let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
-        Self { offerings, namespace }
+        Self { offerings, namespace, asked_for: osb::Object::new() }
     }
 
     /// The plan of these ids.
@@ -135,7 +147,16 @@ impl Catalog {
 
     fn service_plan<'a>(&self, offering: &'a Offering, plan: &'a Plan) -> serde_json::Result<osb::ServicePlan<'a>> {
         let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
-            Ok(osb::InputParameters { parameters: serde_json::from_str::<&RawValue>(text)? })
+            Ok(osb::InputParameters { parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?) })
+        };
+        let create = if self.asked_for.is_empty() {
+            schema(&plan.create_schema)?
+        } else {
+            let mut schema: Value = serde_json::from_str(&plan.create_schema)?;
+            if let Some(properties) = schema["properties"].as_object_mut() {
+                properties.extend(self.asked_for.clone());
+            }
+            osb::InputParameters { parameters: Cow::Owned(to_raw_value(&schema)?) }
         };
         Ok(osb::ServicePlan {
             id: self.plan_id(offering, plan),
@@ -151,10 +172,7 @@ impl Catalog {
                 .map(|version| osb::MaintenanceInfo { version, description: offering.version_description.as_deref() }),
             maximum_polling_duration: MAXIMUM_POLLING_DURATION,
             schemas: osb::Schemas {
-                service_instance: osb::InstanceSchemas {
-                    create: schema(&plan.create_schema)?,
-                    update: schema(&plan.update_schema)?,
-                },
+                service_instance: osb::InstanceSchemas { create, update: schema(&plan.update_schema)? },
                 service_binding: osb::BindingSchemas { create: schema(&offering.bindings.create_schema)? },
             },
         })

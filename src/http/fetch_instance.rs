@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 
 use super::{App, error::ApiError, path::InstancePath, provision, query::Query};
+use crate::broker::Location;
 use crate::osb::{Hints, InstanceMaintenanceInfo, InstanceResponse};
 
 pub async fn fetch_instance(
@@ -11,11 +12,13 @@ pub async fn fetch_instance(
     Query(_hints): Query<Hints>,
 ) -> Result<Json<InstanceResponse>, ApiError> {
     let instance = app.broker.fetch_instance(&id).await?;
-    let view = app.broker.view(&instance.stack_name);
+    let view = app.broker.view(&instance);
+    let mut parameters = instance.attributes.parameters.0;
+    parameters.extend(instance.location.iter().flat_map(Location::parameters));
     Ok(Json(InstanceResponse {
         service_id: instance.attributes.service_id,
         plan_id: instance.attributes.plan_id,
-        parameters: instance.attributes.parameters.0,
+        parameters,
         maintenance_info: instance.attributes.template_version.map(|version| InstanceMaintenanceInfo { version }),
         metadata: provision::metadata(&view),
         dashboard_url: view.dashboard_url,

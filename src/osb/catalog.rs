@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -100,5 +102,5 @@ pub struct BindingSchemas<'a> {
 #[derive(Debug, Serialize)]
 pub struct InputParameters<'a> {
     /// A JSON Schema, draft 4.
-    pub parameters: &'a RawValue,
+    pub parameters: Cow<'a, RawValue>,
 }

@@ -129,7 +129,7 @@ fn settings() -> Settings {
         "BINDING_LIFETIME_DAYS" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" => "no",
-        "ENABLED_SERVICES" => "",
+        "ENABLED_SERVICES" | "LOCATIONS" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")
@@ -216,15 +216,22 @@ async fn create_stack(broker: Broker) -> Result<(), PortError> {
         tags: vec![],
         token: "a-token",
     };
-    broker.stacks.create(&stack).await.map(|created| assert_eq!(created, CreateStack::Accepted))
+    broker.sites.at(None).await.stacks.create(&stack).await.map(|created| assert_eq!(created, CreateStack::Accepted))
 }
 
 async fn create_user(broker: Broker) -> Result<(), PortError> {
-    broker.identities.create_user(&NewUser { name: "osb-a-user".into(), tags: vec![] }).await.map(drop)
+    broker
+        .sites
+        .at(None)
+        .await
+        .identities
+        .create_user(&NewUser { name: "osb-a-user".into(), tags: vec![] })
+        .await
+        .map(drop)
 }
 
 async fn delete_user(broker: Broker) -> Result<(), PortError> {
-    broker.identities.delete_user("osb-a-user").await
+    broker.sites.at(None).await.identities.delete_user("osb-a-user").await
 }
 
 /// What AWS says, and the setting that the log is to name.
@@ -304,7 +311,7 @@ async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request
     let too_many = Some((429, "TooManyRequestsException", "Rate exceeded"));
     for (words, least_calls) in [(None, 2), (Some((500, "ServiceException", "Sorry")), 4), (too_many, 4)] {
         let (aws, started) = (Aws::saying(words), Instant::now());
-        let invoked = aws.broker().await.functions.invoke("a-function", &"{}".into()).await;
+        let invoked = aws.broker().await.sites.at(None).await.functions.invoke("a-function", &"{}".into()).await;
         let error = invoked.expect_err("no answer");
         assert!(error.is_passing() && aws.take_calls() >= least_calls, "{error}");
         assert!(started.elapsed() < Duration::from_secs(24), "{:?}", started.elapsed());
@@ -331,11 +338,21 @@ async fn an_access_key_is_never_asked_for_twice_where_the_first_may_exist() {
         [(None, 1), (Some((500, "ServiceFailure", "Sorry")), 1), (Some((503, "ServiceUnavailable", "")), 1)]
     {
         let aws = Aws::saying(words);
-        let error = aws.broker().await.identities.create_access_key("osb-a-user").await.expect_err("no key");
+        let error = aws
+            .broker()
+            .await
+            .sites
+            .at(None)
+            .await
+            .identities
+            .create_access_key("osb-a-user")
+            .await
+            .expect_err("no key");
         assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, calls));
     }
     let aws = Aws::saying(Some((400, "Throttling", "Rate exceeded")));
-    let error = aws.broker().await.identities.create_access_key("osb-a-user").await.expect_err("no key");
+    let error =
+        aws.broker().await.sites.at(None).await.identities.create_access_key("osb-a-user").await.expect_err("no key");
     // Where chance makes it wait for long, the time of the call ends first.
     assert!(error.is_passing(), "{error}");
     assert!(aws.take_calls() >= 4);

@@ -14,6 +14,7 @@ mod credentials;
 mod deprovision;
 mod events;
 mod last_operation;
+mod locations;
 mod log;
 mod provision;
 mod records;

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_service_broker::{
     aws::{self, DynamoDb},
     broker::{
+        Location,
         bind_function::BindFunction,
         binding::{Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
@@ -92,6 +93,7 @@ fn instance() -> Instance {
         id: InstanceId::new("an-instance").expect("an id"),
         attributes: attributes(),
         update: None,
+        location: None,
         stack_name: "osb-database-an-instance".into(),
         outputs: BTreeMap::new(),
         operation: operation(OperationKind::Provision, 1),
@@ -99,6 +101,14 @@ fn instance() -> Instance {
         expires_at: None,
         version: 0,
     }
+}
+
+fn location() -> Option<Location> {
+    Some(Location {
+        account_id: "222222222222".into(),
+        region: "eu-west-1".into(),
+        role_name: "service-broker-osb-eu-west-1".into(),
+    })
 }
 
 fn user(access_key: Option<SealedAccessKey>) -> Identity {
@@ -109,6 +119,7 @@ fn binding() -> Binding {
     Binding {
         id: BindingId::new("a-binding").expect("an id"),
         instance_id: InstanceId::new("an-instance").expect("an id"),
+        location: None,
         service_id: "a-service".into(),
         plan_id: "a-plan".into(),
         app_guid: None,
@@ -164,6 +175,7 @@ fn instances() -> Vec<(&'static str, Instance)> {
     let not_deleted = Operation { instance_usable: Some(false), ..deleting.operation.clone().failed("Not empty.") };
     vec![
         ("instance-being-created", instance()),
+        ("instance-elsewhere", Instance { location: location(), ..instance() }),
         ("instance-being-created-by-another-request", with_secret),
         ("instance-not-created", not_created),
         ("instance-created", created),
@@ -226,6 +238,7 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     let not_unbound = Binding { operation: unbinding.operation.clone().failed("Denied."), ..unbinding.clone() };
     vec![
         ("binding-being-created", binding()),
+        ("binding-elsewhere", Binding { location: location(), ..binding() }),
         ("binding-not-created", not_bound),
         ("binding-created", bound),
         ("binding-without-user", without_user),

@@ -10,6 +10,7 @@ fn variable(name: &str) -> Option<String> {
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
+        "LOCATIONS" => String::new(),
         name => format!("the {name}"),
     })
 }
@@ -90,4 +91,28 @@ fn a_missing_or_empty_setting_is_named() {
         let error = Settings::read(without).expect_err("KEY_ARN is not set").to_string();
         assert!(error.contains("KEY_ARN") && error.contains("infra/template.yaml"), "{error}");
     }
+}
+
+#[test]
+fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
+    let read = |list: &str, external_id: &str| {
+        Settings::read(|name| match name {
+            "NAME_PREFIX" => Some("osb".into()),
+            "LOCATIONS" => Some(list.into()),
+            "EXTERNAL_ID" => Some(external_id.into()),
+            name => variable(name),
+        })
+    };
+    let good = "222222222222/eu-west-1/service-broker-osb-eu-west-1";
+    let locations = read(&format!("{good}, {good}-2"), "a-secret").expect("two locations").locations.0;
+    assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
+    assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
+    assert!(read("", "").expect("none").locations.0.is_empty());
+    for wrong in ["222222222222/eu-west-1", "222222222222/eu-west-1/admin", "222222222222/eu-west-1/service-broker-a-b"]
+    {
+        let error = read(wrong, "an-id").expect_err(wrong).to_string();
+        assert!(error.contains("LOCATIONS is not a list of account/region/role"), "{error}");
+    }
+    let error = read(good, "").expect_err("no external id").to_string();
+    assert!(error.contains("EXTERNAL_ID is not set"), "{error}");
 }

@@ -30,6 +30,7 @@ fn instance() -> Instance {
         id: InstanceId::new(unique()).expect("an id"),
         attributes: attributes("a-plan"),
         update: None,
+        location: None,
         stack_name: "a-stack".into(),
         outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
         operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
@@ -57,6 +58,7 @@ fn binding(instance: &Instance) -> Binding {
     Binding {
         id: BindingId::new(unique()).expect("an id"),
         instance_id: instance.id.clone(),
+        location: None,
         service_id: "a-service".into(),
         plan_id: "a-plan".into(),
         app_guid: None,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{BindingRules, Broker, Place, authentication::Authenticator, id::Naming},
+    broker::{BindingRules, Broker, Location, Locations, Place, authentication::Authenticator, id::Naming},
     catalog::Catalog,
     http::{MissingVersion, router},
 };
@@ -73,14 +73,24 @@ impl Client {
             place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
             rules,
             records: shared.clone(),
-            stacks: shared.clone(),
-            identities: shared.clone(),
-            roles: shared.clone(),
-            secrets: shared.clone(),
-            functions: shared.clone(),
+            locations: Locations::default(),
+            sites: shared.clone(),
             vault: shared.clone(),
             environment: shared.clone(),
         };
+        Self::behind(world, broker, missing_version)
+    }
+
+    /// The same broker, whose operator allows these locations.
+    pub fn with_locations(self, locations: &[Location]) -> Self {
+        let broker = self.broker();
+        let locations = Locations(locations.to_vec());
+        let catalog = broker.catalog.asking_for(locations.schema(&broker.place));
+        Self::behind(self.world, Broker { catalog, locations, ..broker }, MissingVersion::default())
+    }
+
+    fn behind(world: World, broker: Broker, missing_version: MissingVersion) -> Self {
+        let shared = Arc::new(world.clone());
         let authenticator = Authenticator::new(shared.clone(), shared);
         let router = router(broker.clone(), authenticator, missing_version);
         Self { world, broker: Some(broker), ..Self::of(router, "broker", "local-only-password") }

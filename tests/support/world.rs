@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use aws_service_broker::{
     broker::{
+        Location,
         binding::Binding,
         id::{BindingId, InstanceId},
         instance::Instance,
@@ -21,8 +22,8 @@ use aws_service_broker::{
             AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
             IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
-            ScannedRecord, Sealed, Secrets, Stack, StackSummary, StackUpdate, Stacks, Tag, UnreadableRecord, Update,
-            UpdateStack, Vault,
+            ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
+            UnreadableRecord, Update, UpdateStack, Vault,
         },
         stack::{StackEvent, StackStatus, Subject},
     },
@@ -110,6 +111,7 @@ pub struct FakeFunction {
 #[derive(Clone, Default)]
 struct State {
     account: Account,
+    elsewhere: BTreeMap<Location, World>,
     platform_secrets: Vec<(String, String)>,
     elapsed: SignedDuration,
     uuids: BTreeMap<usize, u64>,
@@ -155,6 +157,11 @@ impl World {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Another account, or another Region: what is there is not here.
+    pub fn elsewhere(&self, location: &Location) -> World {
+        self.state().elsewhere.entry(location.clone()).or_insert_with(World::new).clone()
     }
 
     /// The next call of this name goes wrong.
@@ -648,6 +655,20 @@ impl Records for World {
             Some(binding.clone())
         })
         .await
+    }
+}
+
+#[async_trait]
+impl Sites for World {
+    async fn at(&self, location: Option<&Location>) -> Site {
+        let there = Arc::new(location.map_or_else(|| self.clone(), |location| self.elsewhere(location)));
+        Site {
+            stacks: there.clone(),
+            identities: there.clone(),
+            roles: there.clone(),
+            secrets: there.clone(),
+            functions: there,
+        }
     }
 }
 

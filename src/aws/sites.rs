@@ -1,0 +1,95 @@
+//! [`Sites`] with the AWS SDK: the broker's own account and Region with the function's credentials, every other location
+//! with those of the role that the operator has named for it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use aws_config::{SdkConfig, sts::AssumeRoleProvider};
+use aws_sdk_dynamodb::config::{Region, SharedCredentialsProvider};
+
+use super::{CloudFormation, Iam, Lambda, StoredSecrets};
+use crate::{
+    broker::{
+        Location,
+        ports::{Site, Sites},
+    },
+    settings::Settings,
+};
+
+/// The name of the sessions of assumed roles, as the other account's log of calls shows it.
+const SESSION_NAME: &str = "aws-service-broker";
+
+/// The SDK's clients by location: made when they are first needed, then kept, with the credentials of their role until
+/// these expire.
+pub struct AwsSites {
+    config: SdkConfig,
+    home: Site,
+    others: Mutex<HashMap<Location, Site>>,
+    partition: String,
+    identity_path: String,
+    external_id: Option<String>,
+}
+
+impl AwsSites {
+    /// The locations of these settings.
+    pub fn new(settings: &Settings, config: &SdkConfig) -> Self {
+        let identity_path = settings.identity_path();
+        let boundary = &settings.permissions_boundary_arn;
+        Self {
+            home: site(config, &identity_path, boundary, &settings.deploy_role_arn),
+            config: config.clone(),
+            others: Mutex::default(),
+            partition: settings.partition().to_owned(),
+            identity_path,
+            external_id: settings.external_id.clone(),
+        }
+    }
+
+    async fn other(&self, location: &Location) -> Site {
+        let Location { account_id, region, role_name } = location;
+        let iam = format!("arn:{}:iam::{account_id}", self.partition);
+        let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
+            .session_name(SESSION_NAME)
+            .region(Region::new(region.clone()))
+            .configure(&self.config);
+        let role = match &self.external_id {
+            Some(id) => role.external_id(id),
+            None => role,
+        };
+        let credentials = SharedCredentialsProvider::new(role.build().await);
+        let config = self.config.to_builder().region(Region::new(region.clone())).credentials_provider(credentials);
+        // Named after the role in infra/target-account.yaml.
+        let boundary = format!("{iam}:policy/{role_name}-boundary");
+        site(&config.build(), &self.identity_path, &boundary, &format!("{iam}:role/{role_name}-deploy"))
+    }
+}
+
+#[async_trait]
+impl Sites for AwsSites {
+    async fn at(&self, location: Option<&Location>) -> Site {
+        let Some(location) = location else { return self.home.clone() };
+        let known = self.others.lock().unwrap_or_else(PoisonError::into_inner).get(location).cloned();
+        match known {
+            Some(site) => site,
+            None => {
+                let site = self.other(location).await;
+                let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+                others.entry(location.clone()).or_insert(site).clone()
+            }
+        }
+    }
+}
+
+fn site(config: &SdkConfig, identity_path: &str, boundary_arn: &str, deploy_role_arn: &str) -> Site {
+    let iam = Arc::new(Iam::new(config, identity_path, boundary_arn));
+    Site {
+        stacks: Arc::new(CloudFormation::new(config, deploy_role_arn)),
+        identities: iam.clone(),
+        roles: iam,
+        secrets: Arc::new(StoredSecrets::new(config)),
+        functions: Arc::new(Lambda::new(config)),
+    }
+}

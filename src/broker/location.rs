@@ -1,0 +1,137 @@
+//! Where an instance is: in the broker's own account and Region, unless its user chooses another location of those that
+//! the operator allows.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Error, Place, Result};
+use crate::osb::Object;
+
+/// Parameters of a provision request; the names are those of the archived AWS Service Broker.
+const ACCOUNT: &str = "target_account_id";
+const REGION: &str = "region";
+const ROLE: &str = "target_role_name";
+
+/// An account and a Region other than the broker's own, or its own by another role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Location {
+    /// Twelve digits.
+    pub account_id: String,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// The role in that account which the broker assumes for it. `infra/target-account.yaml` makes one.
+    pub role_name: String,
+}
+
+/// The locations that the operator allows besides the broker's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locations(pub Vec<Location>);
+
+impl Locations {
+    /// The location that a provision request chooses, none being the broker's own, and the other parameters. Where the
+    /// operator allows no choice, these are parameters like any others, which no plan has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the operator does not allow it, or more than one fits.
+    pub fn choose(&self, home: &Place, mut parameters: Object) -> Result<(Option<Location>, Object)> {
+        if self.0.is_empty() {
+            return Ok((None, parameters));
+        }
+        let mut take = |name| match parameters.shift_remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::Invalid(format!("The parameter `{name}` is not valid: it is not a string."))),
+        };
+        let (account, region, role) = (take(ACCOUNT)?, take(REGION)?, take(ROLE)?);
+        let account = account.as_deref().unwrap_or(&home.account_id);
+        let region = region.as_deref().unwrap_or(&home.region);
+        if role.is_none() && (account, region) == (&home.account_id, &home.region) {
+            return Ok((None, parameters));
+        }
+        let fits = |location: &&Location| {
+            (location.account_id.as_str(), location.region.as_str()) == (account, region)
+                && role.as_ref().is_none_or(|role| location.role_name == *role)
+        };
+        let fitting: Vec<_> = self.0.iter().filter(fits).collect();
+        match fitting[..] {
+            [location] => Ok((Some(location.clone()), parameters)),
+            [] => Err(Error::Invalid(format!(
+                "The broker's operator does not allow instances there. Choose one of: {}.",
+                self.choices(home)
+            ))),
+            _ => Err(Error::Invalid(format!("Name a {ROLE} as well. Choose one of: {}.", self.choices(home)))),
+        }
+    }
+
+    /// Takes the parameters that choose a location out of an update request, where they are those of the instance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where they are of another location.
+    pub fn keep(&self, home: &Place, current: Option<&Location>, parameters: &mut Object) -> Result<()> {
+        if self.0.is_empty() && current.is_none() {
+            return Ok(());
+        }
+        let (account, region) = current.map_or((&home.account_id, &home.region), |at| (&at.account_id, &at.region));
+        let role = current.map(|location| &location.role_name);
+        for (name, value) in [(ACCOUNT, Some(account)), (REGION, Some(region)), (ROLE, role)] {
+            if let Some(requested) = parameters.shift_remove(name)
+                && requested.as_str() != value.map(String::as_str)
+            {
+                return Err(Error::Unsupported(format!(
+                    "An existing instance cannot change `{name}`. Create a new instance."
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the schema of a provision request's parameters has for the choice: nothing where there is none.
+    pub fn schema(&self, home: &Place) -> Object {
+        let mut properties = Object::new();
+        if self.0.is_empty() {
+            return properties;
+        }
+        let mut add = |name: &str, description: &str, default: Option<&str>, values: Vec<&str>| {
+            let mut values = values;
+            values.sort_unstable();
+            values.dedup();
+            let mut property = json!({"type": "string", "description": description, "enum": values});
+            if let Some(default) = default {
+                property["default"] = default.into();
+            }
+            properties.insert(name.into(), property);
+        };
+        let of_all = |home, field: fn(&Location) -> &str| self.0.iter().map(field).chain(home).collect();
+        let (account, region) = (home.account_id.as_str(), home.region.as_str());
+        let accounts = of_all(Some(account), |location| &location.account_id);
+        add(ACCOUNT, "The AWS account that the instance is to be in.", Some(account), accounts);
+        let regions = of_all(Some(region), |location| &location.region);
+        add(REGION, "The AWS Region that the instance is to be in.", Some(region), regions);
+        let roles = of_all(None, |location| &location.role_name);
+        let description = "The role that the broker is to assume there, where the account and the Region have several.";
+        add(ROLE, description, None, roles);
+        properties
+    }
+
+    fn choices(&self, home: &Place) -> String {
+        let own = format!("`{}` in `{}`", home.account_id, home.region);
+        let others = self.0.iter().map(|location| {
+            let Location { account_id, region, role_name } = location;
+            format!("`{account_id}` in `{region}` by `{role_name}`")
+        });
+        std::iter::once(own).chain(others).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Location {
+    /// What a user would have sent to choose it.
+    pub fn parameters(&self) -> Object {
+        let Self { account_id, region, role_name } = self.clone();
+        [(ACCOUNT, account_id), (REGION, region), (ROLE, role_name)]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect()
+    }
+}

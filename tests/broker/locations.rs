@@ -1,0 +1,205 @@
+//! Instances in other accounts and Regions: only where the operator allows it, and then with all that belongs to them.
+
+use aws_service_broker::broker::Location;
+use serde_json::{Value, json};
+
+use crate::support::{Client, INSTANCE, World, plan};
+
+const ROLE: &str = "service-broker-osb-eu-west-1";
+
+fn location(account_id: &str, region: &str, role_name: &str) -> Location {
+    Location { account_id: account_id.into(), region: region.into(), role_name: role_name.into() }
+}
+
+fn ireland() -> Location {
+    location("222222222222", "eu-west-1", ROLE)
+}
+
+fn in_ireland() -> Value {
+    json!({"parameters": {"target_account_id": "222222222222", "region": "eu-west-1", "DelaySeconds": 5}})
+}
+
+/// A broker that may work in Ireland, too, and what is there.
+fn two_places() -> (Client, World) {
+    let client = Client::new().with_locations(&[ireland()]);
+    let there = client.world.elsewhere(&ireland());
+    (client, there)
+}
+
+async fn with_instance_in_ireland() -> (Client, World) {
+    let (client, there) = two_places();
+    client.provision(in_ireland()).await.expect(202);
+    there.complete_stacks();
+    client.last_operation().await.expect(200);
+    (client, there)
+}
+
+#[tokio::test]
+async fn nobody_can_choose_where_the_operator_allows_nothing() {
+    let client = Client::new();
+    for parameter in ["target_account_id", "target_role_name", "region"] {
+        let answer = client.provision(json!({"parameters": {parameter: "any"}})).await.expect(400);
+        assert!(answer.description().contains(&format!("Unknown parameter `{parameter}`")), "{}", answer.description());
+    }
+    let schema = &plan("sqs", "standard")["schemas"]["service_instance"]["create"]["parameters"];
+    assert_eq!(schema["properties"].get("region"), None);
+}
+
+#[tokio::test]
+async fn the_catalog_shows_what_can_be_chosen() {
+    let (client, _) = two_places();
+    let catalog = client.request("GET", "/v2/catalog", None).await.expect(200);
+    for offering in catalog.body["services"].as_array().expect("offerings") {
+        for plan in offering["plans"].as_array().expect("plans") {
+            let of = |request: &str| plan["schemas"]["service_instance"][request]["parameters"]["properties"].clone();
+            let properties = of("create");
+            assert_eq!(properties["region"]["enum"], json!(["eu-west-1", "us-east-1"]), "{}", plan["name"]);
+            assert_eq!(properties["region"]["default"], "us-east-1");
+            assert_eq!(properties["target_account_id"]["enum"], json!(["000000000000", "222222222222"]));
+            assert_eq!(properties["target_role_name"]["enum"], json!([ROLE]));
+            assert_eq!(of("update").get("region"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
+    let (client, there) = with_instance_in_ireland().await;
+    assert_eq!(there.stack().parameters["DelaySeconds"], "5");
+    assert!(!there.stack().parameters.contains_key("region"), "it is no parameter of the stack");
+
+    let fetched = client.fetch_instance().await.expect(200).body;
+    assert_eq!(
+        fetched["parameters"],
+        json!({"DelaySeconds": 5, "target_account_id": "222222222222", "region": "eu-west-1", "target_role_name": ROLE})
+    );
+    assert!(fetched["dashboard_url"].as_str().is_some_and(|url| url.contains("region=eu-west-1")), "{fetched}");
+    assert_eq!(fetched["metadata"]["labels"]["aws-account-id"], "222222222222");
+
+    let bound = client.bind("one", json!({})).await.expect(201).body;
+    assert_eq!(bound["credentials"]["AWS_REGION"], "eu-west-1");
+    assert_eq!(there.users().len(), 1);
+
+    client.update(json!({"parameters": {"DelaySeconds": 6}})).await.expect(202);
+    there.complete_stacks();
+    client.last_operation().await.expect(200);
+    assert_eq!(there.stack().parameters["DelaySeconds"], "6");
+
+    client.unbind("one").await.expect(200);
+    assert!(there.users().is_empty());
+    client.bind("two", json!({})).await.expect(201);
+    client.deprovision().await.expect(202);
+    there.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(there.stack_names().is_empty() && there.users().is_empty());
+
+    let here = client.world.account();
+    assert!(here.stacks.is_empty() && here.users.is_empty(), "nothing was made in the broker's own account");
+}
+
+#[tokio::test]
+async fn an_instance_goes_even_where_the_operator_allows_nothing_any_more() {
+    let (client, there) = with_instance_in_ireland().await;
+    let client = client.with_locations(&[]);
+    client.deprovision().await.expect(202);
+    there.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(there.stack_names().is_empty());
+}
+
+#[tokio::test]
+async fn the_brokers_own_place_can_be_named() {
+    let (client, there) = two_places();
+    let members = json!({"parameters": {"target_account_id": "000000000000", "region": "us-east-1"}});
+    client.provision(members).await.expect(202);
+    assert_eq!((client.world.stack_names().len(), there.stack_names().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
+    let (client, there) = two_places();
+    for parameters in [
+        json!({"region": "eu-west-1"}),
+        json!({"target_account_id": "222222222222"}),
+        json!({"target_account_id": "333333333333", "region": "eu-west-1"}),
+        json!({"target_account_id": "222222222222", "region": "eu-west-1", "target_role_name": "admin"}),
+        json!({"target_role_name": ROLE}),
+    ] {
+        let answer = client.provision(json!({"parameters": parameters})).await.expect(400);
+        let description = answer.description();
+        assert!(
+            description.contains(&format!(
+                "Choose one of: `000000000000` in `us-east-1`, `222222222222` in `eu-west-1` by `{ROLE}`."
+            )),
+            "{description}"
+        );
+    }
+    let answer = client.provision(json!({"parameters": {"region": 1}})).await.expect(400);
+    assert!(answer.description().contains("`region` is not valid"), "{}", answer.description());
+    assert!(client.world.instance(INSTANCE).is_none() && there.stack_names().is_empty());
+}
+
+#[tokio::test]
+async fn of_several_roles_one_has_to_be_named() {
+    let (one, other) = (ireland(), location("222222222222", "eu-west-1", "service-broker-osb-eu-west-1-data"));
+    let client = Client::new().with_locations(&[one, other.clone()]);
+    let answer = client.provision(in_ireland()).await.expect(400);
+    assert!(answer.description().contains("Name a target_role_name as well."), "{}", answer.description());
+
+    let mut members = in_ireland();
+    members["parameters"]["target_role_name"] = other.role_name.clone().into();
+    client.provision(members).await.expect(202);
+    assert_eq!(client.world.elsewhere(&other).stack_names().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not() {
+    let (client, there) = two_places();
+    client.provision(in_ireland()).await.expect(202);
+    client.provision(in_ireland()).await.expect(202);
+    client.provision(json!({"parameters": {"DelaySeconds": 5}})).await.expect(409);
+    there.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.provision(in_ireland()).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_instance_stays_where_it_is() {
+    let (client, there) = with_instance_in_ireland().await;
+    let answer = client.update(json!({"parameters": {"region": "us-east-1"}})).await.expect(422);
+    assert!(answer.description().contains("cannot change `region`"), "{}", answer.description());
+    // Platforms that send all parameters send these along.
+    client.update(in_ireland()).await.expect(200);
+
+    client.update(json!({"parameters": {"DelaySeconds": 7, "region": "eu-west-1"}})).await.expect(202);
+    assert_eq!(there.stack().parameters["DelaySeconds"], "7");
+}
+
+#[tokio::test]
+async fn roles_are_bound_in_the_brokers_own_account_alone() {
+    let (client, _) = with_instance_in_ireland().await;
+    let answer = client.bind("one", json!({"parameters": {"RoleName": "web"}})).await.expect(400);
+    assert!(answer.description().contains("is not in the broker's own account"), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn the_sweep_looks_everywhere_and_says_where() {
+    let (client, there) = with_instance_in_ireland().await;
+    client.bind("one", json!({})).await.expect(201);
+    let findings = client.broker().sweep().await.expect("a sweep");
+    assert!(findings.stacks_without_record.is_empty() && findings.users_without_binding.is_empty());
+    assert_eq!((findings.looked_at.stacks, findings.looked_at.users), (1, 1));
+
+    client.world.edit(|account| {
+        account.instances.clear();
+        account.bindings.clear();
+    });
+    let findings = client.broker().sweep().await.expect("a sweep");
+    let (stack, user) = (&findings.stacks_without_record[0], &findings.users_without_binding[0]);
+    assert_eq!((&stack.location, &user.location), (&Some(ireland()), &Some(ireland())));
+
+    let removal = serde_json::from_value(json!({"stacks": [stack.item.name], "users": [user.item.name]}));
+    client.broker().remove(&findings, &removal.expect("a removal")).await.expect("removed");
+    there.complete_stacks();
+    assert!(there.stack_names().is_empty() && there.users().is_empty());
+}
