@@ -16,5 +16,6 @@ pub mod catalog;
 pub mod http;
 pub mod osb;
 pub mod settings;
+pub mod stack_events;
 pub mod sweep;
 pub mod telemetry;

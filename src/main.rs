@@ -2,19 +2,30 @@
 
 use std::env;
 
-use aws_service_broker::{aws, http::router, settings::Settings, sweep, telemetry};
-use lambda_http::lambda_runtime::{self, service_fn};
+use aws_service_broker::{aws, http::router, settings::Settings, stack_events, sweep, telemetry};
+use lambda_http::{
+    Error, Request,
+    lambda_runtime::{self, service_fn},
+    tower::ServiceExt,
+};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = Settings::from_env()?;
     let config = aws::load_config().await;
     let broker = aws::broker(&settings, &config);
-    // infra/template.yaml makes two functions of this program.
+    // infra/template.yaml makes several functions of this program.
     if env::var("_HANDLER").is_ok_and(|handler| handler == sweep::HANDLER) {
         return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, event))).await;
     }
     let authenticator = aws::authenticator(&settings, &config);
-    lambda_http::run(router(broker, authenticator, settings.missing_version)).await
+    let api = router(broker.clone(), authenticator, settings.missing_version);
+    lambda_http::run(service_fn(|request: Request| async {
+        if stack_events::is_event(&request) {
+            return stack_events::handle(&broker, &request).await.map(|()| Default::default());
+        }
+        Ok::<_, Error>(api.clone().oneshot(request).await?)
+    }))
+    .await
 }

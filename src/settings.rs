@@ -38,6 +38,8 @@ pub struct Settings {
     pub locations: Locations,
     /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed where there are any.
     pub external_id: Option<String>,
+    /// `STACK_EVENTS`: `yes`, where CloudFormation's events of instances' stacks reach the function; `no`.
+    pub stack_events: bool,
     /// What is decided about bindings:
     /// - `BINDING_LIFETIME_DAYS`: how long a binding's access key works; 0 is forever.
     /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add to; none where it is empty.
@@ -94,6 +96,7 @@ impl Settings {
                 optional("EXTERNAL_ID").is_some(),
             )?,
             external_id: optional("EXTERNAL_ID"),
+            stack_events: yes_or_no("STACK_EVENTS", &required("STACK_EVENTS")?)?,
             binding_rules: BindingRules {
                 lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
                 roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
@@ -101,11 +104,7 @@ impl Settings {
                     oidc_provider_arn: optional("OIDC_PROVIDER_ARN"),
                     eks_cluster_arn: optional("EKS_CLUSTER_ARN"),
                 },
-                outputs_as_is: match required("OUTPUTS_AS_IS")?.as_str() {
-                    "yes" => true,
-                    "no" => false,
-                    _ => return Err(InvalidSetting::Wrong("OUTPUTS_AS_IS", "yes or no")),
-                },
+                outputs_as_is: yes_or_no("OUTPUTS_AS_IS", &required("OUTPUTS_AS_IS")?)?,
             },
             missing_version: match required("MISSING_VERSION_STATUS")?.as_str() {
                 "400" => MissingVersion::BadRequest,
@@ -123,6 +122,14 @@ impl Settings {
     /// The IAM path of the bindings' users.
     pub fn identity_path(&self) -> String {
         format!("/{}/", self.name_prefix)
+    }
+}
+
+fn yes_or_no(name: &'static str, text: &str) -> Result<bool, InvalidSetting> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(InvalidSetting::Wrong(name, "yes or no")),
     }
 }
 

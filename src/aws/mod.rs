@@ -29,7 +29,7 @@ pub use stored_secrets::StoredSecrets;
 
 use self::http_client::LazyHttpClient;
 use crate::{
-    broker::{Broker, Place, authentication::Authenticator, id::Naming, ports::Environment},
+    broker::{Broker, Looks, Place, authentication::Authenticator, id::Naming, ports::Environment},
     catalog::Catalog,
     settings::Settings,
 };
@@ -77,6 +77,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         sites: Arc::new(AwsSites::new(settings, config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),
+        looks: if settings.stack_events { Looks::beside_events() } else { Looks::default() },
     }
 }
 

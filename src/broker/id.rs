@@ -87,6 +87,14 @@ impl Naming {
         format!("{}-{}-{id}", self.prefix, service.replace('.', "-"))
     }
 
+    /// The instance that a stack of this name is of, where its id is a UUID, as platforms make them.
+    pub fn instance(&self, stack_name: &str) -> Option<InstanceId> {
+        let start = stack_name.len().checked_sub(uuid::fmt::Hyphenated::LENGTH)?;
+        let id = stack_name.get(start..).filter(|_| self.is_ours(stack_name))?;
+        Uuid::try_parse(id).ok()?;
+        InstanceId::new(id).ok()
+    }
+
     /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A binding's id is
     /// unique in its instance only, so that the instance's is part of it.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>

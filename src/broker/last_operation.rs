@@ -78,6 +78,12 @@ impl Broker {
         if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
+        if let Some(description) = self.looks.recent(&instance.operation, now)
+            && instance.operation.in_progress()
+        {
+            self.observe_running(&instance.operation);
+            return Ok(LastOperation::new(&instance.operation, description, now));
+        }
         let (instance, events) = match tokio::time::timeout(LONGEST_LOOK, self.advance(instance.clone())).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
@@ -95,6 +101,10 @@ impl Broker {
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
+        // What CloudFormation has not begun ends without an event.
+        if instance.operation.in_progress() && !events.is_empty() {
+            self.looks.keep(&instance.operation, &description, now);
+        }
         Ok(LastOperation::new(&instance.operation, description, now))
     }
 

@@ -37,6 +37,7 @@ pub mod ports;
 mod provision;
 pub mod secret_parameters;
 pub mod stack;
+mod stack_changed;
 mod stored_secrets;
 pub mod sweep;
 mod unbind;
@@ -52,6 +53,7 @@ pub use last_operation::LastOperation;
 pub use location::{Location, Locations};
 pub use place::Place;
 pub use provision::Provisioned;
+pub use stack_changed::Looks;
 
 use self::{
     id::Naming,
@@ -80,6 +82,8 @@ pub struct Broker {
     pub vault: Arc<dyn Vault>,
     /// Time and chance.
     pub environment: Arc<dyn Environment>,
+    /// What polls have seen.
+    pub looks: Looks,
 }
 
 impl Broker {

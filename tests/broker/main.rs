@@ -22,6 +22,7 @@ mod requests;
 mod roles;
 mod secret_parameters;
 mod settings;
+mod stack_events;
 mod stack_status;
 mod sweep;
 mod templates;

@@ -8,7 +8,7 @@ fn variable(name: &str) -> Option<String> {
         "MISSING_VERSION_STATUS" => "412".into(),
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
-        "OUTPUTS_AS_IS" => "no".into(),
+        "OUTPUTS_AS_IS" | "STACK_EVENTS" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
         "LOCATIONS" => String::new(),
         name => format!("the {name}"),

@@ -2,7 +2,7 @@
 
 use crate::{
     block_on,
-    platform::Fate,
+    platform::{Fate, Told},
     sample::{Sample, report},
     schedule::{FollowUp, SCENARIOS, Schedule, faults, prepare},
     support::World,
@@ -22,7 +22,17 @@ fn nothing_is_lost_where_the_platform_mitigates() {
 
 #[test]
 fn nothing_is_lost_where_the_platform_polls() {
-    simulate(FollowUp::Poll);
+    simulate(FollowUp::Poll(Told::No));
+}
+
+#[test]
+fn nothing_is_lost_where_aws_tells_twice_how_it_ends() {
+    simulate(FollowUp::Poll(Told::Twice));
+}
+
+#[test]
+fn nothing_is_lost_where_what_aws_tells_is_lost() {
+    simulate(FollowUp::Poll(Told::Lost));
 }
 
 #[test]
@@ -33,7 +43,7 @@ fn nothing_is_lost_where_nothing_comes_for_a_day() {
 /// Runs every scenario without a fault, with every fault, and with every two.
 fn simulate(follow_up: FollowUp) {
     let mut counts = [0; 3];
-    let (mut ones, mut twos) = (Sample::one_of(4), Sample::one_of(250));
+    let (mut ones, mut twos) = (Sample::one_of(7), Sample::one_of(400));
     for (scenario, fate) in SCENARIOS.into_iter().flat_map(|scenario| FATES.map(|fate| (scenario, fate))) {
         block_on(async {
             let prepared = prepare(scenario, fate).await;

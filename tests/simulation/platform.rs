@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 
 use aws_service_broker::{
     broker::{
-        BindingRules, RolePatterns, WorkloadIdentity,
+        BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
         id::{BindingId, InstanceId},
         identity::Identity,
         operation::{Operation, OperationKind, OperationState},
@@ -12,7 +12,9 @@ use aws_service_broker::{
     },
     catalog::Catalog,
     http::MissingVersion,
+    stack_events,
 };
+use axum::http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -91,6 +93,8 @@ pub enum Ask {
     /// For a platform that polls bindings.
     UnbindAsync(&'static str),
     PollBinding(&'static str),
+    /// No request: AWS tells that the instance's stack has changed.
+    StackEvent,
 }
 
 impl Ask {
@@ -106,6 +110,7 @@ impl Ask {
             Self::Update(_) => "PATCH",
             Self::Deprovision | Self::Unbind(_) | Self::UnbindAsync(_) => "DELETE",
             Self::Poll | Self::FetchInstance | Self::PollBinding(_) => "GET",
+            Self::StackEvent => "tell",
         }
     }
 
@@ -117,7 +122,7 @@ impl Ask {
             Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
             Self::Deprovision => format!("{instance}?{any}&{asynchronous}"),
             Self::Poll => format!("{instance}/last_operation"),
-            Self::FetchInstance => instance,
+            Self::FetchInstance | Self::StackEvent => instance,
             Self::Bind(id) | Self::BindRole(id) | Self::BindServiceAccount(id) => binding(id),
             Self::BindAsync(id) | Self::Rotate(id) => format!("{}?{asynchronous}", binding(id)),
             Self::Unbind(id) => format!("{}?{any}", binding(id)),
@@ -180,18 +185,47 @@ impl Ask {
                 | Self::Deprovision
                 | Self::Poll
                 | Self::FetchInstance
+                | Self::StackEvent
         )
     }
 
     /// The request, on its way. A poll is for this operation, or for the last one.
     pub fn send(self, client: &Client, operation: Option<&str>) -> Request {
         let client = client.clone();
+        if self == Self::StackEvent {
+            return Box::pin(async move { tell(&client).await });
+        }
         let path = match (self, operation) {
             (Self::Poll | Self::PollBinding(_), Some(operation)) => format!("{}?operation={operation}", self.path()),
             _ => self.path(),
         };
         Box::pin(async move { client.request(self.method(), &path, self.body()).await })
     }
+}
+
+/// Tells the broker what AWS does. The answer stands for what Lambda makes of it: it sends again what has failed.
+async fn tell(client: &Client) -> Answer {
+    let broker = client.broker();
+    let stack_name = broker.naming.stack("database", &instance_id());
+    let event = json!({
+        "detail-type": "CloudFormation Stack Status Change",
+        "detail": {"stack-id": format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{stack_name}/an-id")},
+    });
+    let event = lambda_http::request::from_str(&event.to_string()).expect("what Lambda passes on");
+    let handled = stack_events::handle(&broker, &event).await;
+    let status = handled.map_or(StatusCode::INTERNAL_SERVER_ERROR, |()| StatusCode::OK);
+    Answer { status, headers: HeaderMap::new(), body: json!({}) }
+}
+
+/// What AWS tells the broker of how CloudFormation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It does not, and the broker knows.
+    No,
+    /// It does, and yet nothing comes.
+    Lost,
+    /// When it has ended, and once more when something else may have begun.
+    Twice,
 }
 
 /// What CloudFormation makes of what it is asked for.
@@ -209,6 +243,9 @@ pub enum Fate {
 
 /// What a stack is at work for at the least.
 const WORK: SignedDuration = SignedDuration::from_secs(3);
+/// How much later AWS tells the same again.
+const LATE: SignedDuration = SignedDuration::from_secs(7);
+
 enum Event {
     Asked { ask: Ask, first_call: usize },
     Answered(Option<(u16, Value)>),
@@ -227,6 +264,9 @@ pub struct Platform {
     pub client: Client,
     pub world: World,
     fate: Fate,
+    told: Told,
+    /// The times at which AWS tells something.
+    to_be_told: Vec<SignedDuration>,
     /// With the time at which their calls have their effect.
     late: Vec<(SignedDuration, Request)>,
     elapsed: SignedDuration,
@@ -258,6 +298,8 @@ impl Platform {
             client,
             world,
             fate,
+            told: Told::No,
+            to_be_told: Vec::new(),
             late: Vec::new(),
             elapsed: SignedDuration::ZERO,
             operations: BTreeMap::new(),
@@ -265,6 +307,15 @@ impl Platform {
             credentials: BTreeMap::new(),
             events: Vec::new(),
         }
+    }
+
+    /// A platform of a broker that AWS tells of stacks.
+    pub fn told(self, told: Told) -> Self {
+        if told == Told::No {
+            return self;
+        }
+        let broker = Broker { looks: Looks::beside_events(), ..self.client.broker() };
+        Self { client: self.client.with_broker(broker), told, ..self }
     }
 
     /// Sends a request and checks what comes of it. No answer where the broker's process has ended.
@@ -313,6 +364,11 @@ impl Platform {
             check_account(&self.world.account())?;
         }
         self.let_time_pass(end - self.elapsed);
+        while let Some(index) = self.to_be_told.iter().position(|due| *due <= end) {
+            self.to_be_told.remove(index);
+            // Lambda sends what has failed again, a minute later: too late to be of use here.
+            Box::pin(self.ask(Ask::StackEvent)).await?;
+        }
         Ok(())
     }
 
@@ -332,6 +388,9 @@ impl Platform {
         });
         if settled.contains(&StackStatus::DeleteFailed) {
             self.fate = Fate::Well;
+        }
+        if self.told == Told::Twice && !settled.is_empty() {
+            self.to_be_told.extend([self.elapsed, self.elapsed + LATE]);
         }
     }
 

@@ -8,7 +8,7 @@ use aws_service_broker::broker::{
 };
 
 use crate::{
-    platform::{Ask, Broken, Fate, Platform, binding_key, instance_id, promise},
+    platform::{Ask, Broken, Fate, Platform, Told, binding_key, instance_id, promise},
     support::{Answer, Fault, World},
 };
 
@@ -22,10 +22,10 @@ pub struct Scenario {
 }
 
 /// Everything that changes something, in the states in which it does.
-pub const SCENARIOS: [Scenario; 18] = {
+pub const SCENARIOS: [Scenario; 21] = {
     use Ask::{
         Bind, BindAsync, BindRole, BindServiceAccount, Deprovision, Poll, Provision, ProvisionWithSecret, Rotate,
-        Unbind, UnbindAsync, Update,
+        StackEvent, Unbind, UnbindAsync, Update,
     };
     const CREATED: &[Ask] = &[Provision(1), Poll];
     const BOUND: &[Ask] = &[Provision(1), Poll, Bind("one")];
@@ -48,6 +48,9 @@ pub const SCENARIOS: [Scenario; 18] = {
         Scenario { before: &[Provision(1), Poll, BindRole("two"), BindRole("one")], ask: Unbind("one") },
         Scenario { before: &[Provision(1), Poll, BindServiceAccount("one")], ask: Unbind("one") },
         Scenario { before: &[Provision(1), Poll, BindAsync("one"), Deprovision], ask: Poll },
+        Scenario { before: &[Provision(1)], ask: StackEvent },
+        Scenario { before: &[Provision(1), Poll, Update(2)], ask: StackEvent },
+        Scenario { before: &[Provision(1), Poll, Bind("one"), Deprovision], ask: StackEvent },
     ]
 };
 
@@ -58,8 +61,8 @@ pub enum FollowUp {
     Resend,
     /// It does what OSBAPI's table of orphan mitigation says.
     Mitigate,
-    /// It polls.
-    Poll,
+    /// It polls, and AWS tells the broker or does not.
+    Poll(Told),
     /// Nothing for a day.
     Wait,
 }
@@ -121,8 +124,14 @@ impl Schedule {
     pub async fn run(&self, prepared: &World) -> Result<Vec<&'static str>, String> {
         let world = prepared.copy();
         // Authentication changes nothing, and comes before anything else.
-        let mut platform = Platform::new(world, self.fate);
+        let mut platform = Platform::new(world, self.fate).told(match self.follow_up {
+            FollowUp::Poll(told) => told,
+            _ => Told::No,
+        });
         platform.ask(Ask::FetchInstance).await?;
+        if self.scenario.ask == Ask::StackEvent {
+            platform.pause(5).await?;
+        }
         platform.world.script(self.faults.iter().copied());
         let ran = self.run_with(&mut platform).await;
         ran.map_err(|broken| format!("{self}\n\n{}\nBroken: {broken}", platform.trace()))
@@ -133,7 +142,7 @@ impl Schedule {
         match self.follow_up {
             FollowUp::Resend => self.resend(platform, answer).await?,
             FollowUp::Mitigate => self.mitigate(platform, answer).await?,
-            FollowUp::Poll => self.poll_to_the_end(platform).await?,
+            FollowUp::Poll(_) => self.poll_to_the_end(platform).await?,
             FollowUp::Wait => platform.pause(24 * 60 * 60).await?,
         }
         let (calls, _) = platform.world.calls_and_faults();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{BindingRules, Broker, Location, Locations, Place, authentication::Authenticator, id::Naming},
+    broker::{BindingRules, Broker, Location, Locations, Looks, Place, authentication::Authenticator, id::Naming},
     catalog::Catalog,
     http::{MissingVersion, router},
 };
@@ -77,6 +77,7 @@ impl Client {
             sites: shared.clone(),
             vault: shared.clone(),
             environment: shared.clone(),
+            looks: Looks::default(),
         };
         Self::behind(world, broker, missing_version)
     }
@@ -86,7 +87,12 @@ impl Client {
         let broker = self.broker();
         let locations = Locations(locations.to_vec());
         let catalog = broker.catalog.asking_for(locations.schema(&broker.place));
-        Self::behind(self.world, Broker { catalog, locations, ..broker }, MissingVersion::default())
+        self.with_broker(Broker { catalog, locations, ..broker })
+    }
+
+    /// Another broker in the same account.
+    pub fn with_broker(self, broker: Broker) -> Self {
+        Self::behind(self.world, broker, MissingVersion::default())
     }
 
     fn behind(world: World, broker: Broker, missing_version: MissingVersion) -> Self {

@@ -1,0 +1,85 @@
+//! What CloudFormation tells of the stacks of instances, through EventBridge: the broker's function gets it beside the
+//! requests of platforms, and sees at once how an operation has ended. `infra/template.yaml` has the rule.
+//!
+//! An event is a hint and nothing more. What it says is looked up, so that it may come late, twice, in another order or
+//! not at all, and who could send one would gain nothing.
+
+use std::time::{Duration, Instant};
+
+use lambda_http::{Error, Request, RequestExt, request::RequestContext};
+use serde::Deserialize;
+
+use crate::{
+    broker::{self, Broker},
+    telemetry::{
+        facts,
+        lines::{self, Outcome},
+    },
+};
+
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-event-bridge.html>
+const DETAIL_TYPE: &str = "CloudFormation Stack Status Change";
+
+/// Below the function's timeout, so that what was too slow is logged.
+const LIMIT: Duration = Duration::from_secs(24);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct StackStatusChange {
+    detail_type: String,
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Detail {
+    stack_id: String,
+}
+
+impl StackStatusChange {
+    /// The part of the stack's ARN that is its name.
+    fn stack_name(&self) -> Option<&str> {
+        self.detail.stack_id.split('/').nth(1)
+    }
+}
+
+/// Whether what the function was invoked with is an event of AWS, and no request of a platform: those cannot make
+/// themselves look like one, since a front door wraps them.
+pub fn is_event(request: &Request) -> bool {
+    matches!(request.request_context_ref(), Some(RequestContext::PassThrough))
+}
+
+/// Sees how the stack that the event tells of stands.
+///
+/// # Errors
+///
+/// Where it is no such event, or where AWS does not answer: Lambda then sends it again, twice.
+pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
+    let unknown = "neither a request of an API, nor an event of CloudFormation";
+    let event: StackStatusChange = serde_json::from_slice(request.body()).map_err(|_| unknown)?;
+    let stack_name = event.stack_name().filter(|_| event.detail_type == DETAIL_TYPE).ok_or(unknown)?;
+    let started = Instant::now();
+    let (seen, facts) = facts::gather(tokio::time::timeout(LIMIT, broker.stack_changed(stack_name))).await;
+    let failure = match seen {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+        Err(_) => Some("AWS did not answer in time".into()),
+    };
+    lines::Request {
+        operation: "stack_event",
+        is_mutation: false,
+        outcome: if failure.is_none() { Outcome::Succeeded } else { Outcome::Failed },
+        status: None,
+        duration: started.elapsed(),
+        instance_id: broker.naming.instance(stack_name).as_ref().map(broker::id::InstanceId::as_str),
+        binding_id: None,
+        request_id: request.lambda_context_ref().map(|context| context.request_id.as_str()),
+        request_identity: None,
+        originating_platform: None,
+        originating_user: None,
+        originating_identity_mistake: None,
+        reason: failure.as_deref(),
+    }
+    .log(&facts);
+    failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
