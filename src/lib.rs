@@ -13,6 +13,7 @@ extern crate self as aws_service_broker;
 pub mod aws;
 pub mod broker;
 pub mod catalog;
+pub mod guard;
 pub mod http;
 pub mod osb;
 pub mod settings;

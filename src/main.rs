@@ -1,8 +1,8 @@
-//! The Lambda function: reads its settings, wires the adapters and serves the API, or sweeps.
+//! The Lambda function: reads its settings, wires the adapters and serves the API, sweeps, or guards.
 
 use std::env;
 
-use aws_service_broker::{aws, http::router, settings::Settings, stack_events, sweep, telemetry};
+use aws_service_broker::{aws, guard, http::router, settings::Settings, stack_events, sweep, telemetry};
 use lambda_http::{
     Error, Request,
     lambda_runtime::{self, service_fn},
@@ -16,8 +16,10 @@ async fn main() -> Result<(), Error> {
     let config = aws::load_config().await;
     let broker = aws::broker(&settings, &config);
     // infra/template.yaml makes several functions of this program.
-    if env::var("_HANDLER").is_ok_and(|handler| handler == sweep::HANDLER) {
-        return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, event))).await;
+    match env::var("_HANDLER").as_deref() {
+        Ok(sweep::HANDLER) => return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, event))).await,
+        Ok(guard::HANDLER) => return lambda_runtime::run(service_fn(|event| guard::handle(&broker, event))).await,
+        _ => {}
     }
     let authenticator = aws::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);

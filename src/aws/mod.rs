@@ -1,5 +1,6 @@
 //! The ports of [`crate::broker::ports`], done by AWS: one file a service.
 
+mod answer;
 mod cloudformation;
 mod dynamodb;
 mod error;
@@ -18,6 +19,7 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::Timeou
 use jiff::{Timestamp, Unit};
 use uuid::Uuid;
 
+pub use answer::put_json;
 pub use cloudformation::CloudFormation;
 pub use dynamodb::DynamoDb;
 pub use iam::Iam;

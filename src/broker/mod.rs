@@ -35,6 +35,7 @@ mod place;
 mod policy;
 pub mod ports;
 mod provision;
+mod remaining;
 pub mod secret_parameters;
 pub mod stack;
 mod stack_changed;

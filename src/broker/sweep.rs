@@ -320,7 +320,7 @@ fn located<T>(items: Vec<T>, location: Option<&Location>, name: impl Fn(&T) -> &
 }
 
 /// Every item of a list, page by page.
-async fn all_pages<T>(page: impl AsyncFn(Option<String>) -> PortResult<Page<T>>) -> PortResult<Vec<T>> {
+pub(super) async fn all_pages<T>(page: impl AsyncFn(Option<String>) -> PortResult<Page<T>>) -> PortResult<Vec<T>> {
     let (mut items, mut next) = (Vec::new(), None);
     loop {
         let page = page(next).await?;

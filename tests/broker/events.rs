@@ -70,6 +70,33 @@ async fn the_good_events_are_a_whole_life() {
     assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
 }
 
+/// What API Gateway and Lambda make of one request, by the front door that it came through.
+const FRONT_DOORS: [&str; 3] = ["", "rest-api-", "function-url-"];
+
+#[tokio::test]
+async fn a_request_is_the_same_through_every_front_door() {
+    for front_door in FRONT_DOORS {
+        let client = Client::new();
+        let catalog = send(&client, &format!("{front_door}catalog")).await.expect(200);
+        assert!(catalog.body["services"].is_array(), "{front_door}");
+        send(&client, &format!("{front_door}provision")).await.expect(202);
+        let instance = client.world.instance(crate::support::INSTANCE).expect("an instance");
+        assert_eq!(instance.attributes.parameters.0["VisibilityTimeout"], 60, "{front_door}");
+    }
+}
+
+/// HTTP APIs decode the path, the others do not.
+#[tokio::test]
+async fn an_id_is_the_same_through_every_front_door() {
+    for (front_door, sent) in FRONT_DOORS.into_iter().zip(["100% a?b#c", "100%25%20a%3Fb%23c", "100%25%20a%3Fb%23c"]) {
+        let client = Client::new();
+        let text = fs::read_to_string(folder().join(format!("{front_door}provision.json"))).expect("an event");
+        let text = text.replace(crate::support::INSTANCE, sent);
+        client.send(lambda_http::request::from_str(&text).expect("an event")).await.expect(202);
+        assert!(client.world.instance("100% a?b#c").is_some(), "{front_door}");
+    }
+}
+
 #[tokio::test]
 async fn the_bad_events_are_refused_and_change_nothing() {
     for (event, status) in BAD {

@@ -13,6 +13,7 @@ mod compiler;
 mod credentials;
 mod deprovision;
 mod events;
+mod guard;
 mod last_operation;
 mod locations;
 mod log;
