@@ -3,15 +3,17 @@
 #   PORT=4566         port of the local AWS; a free one if left out
 #   TOOLS=.tools      folder for the tools that are installed
 #   PYTHON=python3    a Python 3.10 or newer with venv
+#   ARCHITECTURE=     x86_64, or arm64 if the Rust target is installed: the processor that `make package` builds for
 
 PYTHON ?= python3
 TOOLS ?= .tools
+ARCHITECTURE ?= x86_64
 export PORT TOOLS
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
 NEW_SERVICE := src/bin/templates/new_service/template.yaml
-LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra/local $(TOOLS)/emulator/bin/python
+LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
@@ -50,9 +52,11 @@ lint: tools ## Check formatting, templates, code and dependencies
 	cargo fmt --check
 	$(BUILD)/ruff format --check --quiet
 	$(BUILD)/ruff check --quiet
-	$(BUILD)/cfn-lint infra/template.yaml
+	PYTHONDONTWRITEBYTECODE=1 $(BUILD)/cfn-lint --append-rules infra/lint/stack -- infra/*.yaml
 	cd templates && PYTHONDONTWRITEBYTECODE=1 $(abspath $(BUILD))/cfn-lint */template.yaml ../$(NEW_SERVICE)
-	@$(SCAN) -f templates/*/template.yaml $(NEW_SERVICE)
+	@$(SCAN) -f infra/*.yaml templates/*/template.yaml $(NEW_SERVICE)
+	@# AWS has several partitions: an ARN takes its own from $${AWS::Partition}, or from another ARN.
+	@! grep -rnE --include='*.rs' --include='*.yaml' 'arn:aws[a-z-]*:' src infra/*.yaml templates | grep -v '///'
 	cd infra && AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(abspath $(BUILD))/sam validate --lint
 	cargo run --quiet --locked --bin templates -- check
 	cargo clippy --all-targets --locked -- -D warnings
@@ -74,9 +78,13 @@ new-service: ## Start a service: make new-service NAME=my-service
 	@cargo run --quiet --locked --bin templates -- new "$(NAME)"
 
 .PHONY: bench
-bench: ## Measure the function's cold start and memory, beside a hello-world's
+bench: ## Measure the function's cold start, memory and processor time, and what each MemorySize would cost
 	cargo build --locked --release --bin broker --example hello_world
 	@$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
+
+.PHONY: package
+package: tools ## Make a folder and a zip that others deploy without Rust, for ARCHITECTURE
+	@$(LOCAL) infra/package.py $(ARCHITECTURE)
 
 .PHONY: load
 load: tools ## Put load on the broker on a local AWS for 30 seconds, then look for anything lost

@@ -27,7 +27,7 @@ const MAX_NAMED: usize = 10;
 ///
 /// # Errors
 ///
-/// Where it cannot be answered. It is told by then, or gives up after an hour.
+/// Where it cannot be answered. CloudFormation then gives up after the resource's `ServiceTimeout`.
 pub async fn handle(broker: &Broker, event: LambdaEvent<CustomResourceRequest>) -> Result<(), Error> {
     let (url, answer) = answer(broker, event.payload).await?;
     aws::put_json(&url, serde_json::to_vec(&answer)?).await

@@ -52,16 +52,16 @@ class Roles(CloudFormationLintRule):
 
     id = "E9003"
     shortdesc = "Check the boundary of roles in the stacks of instances"
-    description = "A role has the permissions boundary `<prefix>-stack-roles`"
+    description = "A role has the permissions boundary `<prefix>-stack-roles-<Region>`"
     source_url = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html"
     tags = ["resources", "iam"]
 
     def match(self, cfn: Any) -> list[RuleMatch]:
-        roles = cfn.get_resources("AWS::IAM::Role")
+        boundary = "policy/${NamePrefix}-stack-roles-${AWS::Region}"
         return [
-            RuleMatch(["Resources", name], "a role needs the PermissionsBoundary `policy/${NamePrefix}-stack-roles`")
-            for name, role in roles.items()
-            if "policy/${NamePrefix}-stack-roles" not in str(role["Properties"].get("PermissionsBoundary"))
+            RuleMatch(["Resources", name], f"a role needs the PermissionsBoundary `{boundary}`")
+            for name, role in cfn.get_resources("AWS::IAM::Role").items()
+            if boundary not in str(role["Properties"].get("PermissionsBoundary"))
         ]
 
 

@@ -14,15 +14,20 @@ import hashlib
 import json
 import re
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.app import main
-from ministack.services import eventbridge, secretsmanager, stepfunctions
+from ministack.core import lambda_runtime
+from ministack.services import cloudformation, dynamodb, eventbridge, secretsmanager, stepfunctions, waf
 from ministack.services.cloudformation import changesets, engine, provisioners, stacks
 from ministack.services.cloudformation import handlers as handlers_of_requests
+
+import authorization
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -146,6 +151,19 @@ class SecretPolicy:
         secretsmanager._delete_resource_policy({"SecretId": physical_id})
 
 
+class WebAclAssociation:
+    """AWS::WAFv2::WebACLAssociation."""
+
+    @staticmethod
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        succeed(waf._associate_web_acl(properties))
+        return f"{properties['WebACLArn']}|{properties['ResourceArn']}", {}
+
+    @staticmethod
+    def delete(physical_id: str, properties: dict[str, Any]) -> None:
+        succeed(waf._disassociate_web_acl(properties))
+
+
 def succeed(response: tuple[int, Any, Any]) -> Any:
     status, _, body = response
     if status >= 400:
@@ -201,6 +219,21 @@ def with_dkim(handle: Callable[..., tuple[str, dict[str, str]]]) -> Callable[...
     return handler
 
 
+def with_key(handle: Callable[..., tuple[str, dict[str, str]]]) -> Callable[..., tuple[str, dict[str, str]]]:
+    """The key of an AWS::DynamoDB::Table, which ministack forgets: whoever reads items has to be allowed to use it."""
+
+    @functools.wraps(handle)
+    def handler(*arguments: Any) -> tuple[str, dict[str, str]]:
+        made = handle(*arguments)
+        *_, properties = (each for each in arguments if isinstance(each, dict))
+        asked = properties.get("SSESpecification") or {}
+        specification = {**asked, "Enabled": asked.get("SSEEnabled")}
+        dynamodb._tables[made[0]]["SSEDescription"] = dynamodb._sse_description_from_spec(specification)
+        return made
+
+    return handler
+
+
 def functions_resolved(value: Any, parameters: dict[str, Any]) -> Any:
     """A condition with those functions done that ministack does not know in conditions, and takes for `true`."""
     if isinstance(value, list):
@@ -241,6 +274,59 @@ def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) ->
 EVALUATE_CONDITIONS = engine._evaluate_conditions
 
 
+async def delete_stack(stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
+    """What a resource depends on is deleted after it, so not at all if the resource cannot be deleted.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
+    """
+    stack = cloudformation._stacks[stack_name]
+    stack[KEPT] = {}
+    await DELETE_STACK(stack_name, stack_id, *arguments, **options)
+    stack["_resources"].update(stack.pop(KEPT))
+
+
+def delete_resource(
+    resource_type: str,
+    physical_id: str,
+    properties: dict[str, Any],
+    stack_name: str | None = None,
+    logical_id: str | None = None,
+) -> None:
+    try:
+        DELETE_RESOURCE(resource_type, physical_id, properties, stack_name, logical_id)
+    except Exception:
+        stack = cloudformation._stacks.get(stack_name) or {}
+        if KEPT in stack:
+            resources = stack["_resources"]
+            needed = stacks._with_dependencies([logical_id], stack["_template"]["Resources"], set(resources))
+            stack[KEPT].update({name: resources.pop(name) for name in needed - {logical_id}})
+        raise
+
+
+KEPT = "_kept"  # out of sight of the deletion that is going on
+DELETE_STACK, DELETE_RESOURCE = stacks._delete_stack_async, stacks._delete_resource
+
+
+def kill_workers(workers: list[Any]) -> None:
+    """While a function is updated it answers requests, those with its previous code too: ministack would end them.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+
+    def kill_when_done(worker: Any) -> None:
+        while worker.in_use:
+            time.sleep(0.05)
+        KILL_WORKERS([worker])
+
+    KILL_WORKERS([worker for worker in workers if not worker.in_use])
+    for worker in workers:
+        if worker.in_use:
+            threading.Thread(target=kill_when_done, args=(worker,), daemon=True).start()
+
+
+KILL_WORKERS = lambda_runtime.kill_workers
+
+
 def register() -> None:
     """Adds all of it. What ministack has got by now is not replaced."""
     handlers = provisioners._RESOURCE_HANDLERS
@@ -249,10 +335,19 @@ def register() -> None:
         "AWS::Events::Archive": Archive,
         "AWS::SecretsManager::ResourcePolicy": SecretPolicy,
         "AWS::StepFunctions::Activity": Activity,
+        "AWS::WAFv2::WebACLAssociation": WebAclAssociation,
     }.items():
         handlers.setdefault(name, {"create": resource.create, "delete": resource.delete})
     for module in (changesets, engine, handlers_of_requests, stacks):
         module._evaluate_conditions = evaluate_conditions
+    for module in (handlers_of_requests, stacks):
+        module._delete_stack_async = delete_stack
+    stacks._delete_resource = delete_resource
+    lambda_runtime.kill_workers = kill_workers
+    authorization.register()
+    table = handlers["AWS::DynamoDB::Table"]
+    for step in ("create", "update"):
+        table[step] = with_key(table[step])
     identity = handlers["AWS::SES::EmailIdentity"]
     for step in ("create", "update"):
         identity[step] = with_dkim(identity[step])

@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,32 @@ class Broker:
     password: str
     outputs: dict[str, str]
     settings: dict[str, str]  # the environment variables of its function
+
+
+def broker_of(stack: str, client: Callable[[str], Any], endpoint: str) -> Broker:
+    """The broker that a stack has deployed."""
+    described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    function = client("lambda").get_function_configuration(FunctionName=outputs["FunctionName"])
+    secret = client("secretsmanager").get_secret_value(SecretId=outputs["CredentialsSecretArn"])
+    credentials = json.loads(secret["SecretString"])
+    return Broker(
+        url=path_form(outputs["BrokerUrl"], endpoint),
+        username=credentials["username"],
+        password=credentials["password"],
+        outputs=outputs,
+        settings=function["Environment"]["Variables"],
+    )
+
+
+def path_form(url: str, endpoint: str) -> str:
+    """A URL of API Gateway or Lambda as the emulator serves it: the host in it has no DNS name."""
+    host, path = urlsplit(url)[1:3]
+    name, service = host.split(".")[:2]
+    # A private API's name has the VPC endpoint's behind it.
+    identifier = name.partition("-vpce-")[0]
+    stage = "/$default" if service == "execute-api" and not path else path
+    return f"{endpoint}/_aws/{service}/{identifier}{stage}"
 
 
 class LocalAws:
@@ -150,43 +176,32 @@ class LocalAws:
 
     def build(self) -> None:
         """`sam build` compiles the function, in the crate's own target folder: the second time takes seconds."""
-        self._sam("build", "--parameter-overrides", ARCHITECTURE)
+        sam("build", "--parameter-overrides", ARCHITECTURE, environment=self.environment)
 
     def deploy(self) -> Broker:
         """`sam deploy` as on AWS, but for the endpoint and the question whether to go on."""
         parameters = [ARCHITECTURE, f"AwsEndpointUrl={self.endpoint}", *SETTINGS]
-        self._sam("deploy", "--no-confirm-changeset", "--parameter-overrides", *parameters)
-        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        function = self.client("lambda").get_function_configuration(FunctionName=outputs["FunctionName"])
-        secret = self.client("secretsmanager").get_secret_value(SecretId=outputs["CredentialsSecretArn"])
-        credentials = json.loads(secret["SecretString"])
-        # The path form of the API's URL: the host in the other one has no DNS name.
-        api = urlsplit(outputs["BrokerUrl"]).netloc.partition(".")[0]
-        return Broker(
-            url=f"{self.endpoint}/_aws/execute-api/{api}/$default",
-            username=credentials["username"],
-            password=credentials["password"],
-            outputs=outputs,
-            settings=function["Environment"]["Variables"],
-        )
+        sam("deploy", "--no-confirm-changeset", "--parameter-overrides", *parameters, environment=self.environment)
+        return broker_of(STACK, self.client, self.endpoint)
 
-    def _sam(self, command: str, *options: str) -> None:
-        log = FOLDER / f"sam-{command}.log"
-        tools = TOOLS / "build" / "bin"
-        environment = {
-            **self.environment,
-            "SAM_CLI_TELEMETRY": "0",
-            # Where SAM finds cargo-lambda, and cargo-lambda its linker: zig, as a module of the first python3.
-            "PATH": f"{tools}:{os.environ['PATH']}",
-            # Of zig, which would fill ~/.cache.
-            "XDG_CACHE_HOME": str(TOOLS / "cache"),
-        }
-        with log.open("w") as output:
-            sam = [tools / "sam", command, *options]
-            status = run(sam, cwd=REPOSITORY / "infra", env=environment, stdout=output, stderr=subprocess.STDOUT)
-        if status:
-            raise LocalAwsError(f"sam {command} failed:\n{tail(log)}")
+
+def sam(command: str, *options: str, environment: Mapping[str, str], folder: Path = REPOSITORY / "infra") -> None:
+    """Runs a command of the SAM CLI in a folder with a template."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    log = FOLDER / f"sam-{command}.log"
+    tools = TOOLS / "build" / "bin"
+    environment = {
+        **environment,
+        "SAM_CLI_TELEMETRY": "0",
+        # Where SAM finds cargo-lambda, and cargo-lambda its linker: zig, as a module of the first python3.
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        # Of zig, which would fill ~/.cache.
+        "XDG_CACHE_HOME": str(TOOLS / "cache"),
+    }
+    with log.open("w") as output:
+        status = run([tools / "sam", command, *options], cwd=folder, env=environment, stdout=output, stderr=output)
+    if status:
+        raise LocalAwsError(f"sam {command} failed:\n{tail(log)}")
 
 
 @contextmanager

@@ -31,11 +31,16 @@ struct Declared {
     dimensions: &'static [&'static [&'static str]],
 }
 
-const DECLARED: [Declared; 3] = [
+const DECLARED: [Declared; 4] = [
     Declared {
         target: lines::REQUEST,
         metrics: &[("duration_ms", "Milliseconds"), ("aws_calls", "Count")],
-        dimensions: &[&["outcome"], &["operation", "outcome"], &["service", "plan", "outcome"]],
+        dimensions: &[&["outcome"], &["operation", "outcome"]],
+    },
+    Declared {
+        target: lines::REQUEST,
+        metrics: &[("duration_ms", "Milliseconds")],
+        dimensions: &[&["service", "plan", "outcome"]],
     },
     Declared {
         target: lines::REQUEST,
@@ -101,8 +106,10 @@ impl Declared {
         let has = |name: &str| present.0.contains(name);
         let metrics = self.metrics.iter().filter(|(name, _)| has(name));
         let metrics: Vec<_> = metrics.map(|&(name, unit)| MetricDefinition { name, unit }).collect();
-        let dimensions = self.dimensions.iter().filter(|set| set.iter().all(|name| has(name))).copied().collect();
-        (!metrics.is_empty()).then_some(MetricDirective { namespace, dimensions, metrics })
+        let dimensions = self.dimensions.iter().filter(|set| set.iter().all(|name| has(name)));
+        let dimensions: Vec<_> = dimensions.copied().collect();
+        let has_both = !metrics.is_empty() && !dimensions.is_empty();
+        has_both.then_some(MetricDirective { namespace, dimensions, metrics })
     }
 }
 

@@ -22,10 +22,11 @@ impl Repository {
             |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        repository.write(
-            "infra/template.yaml",
-            &(part("service names") + &part("conditions") + &part("deploy policies") + &part("boundary")),
-        );
+        let generated = ["service names", "conditions", "deploy policies", "boundary"].map(part).concat();
+        let shared = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
+        let share = |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
+        repository.write("infra/template.yaml", &(generated.clone() + &shared.map(share).concat()));
+        repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));
         repository
     }
 
@@ -77,6 +78,7 @@ fn a_new_service_is_complete() {
     let readme = repository.read("README.md");
     assert!(readme.contains("](templates/my-queue2/README.md)"), "{readme}");
     assert!(readme.starts_with("before\n") && readme.ends_with("after\n") && !readme.contains("old"), "{readme}");
+    assert!(repository.read("infra/target-account.yaml").contains("\n  stack roles of both\n"));
     let infra = repository.read("infra/template.yaml");
     assert_eq!(infra.matches("sqs:SendMessage").count(), 1, "{infra}");
     assert_eq!(infra.matches("sqs:CreateQueue").count(), 1, "{infra}");

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import unittest
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import aws
-from osb import Client, Plan
+from osb import Answer, Client, Plan
 
 BROKER = Client(os.environ["BROKER_URL"], os.environ["BROKER_USERNAME"], os.environ["BROKER_PASSWORD"])
 
@@ -45,6 +47,59 @@ def records_of(instance: str) -> list[dict[str, Any]]:
         ConsistentRead=True,
     )
     return [item for item in found["Items"] if "expires_at" not in item]
+
+
+def forget(instance: str) -> None:
+    """Deletes the records of an instance, as nobody should."""
+    for item in records_of(instance):
+        key = {name: item[name] for name in ("pk", "sk")}
+        client("dynamodb").delete_item(TableName=os.environ["TABLE_NAME"], Key=key)
+
+
+def user_of(instance: str) -> str:
+    """The user of the instance's only binding with a key."""
+    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
+    [name] = [identity["user"]["M"]["user_name"]["S"] for identity in identities if "user" in identity]
+    return name
+
+
+def sweep(payload: dict[str, Any] | None = None) -> Answer:
+    """What the sweep function answers to the operator: its findings, or a 500."""
+    answer = client("lambda").invoke(
+        FunctionName=os.environ["SWEEP_FUNCTION_NAME"], Payload=json.dumps(payload or {}).encode()
+    )
+    body = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        return Answer(500, {"description": body["errorMessage"]})
+    return Answer(200, body)
+
+
+ANYBODY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@contextmanager
+def application_role(prefix: str) -> Iterator[dict[str, Any]]:
+    """A role that has nothing to do with the broker."""
+    iam, name = client("iam"), f"{prefix}{uuid.uuid4()}"
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
+    try:
+        yield made
+    finally:
+        iam.delete_role(RoleName=name)
+
+
+def assume(role_arn: str) -> dict[str, str]:
+    """The environment of a program that has the role."""
+    session = client("sts").assume_role(RoleArn=role_arn, RoleSessionName="application")["Credentials"]
+    return {
+        "AWS_REGION": os.environ["AWS_REGION"],
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
 
 
 class BrokerTestCase(unittest.TestCase):

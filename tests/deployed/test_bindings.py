@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import aws
 from local_aws import APPLICATION_ROLES, OIDC_PROVIDER
-from support import BROKER, BrokerTestCase, client
-
-ANYBODY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-}
-
-
-@contextmanager
-def role(prefix: str) -> Iterator[dict[str, Any]]:
-    """A role that has nothing to do with the broker."""
-    iam, name = client("iam"), f"{prefix}{uuid.uuid4()}"
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
-    try:
-        yield made
-    finally:
-        iam.delete_role(RoleName=name)
+from support import BROKER, BrokerTestCase, application_role, assume, client, kms_key
 
 
 def policies(role_name: str) -> dict[str, Any]:
@@ -36,22 +17,11 @@ def policies(role_name: str) -> dict[str, Any]:
     return {name: iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"] for name in names}
 
 
-def assume(role_arn: str) -> dict[str, str]:
-    """The environment of an application that has the role."""
-    session = client("sts").assume_role(RoleArn=role_arn, RoleSessionName="application")["Credentials"]
-    return {
-        "AWS_REGION": os.environ["AWS_REGION"],
-        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": session["SessionToken"],
-    }
-
-
 class BindingsTest(BrokerTestCase):
     def test_the_applications_role_may_do_what_the_binding_says_until_it_is_unbound(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         one, two = str(uuid.uuid4()), str(uuid.uuid4())
-        with role(APPLICATION_ROLES) as application:
+        with application_role(APPLICATION_ROLES) as application:
             arn, name = application["Arn"], application["RoleName"]
             bound = BROKER.bind(instance, one, plan, {"RoleName": name, "Scope": "Send"}).expect(201)["credentials"]
             self.assertEqual(bound["role_arn"], arn)
@@ -76,7 +46,7 @@ class BindingsTest(BrokerTestCase):
 
     def test_a_role_that_the_operator_has_not_allowed_stays_as_it_is(self) -> None:
         instance, plan = self.provision("sqs", "standard")
-        with role("other-") as other:
+        with application_role("other-") as other:
             for parameters in ({"RoleName": other["RoleName"]}, {"RoleArn": other["Arn"]}):
                 refused = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(400)
                 self.assertIn("has not allowed", refused["description"])
@@ -100,4 +70,19 @@ class BindingsTest(BrokerTestCase):
         self.assertEqual(fetched, bound)
         BROKER.unbind(instance, binding, plan).expect(200)
         self.assertEqual(aws.error_code(lambda: iam.get_role(RoleName=name)), "NoSuchEntity")
+        self.deprovision(instance, plan)
+
+    def test_a_key_of_the_users_own_is_worth_nothing_but_through_the_queue(self) -> None:
+        key = {"KeyId": kms_key()}
+        instance, plan = self.provision("sqs", "standard", {"KmsKeyArn": key["KeyId"]})
+        _, credentials = self.bind(instance, plan)
+        queue, kms = {"QueueUrl": credentials["QUEUE_URL"]}, client("kms", credentials)
+        application = client("sqs", credentials)
+        application.send_message(**queue, MessageBody="hello")
+        self.assertEqual(len(application.receive_message(**queue)["Messages"]), 1)
+        sealed = client("kms").encrypt(**key, Plaintext=b"hello")["CiphertextBlob"]
+        self.assert_denied(
+            lambda: kms.generate_data_key(**key, KeySpec="AES_256"),
+            lambda: kms.decrypt(CiphertextBlob=sealed),
+        )
         self.deprovision(instance, plan)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import unittest
-from typing import Any
 
-from support import BROKER, BrokerTestCase, client, records_of, stacks_of
+from support import BROKER, BrokerTestCase, client, forget, stacks_of, sweep, user_of
 
 FINDINGS = (
     "stacks_without_record",
@@ -18,35 +17,14 @@ FINDINGS = (
 )
 
 
-def sweep(payload: dict[str, Any] | None = None) -> dict[str, Any]:
-    answer = client("lambda").invoke(
-        FunctionName=os.environ["SWEEP_FUNCTION_NAME"], Payload=json.dumps(payload or {}).encode()
-    )
-    result = json.load(answer["Payload"])
-    if "FunctionError" in answer:
-        raise AssertionError(result)
-    return result
-
-
-def user_of(instance: str) -> str:
-    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
-    return next(identity["user"]["M"]["user_name"]["S"] for identity in identities)
-
-
 class Sweep(BrokerTestCase):
     """Other tests may have left something: only what these have made is looked for."""
-
-    def forget(self, instance: str) -> None:
-        table = client("dynamodb")
-        for item in records_of(instance):
-            key = {name: item[name] for name in ("pk", "sk")}
-            table.delete_item(TableName=os.environ["TABLE_NAME"], Key=key)
 
     def test_what_is_in_use_is_not_found(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding, _ = self.bind(instance, plan)
         user = user_of(instance)
-        found = json.dumps({kind: sweep()[kind] for kind in FINDINGS})
+        found = json.dumps({kind: sweep().expect(200)[kind] for kind in FINDINGS})
         self.assertNotIn(instance, found)
         self.assertNotIn(user, found)
         BROKER.unbind(instance, binding, plan).expect(200)
@@ -57,18 +35,18 @@ class Sweep(BrokerTestCase):
         self.bind(instance, plan)
         user = user_of(instance)
         (stack,) = stacks_of(instance)
-        self.forget(instance)
+        forget(instance)
 
-        found = sweep()
+        found = sweep().expect(200)
         self.assertIn(stack, [finding["name"] for finding in found["stacks_without_record"]])
         self.assertIn(user, [finding["name"] for finding in found["users_without_binding"]])
         self.assertEqual(stacks_of(instance), [stack])
 
-        removed = sweep({"remove": {"stacks": [stack, "osb-unknown"], "users": [user]}})["removed"]
+        removed = sweep({"remove": {"stacks": [stack, "osb-unknown"], "users": [user]}}).expect(200)["removed"]
         self.assertEqual((removed[stack], removed[user]), ("is being deleted", "deleted"))
         self.assertIn("not among the findings", removed["osb-unknown"])
         self.assertEqual(stacks_of(instance), [])
-        found = sweep()
+        found = sweep().expect(200)
         self.assertNotIn(stack, [finding["name"] for finding in found["stacks_without_record"]])
         self.assertNotIn(user, [finding["name"] for finding in found["users_without_binding"]])
 
@@ -76,10 +54,10 @@ class Sweep(BrokerTestCase):
         instance, _ = self.provision("sqs", "standard")
         (stack,) = stacks_of(instance)
         client("cloudformation").delete_stack(StackName=stack)
-        found = sweep()["instances_without_stack"]
+        found = sweep().expect(200)["instances_without_stack"]
         (finding,) = [finding for finding in found if finding["instance_id"] == instance]
         self.assertEqual((finding["stack_name"], finding["last_operation"]["state"]), (stack, "succeeded"))
-        self.forget(instance)
+        forget(instance)
 
     def test_a_record_that_nobody_can_read_is_found_and_is_an_error_of_its_instance_alone(self) -> None:
         instance, plan = self.provision("sqs", "standard")
@@ -91,7 +69,7 @@ class Sweep(BrokerTestCase):
             ExpressionAttributeNames={"#schema": "schema"},
             ExpressionAttributeValues={":newer": {"N": "999"}},
         )
-        (unreadable,) = [finding for finding in sweep()["unreadable_records"] if instance in finding["key"]]
+        (unreadable,) = [finding for finding in sweep().expect(200)["unreadable_records"] if instance in finding["key"]]
         self.assertIn("999", unreadable["reason"])
         answer = BROKER.fetch_instance(instance, plan)
         self.assertEqual(answer.status, 500)
@@ -99,8 +77,8 @@ class Sweep(BrokerTestCase):
         BROKER.fetch_instance(other, plan).expect(200)
         self.deprovision(other, plan)
         (stack,) = stacks_of(instance)
-        self.forget(instance)
-        sweep({"remove": {"stacks": [stack]}})
+        forget(instance)
+        sweep({"remove": {"stacks": [stack]}}).expect(200)
 
 
 if __name__ == "__main__":

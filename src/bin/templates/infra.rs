@@ -1,4 +1,4 @@
-//! What the services need of the broker's own stack, for `infra/template.yaml`.
+//! What the services need of the broker's own stack and of those in other accounts.
 
 use std::fmt::Write;
 
@@ -249,11 +249,8 @@ fn statement_yaml(statement: &Statement, indent: &str) -> String {
     yaml.push_str(&list_yaml("Action", &statement.actions, indent));
     yaml.push_str(&list_yaml("Resource", &statement.resources, indent));
     if let Some(condition) = &statement.condition {
-        // The emulator lacks the keys that are needed here.
-        let _ = writeln!(yaml, "{indent}  Condition: !If");
-        let _ = writeln!(yaml, "{indent}    - OnAws");
-        let _ = write!(yaml, "{}", value_yaml(condition, &format!("{indent}    - "), &format!("{indent}      ")));
-        let _ = writeln!(yaml, "{indent}    - !Ref AWS::NoValue");
+        let deeper = format!("{indent}    ");
+        let _ = write!(yaml, "{indent}  Condition:\n{}", value_yaml(condition, &deeper, &deeper));
     }
     yaml
 }

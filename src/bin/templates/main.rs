@@ -1,5 +1,5 @@
 //! Keeps what follows from `templates/` up to date: the pages beside the templates and in the README, and what the
-//! roles in `infra/template.yaml` allow. `make generate`, `make new-service`.
+//! roles in `infra/` allow. `make generate`, `make new-service`.
 
 mod catalog_page;
 mod generated;
@@ -15,6 +15,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use aws_service_broker::catalog::compiler::{self, Inspection, TEMPLATE_FILE};
+
+/// The broker's own stack, and that which lets it work in another account or Region.
+const STACK: &str = "infra/template.yaml";
+const TARGET: &str = "infra/target-account.yaml";
+/// What is the same in both.
+const SHARED: [&str; 4] = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
 
 const USAGE: &str = "templates generate        write what follows from the templates
 templates check           fail if something of it is not up to date
@@ -64,15 +70,17 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     }
     files.push(generated::file("templates/README.md", &[("services", catalog_page::services(&services, ""))])?);
     files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
-    files.push(generated::file(
-        "infra/template.yaml",
-        &[
-            ("service names", infra::service_names(&services)),
-            ("conditions", infra::conditions(&services)?),
-            ("deploy policies", infra::deploy_policies(&services)?),
-            ("boundary", infra::boundary(&services)?),
-        ],
-    )?);
+    let mut parts = vec![
+        ("service names", infra::service_names(&services)),
+        ("conditions", infra::conditions(&services)?),
+        ("deploy policies", infra::deploy_policies(&services)?),
+        ("boundary", infra::boundary(&services)?),
+    ];
+    files.push(generated::file(STACK, &parts)?);
+    for name in SHARED {
+        parts.push((name, generated::shared(STACK, name)?));
+    }
+    files.push(generated::file(TARGET, &parts)?);
     files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
     Ok(files)
 }

@@ -1,0 +1,101 @@
+"""What it takes to deploy the broker without Rust, as a folder and as a zip of it: `make package`.
+
+package.py [x86_64 | arm64]    compiles the program and writes target/package and, beside it,
+                               target/aws-service-broker-<version>-<architecture>.zip
+
+The same program and files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+from local_aws import REPOSITORY, LocalAwsError, sam
+
+INFRA = REPOSITORY / "infra"
+# As `sam build` leaves it. Every function of the stack is this program.
+PROGRAM = INFRA / ".aws-sam" / "build" / "Function" / "bootstrap"
+VERSION = re.search(r'^version = "(.+)"$', (REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)[1]
+# The earliest that a zip can tell.
+TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+
+
+def main() -> int:
+    architecture = sys.argv[1] if len(sys.argv) > 1 else "x86_64"
+    package = REPOSITORY / "target" / "package"
+    archive = package.with_name(f"aws-service-broker-{VERSION}-{architecture}.zip")
+    shutil.rmtree(package, ignore_errors=True)
+    try:
+        sam("build", "--parameter-overrides", f"Architecture={architecture}", environment=os.environ)
+    except LocalAwsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    make(package, architecture)
+    write_zip(archive, sorted(package.iterdir()))
+    print(f"{package.relative_to(REPOSITORY)}, {archive.relative_to(REPOSITORY)}")
+    return 0
+
+
+def make(folder: Path, architecture: str) -> None:
+    """Makes the folder, with the program that was built last."""
+    folder.mkdir(parents=True)
+    write_zip(folder / "broker.zip", [PROGRAM])
+    for file in (REPOSITORY / "LICENSE", *INFRA.glob("*.yaml")):
+        shutil.copy(file, folder)
+    (folder / "template.yaml").write_text(template(architecture))
+    config = (INFRA / "samconfig.toml").read_text()
+    (folder / "samconfig.toml").write_text(replace(config, "sam build && sam deploy", "sam deploy"))
+    (folder / "README.md").write_text(README.format(version=VERSION, architecture=architecture))
+
+
+def template(architecture: str) -> str:
+    """The template with the program that is there in the place of how to build it, and for its processor alone."""
+    text = (INFRA / "template.yaml").read_text()
+    text = re.sub(r"      BuildMethod: .+\n      BuildProperties:\n        Binary: .+\n", "", text)
+    text = re.sub(r"    Metadata:\n(?=    \w)", "", text)  # nothing is left in it
+    text = replace(text, "    CodeUri: ..\n", "    CodeUri: broker.zip\n")
+    text = replace(text, " and runs on. arm64 needs the Rust target installed.", " and runs on.")
+    choice = "    Default: {}\n    AllowedValues: [{}]\n".format
+    return replace(text, choice("x86_64", "x86_64, arm64"), choice(architecture, architecture))
+
+
+def replace(text: str, old: str, new: str) -> str:
+    if text.count(old) != 1:
+        raise ValueError(f"{old!r} is there {text.count(old)} times")
+    return text.replace(old, new)
+
+
+def write_zip(path: Path, files: list[Path]) -> None:
+    """Nothing of when and by whom the files were made goes into the zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(file.name, TIMESTAMP)
+            entry.create_system = 3  # Unix, for the permissions
+            entry.external_attr = (0o755 if file == PROGRAM else 0o644) << 16
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+README = """\
+# AWS service broker {version} for {architecture}
+
+With the [AWS SAM CLI](https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html)
+and credentials of the account that is to hold the services:
+
+    sam deploy --guided
+
+It asks for the stack's name, the Region and the parameters, shows what it is going to make, and prints `BrokerUrl` and
+`CredentialsSecretArn`. The user name and the password to register at the platform are in that secret:
+
+    aws secretsmanager get-secret-value --secret-id <CredentialsSecretArn> --query SecretString --output text
+
+To upgrade, run `sam deploy` in the folder of the newer version: parameters keep their values, and no request is lost.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
