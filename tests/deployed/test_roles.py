@@ -271,11 +271,11 @@ class BrokerRoleTest(BrokerTestCase):
     @needs(BROKERS, "CheckPlatformCredentials secretsmanager:GetSecretValue")
     def test_authenticate(self) -> Iterator[Callable[[], Answer]]:
         made, function = client("lambda"), {"FunctionName": os.environ["FUNCTION_NAME"]}
-        description = made.get_function_configuration(**function)["Description"]
+        memory = made.get_function_configuration(**function)["MemorySize"]
 
         def request() -> Answer:
             # In a new process, which has not read the secret yet.
-            made.update_function_configuration(**function, Description=description)
+            made.update_function_configuration(**function, MemorySize=memory)
             return BROKER.catalog()
 
         yield request

@@ -81,6 +81,7 @@ async fn playing(answers: &[(u16, &'static str)]) -> (Iam, StaticReplayClient) {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_visible_yet_is_waited_for() {
     let unknown = (404, "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
+    let denied = (403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
     let in_use = (409, "<ErrorResponse><Error><Code>DeleteConflict</Code></Error></ErrorResponse>");
     let key = (
         200,
@@ -90,9 +91,9 @@ async fn what_is_not_visible_yet_is_waited_for() {
     );
     let answers = [
         unknown,
-        unknown,
+        denied,
         (200, "<PutUserPolicyResponse/>"),
-        unknown,
+        denied,
         key,
         in_use,
         in_use,

@@ -44,18 +44,19 @@ impl Iam {
     }
 }
 
-/// What was made a moment ago may be unknown to the next call.
-const NOT_VISIBLE: &str = "NoSuchEntity";
+/// What was made a moment ago may be unknown to the next call. Then IAM knows neither its path nor its boundary, by which
+/// the broker's permissions are limited, and may say that it is not allowed.
+const NOT_VISIBLE: [&str; 2] = ["NoSuchEntity", "AccessDenied"];
 /// A user or role whose key or policy was deleted a moment ago may still seem to have it.
-const DELETION_NOT_VISIBLE: &str = "DeleteConflict";
+const DELETION_NOT_VISIBLE: [&str; 1] = ["DeleteConflict"];
 
 /// IAM is eventually consistent, so that a call with this outcome is worth trying again.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-fn waiting_for<E>(code: &'static str) -> config::Builder
+fn waiting_for<E>(codes: impl Into<Vec<&'static str>>) -> config::Builder
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(vec![code]).build();
+    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(codes.into()).build();
     Config::builder().retry_classifier(classifier)
 }
 
