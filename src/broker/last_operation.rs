@@ -101,8 +101,8 @@ impl Broker {
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
-        // What CloudFormation has not begun ends without an event.
-        if instance.operation.in_progress() && !events.is_empty() {
+        // What CloudFormation has not begun ends without an event, and elsewhere it tells of nothing.
+        if instance.operation.in_progress() && !events.is_empty() && instance.location.is_none() {
             self.looks.keep(&instance.operation, &description, now);
         }
         Ok(LastOperation::new(&instance.operation, description, now))

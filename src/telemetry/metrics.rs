@@ -77,23 +77,32 @@ struct MetricDefinition {
     unit: &'static str,
 }
 
+/// The metrics that there are to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// What they are told from those of others by.
+    pub namespace: String,
+    /// Whether there are any of each operation, service and plan.
+    pub detailed: bool,
+}
+
 /// Lines as `L` writes them, each a JSON object, with what says which of their fields are metrics.
 pub struct WithMetrics<L> {
     pub lines: L,
     /// None: there are no metrics.
-    pub namespace: Option<String>,
+    pub metrics: Option<Metrics>,
 }
 
 impl<L> WithMetrics<L> {
     fn metadata(&self, event: &Event<'_>) -> Option<String> {
-        let namespace = self.namespace.as_deref()?;
+        let metrics = self.metrics.as_ref()?;
         let target = event.metadata().target();
         let mut declared = DECLARED.iter().filter(|declared| declared.target == target).peekable();
         declared.peek()?;
         let mut present = Present::default();
         event.record(&mut present);
         let cloud_watch_metrics: Vec<_> =
-            declared.filter_map(|declared| declared.directive(namespace, &present)).collect();
+            declared.filter_map(|declared| declared.directive(metrics, &present)).collect();
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let timestamp = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         serde_json::to_string(&Metadata { timestamp, cloud_watch_metrics }).ok()
@@ -102,12 +111,13 @@ impl<L> WithMetrics<L> {
 
 impl Declared {
     /// What of it the line has; nothing where it has no metric.
-    fn directive<'a>(&self, namespace: &'a str, present: &Present) -> Option<MetricDirective<'a>> {
+    fn directive<'a>(&self, wanted: &'a Metrics, present: &Present) -> Option<MetricDirective<'a>> {
+        let namespace = wanted.namespace.as_str();
         let has = |name: &str| present.0.contains(name);
         let metrics = self.metrics.iter().filter(|(name, _)| has(name));
         let metrics: Vec<_> = metrics.map(|&(name, unit)| MetricDefinition { name, unit }).collect();
         let dimensions = self.dimensions.iter().filter(|set| set.iter().all(|name| has(name)));
-        let dimensions: Vec<_> = dimensions.copied().collect();
+        let dimensions: Vec<_> = dimensions.filter(|set| wanted.detailed || set.len() < 2).copied().collect();
         let has_both = !metrics.is_empty() && !dimensions.is_empty();
         has_both.then_some(MetricDirective { namespace, dimensions, metrics })
     }

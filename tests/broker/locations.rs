@@ -1,6 +1,6 @@
 //! Instances in other accounts and Regions: only where the operator allows it, and then with all that belongs to them.
 
-use aws_service_broker::broker::Location;
+use aws_service_broker::broker::{Broker, Location, Looks};
 use serde_json::{Value, json};
 
 use crate::support::{Client, INSTANCE, World, plan};
@@ -95,6 +95,18 @@ async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
 
     let here = client.world.account();
     assert!(here.stacks.is_empty() && here.users.is_empty(), "nothing was made in the broker's own account");
+}
+
+/// Only the broker's own account tells of its stacks.
+#[tokio::test]
+async fn every_poll_looks_at_what_is_elsewhere() {
+    let (client, there) = two_places();
+    let broker = Broker { looks: Looks::beside_events(), ..client.broker() };
+    let client = client.with_broker(broker);
+    client.provision(in_ireland()).await.expect(202);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    there.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
 }
 
 #[tokio::test]

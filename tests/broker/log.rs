@@ -241,11 +241,12 @@ impl io::Write for Written {
     }
 }
 
-#[test]
-fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
+/// What is written at this level of a provision that was accepted.
+fn written(level: Level, detailed: bool) -> Vec<Value> {
     let written = Written::default();
     let output = written.clone();
-    let subscriber = telemetry::subscriber(Level::ERROR, Some("broker".into()), move || output.clone());
+    let metrics = telemetry::Metrics { namespace: "broker".into(), detailed };
+    let subscriber = telemetry::subscriber(level, Some(metrics), move || output.clone());
     tracing::subscriber::with_default(subscriber, || {
         Request {
             operation: "provision",
@@ -262,14 +263,23 @@ fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
             originating_identity_mistake: None,
             reason: None,
         }
-        .log(&Facts::default());
-        tracing::info!(target: "aws_service_broker::broker", "what the level leaves out");
+        .log(&Facts { service: Some("sqs".into()), plan: Some("standard".into()), ..Facts::default() });
+        tracing::info!(target: "aws_service_broker::broker", "what the level may leave out");
     });
-
     let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("UTF-8");
-    let messages: Vec<_> = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["message"].clone())
-        .collect();
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+#[test]
+fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
+    let messages: Vec<_> = written(Level::ERROR, true).into_iter().map(|line| line["message"].clone()).collect();
     assert_eq!(messages, ["request", "audit"]);
+}
+
+#[test]
+fn an_operator_who_wants_few_metrics_gets_those_that_alarms_look_at() {
+    let lines = written(Level::INFO, false);
+    assert_eq!(metrics(&lines[0])[0], (json!([["outcome"]]), vec!["duration_ms", "aws_calls"]));
+    let of_plan = |(dimensions, _): &(Value, Vec<&str>)| dimensions.to_string().contains("plan");
+    assert!(!metrics(&lines[0]).iter().any(of_plan));
 }

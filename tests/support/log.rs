@@ -35,7 +35,8 @@ impl Write for Log {
 impl Log {
     /// From now on what is logged can be read.
     pub fn watch() -> Self {
-        WATCHED.call_once(|| telemetry::subscriber(tracing::Level::TRACE, Some("broker".into()), || Self).init());
+        let metrics = telemetry::Metrics { namespace: "broker".into(), detailed: true };
+        WATCHED.call_once(|| telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Self).init());
         Self
     }
 
