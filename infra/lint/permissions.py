@@ -1,5 +1,5 @@
 """What the IAM statements in a template's AWS::ServiceBroker::Specification must be, for cfn-lint, which does not look
-for policies in Metadata: actions that exist, and no more resources than an action needs.
+for policies in Metadata: actions that exist and are needed, and no more resources than an action needs.
 
 https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/getting_started/rules.md
 """
@@ -13,6 +13,7 @@ from typing import Any
 from cfnlint.data import AdditionalSpecs
 from cfnlint.helpers import load_resource
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 SPECIFICATION = ["Metadata", "AWS::ServiceBroker::Specification"]
 # By service prefix and, in lower case, action: the service authorization reference.
@@ -47,6 +48,23 @@ class Resources(CloudFormationLintRule):
         return matches(cfn, resource_findings)
 
 
+class Needs(CloudFormationLintRule):
+    """The schema of a resource type lists what CloudFormation calls for it. That something listed is not allowed is no
+    finding: much of it is for properties that the template does not set. Older types have no list. If one of them needs
+    an action, say so: `ignore_checks: [W9005]` in the template's Metadata, with the reason.
+    """
+
+    id = "W9005"
+    shortdesc = "Check that the resources need the DeployPolicy of AWS::ServiceBroker::Specification"
+    description = "DeployPolicy allows what CloudFormation's handlers of the template's resource types call"
+    source_url = "https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html"
+    tags = ["metadata", "iam"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        called = set(called_actions(cfn))
+        return matches(cfn, lambda statement: need_findings(statement, called), parts=("DeployPolicy",))
+
+
 class Roles(CloudFormationLintRule):
     """The deploy role makes no role without the boundary of `infra/template.yaml`."""
 
@@ -65,11 +83,14 @@ class Roles(CloudFormationLintRule):
         ]
 
 
-def matches(cfn: Any, findings: Callable[[Any], Iterator[str]]) -> list[RuleMatch]:
+def matches(
+    cfn: Any, findings: Callable[[Any], Iterator[str]], parts: tuple[str, ...] = ("DeployPolicy", "Bindings")
+) -> list[RuleMatch]:
     specification = cfn.template.get("Metadata", {}).get(SPECIFICATION[1], {})
     return [
         RuleMatch([*SPECIFICATION, *path], message)
         for path, statement in statements(specification)
+        if path[0] in parts
         for message in findings(statement)
     ]
 
@@ -99,6 +120,26 @@ def resource_findings(statement: Any) -> Iterator[str]:
         known = known_actions(action)
         if known and all(each.get("Resources") for each in known):
             yield f"{action} takes a resource: Resource must not be `*`"
+
+
+def need_findings(statement: Any, called: set[str]) -> Iterator[str]:
+    # What a service asks KMS in the role's name is in the service's documentation. The lists have a part of it.
+    if statement["Effect"] != "Allow" or "kms:ViaService" in str(statement.get("Condition")):
+        return
+    for action in as_list(statement.get("Action")):
+        if not any(fnmatchcase(each, action.lower()) for each in called):
+            yield f"{action} is called for none of the resources"
+
+
+def called_actions(cfn: Any) -> Iterator[str]:
+    types = {resource["Type"] for resource in cfn.get_resources().values()}
+    for type_ in types:
+        for _, schema in PROVIDER_SCHEMA_MANAGER.get_resource_schemas_by_regions(type_, cfn.regions):
+            for operation, handler in schema.schema.get("handlers", {}).items():
+                # No operation on a stack calls it:
+                # https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-develop.html
+                if operation != "list":
+                    yield from map(str.lower, handler["permissions"])
 
 
 def known_actions(pattern: str) -> list[Any]:

@@ -59,7 +59,7 @@ impl Service {
                         None => (kind_of(code), format!("{code}: {message}")),
                     }
                 }
-                None => (PortErrorKind::Unavailable, chain(&error)),
+                None => unanswered(&chain(&error)),
             };
             PortError { service: self.0, action, kind, detail }
         }
@@ -111,6 +111,16 @@ impl Service {
     pub fn unexpected(self, action: &'static str, detail: impl ToString) -> PortError {
         PortError { service: self.0, action, kind: PortErrorKind::Unexpected, detail: detail.to_string() }
     }
+}
+
+/// What it means that a service has not answered. Where something is denied nevertheless, it is the role of a location that
+/// the broker was to assume before: the SDK tells so in a cause of the error.
+fn unanswered(causes: &str) -> (PortErrorKind, String) {
+    if causes.contains("AccessDenied") {
+        let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
+        return (PortErrorKind::Misconfigured, format!("{causes} ({remedy})"));
+    }
+    (PortErrorKind::Unavailable, causes.to_owned())
 }
 
 fn kind_of(code: &str) -> PortErrorKind {

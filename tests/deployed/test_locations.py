@@ -11,6 +11,7 @@ import aws
 import support
 from another_broker import OFTEN, AnotherBroker, template
 from support import BrokerTestCase
+from test_roles import Role
 
 TARGET_ACCOUNT = Path(__file__).parents[2] / "infra" / "target-account.yaml"
 PREFIX, ACCOUNT, REGION, EXTERNAL_ID = "travels", "222222222222", "eu-west-1", "agreed-between-two-operators"
@@ -111,6 +112,20 @@ class LocationsTest(BrokerTestCase):
         self.assertEqual(statement["Condition"], {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}})
         sts = support.client("sts", self.stranger())
         self.assert_denied(lambda: sts.assume_role(**role, ExternalId=EXTERNAL_ID))
+
+    def test_where_the_role_does_not_let_it_in_the_operator_is_told(self) -> None:
+        broker, function = self.another.client, self.another.broker.outputs["FunctionName"]
+        plan = broker.plan("sqs", "standard")
+        # In a new process, which has assumed no role yet.
+        memory = support.client("lambda").get_function_configuration(FunctionName=function)["MemorySize"]
+        support.client("lambda").update_function_configuration(FunctionName=function, MemorySize=memory)
+        instance = str(uuid.uuid4())
+        with Role(function).without("WorkElsewhere sts:AssumeRole"):
+            refused = broker.provision(instance, plan, THERE).expect(500)
+            self.assertIn("operator finds what to repair in its log", refused["description"])
+        # The record has stayed, and the same request goes on from there.
+        broker.wait(instance, plan, broker.provision(instance, plan, THERE).expect(202).get("operation"))
+        broker.wait(instance, plan, broker.deprovision(instance, plan).expect(202).get("operation"))
 
     def stranger(self) -> dict[str, str]:
         """A user of the broker's account who may assume whatever trusts it."""
