@@ -11,7 +11,7 @@ import aws
 import support
 from another_broker import OFTEN, AnotherBroker, template
 from support import BrokerTestCase
-from test_roles import Role
+from test_roles import BROKERS, Role
 
 TARGET_ACCOUNT = Path(__file__).parents[2] / "infra" / "target-account.yaml"
 PREFIX, ACCOUNT, REGION, EXTERNAL_ID = "travels", "222222222222", "eu-west-1", "agreed-between-two-operators"
@@ -120,7 +120,7 @@ class LocationsTest(BrokerTestCase):
         memory = support.client("lambda").get_function_configuration(FunctionName=function)["MemorySize"]
         support.client("lambda").update_function_configuration(FunctionName=function, MemorySize=memory)
         instance = str(uuid.uuid4())
-        with Role(function).without("WorkElsewhere sts:AssumeRole"):
+        with Role(BROKERS, self.another.stack).without("WorkElsewhere sts:AssumeRole"):
             refused = broker.provision(instance, plan, THERE).expect(500)
             self.assertIn("operator finds what to repair in its log", refused["description"])
         # The record has stayed, and the same request goes on from there.

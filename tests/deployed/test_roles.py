@@ -37,9 +37,9 @@ PREFIX = os.environ["NAME_PREFIX"]
 BROKERS, SWEEPS, GUARDS = "Function", "SweepFunction", "GuardFunction"
 
 
-def functions() -> dict[str, str]:
+def functions(stack: str = STACK) -> dict[str, str]:
     """The names of the functions by their logical ids."""
-    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -54,9 +54,9 @@ class Role:
     A permission is an action of a statement, or one of its resources if there are several.
     """
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, stack: str = STACK) -> None:
         self._iam = client("iam")
-        self.arn: str = client("lambda").get_function_configuration(FunctionName=functions()[function])["Role"]
+        self.arn: str = client("lambda").get_function_configuration(FunctionName=functions(stack)[function])["Role"]
         self._name = self.arn.rpartition("/")[2]
         self._policies: dict[str, dict[str, Any]] = {
             name: self._iam.get_role_policy(RoleName=self._name, PolicyName=name)["PolicyDocument"]
