@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use super::error::Service;
 use crate::broker::{
+    Location,
     binding::Binding,
     id::{BindingId, InstanceId},
     instance::Instance,
@@ -41,8 +42,12 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("DynamoDB");
-/// The shape of the items that this version of the broker writes.
-const SCHEMA: u32 = 1;
+/// The latest shape of items that this version of the broker knows.
+const SCHEMA: u32 = LOCATED;
+/// The shape of what is in the broker's own account and Region.
+const AT_HOME: u32 = 1;
+/// That of what is elsewhere, which a version that knows of no location would look for at home, and take for gone.
+const LOCATED: u32 = 2;
 /// The sort key of an instance's own item.
 const META: &str = "META";
 /// With what the sort key of a binding's item begins.
@@ -461,12 +466,17 @@ fn key(pk: String, sk: impl Into<String>) -> Item {
 }
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
-    item(Stored { pk: partition(&instance.id), sk: META.into(), schema: SCHEMA, record: instance })
+    let schema = schema_of(instance.location.as_ref());
+    item(Stored { pk: partition(&instance.id), sk: META.into(), schema, record: instance })
 }
 
 fn binding_item(binding: &Binding) -> PortResult<Item> {
     let (pk, sk) = (partition(&binding.instance_id), binding_sort_key(&binding.id));
-    item(Stored { pk, sk, schema: SCHEMA, record: binding })
+    item(Stored { pk, sk, schema: schema_of(binding.location.as_ref()), record: binding })
+}
+
+fn schema_of(location: Option<&Location>) -> u32 {
+    if location.is_some() { LOCATED } else { AT_HOME }
 }
 
 fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {

@@ -41,8 +41,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The number of the shapes that are written now.
-const SCHEMA: &str = "1";
 const TABLE: &str = "a-table";
 
 /// A table that gives this answer once.
@@ -265,14 +263,25 @@ fn recorded(schema: &str, name: &str) -> Value {
 
 /// Compares what is written with what is recorded. What is not recorded yet now is, to be looked at.
 fn check_written(name: &str, written: &Value) {
-    if !path(SCHEMA, name).exists() {
+    let schema = written["schema"]["N"].as_str().expect("the number of its shape");
+    if !path(schema, name).exists() {
         let mut sorted = written.clone();
         sorted.sort_all_objects();
         let text = serde_json::to_string_pretty(&sorted).expect("JSON");
-        fs::write(path(SCHEMA, name), text + "\n").expect("a file");
+        fs::write(path(schema, name), text + "\n").expect("a file");
         panic!("{name} was not recorded, and now is as the broker writes it");
     }
-    assert_eq!(*written, recorded(SCHEMA, name), "{name}");
+    assert_eq!(*written, recorded(schema, name), "{name}");
+}
+
+/// Every file: the number of its shape, and its name.
+fn files() -> Vec<(String, String)> {
+    let names = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned())
+    };
+    let of = |schema: String| names(folder().join(&schema)).map(move |name| (schema.clone(), name));
+    names(folder()).flat_map(of).collect()
 }
 
 fn body_of(replay: &StaticReplayClient) -> Value {
@@ -319,44 +328,36 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
     }
 }
 
-#[test]
-fn every_file_is_of_a_shape_that_is_checked() {
-    let instances = instances().into_iter().map(|(name, _)| name);
-    let names: Vec<_> = instances.chain(bindings().into_iter().map(|(name, _)| name)).collect();
-    for file in fs::read_dir(folder().join(SCHEMA)).expect("the folder") {
-        let path = file.expect("a file").path();
-        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
-        assert!(names.contains(&name), "{name}");
-    }
-}
-
 #[tokio::test]
 async fn an_item_that_any_version_has_written_is_read() {
-    for schema in fs::read_dir(folder()).expect("the folder") {
-        let schema = schema.expect("a folder").file_name().into_string().expect("a name");
-        for (name, instance) in instances() {
-            let (table, _) = table(&json!({"Item": recorded(&schema, name)})).await;
-            assert_eq!(table.instance(&instance.id, now()).await.expect("read"), Some(instance), "{schema}/{name}");
-        }
-        for (name, binding) in bindings() {
-            let (table, _) = table(&json!({"Responses": {TABLE: [recorded(&schema, name)]}})).await;
+    let (instances, bindings) = (BTreeMap::from_iter(instances()), BTreeMap::from_iter(bindings()));
+    for (schema, name) in files() {
+        let item = recorded(&schema, &name);
+        if let Some(instance) = instances.get(&*name) {
+            let (table, _) = table(&json!({"Item": item})).await;
+            let read = table.instance(&instance.id, now()).await.expect("read");
+            assert_eq!(read.as_ref(), Some(instance), "{schema}/{name}");
+        } else {
+            let binding =
+                bindings.get(&*name).unwrap_or_else(|| panic!("{schema}/{name} is of no shape that is checked"));
+            let (table, _) = table(&json!({"Responses": {TABLE: [item]}})).await;
             let read = table.instance_and_binding(&binding.instance_id, &binding.id, now()).await.expect("read");
-            assert_eq!(read, (None, Some(binding)), "{schema}/{name}");
+            assert_eq!(read, (None, Some(binding.clone())), "{schema}/{name}");
         }
     }
 }
 
 /// Items that are not the broker's, or not this version's.
 fn unreadable() -> Vec<(Value, &'static str)> {
-    let mut newer = recorded(SCHEMA, "instance-created");
-    newer["schema"] = json!({"N": "2"});
+    let mut newer = recorded("1", "instance-created");
+    newer["schema"] = json!({"N": "3"});
     let mut without_schema = newer.clone();
     without_schema.as_object_mut().expect("an item").remove("schema");
-    let mut broken = recorded(SCHEMA, "instance-created");
+    let mut broken = recorded("1", "instance-created");
     broken["operation"] = json!({"S": "provision"});
     vec![
-        (newer, "the number of its shape is 2, and this version of the broker knows those up to 1"),
-        (without_schema, "the number of its shape is none, and this version of the broker knows those up to 1"),
+        (newer, "the number of its shape is 3, and this version of the broker knows those up to 2"),
+        (without_schema, "the number of its shape is none, and this version of the broker knows those up to 2"),
         (broken, "invalid type: string"),
         (json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "META"}}), "the number of its shape is none"),
     ]
@@ -376,8 +377,8 @@ async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why()
 async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
     let mut items: Vec<_> = unreadable().into_iter().map(|(item, _)| item).collect();
     items.push(json!({"pk": {"S": "something"}, "sk": {"S": "else"}, "in": {"M": {"user_name": {"S": "a-user"}}}}));
-    items.push(recorded(SCHEMA, "instance-created"));
-    items.push(recorded(SCHEMA, "binding-created"));
+    items.push(recorded("1", "instance-created"));
+    items.push(recorded("1", "binding-created"));
     let last = json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "BINDING#a-binding"}});
     let (table, _) = table(&json!({"Items": items, "LastEvaluatedKey": last})).await;
     let page = table.page(None).await.expect("scan");

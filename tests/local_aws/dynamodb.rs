@@ -279,7 +279,7 @@ async fn an_item_of_a_newer_version_is_not_touched() {
         let update = client.update_item().table_name(settings().table_name).update_expression("SET #schema = :newer");
         let update = update.key("pk", AttributeValue::S(format!("INSTANCE#{}", instance.id)));
         let update = update.key("sk", AttributeValue::S(sk)).expression_attribute_names("#schema", "schema");
-        update.expression_attribute_values(":newer", AttributeValue::N("2".into())).send().await.expect("an update");
+        update.expression_attribute_values(":newer", AttributeValue::N("3".into())).send().await.expect("an update");
     };
     newer("META".into()).await;
     newer(format!("BINDING#{}", binding.id)).await;
