@@ -12,14 +12,19 @@ use lambda_http::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let settings = Settings::from_env()?;
+    let settings = Settings::from_env();
     let config = aws::load_config().await;
-    let broker = aws::broker(&settings, &config);
     // infra/template.yaml makes several functions of this program.
-    match env::var("_HANDLER").as_deref() {
-        Ok(sweep::HANDLER) => return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, event))).await,
-        Ok(guard::HANDLER) => return lambda_runtime::run(service_fn(|event| guard::handle(&broker, event))).await,
-        _ => {}
+    let handler = env::var("_HANDLER").unwrap_or_default();
+    if handler == guard::HANDLER {
+        let broker = settings.map(|settings| aws::broker(&settings, &config));
+        return lambda_runtime::run(service_fn(|event| guard::handle(broker.as_ref(), event))).await;
+    }
+    let settings = settings?;
+    let broker = aws::broker(&settings, &config);
+    if handler == sweep::HANDLER {
+        let may_remove = settings.sweep_removes;
+        return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, may_remove, event))).await;
     }
     let authenticator = aws::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);

@@ -1,6 +1,6 @@
 //! The function's environment variables, set by `infra/template.yaml`.
 
-use std::env;
+use std::{collections::BTreeSet, env};
 
 use jiff::SignedDuration;
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub locations: Locations,
     /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed where there are any.
     pub external_id: Option<String>,
+    /// `SWEEP_REMOVES`: `yes`, where the sweep may remove something; `no`.
+    pub sweep_removes: bool,
     /// `STACK_EVENTS`: `yes`, where CloudFormation's events of instances' stacks reach the function; `no`.
     pub stack_events: bool,
     /// What is decided about bindings:
@@ -96,6 +98,7 @@ impl Settings {
                 optional("EXTERNAL_ID").is_some(),
             )?,
             external_id: optional("EXTERNAL_ID"),
+            sweep_removes: yes_or_no("SWEEP_REMOVES", &required("SWEEP_REMOVES")?)?,
             stack_events: yes_or_no("STACK_EVENTS", &required("STACK_EVENTS")?)?,
             binding_rules: BindingRules {
                 lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
@@ -155,11 +158,12 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
         _ => None,
     };
     let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
-    let locations: Vec<_> = texts.map(location).collect::<Option<_>>().ok_or(wrong)?;
+    // Each once: of two that are the same none could be chosen.
+    let locations: BTreeSet<_> = texts.map(location).collect::<Option<_>>().ok_or(wrong)?;
     if !locations.is_empty() && !has_external_id {
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }
-    Ok(Locations(locations))
+    Ok(Locations(locations.into_iter().collect()))
 }
 
 /// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,

@@ -37,12 +37,20 @@ pub struct SweepResponse {
     pub removed: Removed,
 }
 
-/// Looks for what is left in spite of all, and removes what the operator has named of it.
+/// Looks for what is left in spite of all, and removes what the operator has named of it, if it may.
 ///
 /// # Errors
 ///
 /// What AWS has answered, for the operator. The same request can be sent again.
-pub async fn handle(broker: &Broker, event: LambdaEvent<SweepRequest>) -> Result<SweepResponse, Error> {
+pub async fn handle(
+    broker: &Broker,
+    may_remove: bool,
+    event: LambdaEvent<SweepRequest>,
+) -> Result<SweepResponse, Error> {
+    // The roles of locations may do more than this function's own.
+    if !may_remove && event.payload.remove != Removal::default() {
+        return Err("nothing was removed: the parameter SweepRemoves of the broker's stack does not allow it".into());
+    }
     let swept = sweep(broker, &event.payload.remove).await;
     swept.map_err(|error| {
         let detail = error.detail().unwrap_or_else(|| error.to_string());
@@ -59,6 +67,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
         roles_without_binding = findings.roles_without_binding.len(),
         instances_without_stack = findings.instances_without_stack.len(),
         unreadable_records = findings.unreadable_records.len(),
+        unreachable_locations = findings.unreachable_locations.len(),
         "swept"
     );
     let removed = broker.remove(&findings, removal).await?;

@@ -1,11 +1,14 @@
 //! An answer to where AWS has said, with a URL that is its own permission.
 
-use std::io::Cursor;
+use std::{io::Cursor, time::Duration};
 
 use http_body_util::Full;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lambda_http::{Error, http::Request};
+
+/// How long that may take. Lambda tries again.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Puts the text there. The URL is a secret.
 ///
@@ -16,7 +19,9 @@ pub async fn put_json(url: &str, text: Vec<u8>) -> Result<(), Error> {
     let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
     // The signature of the URL is one for a request without a content type.
     let request = Request::put(url).body(Full::new(Cursor::new(text)))?;
-    let response = Client::builder(TokioExecutor::new()).build(https).request(request).await?;
+    let answered = Client::builder(TokioExecutor::new()).build(https).request(request);
+    let response =
+        tokio::time::timeout(LIMIT, answered).await.map_err(|_| "AWS has not taken the answer in time")??;
     if response.status().is_success() {
         return Ok(());
     }

@@ -116,7 +116,7 @@ impl Service {
 /// What it means that a service has not answered. Where something is denied nevertheless, it is the role of a location that
 /// the broker was to assume before: the SDK tells so in a cause of the error.
 fn unanswered(causes: &str) -> (PortErrorKind, String) {
-    if causes.contains("AccessDenied") {
+    if ["AccessDenied", "RegionDisabled", "InvalidClientTokenId"].iter().any(|code| causes.contains(code)) {
         let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
         return (PortErrorKind::Misconfigured, format!("{causes} ({remedy})"));
     }

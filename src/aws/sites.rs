@@ -51,9 +51,11 @@ impl AwsSites {
     async fn other(&self, location: &Location) -> Site {
         let Location { account_id, region, role_name } = location;
         let iam = format!("arn:{}:iam::{account_id}", self.partition);
+        // STS is asked in the broker's own Region: another one may not be enabled in its account, and what it answers is good
+        // in all of them.
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
         let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
             .session_name(SESSION_NAME)
-            .region(Region::new(region.clone()))
             .configure(&self.config);
         let role = match &self.external_id {
             Some(id) => role.external_id(id),

@@ -126,6 +126,11 @@ impl Locations {
 }
 
 impl Location {
+    /// Whether a request's parameters choose one.
+    pub fn is_chosen(parameters: &Object) -> bool {
+        [ACCOUNT, REGION, ROLE].iter().any(|name| parameters.contains_key(*name))
+    }
+
     /// What a user would have sent to choose it.
     pub fn parameters(&self) -> Object {
         let Self { account_id, region, role_name } = self.clone();

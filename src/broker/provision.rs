@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Broker, Error, Result,
+    Broker, Error, Location, Locations, Result,
     id::InstanceId,
     instance::{Attributes, Instance, Json},
     instance_view::InstanceView,
@@ -43,7 +43,7 @@ impl Broker {
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         check_maintenance_info(&offered, request.maintenance_info.as_ref())?;
-        let (location, parameters) = self.locations.choose(&self.place, request.parameters.unwrap_or_default())?;
+        let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
         offered.check_parameters(&parameters).map_err(Error::Invalid)?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
@@ -91,6 +91,23 @@ impl Broker {
         let resumed = self.resume_provision(&offered, existing, &secrets).await?;
         // A deletion may have begun since.
         if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
+    }
+
+    /// The location that the request chooses, and the other parameters. What was allowed once is the answer to the same
+    /// request, though it would be refused today.
+    async fn location(&self, id: &InstanceId, parameters: Object) -> Result<(Option<Location>, Object)> {
+        if !Location::is_chosen(&parameters) {
+            return Ok((None, parameters));
+        }
+        let chosen = self.locations.choose(&self.place, parameters.clone());
+        if matches!(&chosen, Ok((Some(_), _))) {
+            return chosen;
+        }
+        let existing = self.records.instance(id, self.environment.now()).await?;
+        match existing.and_then(|instance| instance.location) {
+            Some(location) => Locations(vec![location]).choose(&self.place, parameters).or(chosen),
+            None => chosen,
+        }
     }
 
     /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that.

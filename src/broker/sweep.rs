@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter,
     time::Duration,
 };
 
@@ -45,8 +44,20 @@ pub struct Findings {
     pub instances_without_stack: Vec<InstanceWithoutStack>,
     /// What is in the table and cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
+    /// Where nothing could be looked at, so that nothing of it is among the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreachable_locations: Vec<UnreachableLocation>,
     /// How much was looked at.
     pub looked_at: LookedAt,
+}
+
+/// A location that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnreachableLocation {
+    /// Which.
+    pub location: Location,
+    /// Why not.
+    pub reason: String,
 }
 
 /// Something, and where it is.
@@ -99,7 +110,7 @@ pub struct Removal {
 /// What became of a removal: by name or id, what was done or why not.
 pub type Removed = BTreeMap<String, String>;
 
-/// Things by their names, which follow from ids, so that none is that of two things.
+/// Things by their names, which follow from the ids of instances and bindings, of which none is at two locations.
 type ByName<T> = BTreeMap<String, Located<T>>;
 
 /// The broker's stacks, users and roles at all locations.
@@ -108,6 +119,7 @@ struct Inventory {
     stacks: ByName<StackSummary>,
     users: ByName<IdentitySummary>,
     roles: ByName<IdentitySummary>,
+    unreachable: Vec<UnreachableLocation>,
 }
 
 /// What the records name.
@@ -144,6 +156,7 @@ impl Broker {
             roles_without_binding: lost(&before.roles, &named.roles, &after.roles),
             instances_without_stack,
             unreadable_records: named.unreadable.into_iter().take(MAX_FINDINGS).collect(),
+            unreachable_locations: after.unreachable,
         })
     }
 
@@ -230,22 +243,33 @@ impl Broker {
 
     async fn inventory(&self) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
-        for location in iter::once(None).chain(self.locations.0.iter().map(Some)) {
-            let site = self.site(location).await;
-            let mut stacks = all_pages(async |next| site.stacks.page(next).await).await?;
-            stacks.retain(|stack| self.naming.is_ours(&stack.name) && stack.instance_id.is_some());
-            inventory.stacks.extend(located(stacks, location, |stack| &stack.name));
-            let identities = [
-                (&mut inventory.users, all_pages(async |next| site.identities.page(next).await).await?),
-                (&mut inventory.roles, all_pages(async |next| site.roles.page(next).await).await?),
-            ];
-            for (known, mut found) in identities {
-                // Those of an account are the same in all of its Regions.
-                found.retain(|identity| self.naming.is_ours(&identity.name) && !known.contains_key(&identity.name));
-                known.extend(located(found, location, |identity| &identity.name));
+        self.list(None, &mut inventory).await?;
+        for location in &self.locations.0 {
+            // What is wrong in one place must not hide what is lost in the others.
+            if let Err(error) = self.list(Some(location), &mut inventory).await {
+                let unreachable = UnreachableLocation { location: location.clone(), reason: error.to_string() };
+                inventory.unreachable.push(unreachable);
             }
         }
         Ok(inventory)
+    }
+
+    /// Adds what is at a location, unless it is known from another one: several roles may lead to one place, and the
+    /// users and roles of an account are the same in all of its Regions.
+    async fn list(&self, location: Option<&Location>, inventory: &mut Inventory) -> PortResult<()> {
+        let site = self.site(location).await;
+        let mut stacks = all_pages(async |next| site.stacks.page(next).await).await?;
+        stacks.retain(|stack| self.naming.is_ours(&stack.name) && stack.instance_id.is_some());
+        add(&mut inventory.stacks, stacks, location, |stack| &stack.name);
+        let identities = [
+            (&mut inventory.users, all_pages(async |next| site.identities.page(next).await).await?),
+            (&mut inventory.roles, all_pages(async |next| site.roles.page(next).await).await?),
+        ];
+        for (known, mut found) in identities {
+            found.retain(|identity| self.naming.is_ours(&identity.name));
+            add(known, found, location, |identity| &identity.name);
+        }
+        Ok(())
     }
 
     async fn named(&self) -> PortResult<Named> {
@@ -284,7 +308,15 @@ impl Broker {
             if number > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            if self.has_no_stack(instance).await? {
+            let has_no_stack = match self.has_no_stack(instance).await {
+                // Its location cannot be looked at.
+                Err(Error::Port(error)) if instance.location.is_some() => {
+                    tracing::warn!(instance_id = instance.id.as_str(), reason = %error, "not looked at");
+                    false
+                }
+                looked => looked?,
+            };
+            if has_no_stack {
                 found.push(InstanceWithoutStack {
                     instance_id: instance.id.clone(),
                     stack_name: instance.stack_name.clone(),
@@ -314,9 +346,10 @@ fn lost<T: Clone>(before: &ByName<T>, named: &BTreeSet<String>, after: &ByName<T
     lost.map(|(_, item)| item.clone()).take(MAX_FINDINGS).collect()
 }
 
-fn located<T>(items: Vec<T>, location: Option<&Location>, name: impl Fn(&T) -> &str) -> ByName<T> {
-    let located = |item: T| (name(&item).to_owned(), Located { item, location: location.cloned() });
-    items.into_iter().map(located).collect()
+fn add<T>(known: &mut ByName<T>, items: Vec<T>, location: Option<&Location>, name: impl Fn(&T) -> &str) {
+    for item in items {
+        known.entry(name(&item).to_owned()).or_insert_with(|| Located { item, location: location.cloned() });
+    }
 }
 
 /// Every item of a list, page by page.

@@ -35,7 +35,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     lines::Request {
         operation,
         // Who is not known has changed nothing, and could fill the audit with what was never asked for.
-        is_mutation: !is_safe && operation != UNKNOWN && status != StatusCode::UNAUTHORIZED,
+        is_mutation: !is_safe && operation != UNKNOWN && facts.is_known_sender,
         outcome: outcome(status),
         status: Some(status.as_u16()),
         duration: started.elapsed(),

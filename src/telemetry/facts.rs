@@ -8,6 +8,8 @@ use jiff::SignedDuration;
 /// What is known of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// Whether its sender has known the password.
+    pub is_known_sender: bool,
     /// The name of the service offering that it is about.
     pub service: Option<String>,
     /// The name of the plan.

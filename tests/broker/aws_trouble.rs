@@ -128,7 +128,7 @@ fn settings() -> Settings {
         "NAME_PREFIX" => "osb",
         "BINDING_LIFETIME_DAYS" => "0",
         "MISSING_VERSION_STATUS" => "400",
-        "OUTPUTS_AS_IS" | "STACK_EVENTS" => "no",
+        "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
         "ENABLED_SERVICES" | "LOCATIONS" => "",
         _ => "arn:any",
     };

@@ -1,8 +1,10 @@
 //! The broker's own stack cannot be deleted while there are instances.
 
+use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use aws_service_broker::{
     broker::{id::InstanceId, ports::PortErrorKind, stack::StackStatus},
     guard,
+    settings::InvalidSetting,
 };
 use serde_json::{Value, json};
 
@@ -12,8 +14,7 @@ use crate::support::{Client, Fault};
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const LONGEST_ANSWER: usize = 4_096;
 
-/// What CloudFormation is answered.
-async fn answer(client: &Client, request_type: &str) -> Value {
+fn request(request_type: &str, physical_id: &str) -> CloudFormationCustomResourceRequest {
     let request = json!({
         "RequestType": request_type,
         "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:broker-GuardFunction",
@@ -21,13 +22,18 @@ async fn answer(client: &Client, request_type: &str) -> Value {
         "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/broker/an-id",
         "RequestId": "a-request",
         "LogicalResourceId": "Guard",
-        "PhysicalResourceId": "guard",
+        "PhysicalResourceId": physical_id,
         "ResourceType": "Custom::InstancesGuard",
         "ResourceProperties": {"ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:broker-GuardFunction"},
         "OldResourceProperties": {},
     });
-    let request = serde_json::from_value(request).expect("a request of CloudFormation");
-    let (url, answer) = guard::answer(&client.broker(), request).await.expect("an answer");
+    serde_json::from_value(request).expect("a request of CloudFormation")
+}
+
+/// What CloudFormation is answered.
+async fn answer(client: &Client, request_type: &str) -> Value {
+    let request = request(request_type, "guard");
+    let (url, answer) = guard::answer(Ok(&client.broker()), request).await.expect("an answer");
     assert_eq!(url, "http://127.0.0.1/answer");
     let answer = serde_json::to_value(&answer).expect("JSON");
     assert!(answer.to_string().len() <= LONGEST_ANSWER);
@@ -110,4 +116,22 @@ async fn nothing_else_is_refused() {
         assert_eq!(answer(&client, request_type).await["Status"], "SUCCESS");
     }
     assert_eq!(client.world.take_calls(), [""; 0]);
+}
+
+/// The stack is undone then, with what was made of the guard.
+#[tokio::test]
+async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
+    let wrong = InvalidSetting::Wrong("LOCATIONS", "a list");
+    let answer = async |request_type, physical_id| {
+        let answered = guard::answer(Err(&wrong), request(request_type, physical_id)).await;
+        serde_json::to_value(answered.expect("an answer").1).expect("JSON")
+    };
+    let created = answer("Create", "").await;
+    assert_eq!(created["Status"], "FAILED");
+    assert!(created["Reason"].as_str().is_some_and(|reason| reason.contains("LOCATIONS is not a list")), "{created}");
+    let not_made = created["PhysicalResourceId"].as_str().expect("an id");
+    assert_eq!(answer("Delete", not_made).await["Status"], "SUCCESS");
+
+    assert_eq!(answer("Update", "guard").await["Status"], "FAILED");
+    assert_eq!(answer("Delete", "guard").await["Status"], "FAILED", "nobody can say what remains");
 }

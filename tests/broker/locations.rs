@@ -1,9 +1,9 @@
 //! Instances in other accounts and Regions: only where the operator allows it, and then with all that belongs to them.
 
-use aws_service_broker::broker::{Broker, Location, Looks};
+use aws_service_broker::broker::{Broker, Location, Looks, ports::PortErrorKind};
 use serde_json::{Value, json};
 
-use crate::support::{Client, INSTANCE, World, plan};
+use crate::support::{Client, Fault, INSTANCE, World, plan};
 
 const ROLE: &str = "service-broker-osb-eu-west-1";
 
@@ -176,6 +176,17 @@ async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not(
 }
 
 #[tokio::test]
+async fn the_same_request_finds_its_instance_where_the_operator_allows_the_place_no_more() {
+    let (client, there) = with_instance_in_ireland().await;
+    for locations in [vec![], vec![location("333333333333", "eu-west-3", "service-broker-osb-eu-west-3")]] {
+        let client = client.clone().with_locations(&locations);
+        client.provision(in_ireland()).await.expect(200);
+        client.provision_as("another-instance", in_ireland()).await.expect(400);
+    }
+    assert_eq!(there.stack_names().len(), 1);
+}
+
+#[tokio::test]
 async fn an_instance_stays_where_it_is() {
     let (client, there) = with_instance_in_ireland().await;
     let answer = client.update(json!({"parameters": {"region": "us-east-1"}})).await.expect(422);
@@ -192,6 +203,23 @@ async fn roles_are_bound_in_the_brokers_own_account_alone() {
     let (client, _) = with_instance_in_ireland().await;
     let answer = client.bind("one", json!({"parameters": {"RoleName": "web"}})).await.expect(400);
     assert!(answer.description().contains("is not in the broker's own account"), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_looked_at_is_told_and_hides_nothing_of_the_others() {
+    let (client, there) = with_instance_in_ireland().await;
+    client.world.edit(|account| account.instances.clear());
+    client.provision_as("8a2c1d3e-0b4f-4c5d-9e6f-7a8b9c0d1e2f", json!({})).await.expect(202);
+    client.world.edit(|account| account.instances.clear());
+    // Both times that it looks.
+    there.script([0, 1].map(|call| (call, Fault::Before(PortErrorKind::Misconfigured))));
+
+    let findings = client.broker().sweep().await.expect("a sweep");
+    let lost: Vec<_> = findings.stacks_without_record.iter().map(|stack| stack.location.as_ref()).collect();
+    assert_eq!(lost, [None]);
+    let [unreachable] = &findings.unreachable_locations[..] else { panic!("{findings:?}") };
+    assert_eq!(unreachable.location, ireland());
+    assert!(!unreachable.reason.is_empty());
 }
 
 #[tokio::test]

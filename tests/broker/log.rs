@@ -223,8 +223,13 @@ async fn who_is_not_known_leaves_nothing_in_the_audit() {
     let request = request.header("authorization", basic("broker", "guessed")).body(Body::empty());
     watched.client.send(request.expect("a request")).await.expect(401);
 
+    // Nor does anybody, while the passwords cannot be read.
+    watched.client.world.let_time_pass(SignedDuration::from_hours(1));
+    watched.client.world.inject("platform_secrets.read", Fault::Before(PortErrorKind::Denied));
+    watched.deprovision().await.expect(500);
+
     assert_eq!(watched.lines("audit"), Vec::<Value>::new());
-    assert_eq!(watched.lines("request").len(), 1);
+    assert_eq!(watched.lines("request").len(), 2);
 }
 
 #[derive(Clone, Default)]

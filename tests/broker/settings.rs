@@ -8,7 +8,7 @@ fn variable(name: &str) -> Option<String> {
         "MISSING_VERSION_STATUS" => "412".into(),
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
-        "OUTPUTS_AS_IS" | "STACK_EVENTS" => "no".into(),
+        "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
         "LOCATIONS" => String::new(),
         name => format!("the {name}"),
@@ -108,6 +108,7 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
     assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
     assert!(read("", "").expect("none").locations.0.is_empty());
+    assert_eq!(read(&format!("{good},{good}"), "an-id").expect("one location").locations.0.len(), 1);
     for wrong in ["222222222222/eu-west-1", "222222222222/eu-west-1/admin", "222222222222/eu-west-1/service-broker-a-b"]
     {
         let error = read(wrong, "an-id").expect_err(wrong).to_string();

@@ -126,6 +126,21 @@ async fn what_is_no_event_of_a_stack_is_an_error_that_repeats_nothing_of_it() {
     }
 }
 
+/// A front door wraps what it is sent.
+#[test]
+fn an_event_in_the_body_of_a_request_is_none() {
+    let read = |name: &str| {
+        let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str::<Value>(&fs::read_to_string(path).expect("an event")).expect("JSON")
+    };
+    for front_door in ["catalog", "rest-api-catalog", "function-url-catalog"] {
+        let mut request = read(front_door);
+        request["body"] = read("stack-event").to_string().into();
+        let request = lambda_http::request::from_str(&request.to_string()).expect("a request");
+        assert!(!stack_events::is_event(&request), "{front_door}");
+    }
+}
+
 #[tokio::test]
 async fn a_platform_cannot_send_events() {
     let answer = Client::new().request("POST", "/events", Some(json!({}))).await.expect(404);

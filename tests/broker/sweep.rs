@@ -14,7 +14,7 @@ use crate::support::{Client, Fault, INSTANCE, World, catalog};
 /// Invokes the function with this payload.
 async fn sweep(client: &Client, payload: Value) -> Value {
     let request: SweepRequest = serde_json::from_value(payload).expect("a request");
-    let response = sweep::handle(&client.broker(), LambdaEvent::new(request, Context::default())).await;
+    let response = sweep::handle(&client.broker(), true, LambdaEvent::new(request, Context::default())).await;
     serde_json::to_value(response.expect("a response")).expect("JSON")
 }
 
@@ -187,7 +187,7 @@ async fn a_failure_is_told_to_the_operator() {
     let client = some_instances().await;
     client.world.inject("records.page", Fault::Before(Denied));
     let event = LambdaEvent::new(SweepRequest::default(), Context::default());
-    let error = sweep::handle(&client.broker(), event).await.expect_err("denied").to_string();
+    let error = sweep::handle(&client.broker(), true, event).await.expect_err("denied").to_string();
     assert_eq!(error, "twin records.page: injected");
 }
 
@@ -233,4 +233,20 @@ async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late()
     assert!(removed["creating"].as_str().is_some_and(|outcome| outcome.starts_with("Deleting")), "{removed}");
     client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
     assert_eq!(sweep(&client, removal).await["removed"]["creating"], "The instance is deleted.");
+}
+
+/// Elsewhere the role that it assumes would let it.
+#[tokio::test]
+async fn what_the_operator_has_not_allowed_is_not_removed_anywhere() {
+    let client = Client::with_instance().await;
+    client.world.edit(|account| account.instances.clear());
+    let stack = client.world.stack_names().remove(0);
+    let request = serde_json::from_value(json!({"remove": {"stacks": [stack]}})).expect("a request");
+    let event = LambdaEvent::new(request, Context::default());
+    let error = sweep::handle(&client.broker(), false, event).await.expect_err("it may only look").to_string();
+    assert!(error.contains("SweepRemoves"), "{error}");
+    assert_eq!(client.world.stack_names().len(), 1);
+
+    let event = LambdaEvent::new(SweepRequest::default(), Context::default());
+    sweep::handle(&client.broker(), false, event).await.expect("it may look");
 }

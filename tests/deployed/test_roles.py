@@ -33,6 +33,8 @@ from support import (
 )
 
 PREFIX = os.environ["NAME_PREFIX"]
+# A pattern of the UUIDs that the names of users and roles end with.
+ANY_ID = "????????-????-????-????-????????????"
 # The functions, by their logical ids.
 BROKERS, SWEEPS, GUARDS = "Function", "SweepFunction", "GuardFunction"
 
@@ -366,7 +368,7 @@ class BrokerRoleTest(BrokerTestCase):
             binding, _ = self.bind(instance, plan)
             yield lambda: BROKER.unbind(instance, binding, plan)
 
-    @needs(BROKERS, f"DeleteIdentities user/{PREFIX}-*")
+    @needs(BROKERS, f"DeleteIdentities user/{PREFIX}-{ANY_ID}")
     def test_unbind_when_the_user_has_gone(self) -> Iterator[Callable[[], Answer]]:
         with self.instance() as (instance, plan):
             binding, _ = self.bind(instance, plan)
@@ -408,7 +410,7 @@ class BrokerRoleTest(BrokerTestCase):
             binding, _ = self.bind_service_account(instance, plan)
             yield lambda: BROKER.unbind(instance, binding, plan)
 
-    @needs(BROKERS, f"DeleteRoles role/{PREFIX}-*")
+    @needs(BROKERS, f"DeleteRoles role/{PREFIX}-{ANY_ID}")
     def test_unbind_a_service_account_when_the_role_has_gone(self) -> Iterator[Callable[[], Answer]]:
         with self.instance() as (instance, plan):
             binding, role = self.bind_service_account(instance, plan)
@@ -538,9 +540,9 @@ class SweepRoleTest(BrokerTestCase):
         SWEEPS,
         "EndRecords dynamodb:UpdateItem",
         "EndRecords dynamodb:Query",
-        f"DeleteIdentities user/{PREFIX}-*",
+        f"DeleteIdentities user/{PREFIX}-{ANY_ID}",
         "EndRecords dynamodb:PutItem",
-        f"DeleteRoles role/{PREFIX}-*",
+        f"DeleteRoles role/{PREFIX}-{ANY_ID}",
         "TakeFromRolesOfApplications iam:DeleteRolePolicy",
         "WatchStacks cloudformation:DescribeStackEvents",
     )
