@@ -440,7 +440,8 @@ class BrokerRoleTest(BrokerTestCase):
 
     @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt")
     def test_read_a_secret_that_is_encrypted_with_a_key(self) -> Iterator[Callable[[], Answer]]:
-        yield from self.reading(secret(unique_name(), {"servicebroker:instance-id": "an instance"}, KmsKeyId=kms_key()))
+        tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
+        yield from self.reading(secret(unique_name(), tags, KmsKeyId=kms_key()))
 
     @needs(BROKERS, "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue")
     def test_read_a_secret_of_a_database(self) -> Iterator[Callable[[], Answer]]:
