@@ -641,6 +641,9 @@ class ConditionsTest(BrokerTestCase):
         secrets, parameters = (self.as_role(BROKERS, service) for service in ("secretsmanager", "ssm"))
         others = (
             secret(unique_name(), {}),
+            secret(
+                unique_name(), {"servicebroker:instance-id": "x", "aws:cloudformation:stack-name": "another-brokers"}
+            ),
             secret(f"rds!db-{uuid.uuid4()}", {"aws:rds:primaryDBInstanceArn": arn("rds", "db:other")}),
             secret(f"rds!cluster-{uuid.uuid4()}", {"aws:rds:primaryDBClusterArn": arn("rds", "cluster:other")}),
         )
