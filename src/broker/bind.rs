@@ -318,7 +318,7 @@ impl Broker {
             (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
             (OperationKind::Update, Failed) => {
                 // The operator may have repaired it since.
-                let stack = self.site(instance.location.as_ref()).await.stacks.describe(&instance.stack_name).await?;
+                let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
                 if stack.is_some_and(|stack| stack.status.can_be_updated()) {
                     return Ok(());
                 }

@@ -53,13 +53,7 @@ impl Broker {
         if busy {
             return Ok(instance);
         }
-        match self
-            .site(instance.location.as_ref())
-            .await
-            .stacks
-            .delete(&instance.stack_name, &instance.operation.id)
-            .await?
-        {
+        match self.stacks_of(&instance).await.delete(&instance.stack_name, &instance.operation.id).await? {
             DeleteStack::Accepted => Ok(instance),
             DeleteStack::Rejected(reason) => {
                 let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));

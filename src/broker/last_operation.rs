@@ -141,12 +141,7 @@ impl Broker {
         if !instance.operation.in_progress() {
             return Ok((instance, Vec::new()));
         }
-        let events = self
-            .site(instance.location.as_ref())
-            .await
-            .stacks
-            .events(&instance.stack_name, &instance.operation.id)
-            .await?;
+        let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
         let sight = Sight::of(events.as_deref());
         let events = events.unwrap_or_default();
         match progress(instance.operation.kind, sight) {
@@ -181,8 +176,7 @@ impl Broker {
             let outputs = Default::default();
             return self.finish(Instance { operation, expires_at, attributes, outputs, ..instance }).await;
         }
-        let Some(stack) = self.site(instance.location.as_ref()).await.stacks.describe(&instance.stack_name).await?
-        else {
+        let Some(stack) = self.stacks_of(&instance).await.describe(&instance.stack_name).await? else {
             return self.fail(instance, "The stack does not exist any more. Delete the instance.".into(), false).await;
         };
         // The events may be ahead of the stack, which has its outputs when it is done.

@@ -58,7 +58,8 @@ pub use stack_changed::Looks;
 
 use self::{
     id::Naming,
-    ports::{Environment, Records, Site, Sites, Vault},
+    instance::Instance,
+    ports::{Environment, Records, Site, Sites, Stacks, Vault},
 };
 use crate::catalog::Catalog;
 
@@ -91,6 +92,11 @@ impl Broker {
     /// The ports that reach what is at a location.
     async fn site(&self, location: Option<&Location>) -> Site {
         self.sites.at(location).await
+    }
+
+    /// The stacks among which the instance's is.
+    async fn stacks_of(&self, instance: &Instance) -> Arc<dyn Stacks> {
+        self.site(instance.location.as_ref()).await.stacks
     }
 
     fn place_of(&self, location: Option<&Location>) -> Place {

@@ -181,7 +181,7 @@ impl Broker {
             tags: tags(offered, &instance.id, &instance.attributes),
             token: &instance.operation.id,
         };
-        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        let stacks = self.stacks_of(instance).await;
         match stacks.create(&stack).await? {
             CreateStack::Accepted => Ok(None),
             // It may be refused because of itself: a request whose answer got lost is sent again.

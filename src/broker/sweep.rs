@@ -233,7 +233,7 @@ impl Broker {
 
     /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of its name may have.
     async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
-        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        let stacks = self.stacks_of(instance).await;
         if stacks.describe(&instance.stack_name).await?.is_some() {
             return Ok(false);
         }

@@ -167,12 +167,7 @@ impl Broker {
             Err(error) => error,
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
-        let events = self
-            .site(instance.location.as_ref())
-            .await
-            .stacks
-            .events(&instance.stack_name, &instance.operation.id)
-            .await?;
+        let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
         if !is_alone || events.is_some_and(|events| !events.is_empty()) {
             return Ok(Some(instance.operation.id));
         }
@@ -192,7 +187,7 @@ impl Broker {
     async fn send_update(&self, instance: &Instance, target: &Attributes, secrets: &Object) -> Result<UpdateStack> {
         let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
         let current = &instance.attributes;
-        let stacks = self.site(instance.location.as_ref()).await.stacks;
+        let stacks = self.stacks_of(instance).await;
         let Some(stack) = stacks.describe(&instance.stack_name).await? else {
             return Err(Error::Unsupported(
                 "The instance's stack does not exist any more. Delete the instance.".into(),
