@@ -18,7 +18,7 @@ use crate::broker::{
         CreateStack, DeleteStack, INSTANCE_ID_TAG, NewStack, Page, ParameterValue, PortResult, Stack, StackSummary,
         StackUpdate, Stacks, Tag, UpdateStack,
     },
-    stack::{StackEvent, StackStatus, Subject},
+    stack::{OperationEvents, StackEvent, StackStatus, Subject},
 };
 
 const SERVICE: Service = Service("CloudFormation");
@@ -62,9 +62,8 @@ impl Stacks for CloudFormation {
             .await;
         let Err(error) = created else { return Ok(CreateStack::Accepted) };
         match error.as_service_error() {
-            Some(CreateStackError::AlreadyExistsException(_) | CreateStackError::TokenAlreadyExistsException(_)) => {
-                Ok(CreateStack::Accepted)
-            }
+            Some(CreateStackError::TokenAlreadyExistsException(_)) => Ok(CreateStack::Accepted),
+            Some(CreateStackError::AlreadyExistsException(_)) => Ok(CreateStack::Exists),
             Some(answer) if is_refusal(answer) => Ok(CreateStack::Rejected(reason(answer))),
             _ => Err(SERVICE.failed("CreateStack")(error)),
         }
@@ -109,7 +108,12 @@ impl Stacks for CloudFormation {
             parameters: stack
                 .parameters()
                 .iter()
-                .filter_map(|parameter| Some(parameter.parameter_key()?.to_owned()))
+                .filter_map(|parameter| Some((parameter.parameter_key()?.to_owned(), value_of(parameter))))
+                .collect(),
+            tags: stack
+                .tags()
+                .iter()
+                .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
                 .collect(),
             outputs: outputs
                 .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
@@ -117,24 +121,23 @@ impl Stacks for CloudFormation {
         }))
     }
 
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>> {
-        let mut ours = Vec::new();
-        // Pages of up to 1 MB, the newest event first. Those of one operation follow each other.
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>> {
+        let mut found = EventSearch::new(token);
+        // Pages of up to 1 MB, the newest event first.
         let mut pages = self.client().describe_stack_events().stack_name(name).into_paginator().send();
-        while let Some(page) = pages.next().await {
+
+        for _ in 0..MAX_EVENT_PAGES {
+            let Some(page) = pages.next().await else { break };
             let page = match page {
                 Ok(page) => page,
                 Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
                 Err(error) => return Err(SERVICE.failed("DescribeStackEvents")(error)),
             };
-            let events = page.stack_events();
-            ours.extend(events.iter().filter(|event| event.client_request_token() == Some(token)).filter_map(event));
-            if events.last().is_none_or(|oldest| oldest.client_request_token() != Some(token)) {
+            if found.is_complete_with(page.stack_events()) {
                 break;
             }
         }
-        ours.reverse();
-        Ok(Some(ours))
+        Ok(Some(found.into_events()))
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
@@ -159,6 +162,54 @@ impl Stacks for CloudFormation {
         let page = page.map_err(SERVICE.failed("DescribeStacks"))?;
         Ok(Page { items: page.stacks().iter().filter_map(summary).collect(), next: page.next_token })
     }
+}
+
+/// The most pages of events that are read in search of an operation's: what others have done since may fill some.
+const MAX_EVENT_PAGES: usize = 10;
+
+/// The events of one operation, looked for from the newest event of the stack on.
+struct EventSearch<'a> {
+    token: &'a str,
+    own: Vec<StackEvent>,
+    foreign: Vec<StackEvent>,
+    has_own_of_stack: bool,
+}
+
+impl<'a> EventSearch<'a> {
+    fn new(token: &'a str) -> Self {
+        Self { token, own: Vec::new(), foreign: Vec::new(), has_own_of_stack: false }
+    }
+
+    /// Adds the next older events. True if those that are still older cannot be of the operation: its own follow each
+    /// other, but for resources that were at work when somebody else interrupted it.
+    fn is_complete_with(&mut self, events: &[types::StackEvent]) -> bool {
+        for sdk_event in events {
+            let is_own = sdk_event.client_request_token() == Some(self.token);
+            let Some(event) = event(sdk_event) else { continue };
+            let is_of_stack = event.subject == Subject::Stack;
+            if is_own {
+                self.has_own_of_stack |= is_of_stack;
+                self.own.push(event);
+            } else if is_of_stack && !self.has_own_of_stack {
+                self.foreign.push(event);
+            }
+        }
+        let oldest = events.last().and_then(types::StackEvent::client_request_token);
+        self.has_own_of_stack && oldest != Some(self.token)
+    }
+
+    fn into_events(mut self) -> OperationEvents {
+        if !self.has_own_of_stack {
+            self.foreign.truncate(1);
+        }
+        self.own.reverse();
+        self.foreign.reverse();
+        OperationEvents { own: self.own, foreign: self.foreign }
+    }
+}
+
+fn value_of(parameter: &types::Parameter) -> String {
+    parameter.parameter_value().unwrap_or_default().to_owned()
 }
 
 fn summary(stack: &types::Stack) -> Option<StackSummary> {

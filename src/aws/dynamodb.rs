@@ -36,7 +36,7 @@ use crate::broker::{
     Location,
     binding::Binding,
     id::{BindingId, InstanceId},
-    instance::Instance,
+    instance::{Instance, latest_reusable_expiry},
     operation::{LONGEST_REQUEST, Operation},
     ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
 };
@@ -154,8 +154,8 @@ impl DynamoDb {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(binding_item(binding)?))
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", number(now.as_second()))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :reusable")
+            .expression_attribute_values(":reusable", number(latest_reusable_expiry(now).as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
@@ -204,8 +204,8 @@ impl Records for DynamoDb {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(instance_item(instance)?))
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", number(now.as_second()))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :reusable")
+            .expression_attribute_values(":reusable", number(latest_reusable_expiry(now).as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

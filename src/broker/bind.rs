@@ -12,6 +12,7 @@ use super::{
     policy::Policy,
     ports::{InsertBinding, Tag, Update},
     provision,
+    waiting::Waiting,
 };
 use crate::{
     catalog::Offered,
@@ -65,7 +66,7 @@ impl Broker {
         instance_id: &InstanceId,
         id: BindingId,
         request: BindRequest,
-        accepts_incomplete: bool,
+        waiting: Waiting,
     ) -> Result<Bound> {
         check_complete(&request)?;
         let instance = self.find_current_instance(instance_id).await?;
@@ -92,7 +93,7 @@ impl Broker {
                 let now = self.environment.now();
                 let (_, existing) = self.records.instance_and_binding(instance_id, &requested.id, now).await?;
                 let existing = existing.ok_or(refused)?;
-                return self.bind_again(&offered, &instance, existing, &requested, accepts_incomplete).await;
+                return self.bind_again(&offered, &instance, existing, &requested, waiting).await;
             }
             binding => binding?,
         };
@@ -100,10 +101,10 @@ impl Broker {
             InsertBinding::Done if binding.is_usable() => {
                 Ok(Bound::Created(self.binding_view(&offered, &instance, &binding).await?))
             }
-            InsertBinding::Done => self.bind_now(&offered, &instance, binding, accepts_incomplete).await,
+            InsertBinding::Done => self.bind_now(&offered, &instance, binding, waiting).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
             InsertBinding::Exists(existing) => {
-                self.bind_again(&offered, &instance, *existing, &binding, accepts_incomplete).await
+                self.bind_again(&offered, &instance, *existing, &binding, waiting).await
             }
         }
     }
@@ -206,14 +207,12 @@ impl Broker {
         instance: &Instance,
         mut existing: Binding,
         requested: &Binding,
-        accepts_incomplete: bool,
+        waiting: Waiting,
     ) -> Result<Bound> {
         let now = self.environment.now();
         let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
         match (existing.operation.kind, existing.operation.state) {
-            (OperationKind::Unbind, OperationState::Succeeded) => {
-                return conflict("A service binding of this id was deleted not long ago. Use a new id.");
-            }
+            // A tombstone is in the way for half a minute: an earlier request for its id may still be under way.
             (OperationKind::Unbind, _) => return Err(Error::Concurrency),
             _ if !existing.same_request(requested) => {
                 return conflict("A service binding of this id exists with other attributes. Use a new id.");
@@ -227,7 +226,7 @@ impl Broker {
             (_, OperationState::InProgress) => {}
         }
         if existing.operation.may_be_running(now) {
-            return if accepts_incomplete {
+            return if waiting.is_polled() {
                 Ok(Bound::Accepted { operation: existing.operation.id })
             } else {
                 Err(Error::Concurrency)
@@ -238,7 +237,7 @@ impl Broker {
         match self.records.update_binding(&existing).await? {
             Update::Done => {
                 existing.version += 1;
-                self.bind_now(offered, instance, existing, accepts_incomplete).await
+                self.bind_now(offered, instance, existing, waiting).await
             }
             Update::Conflict => Err(Error::Concurrency),
         }
@@ -249,11 +248,11 @@ impl Broker {
         offered: &Offered<'_>,
         instance: &Instance,
         binding: Binding,
-        accepts_incomplete: bool,
+        waiting: Waiting,
     ) -> Result<Bound> {
         let operation = binding.operation.id.clone();
         let bound = self.complete_bind(offered, instance, binding);
-        Ok(match self.unless_slow(accepts_incomplete, bound).await? {
+        Ok(match waiting.result_of(bound).await? {
             Some(view) => Bound::Created(view),
             None => Bound::Accepted { operation },
         })

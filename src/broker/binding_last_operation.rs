@@ -1,8 +1,9 @@
 //! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id/last_operation`
 
 use super::{
-    Broker, Error, LastOperation, Result,
+    Broker, Deadline, Error, LastOperation, Result, Waiting,
     binding::Binding,
+    deprovision::LONGEST_HELPER_WAIT,
     description,
     id::{BindingId, InstanceId},
     instance::Instance,
@@ -23,6 +24,7 @@ impl Broker {
         instance_id: &InstanceId,
         id: &BindingId,
         asked: Option<&str>,
+        deadline: Deadline,
     ) -> Result<LastOperation> {
         let now = self.environment.now();
         let (instance, binding) = self.records.instance_and_binding(instance_id, id, now).await?;
@@ -34,16 +36,19 @@ impl Broker {
         if let Some(previous) = binding.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
+        if binding.operation.has_followed_deletion(asked) {
+            return Err(Error::Gone);
+        }
         let operation = if !binding.operation.in_progress() || binding.operation.may_be_running(now) {
             binding.operation
         } else {
-            self.take_up(&instance, binding).await?
+            self.take_up(&instance, binding, Waiting::Briefly(deadline)).await?
         };
         Ok(LastOperation::new(&operation, description::of_binding(&operation), now))
     }
 
     /// Whoever was at work on it is not any more.
-    async fn take_up(&self, instance: &Instance, mut binding: Binding) -> Result<Operation> {
+    async fn take_up(&self, instance: &Instance, mut binding: Binding, waiting: Waiting) -> Result<Operation> {
         if binding.operation.kind == OperationKind::Bind && instance.operation.in_progress() {
             // It has to wait for the instance, and a deletion must not have to wait for it.
             return Ok(binding.operation);
@@ -56,20 +61,31 @@ impl Broker {
         }
         let operation = binding.operation.clone();
         let done = match operation.kind {
-            OperationKind::Unbind => self.unless_slow(true, self.release_binding(binding.clone())).await,
-            _ => self.unless_slow(true, self.resume_bind(instance, binding.clone())).await,
+            OperationKind::Unbind => waiting.result_of(self.release_binding(binding.clone())).await,
+            _ => waiting.result_of(self.resume_bind(instance, binding.clone())).await,
         };
         match done {
+            Ok(None) if binding.function.is_some() && operation.age(self.environment.now()) > LONGEST_HELPER_WAIT => {
+                self.fail_binding(binding, Error::Function("It does not answer.".into())).await
+            }
             Ok(None) => Ok(operation),
             Ok(Some(())) => Ok(operation.succeeded()),
             Err(Error::Concurrency) => Ok(operation),
-            Err(error) => {
-                let failed = Binding { operation: operation.failed(error.to_string()), ..binding };
-                // Whoever comes first: the next poll reads what it is then.
-                let _ = self.records.update_binding(&failed).await?;
-                tracing::error!(reason = error.detail().unwrap_or_default(), "a binding's operation has failed");
-                Ok(failed.operation)
-            }
+            Err(error) => self.fail_binding(binding, error).await,
         }
+    }
+
+    /// Records that the binding's operation has failed. Where another request was faster, its outcome counts: a platform
+    /// does not poll again after a final state.
+    async fn fail_binding(&self, binding: Binding, error: Error) -> Result<Operation> {
+        let failed = Binding { operation: binding.operation.clone().failed(error.to_string()), ..binding };
+        if self.records.update_binding(&failed).await? == Update::Done {
+            tracing::error!(reason = error.detail().unwrap_or_default(), "a binding's operation has failed");
+            return Ok(failed.operation);
+        }
+
+        let now = self.environment.now();
+        let (_, current) = self.records.instance_and_binding(&failed.instance_id, &failed.id, now).await?;
+        current.map(|binding| binding.operation).ok_or_else(Error::binding_not_found)
     }
 }

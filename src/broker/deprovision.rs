@@ -1,5 +1,9 @@
 //! `DELETE /v2/service_instances/:instance_id`
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     Broker, Error, Result,
     binding::Binding,
@@ -7,8 +11,15 @@ use super::{
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::DeleteStack,
+    ports::{DeleteStack, Stack},
+    waiting::Waiting,
 };
+
+/// How long a function of the instance's stack, or what it needs, may leave an operation unfinished. Where it runs in the
+/// network of a stack that is half deleted, it never answers again.
+pub(super) const LONGEST_HELPER_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// How long the function may take after that, once for each binding.
+const LAST_HELPER_CALL: Duration = Duration::from_secs(5);
 
 impl Broker {
     /// Deletes an instance in whatever state it is: its bindings' identities, then its stack. A creation that still
@@ -18,9 +29,13 @@ impl Broker {
     ///
     /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance; [`Error::Concurrency`] while an update
     /// runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
-    pub async fn deprovision(&self, id: &InstanceId, accepts_incomplete: bool) -> Result<String> {
-        if !accepts_incomplete {
-            return Err(Error::AsyncRequired);
+    pub async fn deprovision(&self, id: &InstanceId, waiting: Waiting) -> Result<String> {
+        if !waiting.is_polled() {
+            // There is nothing that would take time where it does not exist.
+            return Err(match self.find_instance(id).await {
+                Err(Error::NotFound(_)) => Error::Gone,
+                found => found.err().unwrap_or(Error::AsyncRequired),
+            });
         }
         let mut instance = self.begin_deprovision(id).await?;
         if instance.is_updating() {
@@ -31,8 +46,10 @@ impl Broker {
         if instance.is_updating() {
             return Err(Error::Concurrency);
         }
-        let instance = self.tear_down(instance).await?;
-        Ok(instance.operation.id)
+        let operation = instance.operation.id.clone();
+        // The intent is written: what is not torn down in time, the polls do.
+        waiting.result_of(self.tear_down(instance)).await?;
+        Ok(operation)
     }
 
     async fn begin_deprovision(&self, id: &InstanceId) -> Result<Instance> {
@@ -48,13 +65,21 @@ impl Broker {
     pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
         let mut busy = false;
         for binding in self.records.bindings(&instance.id).await? {
-            busy |= !self.tear_down_binding(binding).await?;
+            busy |= !self.tear_down_binding(binding, instance.operation.started_at).await?;
         }
         if busy {
             return Ok(instance);
         }
-        match self.stacks_of(&instance).await.delete(&instance.stack_name, &instance.operation.id).await? {
+
+        if !self.may_delete_stack(&instance).await? {
+            tracing::warn!(stack_name = instance.stack_name, "not deleted: its tags do not say that it is the instance's");
+            return self.forget_without_stack(instance).await;
+        }
+        let stacks = self.stacks_of(&instance).await;
+        match stacks.delete(&instance.stack_name, &instance.operation.id).await? {
             DeleteStack::Accepted => Ok(instance),
+            // Somebody else is at work on it; a poll tries again.
+            DeleteStack::Rejected(_) if is_busy(stacks.describe(&instance.stack_name).await?) => Ok(instance),
             DeleteStack::Rejected(reason) => {
                 let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));
                 let usable = !instance.outputs.is_empty();
@@ -63,8 +88,16 @@ impl Broker {
         }
     }
 
+    /// Ends the deletion of an instance that has no stack of its own, unless one may still be created.
+    async fn forget_without_stack(&self, instance: Instance) -> Result<Instance> {
+        if instance.may_be_created_late(self.environment.now()) {
+            return Ok(instance);
+        }
+        self.succeed(instance).await
+    }
+
     /// Whether the binding is gone.
-    async fn tear_down_binding(&self, binding: Binding) -> Result<bool> {
+    async fn tear_down_binding(&self, binding: Binding, begun: Timestamp) -> Result<bool> {
         if binding.is_tombstone() {
             return Ok(true);
         }
@@ -73,7 +106,7 @@ impl Broker {
         match binding {
             Some(binding) if binding.is_tombstone() => Ok(true),
             Some(binding) if binding.operation.kind != OperationKind::Unbind => Ok(false),
-            Some(binding) => match self.remove_binding_of_what_goes(binding).await {
+            Some(binding) => match self.remove_binding_of_what_goes(binding, begun).await {
                 Err(Error::Concurrency) => Ok(false),
                 removed => removed.map(|()| true),
             },
@@ -81,9 +114,24 @@ impl Broker {
         }
     }
 
-    /// What a function has made for the binding goes with the instance, so that its failure does not keep the instance.
-    async fn remove_binding_of_what_goes(&self, binding: Binding) -> Result<()> {
-        self.invoke_unbind(&binding).await.or_else(Error::unless_passing)?;
+    /// Removes a binding whose instance is being deleted. What a function has made for it goes with the instance, so that
+    /// the function's failure does not keep the instance, and its silence not for longer than [`LONGEST_HELPER_WAIT`].
+    async fn remove_binding_of_what_goes(&self, binding: Binding, begun: Timestamp) -> Result<()> {
+        let is_last_call = self.environment.now().duration_since(begun) > LONGEST_HELPER_WAIT;
+        if !is_last_call {
+            self.invoke_unbind(&binding).await.or_else(Error::unless_passing)?;
+            return self.remove_binding(binding).await;
+        }
+
+        let failure = match tokio::time::timeout(LAST_HELPER_CALL, self.invoke_unbind(&binding)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+            Err(_) => Some("it does not answer".into()),
+        };
+        if let Some(reason) = failure {
+            let binding_id = binding.id.as_str();
+            tracing::warn!(binding_id, reason, "the service's function was not told of the unbinding; removing the binding");
+        }
         self.remove_binding(binding).await
     }
 
@@ -91,4 +139,8 @@ impl Broker {
     pub(super) async fn has_bindings(&self, instance: &Instance) -> Result<bool> {
         Ok(self.records.bindings(&instance.id).await?.iter().any(|binding| !binding.is_tombstone()))
     }
+}
+
+fn is_busy(stack: Option<Stack>) -> bool {
+    stack.is_some_and(|stack| stack.status.is_in_progress())
 }

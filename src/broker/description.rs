@@ -6,17 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     operation::{Operation, OperationKind, OperationState},
-    stack::{Sight, StackEvent, StackStatus, Subject},
+    stack::{OperationEvents, Sight, StackEvent, StackStatus, Subject},
 };
 
 /// What CloudFormation says of a resource that it stopped because another one had failed.
 const CANCELLED: &str = "cancelled";
 
-/// Of a creation, update or deletion of an instance. The events are those of the operation, the oldest first; the
-/// template has so many resources, of which conditions may leave some out.
+/// Of a creation, update or deletion of an instance. The template has so many resources, of which conditions may leave
+/// some out.
 pub fn of_instance(
     operation: &Operation,
-    events: &[StackEvent],
+    events: &OperationEvents,
     template_resources: Option<usize>,
     now: Timestamp,
 ) -> String {
@@ -46,9 +46,15 @@ fn reason(operation: &Operation) -> String {
     operation.reason.clone().unwrap_or_else(|| "The operation failed.".into())
 }
 
-fn running(kind: OperationKind, events: &[StackEvent], template_resources: Option<usize>, now: Timestamp) -> String {
+fn running(kind: OperationKind, events: &OperationEvents, template_resources: Option<usize>, now: Timestamp) -> String {
     use StackStatus as S;
-    let doing = match (kind, Sight::of(Some(events))) {
+    if let Some(act) = events.foreign.last().filter(|event| event.stack_status().is_in_progress()) {
+        return format!("Somebody else is at work on the stack in AWS ({}). The broker waits for its end.", act.status);
+    }
+
+    let sight = Sight::of(Some(events));
+    let events = &*events.own;
+    let doing = match (kind, sight) {
         (_, Sight::Reached(S::RollbackInProgress)) => {
             return format!("The creation failed and is being undone. {}", root_cause(events));
         }
@@ -105,6 +111,17 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
         resources.insert(logical_id, Resource { kind, in_progress, done, since });
     }
     resources
+}
+
+/// The reason why an operation failed: somebody else's act that ended it, or what went wrong first.
+pub fn cause(events: &OperationEvents) -> String {
+    match events.interruption() {
+        None => root_cause(&events.own),
+        Some(act) => {
+            let reason = act.reason.as_deref().map(|reason| format!(": {}", readable(reason))).unwrap_or_default();
+            format!("Somebody else has interrupted it in AWS ({}{}).", act.status, reason.trim_end_matches('.'))
+        }
+    }
 }
 
 /// The first thing that went wrong, in one sentence: all else follows from it.

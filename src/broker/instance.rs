@@ -8,14 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::{
     Location,
     id::InstanceId,
-    operation::{Operation, OperationKind, OperationState},
+    operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     secret_parameters::SecretParameters,
 };
 use crate::osb::Object;
 
 /// How long the last state of what was deleted is kept for platforms that still poll: Cloud Foundry does for up to
-/// 10,080 minutes. Until then its id cannot be used again.
+/// 10,080 minutes.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The latest `expires_at` of a tombstone whose id can be used again: its deletion ended so long ago that no earlier
+/// request for the id can still be under way. Service Catalog creates an instance anew under the same id after it has
+/// cleaned up. Polls of the old deletion are answered by the id of their operation.
+pub fn latest_reusable_expiry(now: Timestamp) -> Timestamp {
+    now + (TOMBSTONE_LIFETIME - LONGEST_REQUEST)
+}
 
 /// A service instance, from the first request until its tombstone expires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +84,17 @@ impl Instance {
             OperationKind::Deprovision => !self.is_tombstone(),
             _ => true,
         }
+    }
+
+    /// True if the record knows that its own operation created the stack: an update or a deletion came after that. What
+    /// went before a deletion that has failed is not known any more.
+    pub fn has_been_created(&self) -> bool {
+        let is_proof = |operation: &Operation| match operation.kind {
+            OperationKind::Provision => operation.state == OperationState::Succeeded,
+            OperationKind::Update => true,
+            _ => false,
+        };
+        is_proof(&self.operation) || self.previous_operation.as_ref().is_some_and(is_proof)
     }
 
     /// Whether nothing is left of it but this record.

@@ -1,25 +1,27 @@
 //! `GET /v2/service_instances/:instance_id/last_operation`
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Broker, Error, Result, description,
+    Broker, Error, Result,
+    deadline::Deadline,
+    description,
     id::InstanceId,
     instance::{Attributes, Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
     ports::Update,
-    stack::{Progress, Sight, StackEvent, StackStatus, progress},
+    stack::{OperationEvents, Progress, Sight, StackEvent, StackStatus, progress},
 };
-use crate::osb::Object;
 
 /// How soon a platform should poll again: after a quarter of the time that the operation has taken so far, within these
 /// bounds. Most stacks take seconds; those that take an hour need no poll every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
-/// How long a poll tries to see how far an operation is: most of the 24 seconds that a request has.
-const LONGEST_LOOK: Duration = Duration::from_secs(20);
+/// How long CloudFormation may leave a stack at rest that it was asked to delete, before the deletion has failed. Its
+/// own clock counts, and a request may be sent again some polls later.
+const BEGIN_DELETION_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// How long a deletion is tried again before [`BEGIN_DELETION_WITHIN`] counts.
+const LONGEST_BEGINNING: SignedDuration = SignedDuration::from_hours(1);
 
 /// How the last operation on an instance or a binding stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,12 @@ impl Broker {
     ///
     /// [`Error::Gone`] where `asked` deleted an instance of which not even the tombstone is left; [`Error::NotFound`];
     /// or that of a port.
-    pub async fn last_operation(&self, id: &InstanceId, asked: Option<&str>) -> Result<LastOperation> {
+    pub async fn last_operation(
+        &self,
+        id: &InstanceId,
+        asked: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<LastOperation> {
         let now = self.environment.now();
         let Some(instance) = self.records.instance(id, now).await? else {
             let deleted = asked.is_some_and(|asked| OperationKind::Deprovision.is_of(asked));
@@ -78,13 +85,16 @@ impl Broker {
         if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
             return Ok(self.superseded(previous.clone(), now));
         }
+        if instance.operation.has_followed_deletion(asked) {
+            return Err(Error::Gone);
+        }
         if let Some(description) = self.looks.recent(&instance.operation, now)
             && instance.operation.in_progress()
         {
             self.observe_running(&instance.operation);
             return Ok(LastOperation::new(&instance.operation, description, now));
         }
-        let (instance, events) = match tokio::time::timeout(LONGEST_LOOK, self.advance(instance.clone())).await {
+        let (instance, events) = match deadline.limit(self.advance(instance.clone())).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
                 self.observe_running(&instance.operation);
@@ -102,7 +112,7 @@ impl Broker {
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
         // What CloudFormation has not begun ends without an event, and elsewhere it tells of nothing.
-        if instance.operation.in_progress() && !events.is_empty() && instance.location.is_none() {
+        if instance.operation.in_progress() && !events.own.is_empty() && instance.location.is_none() {
             self.looks.keep(&instance.operation, &description, now);
         }
         Ok(LastOperation::new(&instance.operation, description, now))
@@ -114,7 +124,7 @@ impl Broker {
             if operation.in_progress() { operation.failed("It was halted by a deletion.") } else { operation };
         let description = match operation.kind {
             OperationKind::Bind | OperationKind::Unbind => description::of_binding(&operation),
-            _ => description::of_instance(&operation, &[], None, now),
+            _ => description::of_instance(&operation, &OperationEvents::default(), None, now),
         };
         LastOperation::new(&operation, description, now)
     }
@@ -137,29 +147,31 @@ impl Broker {
 
     /// Takes the instance's operation as far as it can be taken now. The events are those of the operation, where it
     /// still runs.
-    pub(super) async fn advance(&self, instance: Instance) -> Result<(Instance, Vec<StackEvent>)> {
+    pub(super) async fn advance(&self, instance: Instance) -> Result<(Instance, OperationEvents)> {
         if !instance.operation.in_progress() {
-            return Ok((instance, Vec::new()));
+            return Ok((instance, OperationEvents::default()));
         }
+
         let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
-        let sight = Sight::of(events.as_deref());
+        let sight = Sight::of(events.as_ref());
         let events = events.unwrap_or_default();
+
         match progress(instance.operation.kind, sight) {
-            Progress::NotStarted => Ok((self.start_again(instance).await?, events)),
+            Progress::NotStarted => Ok((self.start_again(instance, sight, &events).await?, events)),
             Progress::Running => Ok((instance, events)),
             Progress::Succeeded if sight == Sight::NoStack && instance.may_be_created_late(self.environment.now()) => {
                 Ok((instance, events))
             }
             // The stack may have gone without the broker's doing.
             Progress::Succeeded if sight == Sight::NoStack && self.has_bindings(&instance).await? => {
-                Ok((self.start_again(instance).await?, events))
+                Ok((self.start_again(instance, sight, &events).await?, events))
             }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
             Progress::Failed => {
-                let usable = sight == Sight::Reached(StackStatus::UpdateRollbackComplete);
+                let usable = events.current_status().is_some_and(StackStatus::is_usable_after_update);
                 let cause = match sight {
                     Sight::NoStack => "The stack does not exist any more.".into(),
-                    _ => description::root_cause(&events),
+                    _ => description::cause(&events),
                 };
                 let reason = format!("{cause} {}", advice(instance.operation.kind, usable));
                 Ok((self.fail(instance, reason, usable).await?, events))
@@ -221,37 +233,40 @@ impl Broker {
         }
     }
 
-    /// The request that accepted the operation did not get as far as CloudFormation.
-    async fn start_again(&self, instance: Instance) -> Result<Instance> {
-        if instance.operation.may_be_running(self.environment.now()) {
+    /// Resumes an operation of which CloudFormation knows nothing, or ends it.
+    async fn start_again(&self, instance: Instance, sight: Sight, events: &OperationEvents) -> Result<Instance> {
+        let now = self.environment.now();
+        if instance.operation.may_be_running(now) {
             return Ok(instance);
         }
         match instance.operation.kind {
+            OperationKind::Deprovision if is_ignored(&instance.operation, events, now) => {
+                let reason = "CloudFormation does not begin to delete the stack. Delete the instance again.";
+                self.fail(instance, reason.into(), false).await
+            }
             OperationKind::Deprovision => self.tear_down(instance).await,
             // The platform was told that it failed: it must not come to be changed all the same.
             OperationKind::Update => {
                 let reason = "The request did not get through to AWS, and nothing was changed. Send it again.";
                 self.fail(instance, reason.into(), true).await
             }
-            _ => self.start_provision_again(instance).await,
+            // Nor must a stack that somebody has deleted by hand come back.
+            _ if sight == Sight::NoStack => {
+                let reason = "There is no stack: the request did not get through to AWS, or somebody has deleted the stack. \
+                              Delete the instance, then create it again.";
+                self.fail(instance, reason.into(), false).await
+            }
+            _ => self.adopt_stack(instance).await,
         }
     }
+}
 
-    async fn start_provision_again(&self, instance: Instance) -> Result<Instance> {
-        // The secret parameters are known to nobody but the user.
-        if instance.attributes.secret_parameters.is_some() {
-            let reason = "The request did not get through to AWS. Delete the instance, then create it again.";
-            return self.fail(instance, reason.into(), false).await;
-        }
-        let offered = match self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id) {
-            Ok(offered) => offered,
-            Err(not_offered) => return self.fail(instance, not_offered.to_string(), false).await,
-        };
-        match self.resume_provision(&offered, instance.clone(), &Object::new()).await {
-            Err(Error::Concurrency) => self.reread(&instance).await,
-            resumed => resumed,
-        }
-    }
+/// True if CloudFormation was asked to delete a stack again and again, and has left it at rest.
+fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
+    let is_at_rest = |event: &StackEvent| {
+        event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
+    };
+    now.duration_since(operation.started_at) > LONGEST_BEGINNING && events.foreign.last().is_some_and(is_at_rest)
 }
 
 /// What the user can do after a failure.

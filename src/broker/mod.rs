@@ -6,9 +6,10 @@
 //!    that nothing ever exists which no record names.
 //! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
 //! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a half-done operation
-//!    where it stopped. Only an update waits for the same request, or fails: it must not come after the platform was
-//!    told of a failure.
+//!    where it stopped. Only a creation or an update of a stack waits for the same request, or fails: it must not come
+//!    after the platform was told of a failure, or bring back what somebody has deleted.
 
+mod adoption;
 pub mod authentication;
 mod bind;
 pub mod bind_function;
@@ -16,6 +17,7 @@ pub mod binding;
 mod binding_last_operation;
 mod binding_rules;
 mod credentials;
+mod deadline;
 mod deprovision;
 mod description;
 pub mod error;
@@ -30,8 +32,8 @@ mod location;
 mod observation;
 pub mod operation;
 mod parameters;
-mod patience;
 mod place;
+mod platform;
 mod policy;
 pub mod ports;
 mod provision;
@@ -43,11 +45,13 @@ mod stored_secrets;
 pub mod sweep;
 mod unbind;
 mod update;
+mod waiting;
 
 use std::sync::Arc;
 
 pub use bind::{BindingView, Bound};
 pub use binding_rules::{BindingRules, RolePatterns, WorkloadIdentity};
+pub use deadline::Deadline;
 pub use error::{Error, Result};
 pub use instance_view::InstanceView;
 pub use last_operation::LastOperation;
@@ -55,6 +59,7 @@ pub use location::{Location, Locations};
 pub use place::Place;
 pub use provision::Provisioned;
 pub use stack_changed::Looks;
+pub use waiting::Waiting;
 
 use self::{
     id::Naming,

@@ -26,6 +26,9 @@ pub struct Operation {
     /// When it was accepted, or last taken up again.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
+    /// When it was accepted, if it was taken up again since.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub accepted_at: Option<Timestamp>,
     /// Whether another request than the one that began it has gone on with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_taken_up: bool,
@@ -48,6 +51,9 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
+    /// The kinds after which nothing but a tombstone is left.
+    const DELETIONS: [Self; 2] = [Self::Deprovision, Self::Unbind];
+
     /// OSBAPI's word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -87,6 +93,7 @@ impl Operation {
             reason: None,
             instance_usable: None,
             started_at: now,
+            accepted_at: None,
             is_taken_up: false,
         }
     }
@@ -94,7 +101,13 @@ impl Operation {
     /// The same operation, with which another request goes on.
     #[must_use]
     pub fn taken_up(self, now: Timestamp) -> Self {
-        Self { started_at: now, is_taken_up: true, ..self }
+        let accepted_at = Some(self.accepted_at.unwrap_or(self.started_at));
+        Self { started_at: now, accepted_at, is_taken_up: true, ..self }
+    }
+
+    /// The time since it was accepted.
+    pub fn age(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.accepted_at.unwrap_or(self.started_at))
     }
 
     /// The same operation, over.
@@ -122,6 +135,13 @@ impl Operation {
     /// Whether a request may be at work on it right now.
     pub fn may_be_running(&self, now: Timestamp) -> bool {
         self.in_progress() && self.is_recent(now)
+    }
+
+    /// True if `asked` is a deletion that ended before this operation began: its id is that of a deletion, and this is
+    /// none. An id of an instance or binding can be used again, and the platform may still poll what was before.
+    pub fn has_followed_deletion(&self, asked: Option<&str>) -> bool {
+        let is_deletion = asked.is_some_and(|asked| OperationKind::DELETIONS.iter().any(|kind| kind.is_of(asked)));
+        is_deletion && !OperationKind::DELETIONS.contains(&self.kind)
     }
 
     /// Whether a request that has begun it, or taken it up, may not have ended yet.

@@ -82,6 +82,13 @@ pub fn of_same_template(
     Ok(parameters.collect())
 }
 
+/// The values that a stack of these attributes has, but for secret parameters: the user's over the plan's over the
+/// template's.
+pub fn effective(offered: &Offered<'_>, attributes: &Attributes) -> BTreeMap<String, String> {
+    let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
+    texts(&given, &attributes.parameters.0).collect()
+}
+
 /// The parameters that have not the same value in both.
 fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
     before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
@@ -93,11 +100,9 @@ pub fn changed_in_stack(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
-    let all = |offered: &Offered<'_>, attributes: &Attributes| -> Object {
-        let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
-        texts(&given, &attributes.parameters.0).map(|(name, value)| (name, value.into())).collect()
-    };
-    changed_names(&all(before, current), &all(after, target))
+    let (before, after) = (effective(before, current), effective(after, target));
+    let names = before.keys().chain(after.keys());
+    names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
 /// CloudFormation takes every value as text, and a list as text with commas.

@@ -1,7 +1,7 @@
 //! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory twins of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     sync::Arc,
 };
@@ -18,7 +18,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::Operation,
-    stack::{StackEvent, StackStatus},
+    stack::{OperationEvents, StackStatus},
 };
 
 /// A port did not do what it was asked for. What became of the request in AWS is unknown unless the port says more.
@@ -67,7 +67,8 @@ pub type PortResult<T> = Result<T, PortError>;
 /// The state: instances and bindings. Reads are strongly consistent, writes conditional.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Inserts the record unless there is one of this id that has not expired; then returns that one.
+    /// Inserts the record unless there is one of this id that has to stay; then returns that one. A tombstone has to stay
+    /// while its `expires_at` is after [`latest_reusable_expiry`](super::instance::latest_reusable_expiry).
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>>;
 
     /// The record, unless it has expired.
@@ -94,8 +95,8 @@ pub trait Records: Send + Sync {
     /// All bindings of an instance, tombstones among them. After the intent to delete the instance, no others can come.
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
-    /// Inserts the record unless there is one of this id that has not expired, and only if the instance's is still of
-    /// this version.
+    /// Inserts the record unless there is one of this id that has to stay, as [`Self::insert_instance`] does, and only if
+    /// the instance's is still of this version.
     async fn insert_binding(&self, instance: &Instance, binding: &Binding, now: Timestamp)
     -> PortResult<InsertBinding>;
 
@@ -194,7 +195,7 @@ pub struct Site {
 /// CloudFormation: one stack an instance.
 #[async_trait]
 pub trait Stacks: Send + Sync {
-    /// Begins to create the stack. A stack of this name that exists already is the same one: names are the instance's.
+    /// Begins to create the stack.
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack>;
 
     /// Begins to update the stack.
@@ -203,9 +204,8 @@ pub trait Stacks: Send + Sync {
     /// The stack as it is now; nothing if there is none.
     async fn describe(&self, name: &str) -> PortResult<Option<Stack>>;
 
-    /// What has happened to the stack because of the request with this token, the oldest event first; nothing if there
-    /// is no such stack.
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>>;
+    /// The events of the operation that was requested with this token; nothing if there is no such stack.
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>>;
 
     /// Begins to delete the stack. A stack that does not exist is deleted.
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack>;
@@ -268,8 +268,10 @@ pub enum ParameterValue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum CreateStack {
-    /// CloudFormation creates it, or did already.
+    /// CloudFormation creates it.
     Accepted,
+    /// A stack of this name exists. It may be this request's own, sent twice, or somebody else's.
+    Exists,
     /// CloudFormation does not take the request: nothing was created. Its reason.
     Rejected(String),
 }
@@ -301,14 +303,26 @@ pub enum DeleteStack {
 pub struct Stack {
     /// As CloudFormation reports it.
     pub status: StackStatus,
-    /// The names of the parameters that its template has.
-    pub parameters: BTreeSet<String>,
+    /// The parameters of its template, with their values; those of `NoEcho` ones are masked.
+    pub parameters: BTreeMap<String, String>,
+    /// Its tags, with their values.
+    pub tags: BTreeMap<String, String>,
     /// By name; none before the stack is complete.
     pub outputs: BTreeMap<String, String>,
 }
 
 /// The key of the tag that names the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
+/// The key of the tag that names the plan of a stack's instance.
+pub const PLAN_TAG: &str = "servicebroker:plan";
+
+impl Stack {
+    /// True if the stack's tag says that it is this instance's.
+    pub fn is_of(&self, instance: &InstanceId) -> bool {
+        let expected = Tag::new(INSTANCE_ID_TAG, instance.as_str());
+        self.tags.get(INSTANCE_ID_TAG) == Some(&expected.value)
+    }
+}
 
 /// A tag of something in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use super::{
     last_operation::advice,
     operation::{Operation, OperationKind, OperationState},
     parameters,
-    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, Purpose, Tag, Update},
+    platform::Platform,
+    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, PLAN_TAG, Purpose, Tag, Update},
     secret_parameters::Digester,
 };
 use crate::{
@@ -42,7 +43,8 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
-        check_maintenance_info(&offered, request.maintenance_info.as_ref())?;
+        let platform = Platform::of(request.context.as_ref(), &Object::new());
+        platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
         let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
         offered.check_parameters(&parameters).map_err(Error::Invalid)?;
 
@@ -182,24 +184,32 @@ impl Broker {
             token: &instance.operation.id,
         };
         let stacks = self.stacks_of(instance).await;
-        match stacks.create(&stack).await? {
-            CreateStack::Accepted => Ok(None),
-            // It may be refused because of itself: a request whose answer got lost is sent again.
-            CreateStack::Rejected(_) if stacks.describe(&instance.stack_name).await?.is_some() => Ok(None),
-            CreateStack::Rejected(reason) => Ok(Some(reason)),
+        let reason = match stacks.create(&stack).await? {
+            CreateStack::Accepted => return Ok(None),
+            CreateStack::Exists => NOT_OURS.to_owned(),
+            CreateStack::Rejected(reason) => reason,
+        };
+
+        // It may be refused because of itself: a request whose answer got lost is sent again. A stack of the instance that
+        // another operation has made is adopted, or not, by the polls of this one.
+        match stacks.describe(&instance.stack_name).await? {
+            Some(existing) if existing.is_of(&instance.id) => Ok(None),
+            Some(_) => Ok(Some(NOT_OURS.to_owned())),
+            None => Ok(Some(reason)),
         }
     }
 }
+
+/// Why a stack that has the instance's name is left alone.
+const NOT_OURS: &str = "a stack of this name exists in AWS, and its tags do not say that it is this instance's.";
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.
 fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {
     use OperationState::{Failed, InProgress, Succeeded};
     let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
     match (operation.kind, operation.state) {
-        (OperationKind::Deprovision, InProgress) => Err(Error::Concurrency),
-        (OperationKind::Deprovision, Succeeded) => {
-            conflict("A service instance of this id was deleted not long ago. Use a new id.")
-        }
+        // A tombstone is in the way for half a minute: an earlier request for its id may still be under way.
+        (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
         (OperationKind::Deprovision, Failed) => {
             conflict("The deletion of the service instance of this id has failed. Delete it again.")
         }
@@ -232,7 +242,7 @@ pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attribut
     vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
-        Tag::new("servicebroker:plan", &offered.plan.name),
+        Tag::new(PLAN_TAG, &offered.plan.name),
         Tag::new("servicebroker:organization-guid", &attributes.organization_guid),
         Tag::new("servicebroker:space-guid", &attributes.space_guid),
     ]

@@ -67,6 +67,41 @@ pub enum Subject {
     },
 }
 
+/// The events of one operation, and what others have done to its stack since.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperationEvents {
+    /// The operation's own events, the oldest first.
+    pub own: Vec<StackEvent>,
+    /// Events of the stack as a whole that came after the operation's own and that others have caused: somebody in the
+    /// AWS console, for example. The oldest first. Where the operation has no events, the newest such event alone.
+    pub foreign: Vec<StackEvent>,
+}
+
+impl OperationEvents {
+    /// The status to which the operation has brought the stack, if it has begun.
+    fn own_status(&self) -> Option<StackStatus> {
+        self.own.iter().rfind(|event| event.subject == Subject::Stack).map(StackEvent::stack_status)
+    }
+
+    /// The newest status of the stack, whoever caused it.
+    pub fn current_status(&self) -> Option<StackStatus> {
+        self.foreign.last().map(StackEvent::stack_status).or_else(|| self.own_status())
+    }
+
+    /// The event of somebody else that ended the operation, or is about to; none where the operation came to an end of
+    /// its own.
+    ///
+    /// An update that is cancelled in the console never ends by itself: the events of its rollback carry the token of
+    /// the cancellation. The first status at rest after the operation's own events says what became of it; later ones
+    /// are of later acts.
+    pub fn interruption(&self) -> Option<&StackEvent> {
+        if !self.own_status()?.is_in_progress() {
+            return None;
+        }
+        self.foreign.iter().find(|event| event.stack_status().is_at_rest()).or(self.foreign.last())
+    }
+}
+
 /// How an operation stands, as far as CloudFormation tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -92,11 +127,18 @@ pub enum Sight {
 }
 
 impl Sight {
-    /// What the events of an operation, the oldest first, show.
-    pub fn of(events: Option<&[StackEvent]>) -> Self {
+    /// What the events of an operation show; none where there is no stack.
+    pub fn of(events: Option<&OperationEvents>) -> Self {
         let Some(events) = events else { return Self::NoStack };
-        let newest = events.iter().rfind(|event| event.subject == Subject::Stack);
-        newest.map_or(Self::Untouched, |event| Self::Reached(StackStatus::parse(&event.status)))
+        let interrupted = events.interruption().map(StackEvent::stack_status);
+        interrupted.or_else(|| events.own_status()).map_or(Self::Untouched, Self::Reached)
+    }
+}
+
+impl StackEvent {
+    /// The event's status, where its subject is the stack.
+    pub fn stack_status(&self) -> StackStatus {
+        StackStatus::parse(&self.status)
     }
 }
 
@@ -123,6 +165,17 @@ impl StackStatus {
                 | S::UpdateRollbackCompleteCleanupInProgress
                 | S::UpdateRollbackInProgress
         )
+    }
+
+    /// True if CloudFormation has ended what it did with the stack.
+    pub fn is_at_rest(self) -> bool {
+        !self.is_in_progress() && self != Self::Unknown
+    }
+
+    /// True for a stack that an update which has failed did not leave half changed.
+    pub fn is_usable_after_update(self) -> bool {
+        use StackStatus as S;
+        matches!(self, S::UpdateRollbackComplete | S::UpdateComplete | S::ImportComplete | S::ImportRollbackComplete)
     }
 
     /// Whether CloudFormation takes an update of a stack in this status.

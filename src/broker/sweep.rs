@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Broker, Error, Location, Result,
+    Broker, Deadline, Error, Location, Result, Waiting,
     id::InstanceId,
     identity::{Identity, delete_role, delete_user},
     instance::Instance,
@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_FINDINGS: usize = 1_000;
+
+/// How long the removal of one instance may take at once; what is left is done when it is asked for again.
+const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
 
 /// An operation that platforms still poll: `maximum_polling_duration` of the catalog.
 const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
@@ -223,8 +226,9 @@ impl Broker {
     }
 
     async fn remove_instance(&self, id: &InstanceId) -> Result<String> {
-        match self.deprovision(id, true).await {
-            Ok(_) => Ok(self.last_operation(id, None).await?.description),
+        let deadline = Deadline::after(LONGEST_REMOVAL);
+        match self.deprovision(id, Waiting::Briefly(deadline)).await {
+            Ok(_) => Ok(self.last_operation(id, None, deadline).await?.description),
             Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
             Err(Error::Gone) => Ok("gone".into()),
             Err(error) => Err(error),

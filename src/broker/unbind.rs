@@ -7,6 +7,7 @@ use super::{
     instance::TOMBSTONE_LIFETIME,
     operation::{Operation, OperationKind},
     ports::Update,
+    waiting::Waiting,
 };
 
 impl Broker {
@@ -21,7 +22,7 @@ impl Broker {
         &self,
         instance_id: &InstanceId,
         id: &BindingId,
-        accepts_incomplete: bool,
+        waiting: Waiting,
     ) -> Result<Option<String>> {
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
         let binding = self.records.begin_unbind(instance_id, id, &operation).await?;
@@ -31,8 +32,8 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         let operation = binding.operation.id.clone();
-        let released = self.release_binding(binding);
-        Ok(self.unless_slow(accepts_incomplete, released).await?.is_none().then_some(operation))
+        let released = waiting.result_of(self.release_binding(binding)).await?;
+        Ok(released.is_none().then_some(operation))
     }
 
     /// Tells the template's function, if it has one, then removes the binding.

@@ -1,10 +1,12 @@
 //! `PATCH /v2/service_instances/:instance_id`
 //!
-//! Parameters are merged: those that a request does not name stay, and a `null` resets one to its default. The stack
-//! keeps its template unless the request changes the plan or names a newer `maintenance_info.version`: what was not
+//! Parameters are merged: those that a request does not name stay, and a `null` resets one to its default. Kubernetes'
+//! Service Catalog sends the whole set instead, so that what it does not name is reset. The stack keeps its template unless the request changes the plan or names a newer `maintenance_info.version`: what was not
 //! asked for does not change because the broker was updated.
 
 use std::collections::BTreeSet;
+
+use serde_json::Value;
 
 use super::{
     Broker, Error, Provisioned, Result,
@@ -12,9 +14,11 @@ use super::{
     instance::{Attributes, Instance, Json},
     operation::{Operation, OperationKind, OperationState},
     parameters,
+    platform::Platform,
     ports::{StackUpdate, Update, UpdateStack},
     provision::{check_maintenance_info, tags},
     secret_parameters::SecretParameters,
+    stack::OperationEvents,
 };
 use crate::{
     catalog::Offered,
@@ -41,8 +45,22 @@ impl Broker {
         if instance.is_tombstone() {
             return Err(Error::instance_not_found());
         }
+
+        let platform = Platform::of(request.context.as_ref(), &instance.attributes.context.0);
+        let updated = self.update_instance(instance, events, request, platform, accepts_incomplete).await;
+        platform.final_result(updated)
+    }
+
+    async fn update_instance(
+        &self,
+        instance: Instance,
+        events: OperationEvents,
+        request: UpdateRequest,
+        platform: Platform,
+        accepts_incomplete: bool,
+    ) -> Result<Provisioned> {
         let view = self.view(&instance);
-        let (target, secrets) = self.target(&instance, request).await?;
+        let (target, secrets) = self.target(&instance, request, platform).await?;
         check_state(&instance, &target)?;
         let running = instance.operation.in_progress();
         if !running && target.same_stack(&instance.attributes) {
@@ -54,7 +72,7 @@ impl Broker {
         }
         let operation = if !running {
             self.start_update(instance, target, &secrets).await?
-        } else if events.is_empty() {
+        } else if events.own.is_empty() {
             self.resume_update(instance, &target, &secrets).await?
         } else {
             Some(instance.operation.id)
@@ -63,7 +81,12 @@ impl Broker {
     }
 
     /// What the request makes of the instance's attributes, and the secret parameters that it gives.
-    async fn target(&self, instance: &Instance, request: UpdateRequest) -> Result<(Attributes, Object)> {
+    async fn target(
+        &self,
+        instance: &Instance,
+        request: UpdateRequest,
+        platform: Platform,
+    ) -> Result<(Attributes, Object)> {
         let current = &instance.attributes;
         if *request.service_id != *current.service_id {
             self.catalog.find_service(&request.service_id)?;
@@ -82,7 +105,10 @@ impl Broker {
             )));
         }
 
-        let mut requested = request.parameters.unwrap_or_default();
+        let mut requested = match request.parameters {
+            Some(whole_set) if platform.sends_whole_set() => with_resets(current, whole_set),
+            changes => changes.unwrap_or_default(),
+        };
         self.locations.keep(&self.place, instance.location.as_ref(), &mut requested)?;
         check_requested(current, &before, &after, &requested)?;
         let (secrets, plain) = parameters::split_secret(&after, requested);
@@ -94,8 +120,8 @@ impl Broker {
         let mut template_version = current.template_version.clone();
         if changes_plan || request.maintenance_info.is_some() {
             template_version = after.offering.version.as_deref().map(str::to_owned);
-            // What a newer template does not have any more is given up.
-            parameters.retain(|name, _| after.knows(name));
+            // What the new plan decides itself, and what a newer template does not have any more, is given up.
+            parameters.retain(|name, _| after.takes(name));
         }
         let target = Attributes {
             plan_id,
@@ -161,14 +187,17 @@ impl Broker {
     ) -> Result<Option<String>> {
         let refused = match self.send_update(&instance, target, secrets).await {
             Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
-            Ok(UpdateStack::NoChange) => return self.succeed(instance).await.map(|_| None),
+            Ok(UpdateStack::NoChange) => match self.changed_by(&instance.attributes, target)? {
+                changed if changed.is_empty() => return self.succeed(instance).await.map(|_| None),
+                changed => unseen_change(&changed),
+            },
             Ok(UpdateStack::Rejected(reason)) => Error::rejected(&reason, secrets),
             Err(error @ Error::Port(_)) => return Err(error),
             Err(error) => error,
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
         let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
-        if !is_alone || events.is_some_and(|events| !events.is_empty()) {
+        if !is_alone || events.is_some_and(|events| !events.own.is_empty()) {
             return Ok(Some(instance.operation.id));
         }
         // Nothing was changed, so that the record is to be what it was.
@@ -181,6 +210,13 @@ impl Broker {
             // The same request was sent again, and goes on with the record.
             Update::Conflict => self.joined(&instance).await.map(|joined| Some(joined.operation.id)),
         }
+    }
+
+    /// The stack's parameters that the update changes.
+    fn changed_by(&self, current: &Attributes, target: &Attributes) -> Result<BTreeSet<String>> {
+        let before = self.catalog.find(&current.service_id, &current.plan_id)?;
+        let after = self.catalog.find(&target.service_id, &target.plan_id)?;
+        Ok(changed((&before, current), (&after, target)))
     }
 
     /// Sends the update that the record names to CloudFormation.
@@ -203,11 +239,12 @@ impl Broker {
                 stack.status
             )));
         }
+        let known_to_stack = stack.parameters.into_keys().collect();
         let new_template = target.needs_new_template(current);
         let parameters = if new_template {
-            parameters::of_new_template(&offered, target, secrets, &stack.parameters)
+            parameters::of_new_template(&offered, target, secrets, &known_to_stack)
         } else {
-            parameters::of_same_template(&offered, current, target, secrets, &stack.parameters).map_err(|unknown| {
+            parameters::of_same_template(&offered, current, target, secrets, &known_to_stack).map_err(|unknown| {
                 Error::UnfitState(format!(
                     "The instance was made from an earlier version of its template, which does not have: {}. Upgrade the \
                      instance first.",
@@ -270,18 +307,48 @@ fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, ch
 /// The template's author says which parameters an existing instance can change: others would replace its resources. A
 /// plan is a set of parameters, so that to change it is to change those.
 fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
-    let mut changed = parameters::changed_in_stack(before, after);
-    changed.extend(SecretParameters::changed(before.1.secret_parameters.as_ref(), after.1.secret_parameters.as_ref()));
+    let mut changed = changed(before, after);
     changed.retain(|name| after.0.knows(name) && !after.0.offering.is_updatable(name));
     if changed.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = changed.iter().map(|name| format!("`{name}`")).collect();
     Err(Error::Unsupported(format!(
         "An existing instance cannot change {}. Leave {} as it is, or create a new instance.",
-        names.join(", "),
-        if names.len() == 1 { "it" } else { "each" },
+        quoted(&changed),
+        if changed.len() == 1 { "it" } else { "each" },
     )))
+}
+
+/// The stack's parameters, secret ones among them, that are not the same for both.
+fn changed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> BTreeSet<String> {
+    let secrets = [before, after].map(|(_, attributes)| attributes.secret_parameters.as_ref());
+    let mut changed = parameters::changed_in_stack(before, after);
+    changed.extend(SecretParameters::changed(secrets[0], secrets[1]));
+    changed
+}
+
+/// CloudFormation keeps a stack's parameters as they are where no resource of it changes with them.
+/// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1543>
+fn unseen_change(changed: &BTreeSet<String>) -> Error {
+    Error::Unsupported(format!(
+        "CloudFormation finds nothing to update, so that {} was not changed. Change another parameter in the same update, \
+         or ask the broker's operator to repair the service's template.",
+        quoted(changed)
+    ))
+}
+
+fn quoted(names: &BTreeSet<String>) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The whole set of parameters as changes: those of the instance that it does not name are reset.
+fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
+    let secrets = current.secret_parameters.iter().flat_map(SecretParameters::names);
+    let given: Vec<_> = current.parameters.0.keys().map(String::as_str).chain(secrets).collect();
+    for name in given {
+        whole_set.entry(name).or_insert(Value::Null);
+    }
+    whole_set
 }
 
 fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{App, body::Body, error::ApiError, path::BindingPath, query::Query};
 use crate::{
-    broker::{BindingView, Bound, binding::Lifetime},
+    broker::{BindingView, Bound, Deadline, Waiting, binding::Lifetime},
     osb::{
         AcceptsIncomplete, BindRequest, BindingMetadata, BindingResponse, EndpointResponse, Object, OperationResponse,
     },
@@ -20,9 +20,11 @@ pub async fn bind(
     State(app): State<App>,
     BindingPath(instance_id, binding_id): BindingPath,
     Query(query): Query<AcceptsIncomplete>,
+    Extension(deadline): Extension<Deadline>,
     Body(request): Body<BindRequest>,
 ) -> Result<Response, ApiError> {
-    Ok(match app.broker.bind(&instance_id, binding_id, request, query.accepts_incomplete).await? {
+    let waiting = Waiting::new(query.accepts_incomplete, deadline);
+    Ok(match app.broker.bind(&instance_id, binding_id, request, waiting).await? {
         Bound::Created(binding) => (StatusCode::CREATED, Json(response(binding, None))).into_response(),
         Bound::Exists(binding) => Json(response(binding, None)).into_response(),
         Bound::Accepted { operation } => {

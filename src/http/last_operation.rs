@@ -2,7 +2,7 @@
 //! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id/last_operation`
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::header,
     response::{AppendHeaders, IntoResponse},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     broker::{
-        LastOperation,
+        Deadline, LastOperation,
         operation::{OperationKind, OperationState},
     },
     osb::{Hints, LastOperationResponse, LastOperationState},
@@ -26,16 +26,19 @@ pub async fn of_instance(
     State(app): State<App>,
     InstancePath(id): InstancePath,
     Query(hints): Query<Hints>,
+    Extension(deadline): Extension<Deadline>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(response(app.broker.last_operation(&id, hints.operation.as_deref()).await?))
+    Ok(response(app.broker.last_operation(&id, hints.operation.as_deref(), deadline).await?))
 }
 
 pub async fn of_binding(
     State(app): State<App>,
     BindingPath(instance_id, binding_id): BindingPath,
     Query(hints): Query<Hints>,
+    Extension(deadline): Extension<Deadline>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(response(app.broker.binding_last_operation(&instance_id, &binding_id, hints.operation.as_deref()).await?))
+    let asked = hints.operation.as_deref();
+    Ok(response(app.broker.binding_last_operation(&instance_id, &binding_id, asked, deadline).await?))
 }
 
 fn response(operation: LastOperation) -> impl IntoResponse {

@@ -1,16 +1,21 @@
 //! `DELETE /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 
 use super::{App, error::ApiError, path::BindingPath, query::Query};
-use crate::osb::{DeleteQuery, OperationResponse};
+use crate::{
+    broker::{Deadline, Waiting},
+    osb::{DeleteQuery, OperationResponse},
+};
 
 pub async fn unbind(
     State(app): State<App>,
     BindingPath(instance_id, binding_id): BindingPath,
     Query(query): Query<DeleteQuery>,
+    Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
-    let operation = app.broker.unbind(&instance_id, &binding_id, query.accepts_incomplete).await?;
+    let waiting = Waiting::new(query.accepts_incomplete, deadline);
+    let operation = app.broker.unbind(&instance_id, &binding_id, waiting).await?;
     let status = if operation.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(OperationResponse { operation })))
 }

@@ -16,7 +16,7 @@ use aws_service_broker::{
         Location,
         binding::Binding,
         id::{BindingId, InstanceId},
-        instance::Instance,
+        instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
             AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
@@ -25,7 +25,7 @@ use aws_service_broker::{
             ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
             UnreadableRecord, Update, UpdateStack, Vault,
         },
-        stack::{StackEvent, StackStatus, Subject},
+        stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
     catalog::{self},
 };
@@ -445,6 +445,19 @@ impl FakeStack {
         }
     }
 
+    fn events_of(&self, token: &str) -> OperationEvents {
+        let is_of_stack = |event: &StackEvent| event.subject == Subject::Stack;
+        let last_own = self.events.iter().rposition(|(of, event)| of == token && is_of_stack(event));
+        let own = self.events.iter().filter(|(of, _)| of == token).map(|(_, event)| event.clone()).collect();
+        let since = &self.events[last_own.map_or(0, |last| last + 1)..];
+        let foreign = since.iter().filter(|(of, event)| of != token && is_of_stack(event));
+        let mut foreign: Vec<_> = foreign.map(|(_, event)| event.clone()).collect();
+        if last_own.is_none() {
+            foreign = foreign.pop().into_iter().collect();
+        }
+        OperationEvents { own, foreign }
+    }
+
     /// What the stack becomes with these parameters; or what CloudFormation has against it.
     fn resolve(&self, update: &StackUpdate<'_>) -> Result<(String, BTreeMap<String, String>), String> {
         let template_body = update.template_body.unwrap_or(&self.template_body).to_owned();
@@ -498,6 +511,10 @@ impl Environment for World {
     }
 }
 
+fn has_to_stay(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(now))
+}
+
 fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
     expires_at.is_none_or(|expires_at| now < expires_at)
 }
@@ -521,7 +538,7 @@ impl Records for World {
                 .account
                 .instances
                 .get(&instance.id)
-                .filter(|existing| is_current(existing.expires_at, now))
+                .filter(|existing| has_to_stay(existing.expires_at, now))
                 .cloned();
             if existing.is_none() {
                 state.account.instances.insert(instance.id.clone(), instance.clone());
@@ -609,7 +626,7 @@ impl Records for World {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
             if let Some(existing) =
-                state.account.bindings.get(&key).filter(|existing| is_current(existing.expires_at, now))
+                state.account.bindings.get(&key).filter(|existing| has_to_stay(existing.expires_at, now))
             {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }
@@ -692,20 +709,21 @@ impl Stacks for World {
         self.submit(
             "stacks.create",
             |state| {
-                state.account.stacks.entry(stack.name.to_owned()).or_insert_with(|| {
-                    let mut created = FakeStack {
-                        status: StackStatus::CreateInProgress,
-                        parameters: given(&stack.parameters),
-                        template_body: stack.template_body.to_owned(),
-                        tags: stack.tags.clone(),
-                        token: stack.token.to_owned(),
-                        outputs: declared_outputs(stack.template_body),
-                        events: Vec::new(),
-                        before_update: None,
-                    };
-                    created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
-                    created
-                });
+                if state.account.stacks.contains_key(stack.name) {
+                    return CreateStack::Exists;
+                }
+                let mut created = FakeStack {
+                    status: StackStatus::CreateInProgress,
+                    parameters: given(&stack.parameters),
+                    template_body: stack.template_body.to_owned(),
+                    tags: stack.tags.clone(),
+                    token: stack.token.to_owned(),
+                    outputs: declared_outputs(stack.template_body),
+                    events: Vec::new(),
+                    before_update: None,
+                };
+                created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
+                state.account.stacks.insert(stack.name.to_owned(), created);
                 CreateStack::Accepted
             },
             CreateStack::Rejected,
@@ -752,20 +770,16 @@ impl Stacks for World {
         self.call("stacks.describe", |state| {
             state.account.stacks.get(name).map(|stack| Stack {
                 status: stack.status,
-                parameters: declared(&stack.template_body, "Parameters").into_iter().collect(),
+                parameters: with_defaults(&stack.template_body, &stack.parameters),
+                tags: stack.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
                 outputs: stack.outputs.clone(),
             })
         })
         .await
     }
 
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<Vec<StackEvent>>> {
-        self.call("stacks.events", |state| {
-            let stack = state.account.stacks.get(name)?;
-            let ours = stack.events.iter().filter(|(of, _)| of == token);
-            Some(ours.map(|(_, event)| event.clone()).collect())
-        })
-        .await
+    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>> {
+        self.call("stacks.events", |state| Some(state.account.stacks.get(name)?.events_of(token))).await
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
