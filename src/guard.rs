@@ -133,8 +133,9 @@ fn fitting(text: &str) -> String {
 
 /// Why the broker has to stay, for its operator; nothing where it may go.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
-    let give_up = "To give them up, delete the stack without the resource Guard. Where the policy StackRolesBoundary then \
-                   cannot be deleted, because roles of instances have it, delete the stack once more, without that.";
+    let give_up = "To give them up, delete this stack with --retain-resources Guard. If StackRolesBoundary then cannot be \
+                   deleted, because roles of instances still use it, delete once more with --retain-resources \
+                   StackRolesBoundary.";
     let remaining = match broker {
         Ok(broker) => broker.remaining().await.map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import cloudformation, lambda_svc
+from ministack.services import cloudformation, iam, lambda_svc
 from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, helpers, provisioners
 
 Parameters = dict[str, Any]
@@ -137,14 +137,21 @@ CREATE_STACK = handlers._create_stack
 TOKEN = "_client_request_token"
 
 
-def remembering_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
-    """A stack has the role that it was last given."""
+def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
+    """A stack has the role that it was last given, which must be there as long as anything is done with the stack.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
+    """
 
     @functools.wraps(handle)
     def handler(p: Parameters) -> Response:
+        stack, role = handlers._resolve_stack(helpers._p(p, "StackName")), helpers._p(p, "RoleARN")
+        is_there = stack is not None and stack["StackStatus"] != "DELETE_COMPLETE"
+        role = role or (stack.get(ROLE) if is_there else None)
+        if role and all(known["Arn"] != role for known in iam._roles.values()):
+            return helpers._error("ValidationError", f"Role {role} is invalid or cannot be assumed")
         response = handle(p)
-        stack = handlers._resolve_stack(helpers._p(p, "StackName"))
-        if stack and response[0] == 200 and (role := helpers._p(p, "RoleARN")):
+        if response[0] == 200 and (stack := handlers._resolve_stack(helpers._p(p, "StackName"))):
             stack[ROLE] = role
         return response
 
@@ -160,12 +167,12 @@ def describe_stacks(p: Parameters) -> Response:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
     """
 
-    def with_role(match: re.Match[bytes]) -> bytes:
+    def role_of(match: re.Match[bytes]) -> bytes:
         role = (handlers._resolve_stack(match[1].decode()) or {}).get(ROLE)
         return match[0] + (f"<RoleARN>{role}</RoleARN>".encode() if role else b"")
 
     status, headers, body = DESCRIBE_STACKS(p)
-    return status, headers, re.sub(rb"<StackId>([^<]+)</StackId>", with_role, body)
+    return status, headers, re.sub(rb"<StackId>([^<]+)</StackId>", role_of, body)
 
 
 DESCRIBE_STACKS = handlers._describe_stacks
@@ -221,9 +228,9 @@ def register() -> None:
     provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"] = delete_nested_stack
     actions = cloudformation._ACTION_HANDLERS
     actions.update(
-        CreateStack=remembering_role(create_stack),
+        CreateStack=with_role(create_stack),
         DescribeStacks=describe_stacks,
-        DeleteStack=remembering_role(delete_stack),
+        DeleteStack=with_role(delete_stack),
     )
     for action in ("UpdateStack", "CreateChangeSet"):
-        actions[action] = remembering_role(actions[action])
+        actions[action] = with_role(actions[action])

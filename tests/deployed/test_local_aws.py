@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import os
 import sys
 import unittest
 import uuid
@@ -18,7 +17,7 @@ import botocore.exceptions
 
 import aws
 from another_broker import OFTEN
-from support import ANYBODY, BrokerTestCase, client
+from support import ANYBODY, BrokerTestCase, application_role, client
 
 QUEUE = {"Type": "AWS::SQS::Queue"}
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": ANYBODY}}
@@ -75,8 +74,11 @@ class StacksTest(BrokerTestCase):
         with suppress(botocore.exceptions.WaiterError):
             self.cloudformation.get_waiter(f"stack_{state}").wait(StackName=self.name, WaiterConfig=OFTEN)
 
+    def described(self, stack: str | None = None) -> dict[str, Any]:
+        return self.cloudformation.describe_stacks(StackName=stack or self.name)["Stacks"][0]
+
     def status(self, stack: str) -> str:
-        return self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        return self.described(stack)["StackStatus"]
 
     def reasons(self, stack: str, status: str) -> dict[str, str]:
         events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
@@ -122,14 +124,21 @@ class StacksTest(BrokerTestCase):
         self.assert_refused(*exists, self.create, WAITING, ClientRequestToken="one")
         self.assert_refused(*exists, self.create, {"Queue": QUEUE}, ClientRequestToken="two")
 
-    def test_a_stack_says_which_role_it_was_last_given(self) -> None:
-        roles = [f"arn:aws:iam::{os.environ['ACCOUNT_ID']}:role/{name}" for name in ("one", "two")]
-        self.create({"Queue": QUEUE}, RoleARN=roles[0])
-        self.assertEqual(self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["RoleARN"], roles[0])
-        self.wait("create_complete")
-        update = {"UsePreviousTemplate": True, "Tags": [{"Key": "a", "Value": "b"}]}
-        self.cloudformation.update_stack(StackName=self.name, RoleARN=roles[1], **update)
-        self.assertEqual(self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["RoleARN"], roles[1])
+    def test_a_stack_keeps_the_role_that_it_was_last_given_and_needs_it(self) -> None:
+        with application_role("one-") as one, application_role("two-") as two:
+            self.create({"Queue": QUEUE}, RoleARN=one["Arn"])
+            self.assertEqual(self.described()["RoleARN"], one["Arn"])
+            self.wait("create_complete")
+            tags = {"UsePreviousTemplate": True, "Tags": [{"Key": "a", "Value": "b"}]}
+            self.cloudformation.update_stack(StackName=self.name, RoleARN=two["Arn"], **tags)
+            self.assertEqual(self.described()["RoleARN"], two["Arn"])
+            self.wait("update_complete")
+
+        no_role = "ValidationError", f"Role {two['Arn']} is invalid or cannot be assumed"
+        self.assert_refused(*no_role, self.cloudformation.delete_stack, StackName=self.name)
+        with application_role("three-") as three:
+            self.cloudformation.delete_stack(StackName=self.name, RoleARN=three["Arn"])
+            self.wait("delete_complete")
 
     def test_a_stack_that_is_gone_is_known_by_its_id_alone(self) -> None:
         gone = self.create({"Queue": QUEUE})
