@@ -47,8 +47,8 @@ enum RequestType {
     Delete,
 }
 
-/// An answer to CloudFormation, which takes one with a null or with another type than a string for a failure. So no
-/// member is optional, and a success has a reason, too.
+/// An answer to CloudFormation. It rejects an answer in which a member is null or of another type, and takes that for a
+/// failure. So no member is optional, and a success has a reason, too.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 #[derive(Debug, Serialize)]
@@ -79,12 +79,12 @@ pub async fn handle(broker: Result<&Broker, &InvalidSetting>, event: LambdaEvent
     aws::put_json(&url, serde_json::to_vec(&answer)?).await
 }
 
-/// What CloudFormation is to be told, and where, by a broker of these settings, unless they are wrong.
+/// Returns the URL to answer to, and the answer of a broker with these settings, or of one whose settings are wrong.
 pub async fn answer(broker: Result<&Broker, &InvalidSetting>, request: Request) -> (String, Answer) {
     let refusal = refusal(broker, &request).await;
 
     let (status, reason) = match &refusal {
-        None => (Status::Success, format!("{:?}: nothing stands against it", request.request_type)),
+        None => (Status::Success, format!("{:?} is allowed", request.request_type)),
         Some(reason) => {
             tracing::warn!(reason, "the guard refuses what CloudFormation asks for");
             (Status::Failed, fitting(reason))
@@ -108,7 +108,7 @@ pub async fn answer(broker: Result<&Broker, &InvalidSetting>, request: Request) 
     (request.response_url, answer)
 }
 
-/// Why the request is refused, for the operator; nothing where it is granted.
+/// Returns the reason for refusing the request, for the operator; `None` if it is granted.
 async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) -> Option<String> {
     match request.request_type {
         RequestType::Create | RequestType::Update => broker.err().map(ToString::to_string),
@@ -117,8 +117,8 @@ async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) ->
     }
 }
 
-/// The beginning of a text, as much of it as an answer can hold. A control character would make the events of the whole
-/// stack unreadable: <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
+/// Returns as much of a text as an answer can hold. A control character would make the events of the whole stack
+/// unreadable: <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
 fn fitting(text: &str) -> String {
     let mut length = 0;
     text.chars()

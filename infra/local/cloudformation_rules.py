@@ -1,6 +1,6 @@
-"""CloudFormation's refusals, where ministack has none, and what it says of stacks.
+"""Rules of CloudFormation that ministack does not have.
 
-What remains more lenient than AWS is listed in CONTRIBUTING.md.
+CONTRIBUTING.md lists what remains more lenient than AWS.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _requests: dict[str, dict[str, Any]] = {}
 
 
 def fault_of(answer: Any, request: dict[str, Any]) -> str | None:
-    """What CloudFormation would not take of the answer to a request.
+    """The reason why CloudFormation rejects an answer, None if it accepts it.
 
-    A member that is there has its type: null is none. The wording is CloudFormation's where it is known:
+    A member is absent or has its type; null is no type. The wording is CloudFormation's where it is known:
     https://github.com/SungardAS/lambda-formation/issues/8
     https://github.com/PaloAltoNetworks/aws-elb-autoscaling/issues/23
     """
@@ -62,7 +62,7 @@ def fault_of(answer: Any, request: dict[str, Any]) -> str | None:
 
 
 def deliver_response(token: str, answer: Any) -> bool:
-    """An answer that CloudFormation does not understand is a failure."""
+    """Delivers an answer, or a failure in place of an answer that CloudFormation rejects."""
     request = _requests.pop(token, None)
     fault = request and fault_of(answer, request)
     if fault:
@@ -71,7 +71,7 @@ def deliver_response(token: str, answer: Any) -> bool:
 
 
 def execute_function(record: Any, event: Any) -> Any:
-    """Remembers what a custom resource's function is asked."""
+    """Executes a function, and remembers the request if it is one of a custom resource."""
     if isinstance(event, dict) and "ResponseURL" in event and all(name in event for name in VERBATIM):
         _requests[event["ResponseURL"].rpartition("/")[2]] = event
     return EXECUTE_FUNCTION(record, event)
@@ -84,7 +84,7 @@ ANSWERS = "/_ministack/cfn-response/"
 
 
 def upload_refusal(method: str, path: str, headers: dict[str, str]) -> tuple[int, str] | None:
-    """Why S3 would not take what is put to the URL of an answer, which is signed for a body without a type.
+    """The error of S3 for an upload to the URL of an answer, which is signed for a body without a content type.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
@@ -103,7 +103,7 @@ def upload_refusal(method: str, path: str, headers: dict[str, str]) -> tuple[int
 def resolve_parameters(
     template: dict[str, Any], provided: list[dict[str, Any]], previous: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The values of a template's parameters. Others than the template's are refused."""
+    """The values of a template's parameters, of which no others may be given."""
     known = template.get("Parameters") or {}
     unknown = [each["Key"] for each in provided if each["Key"] not in known]
     if unknown:
@@ -115,8 +115,8 @@ RESOLVE_PARAMETERS = engine._resolve_parameters
 
 
 def create_stack(p: Parameters) -> Response:
-    """A name belongs to a stack until that is gone, whatever has become of it. The same request, sent again while the
-    stack is being created, is answered as it was before.
+    """Creates a stack unless one of the same name exists, in whatever state. A repeated request, with the same token
+    while the stack is being created, gets the same answer.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
     """
@@ -138,7 +138,7 @@ TOKEN = "_client_request_token"
 
 
 def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
-    """A stack has the role that it was last given, which must be there as long as anything is done with the stack.
+    """Keeps the role that a stack was last given, and refuses every operation once that role is gone.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
     """
@@ -162,7 +162,7 @@ ROLE = "_role_arn"
 
 
 def describe_stacks(p: Parameters) -> Response:
-    """With the role of each stack.
+    """Describes stacks, each with its role.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
     """
@@ -179,7 +179,7 @@ DESCRIBE_STACKS = handlers._describe_stacks
 
 
 def delete_stack(p: Parameters) -> Response:
-    """What is gone cannot be retained.
+    """Deletes a stack, unless it is to retain resources that are gone.
 
     https://github.com/rebuy-de/aws-nuke/issues/270
     """
@@ -201,7 +201,7 @@ DELETE_STACK = handlers._delete_stack
 
 
 def bury(name: str) -> None:
-    """A stack that is gone has lost its name, and is found by its id alone.
+    """Takes the name of a stack away once it is deleted: it is then known by its id alone.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
     """

@@ -331,8 +331,8 @@ KILL_WORKERS = lambda_runtime.kill_workers
 
 
 async def serve(scope: Any, receive: Any, send: Any) -> None:
-    """What comes from this machine counts as having come through TLS, which the services of instances demand and
-    ministack does not speak. Whoever says otherwise, in the words of a proxy, is believed.
+    """Serves a request as if it had come through TLS, which resources of instances demand and ministack does not speak.
+    It listens on this machine alone. A client that says otherwise, with the header of a proxy, is believed.
     """
     if scope["type"] == "http":
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}

@@ -1,6 +1,6 @@
-"""IAM's limits and conflicts, where ministack has none.
+"""Rules of IAM that ministack does not have: limits and conflicts.
 
-Each rule answers with IAM's own error code and words, to requests and to CloudFormation alike.
+They hold for requests and for resources of stacks alike, with IAM's own error codes and messages.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def check_user_is_bare(user: str) -> None:
 
 
 def check_policy_is_unused(arn: str) -> None:
-    """A policy stays while it is attached to an identity, or the boundary of one.
+    """Refuses to delete a policy that is attached to an identity or the boundary of one.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
     https://github.com/gruntwork-io/cloud-nuke/issues/972
@@ -127,7 +127,7 @@ def check_attach(kind: str, p: Parameters) -> None:
     check_attached(kind, [*known.get("AttachedPolicies", []), iam._p(p, "PolicyArn")])
 
 
-# What is looked at before ministack does what a request asks for, besides the lengths of names.
+# The check of each request, besides that of the lengths of names.
 REQUESTS: dict[str, Callable[[Parameters], None]] = {
     "AttachRolePolicy": lambda p: check_attach("role", p),
     "AttachUserPolicy": lambda p: check_attach("user", p),
@@ -159,7 +159,7 @@ def checked(handle: Callable[[Parameters], Response], check: Callable[[Parameter
 
 
 def check_role(properties: dict[str, Any]) -> None:
-    """AWS::IAM::Role, which ministack makes without asking its own IAM."""
+    """Checks an AWS::IAM::Role, which ministack creates without its own IAM."""
     policies = properties.get("Policies") or []
     check_names(
         {**properties, "PolicyName": max((str(each.get("PolicyName")) for each in policies), key=len, default="")}
@@ -173,13 +173,13 @@ def check_role(properties: dict[str, Any]) -> None:
 
 
 def check_managed_policy(properties: dict[str, Any]) -> None:
-    """AWS::IAM::ManagedPolicy, likewise."""
+    """Checks an AWS::IAM::ManagedPolicy, likewise."""
     check_names(properties)
     check_managed(properties.get("PolicyDocument", {}))
 
 
 def failing(check: Callable[..., None], *arguments: Any) -> None:
-    """Fails a resource as CloudFormation tells it."""
+    """Runs a check, and fails the resource in the words of CloudFormation."""
     try:
         check(*arguments)
     except Refusal as refusal:
@@ -187,7 +187,7 @@ def failing(check: Callable[..., None], *arguments: Any) -> None:
 
 
 def with_boundary(handle: Callable[..., tuple[str, Any]]) -> Callable[..., tuple[str, Any]]:
-    """A role of a stack keeps its boundary, which ministack forgets, and its limits."""
+    """Keeps the boundary of a role in a stack, which ministack forgets, and its limits."""
 
     @functools.wraps(handle)
     def handler(*arguments: Any, **options: Any) -> tuple[str, Any]:

@@ -12,8 +12,7 @@ use crate::support::{Client, Fault};
 /// CloudFormation's limit of an answer, and the members that it has, all of them strings.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const LONGEST_ANSWER: usize = 4_096;
-const MEMBERS: [&str; 6] =
-    ["LogicalResourceId", "PhysicalResourceId", "Reason", "RequestId", "StackId", "Status"];
+const MEMBERS: [&str; 6] = ["LogicalResourceId", "PhysicalResourceId", "Reason", "RequestId", "StackId", "Status"];
 
 /// The identity of the request, as long as it can be: 128 characters of a stack's name.
 const STACK_ID: &str = concat!(
