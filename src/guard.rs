@@ -4,12 +4,8 @@
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
-use aws_lambda_events::cloudformation::{
-    CloudFormationCustomResourceRequest::{self as CustomResourceRequest, Create, Delete, Update},
-    CloudFormationCustomResourceResponse as CustomResourceResponse,
-    CloudFormationCustomResourceResponseStatus as Status,
-};
 use lambda_http::{Error, lambda_runtime::LambdaEvent};
+use serde::{Deserialize, Serialize};
 
 use crate::{aws, broker::Broker, settings::InvalidSetting};
 
@@ -22,63 +18,124 @@ const PHYSICAL_ID: &str = "guard";
 const NOT_MADE: &str = "not-made";
 /// How many of the stacks that remain are named.
 const MAX_NAMED: usize = 10;
-/// How long a reason is at the most, in characters: an answer has 4,096 bytes; same page.
-const MAX_REASON_LENGTH: usize = 2_000;
+/// Limit of a reason as JSON, in bytes. A whole answer has 4,096 bytes, of which the ids take less than 1,000.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
+const MAX_REASON_LENGTH: usize = 3_000;
+
+/// A request of CloudFormation: the members that an answer needs.
+///
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    request_type: RequestType,
+    /// A secret: it carries its own permission.
+    #[serde(rename = "ResponseURL")]
+    response_url: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+    /// Absent while the resource is being created.
+    #[serde(default)]
+    physical_resource_id: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum RequestType {
+    Create,
+    Update,
+    Delete,
+}
+
+/// An answer to CloudFormation. It rejects an answer in which a member is null or of another type, and takes that for a
+/// failure. So no member is optional, and a success has a reason, too.
+///
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Answer {
+    status: Status,
+    reason: String,
+    physical_resource_id: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Status {
+    Success,
+    Failed,
+}
 
 /// Answers CloudFormation.
 ///
 /// # Errors
 ///
 /// Where it cannot be answered. CloudFormation then gives up after the resource's `ServiceTimeout`.
-pub async fn handle(
-    broker: Result<&Broker, &InvalidSetting>,
-    event: LambdaEvent<CustomResourceRequest>,
-) -> Result<(), Error> {
-    let (url, answer) = answer(broker, event.payload).await?;
+pub async fn handle(broker: Result<&Broker, &InvalidSetting>, event: LambdaEvent<Request>) -> Result<(), Error> {
+    let (url, answer) = answer(broker, event.payload).await;
     aws::put_json(&url, serde_json::to_vec(&answer)?).await
 }
 
-/// What CloudFormation is to be told, and where, by a broker of these settings, unless they are wrong.
-///
-/// # Errors
-///
-/// Where it asks for what it does not ask for today.
-pub async fn answer(
-    broker: Result<&Broker, &InvalidSetting>,
-    request: CustomResourceRequest,
-) -> Result<(String, CustomResourceResponse), Error> {
-    let mut answer = CustomResourceResponse::default();
-    let wrong = broker.err().map(ToString::to_string);
-    let (url, stack_id, request_id, logical_resource_id, refusal) = match request {
-        Create(r) => {
-            answer.physical_resource_id = if wrong.is_none() { PHYSICAL_ID } else { NOT_MADE }.into();
-            (r.response_url, r.stack_id, r.request_id, r.logical_resource_id, wrong)
+/// Returns the URL to answer to, and the answer of a broker with these settings, or of one whose settings are wrong.
+pub async fn answer(broker: Result<&Broker, &InvalidSetting>, request: Request) -> (String, Answer) {
+    let refusal = refusal(broker, &request).await;
+
+    let (status, reason) = match &refusal {
+        None => (Status::Success, format!("{:?} is allowed", request.request_type)),
+        Some(reason) => {
+            tracing::warn!(reason, "the guard refuses what CloudFormation asks for");
+            (Status::Failed, fitting(reason))
         }
-        Update(r) => {
-            answer.physical_resource_id = r.physical_resource_id;
-            (r.response_url, r.stack_id, r.request_id, r.logical_resource_id, wrong)
-        }
-        Delete(r) => {
-            let refusal = if r.physical_resource_id == NOT_MADE { None } else { reason_to_stay(broker).await };
-            answer.physical_resource_id = r.physical_resource_id;
-            (r.response_url, r.stack_id, r.request_id, r.logical_resource_id, refusal)
-        }
-        _ => return Err("a request of CloudFormation that is neither to create, nor to update, nor to delete".into()),
     };
-    answer.stack_id = stack_id;
-    answer.request_id = request_id;
-    answer.logical_resource_id = logical_resource_id;
-    if let Some(reason) = refusal {
-        tracing::warn!(reason, "what CloudFormation asks for is refused");
-        answer.status = Status::Failed;
-        answer.reason = Some(reason.chars().take(MAX_REASON_LENGTH).collect());
+
+    let physical_resource_id = match request.request_type {
+        RequestType::Create if refusal.is_some() => NOT_MADE.to_owned(),
+        RequestType::Create => PHYSICAL_ID.to_owned(),
+        RequestType::Update | RequestType::Delete => request.physical_resource_id,
+    };
+
+    let answer = Answer {
+        status,
+        reason,
+        physical_resource_id,
+        stack_id: request.stack_id,
+        request_id: request.request_id,
+        logical_resource_id: request.logical_resource_id,
+    };
+    (request.response_url, answer)
+}
+
+/// Returns the reason for refusing the request, for the operator; `None` if it is granted.
+async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) -> Option<String> {
+    match request.request_type {
+        RequestType::Create | RequestType::Update => broker.err().map(ToString::to_string),
+        RequestType::Delete if request.physical_resource_id == NOT_MADE => None,
+        RequestType::Delete => reason_to_stay(broker).await,
     }
-    Ok((url, answer))
+}
+
+/// Returns as much of a text as an answer can hold. A control character would make the events of the whole stack
+/// unreadable: <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
+fn fitting(text: &str) -> String {
+    let mut length = 0;
+    text.chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .take_while(|&character| {
+            let is_escaped = matches!(character, '"' | '\\');
+            length += character.len_utf8() + usize::from(is_escaped);
+            length <= MAX_REASON_LENGTH
+        })
+        .collect()
 }
 
 /// Why the broker has to stay, for its operator; nothing where it may go.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
-    let give_up = "To give them up, delete the stack without the resource Guard.";
+    let give_up = "To give them up, delete this stack with --retain-resources Guard. If StackRolesBoundary then cannot be \
+                   deleted, because roles of instances still use it, delete once more with --retain-resources \
+                   StackRolesBoundary.";
     let remaining = match broker {
         Ok(broker) => broker.remaining().await.map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),

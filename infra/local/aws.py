@@ -15,7 +15,8 @@ import botocore.session
 def client(service: str, environment: Mapping[str, str], tls: bool = True) -> Any:
     """A client with the keys, the Region and the endpoint of these variables.
 
-    Their names are those of the environment, and of the credentials of a binding.
+    Their names are those of the environment, and of the credentials of a binding. Without TLS the client says, as a
+    proxy would, that its requests have come without: the local AWS takes what comes from this machine for encrypted.
     """
     made = _session.create_client(
         service,
@@ -26,9 +27,8 @@ def client(service: str, environment: Mapping[str, str], tls: bool = True) -> An
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
         config=botocore.config.Config(proxies={}),
     )
-    if tls:
-        # Instances refuse requests without TLS. The emulator speaks none, but takes the word of a proxy for it.
-        made.meta.events.register("before-sign", _come_through_tls)
+    if not tls:
+        made.meta.events.register("before-sign", _come_without_tls)
     return made
 
 
@@ -36,8 +36,8 @@ def client(service: str, environment: Mapping[str, str], tls: bool = True) -> An
 _session = botocore.session.get_session()
 
 
-def _come_through_tls(request: Any, **_: Any) -> None:
-    request.headers["X-Forwarded-Proto"] = "https"
+def _come_without_tls(request: Any, **_: Any) -> None:
+    request.headers["X-Forwarded-Proto"] = "http"
 
 
 def log_lines(logs: Any, group: str, since: float = 0) -> Iterator[str]:

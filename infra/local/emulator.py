@@ -21,13 +21,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ministack.app import main
+from ministack import app as gateway
 from ministack.core import lambda_runtime
 from ministack.services import cloudformation, dynamodb, eventbridge, secretsmanager, stepfunctions, waf
 from ministack.services.cloudformation import changesets, engine, provisioners, stacks
 from ministack.services.cloudformation import handlers as handlers_of_requests
 
 import authorization
+import cloudformation_rules
+import iam_rules
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -283,6 +285,7 @@ async def delete_stack(stack_name: str, stack_id: str, *arguments: Any, **option
     stack[KEPT] = {}
     await DELETE_STACK(stack_name, stack_id, *arguments, **options)
     stack["_resources"].update(stack.pop(KEPT))
+    cloudformation_rules.bury(stack_name)
 
 
 def delete_resource(
@@ -327,6 +330,26 @@ def kill_workers(workers: list[Any]) -> None:
 KILL_WORKERS = lambda_runtime.kill_workers
 
 
+async def serve(scope: Any, receive: Any, send: Any) -> None:
+    """Serves a request as if it had come through TLS, which resources of instances demand and ministack does not speak.
+    It listens on this machine alone. A client that says otherwise, with the header of a proxy, is believed.
+    """
+    if scope["type"] == "http":
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if refusal := cloudformation_rules.upload_refusal(scope["method"], scope["path"], headers):
+            status, code = refusal
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": f"<Error><Code>{code}</Code></Error>".encode()})
+            return
+        if PROTOCOL not in headers:
+            scope = {**scope, "headers": [*scope["headers"], (PROTOCOL.encode(), b"https")]}
+    await SERVE(scope, receive, send)
+
+
+SERVE = gateway.app
+PROTOCOL = "x-forwarded-proto"
+
+
 def register() -> None:
     """Adds all of it. What ministack has got by now is not replaced."""
     handlers = provisioners._RESOURCE_HANDLERS
@@ -344,7 +367,10 @@ def register() -> None:
         module._delete_stack_async = delete_stack
     stacks._delete_resource = delete_resource
     lambda_runtime.kill_workers = kill_workers
+    gateway.app = serve
     authorization.register()
+    iam_rules.register()
+    cloudformation_rules.register()
     table = handlers["AWS::DynamoDB::Table"]
     for step in ("create", "update"):
         table[step] = with_key(table[step])
@@ -359,4 +385,4 @@ def register() -> None:
 
 if __name__ == "__main__":
     register()
-    sys.exit(main())
+    sys.exit(gateway.main())

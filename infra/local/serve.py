@@ -47,7 +47,9 @@ def describe(local: LocalAws, broker: Broker) -> dict[str, str]:
     local.client("secretsmanager").put_secret_value(
         SecretId=broker.outputs["CredentialsSecretArn"], SecretString=json.dumps(SAMPLE_PAIR)
     )
-    aws = {name: local.environment[name] for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    # Python's SDK and the AWS CLI read the Region from AWS_DEFAULT_REGION, the others from AWS_REGION.
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    aws = {name: local.environment[name] for name in names}
     return {
         "BROKER_URL": broker.url,
         "BROKER_USERNAME": SAMPLE_PAIR["username"],

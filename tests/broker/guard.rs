@@ -1,50 +1,74 @@
 //! The broker's own stack cannot be deleted while there are instances.
 
-use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use aws_service_broker::{
-    broker::{id::InstanceId, ports::PortErrorKind, stack::StackStatus},
-    guard,
+    broker::{Broker, id::InstanceId, ports::PortErrorKind, stack::StackStatus},
+    guard::{self, Request},
     settings::InvalidSetting,
 };
 use serde_json::{Value, json};
 
 use crate::support::{Client, Fault};
 
-/// CloudFormation's limit of an answer.
+/// CloudFormation's limit of an answer, and the members that it has, all of them strings.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const LONGEST_ANSWER: usize = 4_096;
+const MEMBERS: [&str; 6] = ["LogicalResourceId", "PhysicalResourceId", "Reason", "RequestId", "StackId", "Status"];
 
-fn request(request_type: &str, physical_id: &str) -> CloudFormationCustomResourceRequest {
-    let request = json!({
+/// The identity of the request, as long as it can be: 128 characters of a stack's name.
+const STACK_ID: &str = concat!(
+    "arn:aws-us-gov:cloudformation:us-gov-east-1:000000000000:stack/",
+    "broker-with-a-name-of-one-hundred-and-twenty-eight-characters-as-long-as-a-name-",
+    "of-a-stack-can-be-where-somebody-wants-it-so----",
+    "/00000000-0000-0000-0000-000000000000",
+);
+
+/// A request as CloudFormation sends it: only what exists already has an id.
+fn request(request_type: &str, physical_id: &str) -> Request {
+    let mut request = json!({
         "RequestType": request_type,
         "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:broker-GuardFunction",
         "ResponseURL": "http://127.0.0.1/answer",
-        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/broker/an-id",
+        "StackId": STACK_ID,
         "RequestId": "a-request",
         "LogicalResourceId": "Guard",
-        "PhysicalResourceId": physical_id,
         "ResourceType": "Custom::InstancesGuard",
         "ResourceProperties": {"ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:broker-GuardFunction"},
-        "OldResourceProperties": {},
     });
+    if request_type != "Create" {
+        request["PhysicalResourceId"] = physical_id.into();
+    }
+    if request_type == "Update" {
+        request["OldResourceProperties"] = json!({});
+    }
     serde_json::from_value(request).expect("a request of CloudFormation")
 }
 
-/// What CloudFormation is answered.
-async fn answer(client: &Client, request_type: &str) -> Value {
-    let request = request(request_type, "guard");
-    let (url, answer) = guard::answer(Ok(&client.broker()), request).await.expect("an answer");
+/// What a broker, or what is wrong with its settings, answers CloudFormation, byte for byte. CloudFormation takes an
+/// answer with a null, or with a member of another type, for a failure.
+async fn answer_of(broker: Result<&Broker, &InvalidSetting>, request_type: &str, physical_id: &str) -> Value {
+    let (url, answer) = guard::answer(broker, request(request_type, physical_id)).await;
     assert_eq!(url, "http://127.0.0.1/answer");
-    let answer = serde_json::to_value(&answer).expect("JSON");
-    assert!(answer.to_string().len() <= LONGEST_ANSWER);
-    for (member, value) in [
-        ("StackId", "arn:aws:cloudformation:us-east-1:000000000000:stack/broker/an-id"),
-        ("RequestId", "a-request"),
-        ("LogicalResourceId", "Guard"),
-        ("PhysicalResourceId", "guard"),
-    ] {
+
+    let bytes = serde_json::to_vec(&answer).expect("JSON");
+    assert!(bytes.len() <= LONGEST_ANSWER, "{} bytes", bytes.len());
+
+    let answer: Value = serde_json::from_slice(&bytes).expect("JSON");
+    let mut members: Vec<_> = answer.as_object().expect("an object").iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), MEMBERS);
+    for (name, value) in members {
+        assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name} is {value}");
+        assert!(!value.as_str().is_some_and(|text| text.contains(char::is_control)), "{name} is {value}");
+    }
+    for (member, value) in [("StackId", STACK_ID), ("RequestId", "a-request"), ("LogicalResourceId", "Guard")] {
         assert_eq!(answer[member], value, "{member}");
     }
+    answer
+}
+
+async fn answer(client: &Client, request_type: &str) -> Value {
+    let answer = answer_of(Ok(&client.broker()), request_type, "guard").await;
+    assert_eq!(answer["PhysicalResourceId"], "guard");
     answer
 }
 
@@ -76,7 +100,10 @@ async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
         assert_eq!(answer["Status"], "FAILED");
         let (reason, stack) = (answer["Reason"].as_str().expect("a reason"), &client.world.stack_names()[0]);
         assert!(reason.contains("1 instance remains") && reason.contains(stack), "{reason}");
-        assert!(reason.contains("Deprovision on the platforms") && reason.contains("without the resource Guard"));
+        assert!(reason.contains("Deprovision on the platforms"), "{reason}");
+        for way_out in ["--retain-resources Guard", "--retain-resources StackRolesBoundary"] {
+            assert!(reason.contains(way_out), "{reason}");
+        }
     }
 }
 
@@ -122,16 +149,25 @@ async fn nothing_else_is_refused() {
 #[tokio::test]
 async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
     let wrong = InvalidSetting::Wrong("LOCATIONS", "a list");
-    let answer = async |request_type, physical_id| {
-        let answered = guard::answer(Err(&wrong), request(request_type, physical_id)).await;
-        serde_json::to_value(answered.expect("an answer").1).expect("JSON")
-    };
-    let created = answer("Create", "").await;
+    let created = answer_of(Err(&wrong), "Create", "").await;
     assert_eq!(created["Status"], "FAILED");
     assert!(created["Reason"].as_str().is_some_and(|reason| reason.contains("LOCATIONS is not a list")), "{created}");
     let not_made = created["PhysicalResourceId"].as_str().expect("an id");
-    assert_eq!(answer("Delete", not_made).await["Status"], "SUCCESS");
+    assert_eq!(answer_of(Err(&wrong), "Delete", not_made).await["Status"], "SUCCESS");
 
-    assert_eq!(answer("Update", "guard").await["Status"], "FAILED");
-    assert_eq!(answer("Delete", "guard").await["Status"], "FAILED", "nobody can say what remains");
+    assert_eq!(answer_of(Err(&wrong), "Update", "guard").await["Status"], "FAILED");
+    let deleted = answer_of(Err(&wrong), "Delete", "guard").await;
+    assert_eq!(deleted["Status"], "FAILED", "nobody can say what remains");
+}
+
+/// AWS's own words go into a reason, whatever they are.
+#[tokio::test]
+async fn every_reason_fits_into_an_answer_and_has_no_control_characters() {
+    for text in ["\"", "\\", "\u{1b}", "\n", "ü", "🦀", "a"].map(|character| character.repeat(5_000)) {
+        let wrong = InvalidSetting::Wrong("LOCATIONS", Box::leak(text.into_boxed_str()));
+        for request_type in ["Create", "Update", "Delete"] {
+            let answer = answer_of(Err(&wrong), request_type, "guard").await;
+            assert!(answer["Reason"].as_str().is_some_and(|reason| reason.contains("LOCATIONS")), "{answer}");
+        }
+    }
 }

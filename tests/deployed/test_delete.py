@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from another_broker import AnotherBroker, template
-from support import BrokerTestCase, client, stacks_of
+from another_broker import OFTEN, AnotherBroker, template
+from support import BrokerTestCase, application_role, client, stacks_of
 
-# What the stack never takes with it.
-STATE = {"Key", "Table"}
+# What the stack never takes with it. The boundary is that of bindings, which may be in use.
+KEPT = {"Key", "Table", "PermissionsBoundary"}
 
 
 class DeleteTest(BrokerTestCase):
@@ -29,24 +29,57 @@ class DeleteTest(BrokerTestCase):
         broker.wait(instance, plan, broker.deprovision(instance, plan).expect(202).get("operation"))
         deleted = doomed.delete()
         self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
-        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), STATE)
+        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), KEPT)
 
-    def test_the_operator_can_insist(self) -> None:
+    def test_the_operator_can_give_instances_up_with_their_bindings(self) -> None:
         doomed, instance = self.broker_with_instance("insisted")
+        credentials = self.bind_there(doomed, instance, "sqs", "standard")
         self.assertEqual(doomed.delete()["StackStatus"], "DELETE_FAILED")
+
         deleted = doomed.delete(RetainResources=["Guard"])
         self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
-        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*STATE, "Guard"})
-        (left,) = stacks_of(instance)
-        client("cloudformation").delete_stack(StackName=left)
+        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard"})
+        queue = client("sqs", credentials)
+        queue.send_message(QueueUrl=credentials["QUEUE_URL"], MessageBody="hello")
+        bury(instance)
 
-    def broker_with_instance(self, prefix: str) -> tuple[AnotherBroker, str]:
+    def test_where_instances_have_roles_it_takes_the_operator_a_second_pass(self) -> None:
+        doomed, instance = self.broker_with_instance("twice", "stepfunctions", "standard")
+        self.bind_there(doomed, instance, "stepfunctions", "standard")
+        self.assertEqual(doomed.delete()["StackStatus"], "DELETE_FAILED")
+
+        refused = doomed.delete(RetainResources=["Guard"])
+        self.assertEqual(refused["StackStatus"], "DELETE_FAILED")
+        self.assertEqual(doomed.resources(), {"StackRolesBoundary"})
+        self.assertIn("attached to entities", reasons(refused, "DELETE_FAILED")["StackRolesBoundary"])
+
+        deleted = doomed.delete(RetainResources=["StackRolesBoundary"])
+        self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
+        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard", "StackRolesBoundary"})
+        bury(instance)
+
+    def broker_with_instance(
+        self, prefix: str, service: str = "sqs", plan: str = "standard"
+    ) -> tuple[AnotherBroker, str]:
         another, instance = AnotherBroker(prefix), str(uuid.uuid4())
-        another.create(template(), EnabledServices="sqs")
+        another.create(template(), EnabledServices=service)
         broker = another.client
-        plan = broker.plan("sqs", "standard")
-        broker.wait(instance, plan, broker.provision(instance, plan).expect(202).get("operation"))
+        ids = broker.plan(service, plan)
+        broker.wait(instance, ids, broker.provision(instance, ids).expect(202).get("operation"))
         return another, instance
+
+    def bind_there(self, another: AnotherBroker, instance: str, service: str, plan: str) -> dict[str, str]:
+        broker = another.client
+        ids = broker.plan(service, plan)
+        return broker.bind(instance, str(uuid.uuid4()), ids).expect(201)["credentials"]
+
+
+def bury(instance: str) -> None:
+    """Deletes the stack of an instance whose broker is gone, and with it the role that it was made with."""
+    (left,) = stacks_of(instance)
+    with application_role("undertaker-") as role:
+        client("cloudformation").delete_stack(StackName=left, RoleARN=role["Arn"])
+        client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=left, WaiterConfig=OFTEN)
 
 
 def reasons(stack: dict[str, Any], status: str) -> dict[str, str]:

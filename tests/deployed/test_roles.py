@@ -168,7 +168,7 @@ def removed(**names: list[str]) -> Answer:
 
 def counted() -> Answer:
     """Whether the guard sees which instances there are, when CloudFormation asks whether the broker may go."""
-    s3, answer = client("s3", tls=False), {"Bucket": f"answers-{uuid.uuid4()}", "Key": "answer"}
+    s3, answer = client("s3"), {"Bucket": f"answers-{uuid.uuid4()}", "Key": "answer"}
     s3.create_bucket(Bucket=answer["Bucket"])
     request = {
         "RequestType": "Delete",
@@ -181,7 +181,7 @@ def counted() -> Answer:
         "ResourceProperties": {},
     }
     client("lambda").invoke(FunctionName=functions()[GUARDS], Payload=json.dumps(request).encode())
-    said = json.load(s3.get_object(**answer)["Body"])["Reason"] or ""
+    said = json.load(s3.get_object(**answer)["Body"])["Reason"]
     return Answer(500 if "cannot be seen" in said else 200, {"description": said})
 
 

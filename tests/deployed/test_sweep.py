@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import os
 import unittest
+import uuid
+from typing import Any
 
+import aws
+from another_broker import OFTEN
+from osb import Plan
 from support import BROKER, BrokerTestCase, client, forget, stacks_of, sweep, user_of
 
 FINDINGS = (
@@ -30,25 +35,49 @@ class Sweep(BrokerTestCase):
         BROKER.unbind(instance, binding, plan).expect(200)
         self.deprovision(instance, plan)
 
-    def test_a_stack_and_a_user_that_have_lost_their_records_are_found_and_removed(self) -> None:
+    def test_what_has_lost_its_records_is_found_and_removed_for_good(self) -> None:
         instance, plan = self.provision("sqs", "standard")
-        self.bind(instance, plan)
+        _, credentials = self.bind(instance, plan)
+        role = self.bind_role(instance, plan)
         user = user_of(instance)
         (stack,) = stacks_of(instance)
+        cloudformation, iam, queue = client("cloudformation"), client("iam"), client("sqs", credentials)
+        stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
         forget(instance)
+        lost = {"stacks_without_record": stack, "users_without_binding": user, "roles_without_binding": role}
 
         found = sweep().expect(200)
-        self.assertIn(stack, [finding["name"] for finding in found["stacks_without_record"]])
-        self.assertIn(user, [finding["name"] for finding in found["users_without_binding"]])
+        for kind, name in lost.items():
+            self.assertIn(name, names(found[kind]))
         self.assertEqual(stacks_of(instance), [stack])
+        queue.send_message(QueueUrl=credentials["QUEUE_URL"], MessageBody="nothing was removed")
 
-        removed = sweep({"remove": {"stacks": [stack, "osb-unknown"], "users": [user]}}).expect(200)["removed"]
-        self.assertEqual((removed[stack], removed[user]), ("is being deleted", "deleted"))
+        wanted = {"stacks": [stack, "osb-unknown"], "users": [user], "roles": [role]}
+        removed = sweep({"remove": wanted}).expect(200)["removed"]
+        self.assertEqual([removed[name] for name in (stack, user, role)], ["is being deleted", "deleted", "deleted"])
         self.assertIn("not among the findings", removed["osb-unknown"])
-        self.assertEqual(stacks_of(instance), [])
+
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        self.assertEqual(aws.error_code(lambda: cloudformation.describe_stacks(StackName=stack)), "ValidationError")
+        gone = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+        self.assertEqual(gone["StackStatus"], "DELETE_COMPLETE")
+        self.assertEqual(client("sqs").list_queues(QueueNamePrefix=credentials["QUEUE_NAME"]).get("QueueUrls", []), [])
+        self.assertEqual(aws.error_code(lambda: iam.get_user(UserName=user)), "NoSuchEntity")
+        self.assertEqual(aws.error_code(lambda: iam.get_role(RoleName=role)), "NoSuchEntity")
+        self.assertIn(aws.error_code(client("sts", credentials).get_caller_identity), aws.UNKNOWN_KEY)
+
         found = sweep().expect(200)
-        self.assertNotIn(stack, [finding["name"] for finding in found["stacks_without_record"]])
-        self.assertNotIn(user, [finding["name"] for finding in found["users_without_binding"]])
+        for kind, name in lost.items():
+            self.assertNotIn(name, names(found[kind]))
+        removed = sweep({"remove": wanted}).expect(200)["removed"]
+        for name in lost.values():
+            self.assertIn("not among the findings", removed[name])
+
+    def bind_role(self, instance: str, plan: Plan) -> str:
+        """The name of a role that a binding has made."""
+        parameters = {"ServiceAccount": "shop/worker"}
+        bound = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(201)["credentials"]
+        return bound["role_arn"].rpartition("/")[2]
 
     def test_an_instance_that_has_lost_its_stack_is_found(self) -> None:
         instance, _ = self.provision("sqs", "standard")
@@ -79,6 +108,10 @@ class Sweep(BrokerTestCase):
         (stack,) = stacks_of(instance)
         forget(instance)
         sweep({"remove": {"stacks": [stack]}}).expect(200)
+
+
+def names(findings: list[dict[str, Any]]) -> list[str]:
+    return [finding["name"] for finding in findings]
 
 
 if __name__ == "__main__":

@@ -47,6 +47,19 @@ async fn a_stack_is_created_once_described_with_its_outputs_and_deleted() {
         assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
     }
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
+    assert_eq!(stacks.events(&name, "provision-1").await.expect("events"), None, "its name is no longer its own");
+}
+
+#[tokio::test]
+async fn a_stack_is_made_with_the_deploy_role() {
+    let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
+    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
+
+    let client = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
+    let described = client.describe_stacks().stack_name(&name).send().await.expect("describe");
+    assert_eq!(described.stacks()[0].role_arn(), Some(settings().deploy_role_arn.as_str()));
+
+    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
 }
 
 #[tokio::test]

@@ -1,0 +1,236 @@
+"""Rules of CloudFormation that ministack does not have.
+
+CONTRIBUTING.md lists what remains more lenient than AWS.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import cloudformation, iam, lambda_svc
+from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, helpers, provisioners
+
+Parameters = dict[str, Any]
+Response = tuple[int, Any, Any]
+
+
+# ------------------------------------------------------------------------------------------------ custom resources
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+LONGEST_ANSWER = 4_096
+LONGEST_PHYSICAL_ID = 1_024
+VERBATIM = ("StackId", "RequestId", "LogicalResourceId")
+TYPES: dict[str, tuple[type, str]] = {
+    **{name: (str, "String") for name in ("Status", "Reason", "PhysicalResourceId", *VERBATIM)},
+    "NoEcho": (bool, "Boolean"),
+    "Data": (dict, "Map"),
+}
+
+# By the token in its ResponseURL, each request that has not been answered.
+_requests: dict[str, dict[str, Any]] = {}
+
+
+def fault_of(answer: Any, request: dict[str, Any]) -> str | None:
+    """The reason why CloudFormation rejects an answer, None if it accepts it.
+
+    A member is absent or has its type; null is no type. The wording is CloudFormation's where it is known:
+    https://github.com/SungardAS/lambda-formation/issues/8
+    https://github.com/PaloAltoNetworks/aws-elb-autoscaling/issues/23
+    """
+    if not isinstance(answer, dict):
+        return "Response is not a JSON object"
+    if len(json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()) > LONGEST_ANSWER:
+        return "Response object is too long."
+    for name, (kind, called) in TYPES.items():
+        if name in answer and not isinstance(answer[name], kind):
+            return f"Value of property {name} must be of type {called}"
+    status = answer.get("Status")
+    if status not in ("SUCCESS", "FAILED"):
+        return f"'{status}' is not a valid ResponseStatus"
+    if status == "FAILED" and not answer.get("Reason"):
+        return "Reason is required where Status is FAILED"
+    for name in VERBATIM:
+        if answer.get(name) != request[name]:
+            return f"{name} is not that of the request"
+    if not 0 < len(answer.get("PhysicalResourceId", "").encode()) <= LONGEST_PHYSICAL_ID:
+        return "Invalid PhysicalResourceId"
+    return None
+
+
+def deliver_response(token: str, answer: Any) -> bool:
+    """Delivers an answer, or a failure in place of an answer that CloudFormation rejects."""
+    request = _requests.pop(token, None)
+    fault = request and fault_of(answer, request)
+    if fault:
+        answer = {"Status": "FAILED", "Reason": f"Invalid Response object: {fault}"}
+    return DELIVER_RESPONSE(token, answer)
+
+
+def execute_function(record: Any, event: Any) -> Any:
+    """Executes a function, and remembers the request if it is one of a custom resource."""
+    if isinstance(event, dict) and "ResponseURL" in event and all(name in event for name in VERBATIM):
+        _requests[event["ResponseURL"].rpartition("/")[2]] = event
+    return EXECUTE_FUNCTION(record, event)
+
+
+DELIVER_RESPONSE = custom_resource.deliver_response
+EXECUTE_FUNCTION = lambda_svc._execute_function_with_config_scope
+
+ANSWERS = "/_ministack/cfn-response/"
+
+
+def upload_refusal(method: str, path: str, headers: dict[str, str]) -> tuple[int, str] | None:
+    """The error of S3 for an upload to the URL of an answer, which is signed for a body without a content type.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    if method != "PUT" or not path.startswith(ANSWERS):
+        return None
+    if headers.get("content-type"):
+        return 403, "SignatureDoesNotMatch"
+    if "content-length" not in headers:
+        return 411, "MissingContentLength"
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+def resolve_parameters(
+    template: dict[str, Any], provided: list[dict[str, Any]], previous: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The values of a template's parameters, of which no others may be given."""
+    known = template.get("Parameters") or {}
+    unknown = [each["Key"] for each in provided if each["Key"] not in known]
+    if unknown:
+        raise ValueError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    return RESOLVE_PARAMETERS(template, provided, previous)
+
+
+RESOLVE_PARAMETERS = engine._resolve_parameters
+
+
+def create_stack(p: Parameters) -> Response:
+    """Creates a stack unless one of the same name exists, in whatever state. A repeated request, with the same token
+    while the stack is being created, gets the same answer.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+    """
+    name, token = helpers._p(p, "StackName"), helpers._p(p, "ClientRequestToken")
+    known = cloudformation._stacks.get(name)
+    if known:
+        if token and token == known.get(TOKEN) and known["StackStatus"] == "CREATE_IN_PROGRESS":
+            result = f"<CreateStackResult><StackId>{known['StackId']}</StackId></CreateStackResult>"
+            return helpers._xml(200, "CreateStackResponse", result)
+        return helpers._error("AlreadyExistsException", f"Stack [{name}] already exists")
+    response = CREATE_STACK(p)
+    if response[0] == 200:
+        cloudformation._stacks[name][TOKEN] = token
+    return response
+
+
+CREATE_STACK = handlers._create_stack
+TOKEN = "_client_request_token"
+
+
+def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
+    """Keeps the role that a stack was last given, and refuses every operation once that role is gone.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
+    """
+
+    @functools.wraps(handle)
+    def handler(p: Parameters) -> Response:
+        stack, role = handlers._resolve_stack(helpers._p(p, "StackName")), helpers._p(p, "RoleARN")
+        is_there = stack is not None and stack["StackStatus"] != "DELETE_COMPLETE"
+        role = role or (stack.get(ROLE) if is_there else None)
+        if role and all(known["Arn"] != role for known in iam._roles.values()):
+            return helpers._error("ValidationError", f"Role {role} is invalid or cannot be assumed")
+        response = handle(p)
+        if response[0] == 200 and (stack := handlers._resolve_stack(helpers._p(p, "StackName"))):
+            stack[ROLE] = role
+        return response
+
+    return handler
+
+
+ROLE = "_role_arn"
+
+
+def describe_stacks(p: Parameters) -> Response:
+    """Describes stacks, each with its role.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
+    """
+
+    def role_of(match: re.Match[bytes]) -> bytes:
+        role = (handlers._resolve_stack(match[1].decode()) or {}).get(ROLE)
+        return match[0] + (f"<RoleARN>{role}</RoleARN>".encode() if role else b"")
+
+    status, headers, body = DESCRIBE_STACKS(p)
+    return status, headers, re.sub(rb"<StackId>([^<]+)</StackId>", role_of, body)
+
+
+DESCRIBE_STACKS = handlers._describe_stacks
+
+
+def delete_stack(p: Parameters) -> Response:
+    """Deletes a stack, unless it is to retain resources that are gone.
+
+    https://github.com/rebuy-de/aws-nuke/issues/270
+    """
+    stack = handlers._resolve_stack(helpers._p(p, "StackName"))
+    retained = helpers._extract_string_members(p, "RetainResources")
+    if stack and stack["StackStatus"] == "DELETE_FAILED" and not set(retained) <= stack["_resources"].keys():
+        return helpers._error(
+            "ValidationError",
+            "The specified resources to retain must be in a valid state. "
+            "Do not specify resources that are in the DELETE_COMPLETE state.",
+        )
+    return DELETE_STACK(p)
+
+
+DELETE_STACK = handlers._delete_stack
+
+
+# ------------------------------------------------------------------------------------------------ stacks that are gone
+
+
+def bury(name: str) -> None:
+    """Takes the name of a stack away once it is deleted: it is then known by its id alone.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+    """
+    stack = cloudformation._stacks.get(name)
+    if stack and stack["StackStatus"] == "DELETE_COMPLETE":
+        cloudformation._stacks[stack["StackId"]] = stack
+        del cloudformation._stacks[name]
+
+
+def delete_nested_stack(physical_id: str, *arguments: Any) -> None:
+    name = provisioners._nested_stack_lookup_name(physical_id)
+    DELETE_NESTED_STACK(physical_id, *arguments)
+    bury(name)
+
+
+DELETE_NESTED_STACK = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"]
+
+
+def register() -> None:
+    custom_resource.deliver_response = deliver_response
+    lambda_svc._execute_function_with_config_scope = execute_function
+    for module in (changesets, engine, handlers):
+        module._resolve_parameters = resolve_parameters
+    provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"] = delete_nested_stack
+    actions = cloudformation._ACTION_HANDLERS
+    actions.update(
+        CreateStack=with_role(create_stack),
+        DescribeStacks=describe_stacks,
+        DeleteStack=with_role(delete_stack),
+    )
+    for action in ("UpdateStack", "CreateChangeSet"):
+        actions[action] = with_role(actions[action])

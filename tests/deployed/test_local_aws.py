@@ -1,0 +1,376 @@
+"""The local AWS is as strict as AWS: what CloudFormation and IAM would refuse is refused here."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import sys
+import unittest
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import botocore.exceptions
+
+import aws
+from another_broker import OFTEN
+from support import ANYBODY, BrokerTestCase, application_role, client
+
+QUEUE = {"Type": "AWS::SQS::Queue"}
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": ANYBODY}}
+# A stack that waits until its time is over.
+WAITING = {
+    "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+    "Condition": {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": 5},
+    },
+}
+
+# Answers CloudFormation as its resource says: with everything right, but for the members in `Answer`.
+FUNCTION = """
+import json, urllib.request
+
+def handler(event, context):
+    answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    answer.update(Status="SUCCESS", PhysicalResourceId="answered")
+    asked = event["ResourceProperties"]
+    if event["RequestType"] in asked["On"]:
+        answer.update(json.loads(asked["Answer"]))
+        answer = {name: value for name, value in answer.items() if value != "absent"}
+    headers = json.loads(asked.get("Headers", '{"Content-Type": ""}'))
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), headers, method="PUT")
+    urllib.request.urlopen(request).read()
+"""
+
+
+def policy(length: int) -> str:
+    """A policy of so many characters, as IAM counts them, and some that it does not count."""
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Sid": ""}],
+    }
+    shortest = len(json.dumps(document, separators=(",", ":")))
+    document["Statement"][0]["Sid"] = "a" * (length - shortest)
+    return json.dumps(document, indent=4)
+
+
+class StacksTest(BrokerTestCase):
+    """Stacks of the operator's."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cloudformation, self.name = client("cloudformation"), f"strict-{uuid.uuid4()}"
+        self.addCleanup(lambda: self.cloudformation.delete_stack(StackName=self.name))
+
+    def create(self, resources: dict[str, Any], **request: Any) -> str:
+        body = json.dumps({"Parameters": {"Known": {"Type": "String", "Default": ""}}, "Resources": resources})
+        return self.cloudformation.create_stack(StackName=self.name, TemplateBody=body, **request)["StackId"]
+
+    def wait(self, state: str) -> None:
+        with suppress(botocore.exceptions.WaiterError):
+            self.cloudformation.get_waiter(f"stack_{state}").wait(StackName=self.name, WaiterConfig=OFTEN)
+
+    def described(self, stack: str | None = None) -> dict[str, Any]:
+        return self.cloudformation.describe_stacks(StackName=stack or self.name)["Stacks"][0]
+
+    def status(self, stack: str) -> str:
+        return self.described(stack)["StackStatus"]
+
+    def reasons(self, stack: str, status: str) -> dict[str, str]:
+        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        return {
+            event["LogicalResourceId"]: event.get("ResourceStatusReason", "")
+            for event in events
+            if event["ResourceStatus"] == status
+        }
+
+    def assert_refused(self, code: str, words: str, call: Any, *arguments: Any, **members: Any) -> None:
+        with self.assertRaises(botocore.exceptions.ClientError) as raised:
+            call(*arguments, **members)
+        self.assertEqual(raised.exception.response["Error"]["Code"], code)
+        self.assertIn(words, raised.exception.response["Error"]["Message"])
+
+    def test_iam_resources_need_a_capability_and_names_of_ones_own_another(self) -> None:
+        named = {**ROLE, "Properties": {**ROLE["Properties"], "RoleName": self.name}}
+        for resources, given, needed in (
+            ({"Role": ROLE}, [], "CAPABILITY_IAM"),
+            ({"Role": named}, [], "CAPABILITY_NAMED_IAM"),
+            ({"Role": named}, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM"),
+        ):
+            self.assert_refused("InsufficientCapabilitiesException", needed, self.create, resources, Capabilities=given)
+        self.create({"Role": named}, Capabilities=["CAPABILITY_NAMED_IAM"])
+
+    def test_parameters_are_those_of_the_template(self) -> None:
+        given = [{"ParameterKey": name, "ParameterValue": "a"} for name in ("Known", "Unknown")]
+        words = "Parameters: [Unknown] do not exist in the template"
+        self.assert_refused("ValidationError", words, self.create, {"Queue": QUEUE}, Parameters=given)
+        self.create({"Queue": QUEUE}, Parameters=given[:1])
+        self.wait("create_complete")
+        update = {"StackName": self.name, "UsePreviousTemplate": True, "Parameters": given}
+        self.assert_refused("ValidationError", words, self.cloudformation.update_stack, **update)
+
+    def test_a_creation_is_taken_up_by_its_own_token_alone_and_only_while_it_runs(self) -> None:
+        stack = self.create(WAITING, ClientRequestToken="one")
+        self.assertEqual(self.create(WAITING, ClientRequestToken="one"), stack)
+        exists = "AlreadyExistsException", f"[{self.name}] already exists"
+        self.assert_refused(*exists, self.create, WAITING, ClientRequestToken="two")
+        self.assert_refused(*exists, self.create, WAITING)
+        self.wait("create_complete")
+        self.assertEqual(self.status(self.name), "ROLLBACK_COMPLETE")
+        self.assert_refused(*exists, self.create, WAITING, ClientRequestToken="one")
+        self.assert_refused(*exists, self.create, {"Queue": QUEUE}, ClientRequestToken="two")
+
+    def test_a_stack_keeps_the_role_that_it_was_last_given_and_needs_it(self) -> None:
+        with application_role("one-") as one, application_role("two-") as two:
+            self.create({"Queue": QUEUE}, RoleARN=one["Arn"])
+            self.assertEqual(self.described()["RoleARN"], one["Arn"])
+            self.wait("create_complete")
+            tags = {"UsePreviousTemplate": True, "Tags": [{"Key": "a", "Value": "b"}]}
+            self.cloudformation.update_stack(StackName=self.name, RoleARN=two["Arn"], **tags)
+            self.assertEqual(self.described()["RoleARN"], two["Arn"])
+            self.wait("update_complete")
+
+        no_role = "ValidationError", f"Role {two['Arn']} is invalid or cannot be assumed"
+        self.assert_refused(*no_role, self.cloudformation.delete_stack, StackName=self.name)
+        with application_role("three-") as three:
+            self.cloudformation.delete_stack(StackName=self.name, RoleARN=three["Arn"])
+            self.wait("delete_complete")
+
+    def test_a_stack_that_is_gone_is_known_by_its_id_alone(self) -> None:
+        gone = self.create({"Queue": QUEUE})
+        self.wait("create_complete")
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.wait("delete_complete")
+        by_name = {"StackName": self.name}
+        for words, call in (
+            (f"Stack with id {self.name} does not exist", self.cloudformation.describe_stacks),
+            (f"Stack [{self.name}] does not exist", self.cloudformation.describe_stack_events),
+            ("does not exist", self.cloudformation.list_stack_resources),
+            ("does not exist", self.cloudformation.get_template),
+            ("does not exist", lambda **stack: self.cloudformation.update_stack(**stack, UsePreviousTemplate=True)),
+        ):
+            self.assert_refused("ValidationError", words, call, **by_name)
+        self.cloudformation.delete_stack(**by_name)
+
+        # Also when another one has its name.
+        self.create({"Queue": QUEUE})
+        self.wait("create_complete")
+        self.assertEqual(self.status(gone), "DELETE_COMPLETE")
+        self.assertIn("Queue", self.reasons(gone, "DELETE_COMPLETE"))
+        self.assertEqual(self.status(self.name), "CREATE_COMPLETE")
+        self.assertEqual(self.reasons(self.name, "DELETE_COMPLETE"), {})
+
+    def test_names_are_as_long_as_cloudformation_allows(self) -> None:
+        self.name = "a" * 129
+        self.assert_refused("ValidationError", "less than or equal to 128", self.create, {"Queue": QUEUE})
+
+    def test_an_answer_of_a_custom_resource_has_the_documented_types(self) -> None:
+        with function(self.name) as arn:
+            for faulty, fault in {
+                '{"Reason": null}': "Value of property Reason must be of type String",
+                '{"Reason": 1}': "Value of property Reason must be of type String",
+                '{"NoEcho": null}': "Value of property NoEcho must be of type Boolean",
+                '{"NoEcho": "true"}': "Value of property NoEcho must be of type Boolean",
+                '{"Data": null}': "Value of property Data must be of type Map",
+                '{"PhysicalResourceId": null}': "Value of property PhysicalResourceId must be of type String",
+                '{"PhysicalResourceId": "absent"}': "Invalid PhysicalResourceId",
+                '{"PhysicalResourceId": ""}': "Invalid PhysicalResourceId",
+                '{"Status": "FAILURE"}': "'FAILURE' is not a valid ResponseStatus",
+                '{"Status": "FAILED"}': "Reason is required",
+                '{"StackId": "another"}': "StackId is not that of the request",
+                '{"RequestId": "absent"}': "RequestId is not that of the request",
+                '{"LogicalResourceId": "Another"}': "LogicalResourceId is not that of the request",
+                json.dumps({"Reason": "a" * 4_096}): "Response object is too long",
+            }.items():
+                with self.subTest(faulty[:40]):
+                    stack = self.create({"Asks": asks(arn, On=["Create"], Answer=faulty)})
+                    self.wait("create_complete")
+                    self.assertIn(fault, self.reasons(stack, "CREATE_FAILED")["Asks"])
+                    self.cloudformation.delete_stack(StackName=self.name)
+                    self.wait("delete_complete")
+
+            # As for a creation, so for everything else.
+            stack = self.create({"Asks": asks(arn, On=["Update", "Delete"], Answer='{"Reason": null}')})
+            self.wait("create_complete")
+            self.assertEqual(self.status(stack), "CREATE_COMPLETE")
+            changed = {"Asks": asks(arn, On=["Update", "Delete"], Answer='{"Reason": null, "Data": {}}')}
+            self.cloudformation.update_stack(StackName=self.name, TemplateBody=json.dumps({"Resources": changed}))
+            self.wait("update_complete")
+            self.assertIn("Reason must be", self.reasons(stack, "UPDATE_FAILED")["Asks"])
+            self.cloudformation.delete_stack(StackName=self.name)
+            self.wait("delete_complete")
+            self.assertIn("Reason must be", self.reasons(stack, "DELETE_FAILED")["Asks"])
+            self.assert_refused(
+                "ValidationError",
+                "resources to retain must be in a valid state",
+                self.cloudformation.delete_stack,
+                StackName=self.name,
+                RetainResources=["Asks", "Other"],
+            )
+            self.cloudformation.delete_stack(StackName=self.name, RetainResources=["Asks"])
+            self.wait("delete_complete")
+            self.assertEqual(self.status(stack), "DELETE_COMPLETE")
+
+    def test_an_answer_of_a_custom_resource_is_put_without_a_type(self) -> None:
+        with function(self.name) as arn:
+            typed = '{"Content-Type": "application/json"}'
+            asked = asks(arn, On=["Create"], Answer="{}", Headers=typed, ServiceTimeout="1")
+            stack = self.create({"Asks": asked})
+            self.wait("create_complete")
+            self.assertIn("timed out", self.reasons(stack, "CREATE_FAILED")["Asks"])
+
+
+def asks(function: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": "Custom::Asks", "Properties": {"ServiceToken": function, **properties}}
+
+
+@contextmanager
+def function(name: str) -> Iterator[str]:
+    """The ARN of a function that answers CloudFormation."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", FUNCTION)
+    iam, functions = client("iam"), client("lambda")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
+    version = f"python3.{sys.version_info.minor}"
+    made = functions.create_function(
+        FunctionName=name,
+        Runtime=version,
+        Role=role["Arn"],
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+        Timeout=10,
+    )
+    try:
+        yield made["FunctionArn"]
+    finally:
+        functions.delete_function(FunctionName=name)
+        iam.delete_role(RoleName=name)
+
+
+class IamTest(BrokerTestCase):
+    """Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.iam, self.name = client("iam"), f"strict-{uuid.uuid4()}"
+
+    def assert_code(self, code: str, call: Callable[..., Any], **members: Any) -> None:
+        self.assertEqual(aws.error_code(functools.partial(call, **members)), code)
+
+    def test_all_inline_policies_of_a_user_are_within_its_limit(self) -> None:
+        user = {"UserName": self.name}
+        self.iam.create_user(**user)
+        self.fill(2_048, user, self.iam.put_user_policy, self.iam.delete_user_policy, self.iam.delete_user)
+
+    def test_all_inline_policies_of_a_role_are_within_its_limit(self) -> None:
+        role = {"RoleName": self.name}
+        self.iam.create_role(**role, AssumeRolePolicyDocument=json.dumps(ANYBODY))
+        self.fill(10_240, role, self.iam.put_role_policy, self.iam.delete_role_policy, self.iam.delete_role)
+
+    def fill(self, longest: int, identity: dict[str, str], put: Any, delete: Any, delete_identity: Any) -> None:
+        """Gives an identity as many characters of policies as it can have, which do not go with it."""
+        one, two = {**identity, "PolicyName": "one"}, {**identity, "PolicyName": "two"}
+        self.assert_code("LimitExceeded", put, **one, PolicyDocument=policy(longest + 1))
+        put(**one, PolicyDocument=policy(longest))
+        put(**one, PolicyDocument=policy(longest - 200))
+        put(**two, PolicyDocument=policy(200))
+        self.assert_code("LimitExceeded", put, **two, PolicyDocument=policy(201))
+
+        delete(**two)
+        self.assert_code("DeleteConflict", delete_identity, **identity)
+        delete(**one)
+        delete_identity(**identity)
+
+    def test_a_managed_policy_is_within_its_limit(self) -> None:
+        create = functools.partial(self.iam.create_policy, PolicyName=self.name)
+        self.assert_code("LimitExceeded", create, PolicyDocument=policy(6_145))
+        arn = {"PolicyArn": create(PolicyDocument=policy(6_144))["Policy"]["Arn"]}
+        self.assert_code("LimitExceeded", self.iam.create_policy_version, **arn, PolicyDocument=policy(6_145))
+        self.iam.delete_policy(**arn)
+
+    def test_who_may_assume_a_role_is_within_its_limit(self) -> None:
+        trust = {**ANYBODY, "Statement": [{**ANYBODY["Statement"][0], "Sid": "a" * 2_048}]}
+        role = {"RoleName": self.name, "AssumeRolePolicyDocument": json.dumps(trust)}
+        self.assert_code("LimitExceeded", self.iam.create_role, **role)
+
+    def test_names_are_within_their_limits(self) -> None:
+        trust, document = json.dumps(ANYBODY), policy(200)
+        self.assert_code("ValidationError", self.iam.create_user, UserName="a" * 65)
+        self.assert_code("ValidationError", self.iam.create_role, RoleName="a" * 65, AssumeRolePolicyDocument=trust)
+        self.assert_code("ValidationError", self.iam.create_policy, PolicyName="a" * 129, PolicyDocument=document)
+
+    def test_a_user_has_two_keys_at_most(self) -> None:
+        user = {"UserName": self.name}
+        self.iam.create_user(**user)
+        keys = [self.iam.create_access_key(**user)["AccessKey"]["AccessKeyId"] for _ in range(2)]
+        self.assert_code("LimitExceeded", self.iam.create_access_key, **user)
+        for key in keys:
+            self.iam.delete_access_key(**user, AccessKeyId=key)
+        self.iam.delete_user(**user)
+
+    def test_a_policy_stays_while_it_is_the_boundary_of_a_user_or_a_role_also_in_a_stack(self) -> None:
+        cloudformation, user = client("cloudformation"), {"UserName": self.name}
+        boundary = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(policy(200))}}
+        bounded = {**ROLE, "Properties": {**ROLE["Properties"], "PermissionsBoundary": {"Ref": "Boundary"}}}
+        body = {
+            "Resources": {"Boundary": boundary, "Role": bounded},
+            "Outputs": {"Arn": {"Value": {"Ref": "Boundary"}}},
+        }
+        stack = cloudformation.create_stack(
+            StackName=self.name, TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_IAM"]
+        )["StackId"]
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        [arn] = [
+            each["OutputValue"] for each in cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+        ]
+        self.assert_code("DeleteConflict", self.iam.delete_policy, PolicyArn=arn)
+
+        self.iam.create_user(**user, PermissionsBoundary=arn)
+        cloudformation.delete_stack(StackName=stack)
+        with suppress(botocore.exceptions.WaiterError):
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        resources = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+        [left] = [each for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"]
+        self.assertEqual((left["LogicalResourceId"], left["ResourceStatus"]), ("Boundary", "DELETE_FAILED"))
+        resource = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="Boundary")
+        reason = resource["StackResourceDetail"]["ResourceStatusReason"]
+        self.assertIn("Cannot delete a policy attached to entities", reason)
+
+        self.iam.delete_user(**user)
+        cloudformation.delete_stack(StackName=stack)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        self.assert_code("NoSuchEntity", self.iam.get_policy, PolicyArn=arn)
+
+    def test_what_a_stack_makes_is_within_the_same_limits(self) -> None:
+        cloudformation = client("cloudformation")
+        long_role = {**ROLE, "Properties": {**ROLE["Properties"], "RoleName": "a" * 65}}
+        inline = [{"PolicyName": "all", "PolicyDocument": json.loads(policy(10_241))}]
+        wordy_role = {**ROLE, "Properties": {**ROLE["Properties"], "Policies": inline}}
+        wordy_policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(policy(6_145))}}
+        for number, (resource, words) in enumerate(
+            (
+                (long_role, "less than or equal to 64"),
+                (wordy_role, "Maximum policy size of 10240 bytes exceeded for role"),
+                (wordy_policy, "Cannot exceed quota for PolicySize: 6144"),
+            )
+        ):
+            stack = cloudformation.create_stack(
+                StackName=f"{self.name}-{number}",
+                TemplateBody=json.dumps({"Resources": {"Identity": resource}}),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )["StackId"]
+            with suppress(botocore.exceptions.WaiterError):
+                cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+            events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+            [failed] = [each for each in events if each["ResourceStatus"] == "CREATE_FAILED"]
+            self.assertIn(words, failed["ResourceStatusReason"])
+            cloudformation.delete_stack(StackName=stack)
+
+
+if __name__ == "__main__":
+    unittest.main()
