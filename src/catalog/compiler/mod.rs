@@ -43,7 +43,7 @@ const PSEUDO_REFERENCES: [&str; 7] = [
 /// The role that a binding acts with, where it has no keys.
 const ROLE_ARN: &str = "Identity.RoleArn";
 /// Key of that role's ARN: the environment variable that SDKs read it from, if there is also a web identity token.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html>
+/// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts-minimum-sdk.html>
 const ROLE_ARN_KEY: &str = "AWS_ROLE_ARN";
 /// Keys of a binding's access key and Region: the environment variables that SDKs read. The one for Python, and so the
 /// AWS CLI, reads `AWS_DEFAULT_REGION` where all others read `AWS_REGION`.
