@@ -4,6 +4,7 @@ does not fit, and shows flags as booleans.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
@@ -29,6 +30,25 @@ class Constraints(CloudFormationLintRule):
             RuleMatch(["Parameters", name], f"{name} needs a ConstraintDescription that begins with `must`")
             for name, parameter in cfn.template.get("Parameters", {}).items()
             if "AllowedPattern" in parameter and not parameter.get("ConstraintDescription", "").startswith("must ")
+        ]
+
+
+class Patterns(CloudFormationLintRule):
+    """Platforms check values against the catalog's patterns as well, and the regular expressions of some languages, such
+    as Go's, have no lookaround.
+    """
+
+    id = "E9010"
+    shortdesc = "Check that patterns work everywhere"
+    description = "An AllowedPattern has no lookahead or lookbehind"
+    source_url = "https://json-schema.org/understanding-json-schema/reference/regular_expressions"
+    tags = ["parameters"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        return [
+            RuleMatch(["Parameters", name, "AllowedPattern"], f"the pattern of {name} looks ahead or behind")
+            for name, parameter in cfn.template.get("Parameters", {}).items()
+            if re.search(r"\(\?<?[=!]", parameter.get("AllowedPattern", ""))
         ]
 
 

@@ -78,6 +78,14 @@ class RulesTest(unittest.TestCase):
             "ServicePrincipals needs a ConstraintDescription that begins with `must`",
         )
 
+    def test_a_pattern_that_looks_ahead_is_found(self) -> None:
+        self.assert_finds(
+            parameters.Patterns(),
+            "codecommit",
+            {"AllowedPattern: ^(arn:": "AllowedPattern: ^(?!x)(arn:"},
+            "the pattern of KmsKeyArn looks ahead or behind",
+        )
+
     def test_a_flag_in_other_words_is_found(self) -> None:
         self.assert_finds(
             parameters.Flags(),
