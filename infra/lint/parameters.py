@@ -34,8 +34,8 @@ class Constraints(CloudFormationLintRule):
 
 
 class Patterns(CloudFormationLintRule):
-    """Platforms check values against the catalog's patterns as well, and the regular expressions of some languages, such
-    as Go's, have no lookaround.
+    """Platforms check values against the catalog's patterns as well, and regular expressions of some languages, such as
+    Go's, have no lookaround.
     """
 
     id = "E9010"
