@@ -20,8 +20,6 @@ pub const HANDLER: &str = "guard";
 const PHYSICAL_ID: &str = "guard";
 /// That of one that was not made, which guards nothing.
 const NOT_MADE: &str = "not-made";
-/// How many of the stacks that remain are named.
-const MAX_NAMED: usize = 10;
 /// How long a reason is at the most, in characters: an answer has 4,096 bytes; same page.
 const MAX_REASON_LENGTH: usize = 2_000;
 
@@ -87,14 +85,17 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         Ok(remaining) => remaining,
         Err(reason) => return Some(format!("Whether instances remain cannot be seen ({reason}). {give_up}")),
     };
-    if remaining.is_empty() {
+    if remaining.count == 0 {
         return None;
     }
-    let named = remaining.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = remaining.len().saturating_sub(MAX_NAMED);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let count = match remaining.len() {
+    let named = remaining.named.join(", ");
+    let more = match remaining.count - remaining.named.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let count = match remaining.count {
         1 => "1 instance remains".to_owned(),
+        count if remaining.or_more => format!("{count} instances or more remain"),
         count => format!("{count} instances remain"),
     };
     Some(format!(

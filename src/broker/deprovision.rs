@@ -20,7 +20,9 @@ impl Broker {
     /// runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
     pub async fn deprovision(&self, id: &InstanceId, accepts_incomplete: bool) -> Result<String> {
         if !accepts_incomplete {
-            return Err(Error::AsyncRequired);
+            let instance = self.records.instance(id, self.environment.now()).await?;
+            let exists = instance.is_some_and(|instance| !instance.is_tombstone());
+            return Err(if exists { Error::AsyncRequired } else { Error::Gone });
         }
         let mut instance = self.begin_deprovision(id).await?;
         if instance.is_updating() {

@@ -29,6 +29,7 @@ mod last_operation;
 mod location;
 mod observation;
 pub mod operation;
+mod pages;
 mod parameters;
 mod patience;
 mod place;
