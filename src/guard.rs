@@ -16,8 +16,6 @@ pub const HANDLER: &str = "guard";
 const PHYSICAL_ID: &str = "guard";
 /// That of one that was not made, which guards nothing.
 const NOT_MADE: &str = "not-made";
-/// How many of the stacks that remain are named.
-const MAX_NAMED: usize = 10;
 /// Limit of a reason as JSON, in bytes. A whole answer has 4,096 bytes, of which the ids take less than 1,000.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const MAX_REASON_LENGTH: usize = 3_000;
@@ -144,14 +142,17 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         Ok(remaining) => remaining,
         Err(reason) => return Some(format!("Whether instances remain cannot be seen ({reason}). {give_up}")),
     };
-    if remaining.is_empty() {
+    if remaining.count == 0 {
         return None;
     }
-    let named = remaining.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = remaining.len().saturating_sub(MAX_NAMED);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let count = match remaining.len() {
+    let named = remaining.named.join(", ");
+    let more = match remaining.count - remaining.named.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let count = match remaining.count {
         1 => "1 instance remains".to_owned(),
+        count if remaining.or_more => format!("{count} instances or more remain"),
         count => format!("{count} instances remain"),
     };
     Some(format!(

@@ -2,10 +2,19 @@
 
 use std::env;
 
-use aws_service_broker::{aws, guard, http::router, settings::Settings, stack_events, sweep, telemetry};
+use aws_service_broker::{
+    aws, guard,
+    http::{
+        front_door::{self, Answer},
+        router,
+    },
+    settings::Settings,
+    stack_events, sweep, telemetry,
+};
 use lambda_http::{
-    Error, Request,
+    Error, LambdaEvent,
     lambda_runtime::{self, service_fn},
+    request::LambdaRequest,
     tower::ServiceExt,
 };
 
@@ -28,11 +37,12 @@ async fn main() -> Result<(), Error> {
     }
     let authenticator = aws::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);
-    lambda_http::run(service_fn(|request: Request| async {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| async {
+        let request = front_door::request(event);
         if stack_events::is_event(&request) {
-            return stack_events::handle(&broker, &request).await.map(|()| Default::default());
+            return stack_events::handle(&broker, &request).await.map(|()| None);
         }
-        Ok::<_, Error>(api.clone().oneshot(request).await?)
+        Answer::of(api.clone().oneshot(request).await?).await.map(Some)
     }))
     .await
 }

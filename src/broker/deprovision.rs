@@ -31,11 +31,9 @@ impl Broker {
     /// runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
     pub async fn deprovision(&self, id: &InstanceId, waiting: Waiting) -> Result<String> {
         if !waiting.is_polled() {
-            // There is nothing that would take time where it does not exist.
-            return Err(match self.find_instance(id).await {
-                Err(Error::NotFound(_)) => Error::Gone,
-                found => found.err().unwrap_or(Error::AsyncRequired),
-            });
+            let instance = self.records.instance(id, self.environment.now()).await?;
+            let exists = instance.is_some_and(|instance| !instance.is_tombstone());
+            return Err(if exists { Error::AsyncRequired } else { Error::Gone });
         }
         let mut instance = self.begin_deprovision(id).await?;
         if instance.is_updating() {

@@ -31,6 +31,7 @@ mod last_operation;
 mod location;
 mod observation;
 pub mod operation;
+mod pages;
 mod parameters;
 mod place;
 mod platform;

@@ -3,6 +3,9 @@
 //! The order keeps requests that come and go out of the findings. Stacks, users and roles are listed before the records,
 //! and what has no record then is looked for once more: a record is older than what it names, and goes after it. The
 //! records are read again before anything is removed.
+//!
+//! Memory is bounded by what is listed, never by the table: of every page of records the names are compared, and then
+//! the page is dropped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,12 +21,17 @@ use super::{
     identity::{Identity, delete_role, delete_user},
     instance::Instance,
     operation::{Operation, OperationKind, OperationState},
-    ports::{DeleteStack, IdentitySummary, Page, PortResult, ScannedRecord, StackSummary, UnreadableRecord},
+    pages::Pages,
+    ports::{DeleteStack, IdentitySummary, PortResult, ScannedRecord, StackSummary, UnreadableRecord},
 };
 
 /// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
 const PAUSE: Duration = Duration::from_millis(250);
+/// Between two pages of the table. A page of 1 MB takes 256 of the 3,000 read units that a partition has each second;
+/// requests of platforms need the others. A million records are some 1,500 pages.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
+const SCAN_PAUSE: Duration = Duration::from_millis(50);
 /// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_FINDINGS: usize = 1_000;
@@ -47,7 +55,7 @@ pub struct Findings {
     pub instances_without_stack: Vec<InstanceWithoutStack>,
     /// What is in the table and cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
-    /// Where nothing could be looked at, so that nothing of it is among the others.
+    /// Locations that could not be looked at from end to end: nothing of them is among the other findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreachable_locations: Vec<UnreachableLocation>,
     /// How much was looked at.
@@ -110,11 +118,17 @@ pub struct Removal {
     pub instances: BTreeSet<String>,
 }
 
-/// What became of a removal: by name or id, what was done or why not.
+/// Outcomes of a removal by name or id: what was done, why nothing was done, or `failed: ` and the reason.
 pub type Removed = BTreeMap<String, String>;
+
+/// The outcome for what a sweep has not found.
+const NOT_FOUND: &str = "nothing was done: it is not among the findings";
 
 /// Things by their names, which follow from the ids of instances and bindings, of which none is at two locations.
 type ByName<T> = BTreeMap<String, Located<T>>;
+
+/// Locations that could not be looked at, with the reasons.
+type Unreachable = BTreeMap<Location, String>;
 
 /// The broker's stacks, users and roles at all locations.
 #[derive(Default)]
@@ -122,18 +136,23 @@ struct Inventory {
     stacks: ByName<StackSummary>,
     users: ByName<IdentitySummary>,
     roles: ByName<IdentitySummary>,
-    unreachable: Vec<UnreachableLocation>,
 }
 
-/// What the records name.
+/// Names of stacks, users and roles.
 #[derive(Default)]
-struct Named {
+struct Names {
     stacks: BTreeSet<String>,
     users: BTreeSet<String>,
     roles: BTreeSet<String>,
-    instances: Vec<Instance>,
+}
+
+/// The records, compared with an inventory.
+struct Comparison {
+    /// Listed names that no record has.
+    unnamed: Names,
+    without_stack: Vec<Located<InstanceWithoutStack>>,
     unreadable: Vec<UnreadableRecord>,
-    count: usize,
+    records: usize,
 }
 
 impl Broker {
@@ -143,80 +162,71 @@ impl Broker {
     ///
     /// That of a port.
     pub async fn sweep(&self) -> Result<Findings> {
-        let before = self.inventory().await?;
-        let named = self.named().await?;
-        let after = self.inventory().await?;
-        let instances_without_stack = self.without_stack(&named, &after).await?;
+        let mut unreachable = Unreachable::new();
+
+        let before = self.inventory(&mut unreachable).await?;
+        let compared = self.compare(before, &mut unreachable).await?;
+        let after = self.inventory(&mut unreachable).await?;
+
+        let without_stack = compared.without_stack.into_iter();
+        let without_stack = without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
         Ok(Findings {
             looked_at: LookedAt {
                 stacks: after.stacks.len(),
                 users: after.users.len(),
                 roles: after.roles.len(),
-                records: named.count,
+                records: compared.records,
             },
-            stacks_without_record: lost(&before.stacks, &named.stacks, &after.stacks),
-            users_without_binding: lost(&before.users, &named.users, &after.users),
-            roles_without_binding: lost(&before.roles, &named.roles, &after.roles),
-            instances_without_stack,
-            unreadable_records: named.unreadable.into_iter().take(MAX_FINDINGS).collect(),
-            unreachable_locations: after.unreachable,
+            stacks_without_record: lost(&compared.unnamed.stacks, after.stacks),
+            users_without_binding: lost(&compared.unnamed.users, after.users),
+            roles_without_binding: lost(&compared.unnamed.roles, after.roles),
+            instances_without_stack: without_stack.map(|found| found.item).collect(),
+            unreadable_records: compared.unreadable,
+            unreachable_locations: unreachable
+                .into_iter()
+                .map(|(location, reason)| UnreachableLocation { location, reason })
+                .collect(),
         })
     }
 
-    /// Removes what was asked for of what a sweep has found.
+    /// Removes what was asked for of what a sweep has found. Each has an outcome of its own, so that a failure hides
+    /// nothing of what was removed before and after it.
     ///
     /// # Errors
     ///
-    /// That of a port; what was removed before is.
+    /// That of reading the records; nothing was removed then.
     pub async fn remove(&self, findings: &Findings, removal: &Removal) -> Result<Removed> {
         let mut removed = Removed::new();
         if *removal == Removal::default() {
             return Ok(removed);
         }
+
         // A request may have taken up since what was found.
-        let named = self.named().await?;
-        let not_found = || "nothing was done: it is not among the findings".to_owned();
+        let asked_for =
+            Names { stacks: removal.stacks.clone(), users: removal.users.clone(), roles: removal.roles.clone() };
+        let unnamed = self.unnamed(asked_for).await?;
+
         for name in &removal.stacks {
-            let found = findings.stacks_without_record.iter().find(|stack| stack.item.name == *name);
-            let outcome = match found.filter(|_| !named.stacks.contains(name)) {
-                Some(stack) => self.remove_stack(stack).await?,
-                None => not_found(),
-            };
-            removed.insert(name.clone(), outcome);
+            let found = find(&findings.stacks_without_record, name, &unnamed.stacks, |stack| &stack.name);
+            note(&mut removed, name, self.remove_stack(found).await);
         }
         for name in &removal.users {
-            let found = findings.users_without_binding.iter().find(|user| user.item.name == *name);
-            let found = found.filter(|_| !named.users.contains(name));
-            if let Some(user) = found {
-                delete_user(&*self.site(user.location.as_ref()).await.identities, name).await?;
-            }
-            removed.insert(name.clone(), if found.is_some() { "deleted".into() } else { not_found() });
+            let found = find(&findings.users_without_binding, name, &unnamed.users, |user| &user.name);
+            note(&mut removed, name, self.remove_user(found).await);
         }
         for name in &removal.roles {
-            let found = findings.roles_without_binding.iter().find(|role| role.item.name == *name);
-            let found = found.filter(|_| !named.roles.contains(name));
-            if let Some(role) = found {
-                delete_role(&*self.site(role.location.as_ref()).await.roles, name).await?;
-            }
-            removed.insert(name.clone(), if found.is_some() { "deleted".into() } else { not_found() });
+            let found = find(&findings.roles_without_binding, name, &unnamed.roles, |role| &role.name);
+            note(&mut removed, name, self.remove_role(found).await);
         }
         for id in &removal.instances {
-            let found = findings.instances_without_stack.iter().find(|instance| instance.instance_id.as_str() == id);
-            let current = named.instances.iter().find(|instance| instance.id.as_str() == id);
-            let outcome = match (found, current) {
-                (found, Some(current))
-                    if (found.is_some() || is_being_deleted(current)) && self.has_no_stack(current).await? =>
-                {
-                    self.remove_instance(&current.id).await?
-                }
-                _ => not_found(),
-            };
-            removed.insert(id.clone(), outcome);
+            let found = findings.instances_without_stack.iter().any(|instance| instance.instance_id.as_str() == id);
+            note(&mut removed, id, self.remove_instance(id, found).await);
         }
         Ok(removed)
     }
 
-    async fn remove_stack(&self, stack: &Located<StackSummary>) -> Result<String> {
+    async fn remove_stack(&self, found: Option<&Located<StackSummary>>) -> Result<String> {
+        let Some(stack) = found else { return Ok(NOT_FOUND.into()) };
         let token = format!("sweep-{}", self.environment.uuid());
         let stacks = self.site(stack.location.as_ref()).await.stacks;
         Ok(match stacks.delete(&stack.item.name, &token).await? {
@@ -225,10 +235,33 @@ impl Broker {
         })
     }
 
-    async fn remove_instance(&self, id: &InstanceId) -> Result<String> {
+    async fn remove_user(&self, found: Option<&Located<IdentitySummary>>) -> Result<String> {
+        let Some(user) = found else { return Ok(NOT_FOUND.into()) };
+        let identities = self.site(user.location.as_ref()).await.identities;
+        delete_user(&*identities, &user.item.name).await?;
+        Ok("deleted".into())
+    }
+
+    async fn remove_role(&self, found: Option<&Located<IdentitySummary>>) -> Result<String> {
+        let Some(role) = found else { return Ok(NOT_FOUND.into()) };
+        let roles = self.site(role.location.as_ref()).await.roles;
+        delete_role(&*roles, &role.item.name).await?;
+        Ok("deleted".into())
+    }
+
+    async fn remove_instance(&self, id: &str, found: bool) -> Result<String> {
+        let Ok(id) = InstanceId::new(id) else { return Ok(NOT_FOUND.into()) };
+        let instance = self.records.instance(&id, self.environment.now()).await?;
+        let Some(instance) = instance.filter(|instance| found || is_being_deleted(instance)) else {
+            return Ok(NOT_FOUND.into());
+        };
+        if instance.is_tombstone() || !self.has_no_stack(&instance).await? {
+            return Ok(NOT_FOUND.into());
+        }
+
         let deadline = Deadline::after(LONGEST_REMOVAL);
-        match self.deprovision(id, Waiting::Briefly(deadline)).await {
-            Ok(_) => Ok(self.last_operation(id, None, deadline).await?.description),
+        match self.deprovision(&id, Waiting::Briefly(deadline)).await {
+            Ok(_) => Ok(self.last_operation(&id, None, deadline).await?.description),
             Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
             Err(Error::Gone) => Ok("gone".into()),
             Err(error) => Err(error),
@@ -245,93 +278,162 @@ impl Broker {
         Ok(self.records.instance(&instance.id, now).await?.is_some_and(|current| current == *instance))
     }
 
-    async fn inventory(&self) -> PortResult<Inventory> {
+    /// Lists what is at all locations that could be looked at so far, and adds those that cannot be now.
+    async fn inventory(&self, unreachable: &mut Unreachable) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
-        self.list(None, &mut inventory).await?;
+        inventory.add(self.list(None).await?);
         for location in &self.locations.0 {
+            if unreachable.contains_key(location) {
+                continue;
+            }
             // What is wrong in one place must not hide what is lost in the others.
-            if let Err(error) = self.list(Some(location), &mut inventory).await {
-                let unreachable = UnreachableLocation { location: location.clone(), reason: error.to_string() };
-                inventory.unreachable.push(unreachable);
+            match self.list(Some(location)).await {
+                Ok(listed) => inventory.add(listed),
+                Err(error) => drop(unreachable.insert(location.clone(), error.to_string())),
             }
         }
         Ok(inventory)
     }
 
-    /// Adds what is at a location, unless it is known from another one: several roles may lead to one place, and the
-    /// users and roles of an account are the same in all of its Regions.
-    async fn list(&self, location: Option<&Location>, inventory: &mut Inventory) -> PortResult<()> {
+    /// All that is at a location, or an error: half a list would make what is missing from it look lost.
+    async fn list(&self, location: Option<&Location>) -> PortResult<Inventory> {
         let site = self.site(location).await;
-        let mut stacks = all_pages(async |next| site.stacks.page(next).await).await?;
-        stacks.retain(|stack| self.naming.is_ours(&stack.name) && stack.instance_id.is_some());
-        add(&mut inventory.stacks, stacks, location, |stack| &stack.name);
-        let identities = [
-            (&mut inventory.users, all_pages(async |next| site.identities.page(next).await).await?),
-            (&mut inventory.roles, all_pages(async |next| site.roles.page(next).await).await?),
-        ];
-        for (known, mut found) in identities {
-            found.retain(|identity| self.naming.is_ours(&identity.name));
-            add(known, found, location, |identity| &identity.name);
+        let mut inventory = Inventory::default();
+
+        let mut pages = Pages::new(PAUSE, async |next| site.stacks.page(next).await);
+        while let Some(stacks) = pages.next().await? {
+            let ours = |stack: &StackSummary| self.naming.is_ours(&stack.name) && stack.instance_id.is_some();
+            let stacks = stacks.into_iter().filter(ours);
+            inventory.stacks.extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
+        }
+        let mut pages = Pages::new(PAUSE, async |next| site.identities.page(next).await);
+        while let Some(users) = pages.next().await? {
+            let users = users.into_iter().filter(|user| self.naming.is_ours(&user.name));
+            inventory.users.extend(users.map(|user| (user.name.clone(), located(user, location))));
+        }
+        let mut pages = Pages::new(PAUSE, async |next| site.roles.page(next).await);
+        while let Some(roles) = pages.next().await? {
+            let roles = roles.into_iter().filter(|role| self.naming.is_ours(&role.name));
+            inventory.roles.extend(roles.map(|role| (role.name.clone(), located(role, location))));
+        }
+        Ok(inventory)
+    }
+
+    /// Reads all records, and compares each with what was listed before.
+    async fn compare(&self, listed: Inventory, unreachable: &mut Unreachable) -> Result<Comparison> {
+        let stacks: BTreeSet<_> = listed.stacks.into_keys().collect();
+        let unnamed = Names {
+            stacks: stacks.clone(),
+            users: listed.users.into_keys().collect(),
+            roles: listed.roles.into_keys().collect(),
+        };
+        let mut compared = Comparison { unnamed, without_stack: Vec::new(), unreadable: Vec::new(), records: 0 };
+
+        let mut pages = Pages::new(SCAN_PAUSE, async |next| self.records.page(next).await);
+        while let Some(records) = pages.next().await? {
+            for record in records {
+                compared.records += 1;
+                compared.unnamed.forget_those_of(&record);
+                match record {
+                    ScannedRecord::Instance(instance) if !stacks.contains(&instance.stack_name) => {
+                        self.look_for_stack(&instance, &mut compared, unreachable).await?;
+                    }
+                    ScannedRecord::Unreadable(record) if compared.unreadable.len() < MAX_FINDINGS => {
+                        compared.unreadable.push(record);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(compared)
+    }
+
+    /// Adds an instance that a platform takes to be there, and whose stack was not listed, if it has none.
+    async fn look_for_stack(
+        &self,
+        instance: &Instance,
+        compared: &mut Comparison,
+        unreachable: &mut Unreachable,
+    ) -> Result<()> {
+        let location = instance.location.as_ref();
+        let is_expected = !instance.is_tombstone() && !is_being_done(&instance.operation, self.environment.now());
+        if !is_expected || is_at(location, unreachable) || compared.without_stack.len() == MAX_FINDINGS {
+            return Ok(());
+        }
+
+        tokio::time::sleep(PAUSE).await;
+        match self.has_no_stack(instance).await {
+            Ok(true) => compared.without_stack.push(located(InstanceWithoutStack::of(instance), location)),
+            Ok(false) => {}
+            Err(Error::Port(error)) => match location {
+                // One of which the operator says nothing any more, or to which the role has just gone.
+                Some(location) => drop(unreachable.insert(location.clone(), error.to_string())),
+                None => return Err(error.into()),
+            },
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    async fn named(&self) -> PortResult<Named> {
-        let mut named = Named::default();
-        for record in all_pages(async |next| self.records.page(next).await).await? {
-            named.count += 1;
-            match record {
-                ScannedRecord::Instance(instance) if !instance.is_tombstone() => {
-                    named.stacks.insert(instance.stack_name.clone());
-                    named.instances.push(*instance);
-                }
-                ScannedRecord::Binding(binding) if !binding.is_tombstone() => match binding.identity {
-                    Some(Identity::User { user_name, .. }) => drop(named.users.insert(user_name)),
-                    Some(Identity::Role { role_name, .. }) => drop(named.roles.insert(role_name)),
-                    Some(Identity::RolePolicy { .. }) | None => {}
-                },
-                ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
-                ScannedRecord::Unreadable(record) => {
-                    // Whatever it names is not to be taken for lost.
-                    for names in [&mut named.stacks, &mut named.users, &mut named.roles] {
-                        names.extend(record.names.iter().cloned());
-                    }
-                    named.unreadable.push(record);
-                }
+    /// Those of the names that no record has.
+    async fn unnamed(&self, mut names: Names) -> PortResult<Names> {
+        let mut pages = Pages::new(SCAN_PAUSE, async |next| self.records.page(next).await);
+        while let Some(records) = pages.next().await? {
+            for record in records {
+                names.forget_those_of(&record);
             }
         }
-        Ok(named)
+        Ok(names)
     }
+}
 
-    /// The instances that a platform takes to be there, and that have no stack.
-    async fn without_stack(&self, named: &Named, listed: &Inventory) -> Result<Vec<InstanceWithoutStack>> {
-        let candidates = named.instances.iter().filter(|instance| !listed.stacks.contains_key(&instance.stack_name));
-        let (mut found, now) = (Vec::new(), self.environment.now());
-        let candidates = candidates.filter(|instance| !is_being_done(&instance.operation, now));
-        for (number, instance) in candidates.enumerate() {
-            if number > 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
-            let has_no_stack = match self.has_no_stack(instance).await {
-                // Its location cannot be looked at.
-                Err(Error::Port(error)) if instance.location.is_some() => {
-                    tracing::warn!(instance_id = instance.id.as_str(), reason = %error, "not looked at");
-                    false
-                }
-                looked => looked?,
-            };
-            if has_no_stack {
-                found.push(InstanceWithoutStack {
-                    instance_id: instance.id.clone(),
-                    stack_name: instance.stack_name.clone(),
-                    last_operation: instance.operation.clone(),
-                });
-            }
-            if found.len() == MAX_FINDINGS {
-                break;
+impl Inventory {
+    /// Adds what is at another location, unless it is known: several roles may lead to one place, and the users and
+    /// roles of an account are the same in all of its Regions.
+    fn add(&mut self, other: Self) {
+        fn add<T>(known: &mut ByName<T>, other: ByName<T>) {
+            for (name, item) in other {
+                known.entry(name).or_insert(item);
             }
         }
-        Ok(found)
+        add(&mut self.stacks, other.stacks);
+        add(&mut self.users, other.users);
+        add(&mut self.roles, other.roles);
+    }
+}
+
+impl Names {
+    /// Removes the names that the record has.
+    fn forget_those_of(&mut self, record: &ScannedRecord) {
+        match record {
+            ScannedRecord::Instance(instance) if !instance.is_tombstone() => {
+                self.stacks.remove(&instance.stack_name);
+            }
+            ScannedRecord::Binding(binding) if !binding.is_tombstone() => match &binding.identity {
+                Some(Identity::User { user_name, .. }) => drop(self.users.remove(user_name)),
+                Some(Identity::Role { role_name, .. }) => drop(self.roles.remove(role_name)),
+                Some(Identity::RolePolicy { .. }) | None => {}
+            },
+            ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
+            // Whatever it names is not to be taken for lost.
+            ScannedRecord::Unreadable(record) => {
+                for name in &record.names {
+                    self.stacks.remove(name);
+                    self.users.remove(name);
+                    self.roles.remove(name);
+                }
+            }
+        }
+    }
+}
+
+impl InstanceWithoutStack {
+    fn of(instance: &Instance) -> Self {
+        Self {
+            instance_id: instance.id.clone(),
+            stack_name: instance.stack_name.clone(),
+            last_operation: instance.operation.clone(),
+        }
     }
 }
 
@@ -344,28 +446,39 @@ fn is_being_deleted(instance: &Instance) -> bool {
     instance.operation.is(OperationKind::Deprovision, OperationState::InProgress)
 }
 
-/// What is in both lists, and in no record.
-fn lost<T: Clone>(before: &ByName<T>, named: &BTreeSet<String>, after: &ByName<T>) -> Vec<Located<T>> {
-    let lost = after.iter().filter(|(name, _)| before.contains_key(*name) && !named.contains(*name));
-    lost.map(|(_, item)| item.clone()).take(MAX_FINDINGS).collect()
+fn located<T>(item: T, location: Option<&Location>) -> Located<T> {
+    Located { item, location: location.cloned() }
 }
 
-fn add<T>(known: &mut ByName<T>, items: Vec<T>, location: Option<&Location>, name: impl Fn(&T) -> &str) {
-    for item in items {
-        known.entry(name(&item).to_owned()).or_insert_with(|| Located { item, location: location.cloned() });
-    }
+fn is_at(location: Option<&Location>, unreachable: &Unreachable) -> bool {
+    location.is_some_and(|location| unreachable.contains_key(location))
 }
 
-/// Every item of a list, page by page.
-pub(super) async fn all_pages<T>(page: impl AsyncFn(Option<String>) -> PortResult<Page<T>>) -> PortResult<Vec<T>> {
-    let (mut items, mut next) = (Vec::new(), None);
-    loop {
-        let page = page(next).await?;
-        items.extend(page.items);
-        next = page.next;
-        if next.is_none() {
-            return Ok(items);
-        }
-        tokio::time::sleep(PAUSE).await;
+/// What is listed again of the names that no record has.
+fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
+    let lost = listed.into_iter().filter(|(name, _)| unnamed.contains(name));
+    lost.map(|(_, item)| item).take(MAX_FINDINGS).collect()
+}
+
+/// The finding of this name, if no record has come to have it since.
+fn find<'a, T>(
+    findings: &'a [Located<T>],
+    name: &str,
+    unnamed: &BTreeSet<String>,
+    name_of: fn(&T) -> &str,
+) -> Option<&'a Located<T>> {
+    findings.iter().find(|found| name_of(&found.item) == name).filter(|_| unnamed.contains(name))
+}
+
+/// Notes an outcome. A user and a role may have the same name: both outcomes are told then.
+fn note(removed: &mut Removed, name: &str, outcome: Result<String>) {
+    let outcome = outcome.unwrap_or_else(|error| {
+        let reason = error.detail().unwrap_or_else(|| error.to_string());
+        tracing::error!(name, reason, "could not remove a finding of the sweep");
+        format!("failed: {reason}")
+    });
+    match removed.get_mut(name) {
+        Some(first) => *first = format!("{first}; {outcome}"),
+        None => drop(removed.insert(name.to_owned(), outcome)),
     }
 }

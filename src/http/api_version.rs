@@ -11,7 +11,8 @@ use super::error::ApiError;
 
 const HEADER: &str = "x-broker-api-version";
 const MAJOR: u32 = 2;
-/// Service Catalog sends 2.13, Cloud Foundry 2.15. Minor versions only add, so that all newer ones are accepted.
+/// Service Catalog sends 2.14, Cloud Foundry 2.15, Korifi 2.17. Minor versions only add, so that all newer ones are
+/// accepted.
 const OLDEST_MINOR: u32 = 13;
 
 /// What a request without the header is answered with.

@@ -1,8 +1,8 @@
 //! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
 //!
-//! From the outside in, a request gets its path back (`event_path.rs`) and passes the log, the echo of its identity, the
-//! panic handler, the time limit, the authentication and the check of the API version before it reaches an endpoint. A
-//! 401 so reveals nothing, and every answer is logged.
+//! From the outside in, a request gets its path back (`front_door.rs`) and passes the log, the echo of its identity, the
+//! panic handler, the time limit, the authentication and the checks of the query and of the API version before it reaches
+//! an endpoint. A 401 so reveals nothing, and every answer is logged.
 
 mod api_version;
 mod auth;
@@ -11,9 +11,9 @@ mod body;
 mod catalog;
 mod deprovision;
 mod error;
-mod event_path;
 mod fetch_binding;
 mod fetch_instance;
+pub mod front_door;
 mod last_operation;
 mod originating_identity;
 mod panic;
@@ -72,6 +72,7 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(missing_version, api_version::check))
+        .layer(from_fn(front_door::refuse_malformed_query))
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn(time_limit::limit))
         .layer(CatchPanicLayer::custom(panic::response))
@@ -79,7 +80,7 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
         .layer(from_fn(request_log::log))
         .with_state(app);
     // A layer of the routes would come after the choice between them.
-    Router::new().fallback_service(MapRequestLayer::new(event_path::restore).layer(routes))
+    Router::new().fallback_service(MapRequestLayer::new(front_door::restore_path).layer(routes))
 }
 
 async fn no_such_path(uri: Uri) -> ApiError {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{NonEmpty, Object};
+use super::{NonEmpty, Object, non_empty::absent_if_empty};
 
 /// The body of `PUT …/service_bindings/:binding_id`.
 #[derive(Deserialize)]
@@ -13,7 +13,8 @@ pub struct BindRequest {
     pub predecessor_binding_id: Option<NonEmpty>,
     /// Where the platform wants the binding.
     pub context: Option<Object>,
-    /// Deprecated in favour of `bind_resource.app_guid`.
+    /// Deprecated in favour of `bind_resource.app_guid`. Empty means absent.
+    #[serde(default, deserialize_with = "absent_if_empty")]
     pub app_guid: Option<NonEmpty>,
     /// What the binding is for.
     pub bind_resource: Option<BindResource>,
@@ -24,7 +25,8 @@ pub struct BindRequest {
 /// Bind Resource Object; what else it holds is ignored.
 #[derive(Debug, Deserialize)]
 pub struct BindResource {
-    /// The application.
+    /// The application. Empty means absent.
+    #[serde(default, deserialize_with = "absent_if_empty")]
     pub app_guid: Option<NonEmpty>,
     /// Only for route services, of which the broker has none.
     pub route: Option<NonEmpty>,

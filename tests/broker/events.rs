@@ -2,19 +2,25 @@
 
 use std::{fs, path::PathBuf};
 
-use aws_service_broker::broker::stack::StackStatus::{CreateComplete, DeleteComplete};
-use serde_json::json;
+use aws_service_broker::{
+    broker::stack::StackStatus::{CreateComplete, DeleteComplete},
+    http::front_door,
+};
+use axum::{body::Body, http::StatusCode, response::Response};
+use lambda_http::{Context, LambdaEvent};
+use serde_json::{Value, json};
 
-use crate::support::{Answer, Client};
+use crate::support::{Answer, Client, Log};
 
 /// The status that each bad event is to be answered with.
-const BAD: [(&str, u16); 25] = [
+const BAD: [(&str, u16); 26] = [
     ("bad-bind-other-plan", 400),
     ("bad-bind-unknown-parameter", 400),
     ("bad-body-not-an-object", 400),
     ("bad-body-not-json", 400),
     ("bad-content-type", 400),
     ("bad-deprovision-missing-plan-id", 400),
+    ("bad-function-url-query", 400),
     ("bad-no-api-version", 400),
     ("bad-no-credentials", 401),
     ("bad-old-api-version", 412),
@@ -40,9 +46,19 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events")
 }
 
-async fn send(client: &Client, event: &str) -> Answer {
+fn read(event: &str) -> Value {
     let text = fs::read_to_string(folder().join(format!("{event}.json"))).expect("an event");
-    client.send(lambda_http::request::from_str(&text).expect("an API Gateway event")).await
+    serde_json::from_str(&text).expect("JSON")
+}
+
+async fn send(client: &Client, event: &str) -> Answer {
+    send_event(client, &read(event)).await
+}
+
+/// Sends what Lambda gets from a front door.
+async fn send_event(client: &Client, event: &Value) -> Answer {
+    let event = serde_json::from_str(&event.to_string()).expect("an event of a front door");
+    client.send(front_door::request(LambdaEvent::new(event, Context::default()))).await
 }
 
 #[tokio::test]
@@ -90,11 +106,105 @@ async fn a_request_is_the_same_through_every_front_door() {
 async fn an_id_is_the_same_through_every_front_door() {
     for (front_door, sent) in FRONT_DOORS.into_iter().zip(["100% a?b#c", "100%25%20a%3Fb%23c", "100%25%20a%3Fb%23c"]) {
         let client = Client::new();
-        let text = fs::read_to_string(folder().join(format!("{front_door}provision.json"))).expect("an event");
-        let text = text.replace(crate::support::INSTANCE, sent);
-        client.send(lambda_http::request::from_str(&text).expect("an event")).await.expect(202);
+        let text = read(&format!("{front_door}provision")).to_string().replace(crate::support::INSTANCE, sent);
+        send_event(&client, &serde_json::from_str(&text).expect("JSON")).await.expect(202);
         assert!(client.world.instance("100% a?b#c").is_some(), "{front_door}");
     }
+}
+
+/// Platforms append `/v2/…` to the URL that they were given.
+#[tokio::test]
+async fn the_brokers_url_may_end_with_slashes() {
+    for front_door in FRONT_DOORS {
+        for slashes in ["//", "///"] {
+            let client = Client::new();
+            for event in ["catalog", "provision"] {
+                let mut event = read(&format!("{front_door}{event}"));
+                let member = if event["rawPath"].is_string() { "rawPath" } else { "path" };
+                let path = event[member].as_str().expect("a path").replacen('/', slashes, 1);
+                event[member] = path.into();
+
+                let status = send_event(&client, &event).await.status;
+                assert!(status.is_success(), "{front_door}{slashes}: {status}");
+            }
+            assert!(client.world.instance(crate::support::INSTANCE).is_some(), "{front_door}{slashes}");
+        }
+    }
+    Client::new().request("GET", "//v2/catalog", None).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
+    let log = Log::watch();
+    for (number, front_door) in ["", "function-url-"].into_iter().enumerate() {
+        for (query, name) in [("q=a b", "space"), ("q=\"", "quote"), ("q=<", "less"), ("q=>", "greater"), ("#", "hash")]
+        {
+            let identity = format!("query-{number}-{name}");
+            let mut event = read(&format!("{front_door}catalog"));
+            event["rawQueryString"] = query.into();
+            event["headers"]["x-broker-api-request-identity"] = identity.as_str().into();
+
+            let client = Client::new();
+            let answer = send_event(&client, &event).await.expect(400);
+            assert!(answer.description().contains("query"), "{}", answer.description());
+            event["headers"].as_object_mut().expect("headers").remove("authorization");
+            send_event(&client, &event).await.expect(401);
+
+            let lines = log.lines(|line| line["message"] == "request" && line["request_identity"] == identity.as_str());
+            let said: Vec<_> = lines.iter().map(|line| (&line["operation"], &line["status"])).collect();
+            assert_eq!(said, [(&json!("catalog"), &json!(400)), (&json!("catalog"), &json!(401))]);
+            assert!(lines.iter().all(|line| line["_aws"].is_object()), "they are counted");
+        }
+    }
+}
+
+/// The client chooses it, and API Gateway hands it on.
+#[tokio::test]
+async fn a_host_that_is_none_changes_nothing() {
+    for front_door in FRONT_DOORS {
+        for host in ["a b", "[", "a:b:c", "", "x/../"] {
+            let mut event = read(&format!("{front_door}catalog"));
+            for headers in ["headers", "multiValueHeaders"] {
+                let Some(headers) = event[headers].as_object_mut() else { continue };
+                for name in ["host", "Host", "x-forwarded-proto", "X-Forwarded-Proto"] {
+                    if let Some(header) = headers.get_mut(name) {
+                        *header = if header.is_array() { json!([host]) } else { json!(host) };
+                    }
+                }
+            }
+            send_event(&Client::new(), &event).await.expect(200);
+        }
+    }
+}
+
+/// REST APIs and function URLs hand over the path as it came.
+#[tokio::test]
+async fn a_path_that_is_none_is_not_found() {
+    for (front_door, member) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
+        for path in ["/v2/<catalog>", "/v2/\"", "/ /", "*", "", "/%", "//", "?", "#"] {
+            let mut event = read(&format!("{front_door}catalog"));
+            event[member] = path.into();
+            send_event(&Client::new(), &event).await.expect(404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_what_every_front_door_takes() {
+    let response = Response::builder()
+        .status(StatusCode::UNAUTHORIZED)
+        .header("content-type", "application/json")
+        .header("www-authenticate", "Basic")
+        .body(Body::from("{}"))
+        .expect("a response");
+    let answer = serde_json::to_value(front_door::Answer::of(response).await.expect("an answer")).expect("JSON");
+    let expected = json!({
+        "statusCode": 401,
+        "headers": {"content-type": "application/json", "www-authenticate": "Basic"},
+        "body": "{}",
+        "isBase64Encoded": false,
+    });
+    assert_eq!(answer, expected);
 }
 
 #[tokio::test]

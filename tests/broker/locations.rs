@@ -205,24 +205,63 @@ async fn roles_are_bound_in_the_brokers_own_account_alone() {
     assert!(answer.description().contains("is not in the broker's own account"), "{}", answer.description());
 }
 
-#[tokio::test]
-async fn a_place_that_cannot_be_looked_at_is_told_and_hides_nothing_of_the_others() {
+/// A stack without a record at each of the two places, and a user without one elsewhere.
+async fn orphans_in_two_places() -> (Client, World) {
     let (client, there) = with_instance_in_ireland().await;
-    client.world.edit(|account| account.instances.clear());
+    client.bind("one", json!({})).await.expect(201);
+    client.world.edit(|account| {
+        account.instances.clear();
+        account.bindings.clear();
+    });
     client.provision_as("8a2c1d3e-0b4f-4c5d-9e6f-7a8b9c0d1e2f", json!({})).await.expect(202);
     client.world.edit(|account| account.instances.clear());
-    // Both times that it looks.
-    there.script([0, 1].map(|call| (call, Fault::Before(PortErrorKind::Misconfigured))));
-
-    let findings = client.broker().sweep().await.expect("a sweep");
-    let lost: Vec<_> = findings.stacks_without_record.iter().map(|stack| stack.location.as_ref()).collect();
-    assert_eq!(lost, [None]);
-    let [unreachable] = &findings.unreachable_locations[..] else { panic!("{findings:?}") };
-    assert_eq!(unreachable.location, ireland());
-    assert!(!unreachable.reason.is_empty());
+    (client, there)
 }
 
-#[tokio::test]
+/// It lists stacks, users and roles, reads the records and lists again: six calls.
+#[tokio::test(start_paused = true)]
+async fn a_location_that_fails_at_any_call_is_reported_and_contributes_nothing() {
+    for call in 0..6 {
+        let (client, there) = orphans_in_two_places().await;
+        there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
+
+        let findings = client.broker().sweep().await.expect("a sweep");
+        let [unreachable] = &findings.unreachable_locations[..] else { panic!("{call}: {findings:?}") };
+        assert_eq!(unreachable.location, ireland());
+        assert!(!unreachable.reason.is_empty());
+
+        let orphans: Vec<_> = findings.stacks_without_record.iter().map(|stack| stack.location.as_ref()).collect();
+        assert_eq!(orphans, [None], "{call}: what is wrong there hides nothing here");
+        assert_eq!(findings.users_without_binding, [], "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
+    for call in 0..6 {
+        let (client, there) = with_instance_in_ireland().await;
+        there.edit(|account| account.stacks.clear());
+        there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
+        let findings = client.broker().sweep().await.expect("a sweep");
+        assert_eq!((findings.instances_without_stack.len(), findings.unreachable_locations.len()), (0, 1), "{call}");
+    }
+    let (client, there) = with_instance_in_ireland().await;
+    there.edit(|account| account.stacks.clear());
+    assert_eq!(client.broker().sweep().await.expect("a sweep").instances_without_stack.len(), 1);
+}
+
+/// Its instances are still there, and may be the only trace of it.
+#[tokio::test(start_paused = true)]
+async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
+    let (client, there) = with_instance_in_ireland().await;
+    let client = client.with_locations(&[]);
+    there.script([(0, Fault::Before(PortErrorKind::Misconfigured))]);
+    let findings = client.broker().sweep().await.expect("a sweep");
+    let unreachable: Vec<_> = findings.unreachable_locations.into_iter().map(|found| found.location).collect();
+    assert_eq!(unreachable, [ireland()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_sweep_looks_everywhere_and_says_where() {
     let (client, there) = with_instance_in_ireland().await;
     client.bind("one", json!({})).await.expect(201);

@@ -17,6 +17,7 @@ mod guard;
 mod last_operation;
 mod locations;
 mod log;
+mod million_records;
 mod own_stack;
 mod provision;
 mod records;

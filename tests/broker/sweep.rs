@@ -1,6 +1,8 @@
 use aws_service_broker::{
     broker::{
         BindingRules, WorkloadIdentity,
+        id::InstanceId,
+        instance::Instance,
         ports::{PortErrorKind::Denied, UnreadableRecord},
         sweep::Removal,
     },
@@ -249,4 +251,76 @@ async fn what_the_operator_has_not_allowed_is_not_removed_anywhere() {
 
     let event = LambdaEvent::new(SweepRequest::default(), Context::default());
     sweep::handle(&client.broker(), false, event).await.expect("it may look");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_fails_half_way_reports_every_outcome() {
+    let client = Client::with_instance().await;
+    for id in ["one", "two", "three"] {
+        client.bind(id, json!({})).await.expect(201);
+    }
+    let stack = client.world.stack_names().remove(0);
+    let users: Vec<_> = client.world.users().into_keys().collect();
+    client.world.edit(|account| {
+        account.instances.clear();
+        account.bindings.clear();
+    });
+
+    // Users are removed in the order of their names.
+    client.world.inject("stacks.delete", Fault::Before(Denied));
+    client.world.inject("identities.access_keys", Fault::Before(Denied));
+    let removal = json!({"remove": {"stacks": [stack], "users": users, "instances": ["", "nobody"]}});
+    let removed = sweep(&client, removal.clone()).await["removed"].clone();
+    assert_eq!(removed[&stack], "failed: twin stacks.delete: injected");
+    assert_eq!(removed[&users[0]], "failed: twin identities.access_keys: injected");
+    assert_eq!((&removed[&users[1]], &removed[&users[2]]), (&json!("deleted"), &json!("deleted")));
+    for unknown in ["", "nobody"] {
+        assert_eq!(removed[unknown], "nothing was done: it is not among the findings");
+    }
+    assert_eq!(client.world.users().into_keys().collect::<Vec<_>>(), users[..1]);
+
+    let removed = sweep(&client, removal).await["removed"].clone();
+    assert_eq!((&removed[&stack], &removed[&users[0]]), (&json!("is being deleted"), &json!("deleted")));
+    assert!(client.world.users().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_cannot_be_removed_hides_no_other_outcome() {
+    let client = some_instances().await;
+    client.world.edit(|account| account.stacks.clear());
+    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
+    client.world.inject("records.begin_deprovision", Fault::Before(Denied));
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE, "failed"]}})).await["removed"].clone();
+    let failed = |outcome: &Value| outcome.as_str().is_some_and(|outcome| outcome.starts_with("failed: "));
+    assert_eq!((failed(&removed[INSTANCE]), failed(&removed["failed"])), (true, false), "{removed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_and_a_role_of_one_name_have_both_their_outcomes() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    let (_, user) = lose_the_records(&client);
+    let removal = json!({"remove": {"users": [user], "roles": [user]}});
+    let removed = sweep(&client, removal).await["removed"].clone();
+    assert_eq!(removed[&user], "deleted; nothing was done: it is not among the findings");
+}
+
+/// Records are looked at page by page: what a page has to be asked of AWS is asked before the next page.
+#[tokio::test(start_paused = true)]
+async fn no_page_of_records_is_kept_for_later() {
+    let client = Client::with_instance().await;
+    client.world.edit(|account| {
+        account.stacks.clear();
+        let instance = account.instances.values().next().expect("an instance").clone();
+        for number in 0..8 {
+            let id = InstanceId::new(format!("instance-{number}")).expect("an id");
+            account.instances.insert(id.clone(), Instance { id, ..instance.clone() });
+        }
+    });
+    client.world.take_calls();
+    assert_eq!(client.broker().sweep().await.expect("a sweep").instances_without_stack.len(), 9);
+    let calls = client.world.take_calls();
+    let order: Vec<_> = calls.into_iter().filter(|call| ["records.page", "stacks.describe"].contains(call)).collect();
+    let one_page = ["records.page", "stacks.describe", "stacks.describe", "stacks.describe"];
+    assert_eq!(order, one_page.repeat(3));
 }

@@ -27,6 +27,23 @@ async fn dep_06_what_does_not_exist_is_gone() {
 }
 
 #[tokio::test]
+async fn dep_06_what_does_not_exist_is_gone_for_a_platform_that_does_not_poll() {
+    let path = format!("/v2/service_instances/{INSTANCE}?service_id=x&plan_id=y");
+    for accepts_incomplete in ["", "&accepts_incomplete=false"] {
+        let path = format!("{path}{accepts_incomplete}");
+        let client = Client::new();
+        client.request("DELETE", &path, None).await.expect(410);
+
+        let client = Client::with_instance().await;
+        client.request("DELETE", &path, None).await.expect(422);
+        client.deprovision().await.expect(202);
+        client.request("DELETE", &path, None).await.expect(422);
+        client.finish().await;
+        client.request("DELETE", &path, None).await.expect(410);
+    }
+}
+
+#[tokio::test]
 async fn dep_07_it_needs_a_platform_that_polls() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}?service_id=x&plan_id=y");

@@ -402,13 +402,11 @@ async fn gen_32_no_string_of_a_request_is_empty() {
     for members in [json!({"service_id": ""}), json!({"plan_id": ""}), json!({"maintenance_info": {"version": ""}})] {
         client.update(members).await.expect(400);
     }
-    for members in [
-        json!({"app_guid": ""}),
-        json!({"bind_resource": {"app_guid": ""}}),
-        json!({"bind_resource": {"route": ""}}),
-        json!({"predecessor_binding_id": ""}),
-    ] {
+    for members in [json!({"bind_resource": {"route": ""}}), json!({"predecessor_binding_id": ""})] {
         client.bind("one", members).await.expect(400);
+    }
+    for members in [json!({"organization_guid": ""}), json!({"space_guid": ""})] {
+        client.provision_as("another", members).await.expect(400);
     }
     for path in ["", "/last_operation", "/service_bindings/one", "/service_bindings/one/last_operation"] {
         for hint in ["service_id=", "plan_id=", "operation="] {

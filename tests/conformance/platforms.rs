@@ -219,3 +219,51 @@ async fn pro_05_06_the_contexts_of_both_platforms_are_taken_and_kept() {
         assert_eq!(json!(stored.0), context);
     }
 }
+
+/// Korifi's bodies: its client leaves nothing out, whether or not it has something to say.
+/// <https://github.com/cloudfoundry/korifi/blob/main/controllers/controllers/services/osbapi/types.go>
+#[tokio::test]
+async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
+    let client = Client::new();
+    let provision = json!({
+        "service_id": service_id("sqs"),
+        "plan_id": plan_id("sqs", "standard"),
+        "space_guid": "2b2f8c4e-6c1c-4a43-b0f4-3f0a6d7c8e9f",
+        "organization_guid": "4c1d2e3f-5a6b-4c7d-8e9f-0a1b2c3d4e5f",
+        "parameters": null,
+    });
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    client.request("PUT", &format!("{path}?accepts_incomplete=true"), Some(provision)).await.expect(202);
+    client.finish().await;
+
+    let bind = |app_guid: &str| {
+        json!({
+            "service_id": service_id("sqs"),
+            "plan_id": plan_id("sqs", "standard"),
+            "app_guid": app_guid,
+            "bind_resource": {"app_guid": app_guid},
+            "parameters": null,
+        })
+    };
+    let path = |id: &str| format!("{path}/service_bindings/{id}?accepts_incomplete=true");
+    client.request("PUT", &path("key"), Some(bind(""))).await.expect(201);
+    client.request("PUT", &path("key"), Some(bind(""))).await.expect(200);
+    client.request("PUT", &path("key"), Some(bind("an-app"))).await.expect(409);
+    client.request("PUT", &path("app"), Some(bind("an-app"))).await.expect(201);
+
+    let apps: Vec<_> = client.world.bindings().into_iter().map(|binding| binding.app_guid).collect();
+    assert_eq!(apps, [Some("an-app".to_owned()), None]);
+}
+
+#[tokio::test]
+async fn bnd_03_the_application_that_is_named_counts() {
+    let client = Client::with_instance().await;
+    for (id, members) in [
+        ("deprecated", json!({"app_guid": "an-app", "bind_resource": {"app_guid": ""}})),
+        ("resource", json!({"app_guid": "", "bind_resource": {"app_guid": "an-app"}})),
+    ] {
+        client.bind(id, members).await.expect(201);
+    }
+    client.bind("wrong", json!({"app_guid": 1})).await.expect(400);
+    assert!(client.world.bindings().iter().all(|binding| binding.app_guid.as_deref() == Some("an-app")));
+}

@@ -38,6 +38,19 @@ async fn unb_05_what_does_not_exist_is_gone() {
 }
 
 #[tokio::test]
+async fn unb_05_what_does_not_exist_is_gone_for_a_platform_that_polls_too() {
+    let client = Client::new();
+    client.unbind_async("one").await.expect(410);
+    let client = Client::with_instance().await;
+    client.unbind_async("one").await.expect(410);
+    client.bind("one", json!({})).await.expect(201);
+    client.unbind_async("one").await.expect(200);
+    client.unbind_async("one").await.expect(410);
+    client.deprovision().await.expect(202);
+    client.unbind_async("one").await.expect(410);
+}
+
+#[tokio::test]
 async fn unb_02_both_ids_are_required() {
     let client = Client::with_instance().await;
     for query in ["", "?service_id=x", "?plan_id=x", "?service_id=&plan_id=x"] {

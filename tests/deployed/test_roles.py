@@ -163,7 +163,10 @@ SERVICE_ACCOUNT = {"ServiceAccount": "shop/worker"}
 
 
 def removed(**names: list[str]) -> Answer:
-    return sweep({"remove": names})
+    """What became of a removal: a 500 if any of it has failed."""
+    answer = sweep({"remove": names})
+    failed = [outcome for outcome in answer.body.get("removed", {}).values() if outcome.startswith("failed: ")]
+    return Answer(500, {"description": "; ".join(failed)}) if failed else answer
 
 
 def counted() -> Answer:

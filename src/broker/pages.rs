@@ -1,0 +1,44 @@
+//! Lists that come page by page.
+
+use std::time::Duration;
+
+use super::ports::{Page, PortResult};
+
+/// The pages of a list, one at a time: whoever reads them keeps what they need, and drops the page.
+pub(super) struct Pages<F> {
+    page: F,
+    next: Next,
+    pause: Duration,
+}
+
+enum Next {
+    First,
+    After(String),
+    None,
+}
+
+impl<F> Pages<F> {
+    /// Pages of a list that `page` reads, with a pause before each but the first one.
+    pub(super) fn new(pause: Duration, page: F) -> Self {
+        Self { page, next: Next::First, pause }
+    }
+
+    /// The next page; nothing after the last one.
+    pub(super) async fn next<T>(&mut self) -> PortResult<Option<Vec<T>>>
+    where
+        F: AsyncFn(Option<String>) -> PortResult<Page<T>>,
+    {
+        let start = match std::mem::replace(&mut self.next, Next::None) {
+            Next::First => None,
+            Next::After(start) => {
+                tokio::time::sleep(self.pause).await;
+                Some(start)
+            }
+            Next::None => return Ok(None),
+        };
+
+        let page = (self.page)(start).await?;
+        self.next = page.next.map_or(Next::None, Next::After);
+        Ok(Some(page.items))
+    }
+}

@@ -1,0 +1,169 @@
+//! Front doors: API Gateway's HTTP APIs and REST APIs, and function URLs. Their events become the requests that platforms
+//! have sent, and answers become what they take.
+//!
+//! `lambda_http` reads paths and queries of events as parts of URLs, and panics where they are none. What would make it
+//! panic is taken out of the event first.
+//!
+//! - **Path.** HTTP APIs decode the path before they put it into the event: a `?` or `#` in an id would end the path, and
+//!   `..` would name another one. So it is put together anew. Ids with a slash cannot be told from two segments any more.
+//!   REST APIs and function URLs leave the path as it is; to that of a REST API, `lambda_http` adds the stage. Where the
+//!   platform's URL of the broker ends with a slash, the path begins with two.
+//! - **Query.** Function URLs decode a `+` to a space, and pass on whatever else a client has sent. Platforms send
+//!   neither; such a request is refused as others are, once its sender is known.
+//!   <https://github.com/aws/aws-lambda-web-adapter/issues/491>
+//! - **Host.** The client chooses it, and nothing here depends on it.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::to_bytes,
+    extract::Request,
+    http::{HeaderMap, Uri, uri::PathAndQuery},
+    middleware::Next,
+    response::Response,
+};
+use lambda_http::{
+    Error, LambdaEvent, RequestExt,
+    request::{LambdaRequest, RequestContext},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use super::error::ApiError;
+
+/// All but the unreserved characters of RFC 3986, and the slash between segments.
+const DECODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// What is encoded is not encoded again.
+const ENCODED: &AsciiSet = &DECODED.remove(b'%');
+
+/// What `lambda_http` would make a URL of, and what is not needed for that.
+const HOST_AND_SCHEME: [&str; 2] = ["host", "x-forwarded-proto"];
+
+/// Marks a request whose query is none.
+#[derive(Clone, Copy, Debug)]
+struct MalformedQuery;
+
+/// The request that an event holds.
+pub fn request(event: LambdaEvent<LambdaRequest>) -> lambda_http::Request {
+    let LambdaEvent { mut payload, context } = event;
+    let is_malformed = make_harmless(&mut payload);
+
+    let mut request = lambda_http::Request::from(payload).with_lambda_context(context);
+    if is_malformed {
+        request.extensions_mut().insert(MalformedQuery);
+    }
+    request
+}
+
+/// Takes out of an event what cannot be a part of a URL. Returns whether that was its query.
+fn make_harmless(event: &mut LambdaRequest) -> bool {
+    match event {
+        LambdaRequest::ApiGatewayV1(event) => {
+            remove_host(&mut event.headers);
+            remove_host(&mut event.multi_value_headers);
+            make_absolute(&mut event.path);
+            // Its parameters come one by one, and are encoded by whoever puts them together.
+            false
+        }
+        LambdaRequest::ApiGatewayV2(event) => {
+            remove_host(&mut event.headers);
+            make_absolute(&mut event.raw_path);
+            let is_malformed = event.raw_query_string.as_deref().is_some_and(|query| !is_query(query));
+            if is_malformed {
+                event.raw_query_string = None;
+                event.query_string_parameters = Default::default();
+            }
+            is_malformed
+        }
+        _ => false,
+    }
+}
+
+fn remove_host(headers: &mut HeaderMap) {
+    for name in HOST_AND_SCHEME {
+        headers.remove(name);
+    }
+}
+
+fn make_absolute(path: &mut Option<String>) {
+    if let Some(path) = path
+        && !path.starts_with('/')
+    {
+        path.insert(0, '/');
+    }
+}
+
+fn is_query(text: &str) -> bool {
+    !text.contains('#') && PathAndQuery::try_from(format!("/?{text}")).is_ok()
+}
+
+/// Whether the event's path is as the platform sent it.
+fn is_encoded(request: &Request) -> bool {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(_)) => true,
+        // Events of function URLs have the form of those of HTTP APIs.
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.domain_name.as_deref().is_some_and(|domain| domain.contains(".lambda-url."))
+        }
+        _ => false,
+    }
+}
+
+/// The request with the path that the platform sent, encoded, beginning with one slash.
+pub(super) fn restore_path(mut request: Request) -> Request {
+    let path = match request.raw_http_path() {
+        "" => request.uri().path().to_owned(),
+        path => utf8_percent_encode(path, if is_encoded(&request) { ENCODED } else { DECODED }).to_string(),
+    };
+    let path = format!("/{}", path.trim_start_matches('/'));
+
+    let query = match request.raw_http_path() {
+        "" => request.uri().query().unwrap_or_default().to_owned(),
+        _ => request.query_string_parameters().to_query_string(),
+    };
+    let restored = if query.is_empty() { path } else { format!("{path}?{query}") };
+    if let Ok(restored) = PathAndQuery::try_from(restored) {
+        *request.uri_mut() = Uri::from(restored);
+    }
+    request
+}
+
+/// Refuses a request whose query is none.
+pub(super) async fn refuse_malformed_query(request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.extensions().get::<MalformedQuery>().is_some() {
+        return Err(ApiError::bad_request(
+            "The query of the URL has a character that does not belong there. Percent-encode spaces, quotes and angle \
+             brackets; a space as %20.",
+        ));
+    }
+    Ok(next.run(request).await)
+}
+
+/// An answer as all front doors take it.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    status_code: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+impl Answer {
+    /// The router's response, whose body is JSON or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where its body or a header is no text.
+    pub async fn of(response: Response) -> Result<Self, Error> {
+        let (head, body) = response.into_parts();
+        let mut headers = BTreeMap::new();
+        for (name, value) in &head.headers {
+            headers.insert(name.to_string(), String::from_utf8(value.as_bytes().to_vec())?);
+        }
+        let body = String::from_utf8(to_bytes(body, usize::MAX).await?.to_vec())?;
+        Ok(Self { status_code: head.status.as_u16(), headers, body, is_base64_encoded: false })
+    }
+}
