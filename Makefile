@@ -54,6 +54,7 @@ lint: tools ## Check formatting, templates, code and dependencies
 	$(BUILD)/ruff check --quiet
 	PYTHONDONTWRITEBYTECODE=1 $(BUILD)/cfn-lint --append-rules infra/lint/stack -- infra/*.yaml
 	cd templates && PYTHONDONTWRITEBYTECODE=1 $(abspath $(BUILD))/cfn-lint */template.yaml ../$(NEW_SERVICE)
+	PYTHONDONTWRITEBYTECODE=1 $(BUILD)/python -m unittest discover --quiet tests/lint
 	@$(SCAN) -f infra/*.yaml templates/*/template.yaml $(NEW_SERVICE)
 	@# AWS has several partitions: an ARN takes its own from $${AWS::Partition}, or from another ARN.
 	@! grep -rnE --include='*.rs' --include='*.yaml' 'arn:aws[a-z-]*:' src infra/*.yaml templates | grep -v '///'

@@ -21,7 +21,15 @@ async fn outputs_that_the_stack_does_not_have_are_left_out() {
     let keys: Vec<_> = credentials.as_object().expect("credentials").keys().cloned().collect();
     assert_eq!(
         keys,
-        ["QUEUE_URL", "QUEUE_ARN", "QUEUE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        [
+            "QUEUE_URL",
+            "QUEUE_ARN",
+            "QUEUE_NAME",
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY"
+        ]
     );
     let policy = client.world.users().values().next().expect("one user").policy.to_string();
     assert!(!policy.contains("kms:"), "a statement about a key that the stack does not use: {policy}");

@@ -165,7 +165,15 @@ async fn the_keys_are_the_outputs_names_if_the_operator_says_so() {
     let client = Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await;
     let bound = client.bind("one", json!({})).await.expect(201);
     let credentials = bound.body["credentials"].as_object().expect("credentials");
-    for key in ["QueueURL", "QueueARN", "QueueName", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    for key in [
+        "QueueURL",
+        "QueueARN",
+        "QueueName",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ] {
         assert!(credentials.contains_key(key), "{key}: {credentials:?}");
     }
     assert!(!credentials.contains_key("QUEUE_URL"));

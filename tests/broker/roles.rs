@@ -41,7 +41,7 @@ async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_
     let before = client.world.roles();
     let bound = bind(&client, "one", json!({"RoleName": "worker", "Scope": "Send"})).await.expect(201);
     let credentials = &bound.body["credentials"];
-    assert_eq!((&credentials["role_arn"], &credentials["QUEUE_URL"]), (&json!(arn), &json!("the-QueueURL")));
+    assert_eq!((&credentials["AWS_ROLE_ARN"], &credentials["QUEUE_URL"]), (&json!(arn), &json!("the-QueueURL")));
     assert_eq!(credentials.get("AWS_ACCESS_KEY_ID"), None);
     assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
     let policies = client.world.roles()["worker"].policies.clone();
@@ -56,7 +56,7 @@ async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_
     client.unbind("one").await.expect(200);
     assert_eq!(client.world.roles()["worker"].policies.len(), 2);
     let fetched = client.fetch_binding("two").await.expect(200);
-    assert_eq!(fetched.body["credentials"]["role_arn"], json!(arn));
+    assert_eq!(fetched.body["credentials"]["AWS_ROLE_ARN"], json!(arn));
     client.unbind("two").await.expect(200);
     assert_eq!(client.world.roles(), before);
 }
@@ -116,7 +116,7 @@ async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
         assert!(refused.description().contains(reason), "{}", refused.description());
     }
     let bound = client.bind("one", json!({})).await.expect(201);
-    assert_eq!(bound.body["credentials"].get("role_arn"), None);
+    assert_eq!(bound.body["credentials"].get("AWS_ROLE_ARN"), None);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
     let client = client(rules()).await;
     let bound = bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(201);
     let (name, role) = client.world.roles().pop_first().expect("a role");
-    assert_eq!(bound.body["credentials"]["role_arn"], json!(role.arn));
+    assert_eq!(bound.body["credentials"]["AWS_ROLE_ARN"], json!(role.arn));
     assert_eq!(bound.body["credentials"].get("AWS_SECRET_ACCESS_KEY"), None);
     assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
     assert_eq!(role.policies.len(), 1);

@@ -132,3 +132,46 @@ fn more_than_a_policy_can_hold_is_refused() {
     repository.write("templates/queue/template.yaml", &format!("{before}    DeployPolicy:\n      {statement}{after}"));
     repository.fails(&["generate"], "the DeployPolicy of `queue` alone");
 }
+
+/// The services of this repository that hand out an identity: their names, with the keys of their credentials.
+fn keys_of_services() -> Vec<(String, Vec<String>)> {
+    let offerings = compiler::compile_folder(Path::new("templates")).expect("templates");
+    let with_identity = offerings.iter().filter(|offering| !offering.bindings.scopes.is_empty());
+
+    with_identity
+        .map(|offering| {
+            let keys = offering.bindings.credentials.iter().map(|credential| credential.key.to_string());
+            (offering.name.to_string(), keys.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_service_hands_out_the_keys_that_sdks_find_by_themselves() {
+    let services = keys_of_services();
+    assert!(services.len() >= 20, "{services:?}");
+
+    for (service, keys) in services {
+        for key in
+            ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN"]
+        {
+            assert!(keys.iter().any(|other| other == key), "{service} has no {key}: {keys:?}");
+        }
+    }
+}
+
+/// Kubernetes leaves others out where it makes variables of a secret.
+/// <https://kubernetes.io/docs/tasks/inject-data-application/distribute-credentials-secure/>
+#[test]
+fn every_key_can_be_an_environment_variable() {
+    let is_variable = |key: &str| {
+        let is_character = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        key.starts_with(|c: char| c.is_ascii_uppercase()) && key.chars().all(is_character)
+    };
+
+    for (service, keys) in keys_of_services() {
+        for key in keys {
+            assert!(is_variable(&key), "{service}: {key}");
+        }
+    }
+}

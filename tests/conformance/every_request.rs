@@ -224,7 +224,7 @@ fn strict() -> Client {
 #[tokio::test]
 async fn gen_15_unknown_fields_are_ignored_at_every_level() {
     let client = Client::new();
-    let extra = json!({"x-extra": {"a": [1]}, "context": {"y": [1]}, "maintenance_info": {"version": "1.0.0", "z": 1}});
+    let extra = json!({"x-extra": {"a": [1]}, "context": {"y": [1]}, "maintenance_info": {"version": "1.1.0", "z": 1}});
     client.provision(extra.clone()).await.expect(202);
     client.finish().await;
     client.update(json!({"x-extra": 1, "previous_values": {"plan_id": "p", "z": 2}, "context": {}})).await.expect(200);

@@ -48,7 +48,7 @@ async fn fin_04_07_it_is_shown_as_it_is() {
             "plan_id": plan_id("sqs", "standard"),
             "dashboard_url": provisioned.body["dashboard_url"],
             "parameters": {"DelaySeconds": 3},
-            "maintenance_info": {"version": "1.0.0"},
+            "maintenance_info": {"version": "1.1.0"},
             "metadata": provisioned.body["metadata"],
         })
     );

@@ -362,7 +362,7 @@ fn any_body() -> impl Strategy<Value = Value> {
         ("space_guid", json!("s")),
         ("context", json!({"platform": "x"})),
         ("parameters", json!({"DelaySeconds": 1})),
-        ("maintenance_info", json!({"version": "1.0.0"})),
+        ("maintenance_info", json!({"version": "1.1.0"})),
         ("previous_values", json!({})),
         ("predecessor_binding_id", json!("b")),
         ("bind_resource", json!({"app_guid": "a"})),

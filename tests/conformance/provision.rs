@@ -121,7 +121,7 @@ async fn prv_07_another_version_of_the_plan_is_refused() {
     let client = Client::new();
     let answer = client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await.expect(422);
     assert_eq!(answer.body["error"], "MaintenanceInfoConflict");
-    client.provision(json!({"maintenance_info": {"version": "1.0.0", "description": "x"}})).await.expect(202);
+    client.provision(json!({"maintenance_info": {"version": "1.1.0", "description": "x"}})).await.expect(202);
 }
 
 #[tokio::test]

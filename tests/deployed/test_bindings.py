@@ -24,7 +24,7 @@ class BindingsTest(BrokerTestCase):
         with application_role(APPLICATION_ROLES) as application:
             arn, name = application["Arn"], application["RoleName"]
             bound = BROKER.bind(instance, one, plan, {"RoleName": name, "Scope": "Send"}).expect(201)["credentials"]
-            self.assertEqual(bound["role_arn"], arn)
+            self.assertEqual(bound["AWS_ROLE_ARN"], arn)
             self.assertNotIn("AWS_SECRET_ACCESS_KEY", bound)
             queue = bound["QUEUE_URL"]
             application = client("sqs", assume(arn))
@@ -58,7 +58,7 @@ class BindingsTest(BrokerTestCase):
         binding = str(uuid.uuid4())
         bound = BROKER.bind(instance, binding, plan, {"ServiceAccount": "shop/worker"}).expect(201)["credentials"]
         self.assertNotIn("AWS_SECRET_ACCESS_KEY", bound)
-        iam, name = client("iam"), bound["role_arn"].rpartition("/")[2]
+        iam, name = client("iam"), bound["AWS_ROLE_ARN"].rpartition("/")[2]
         made = iam.get_role(RoleName=name)["Role"]
         self.assertEqual(made["PermissionsBoundary"]["PermissionsBoundaryArn"], os.environ["PERMISSIONS_BOUNDARY_ARN"])
         [trust] = made["AssumeRolePolicyDocument"]["Statement"]

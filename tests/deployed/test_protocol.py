@@ -58,7 +58,7 @@ class ProtocolTest(BrokerTestCase):
         parameters = BROKER.fetch_instance(instance, plan).expect(200)["parameters"]
         self.assertEqual(parameters, {"VisibilityTimeout": 90})
 
-        same = {"parameters": {"VisibilityTimeout": 90}, "maintenance_info": {"version": "1.0.0"}}
+        same = {"parameters": {"VisibilityTimeout": 90}, "maintenance_info": {"version": "1.1.0"}}
         BROKER.update(instance, plan, same).expect(200)
         BROKER.update(instance, plan, {"context": {"platform": "kubernetes"}}, accepts_incomplete=False).expect(200)
         BROKER.update(instance, plan, {"parameters": {"DelaySeconds": 901}}).expect(400)

@@ -468,7 +468,7 @@ class BrokerRoleTest(BrokerTestCase):
     def bind_service_account(self, instance: str, plan: Plan) -> tuple[str, str]:
         binding = str(uuid.uuid4())
         bound = BROKER.bind(instance, binding, plan, SERVICE_ACCOUNT).expect(201)["credentials"]
-        return binding, bound["role_arn"].rpartition("/")[2]
+        return binding, bound["AWS_ROLE_ARN"].rpartition("/")[2]
 
     def binding_the_role_of_an_application(self) -> Iterator[Callable[[], Answer]]:
         with application_role(APPLICATION_ROLES) as role, self.instance() as (instance, plan):
@@ -534,7 +534,7 @@ class SweepRoleTest(BrokerTestCase):
         instance, plan = self.provision("sqs", "standard")
         bound = BROKER.bind(instance, str(uuid.uuid4()), plan, SERVICE_ACCOUNT).expect(201)["credentials"]
         forget(instance)
-        yield lambda: removed(roles=[bound["role_arn"].rpartition("/")[2]])
+        yield lambda: removed(roles=[bound["AWS_ROLE_ARN"].rpartition("/")[2]])
         removed(stacks=stacks_of(instance)).expect(200)
 
     @needs(
@@ -554,7 +554,7 @@ class SweepRoleTest(BrokerTestCase):
             for number, parameters in enumerate([{}, SERVICE_ACCOUNT, {"RoleName": role["RoleName"]}]):
                 bound = BROKER.bind(instance, f"{number}-{uuid.uuid4()}", plan, parameters).expect(201)["credentials"]
                 if parameters == SERVICE_ACCOUNT:
-                    delete_role(bound["role_arn"].rpartition("/")[2])
+                    delete_role(bound["AWS_ROLE_ARN"].rpartition("/")[2])
             delete_user(user_of(instance))
             (stack,) = stacks_of(instance)
             client("cloudformation").delete_stack(StackName=stack)

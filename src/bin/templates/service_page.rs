@@ -139,6 +139,9 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
     writeln!(page, "## What a binding holds\n\n| Key | What it is |\n|---|---|")?;
     for credential in &*bindings.credentials {
         let meaning = match reference::names(&credential.value)[..] {
+            ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
+                "The same, by the name that the SDK for Python and the AWS CLI read.".to_owned()
+            }
             ["AWS::Region"] if credential.output().is_none() && credential.value.len() == "${AWS::Region}".len() => {
                 "AWS Region of the instance.".to_owned()
             }
@@ -153,6 +156,12 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
         writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
     }
     page.push('\n');
+    if !bindings.scopes.is_empty() {
+        writeln!(
+            page,
+            "SDKs find the keys that begin with `AWS_` [by themselves](../README.md#what-sdks-find-by-themselves).\n"
+        )?;
+    }
     if !bindings.endpoints.is_empty() {
         writeln!(page, "Hosts that the application connects to (`endpoints` of the binding):\n")?;
         for endpoint in &*bindings.endpoints {

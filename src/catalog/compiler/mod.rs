@@ -54,6 +54,18 @@ const PSEUDO_REFERENCES: [&str; 7] = [
 ];
 /// The role that a binding acts with, where it has no keys.
 const ROLE_ARN: &str = "Identity.RoleArn";
+/// Key of that role's ARN: the environment variable that SDKs read it from, if there is also a web identity token.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts-minimum-sdk.html>
+const ROLE_ARN_KEY: &str = "AWS_ROLE_ARN";
+/// Keys of a binding's access key and Region: the environment variables that SDKs read. The one for Python, and so the
+/// AWS CLI, reads `AWS_DEFAULT_REGION` where all others read `AWS_REGION`.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>
+const SDK_CREDENTIALS: [(&str, &str); 4] = [
+    ("AWS_REGION", "AWS::Region"),
+    ("AWS_DEFAULT_REGION", "AWS::Region"),
+    ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
+    ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
+];
 /// What an output begins with that says where a secret is kept: in SSM's Parameter Store, or in Secrets Manager.
 const SECRET_PREFIXES: [&str; 2] = ["ssm:", "secretsmanager:"];
 
@@ -417,7 +429,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
     };
     let names_role = |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
     if !scopes.is_empty() && !credentials.iter().any(names_role) {
-        credentials.push(credential("role_arn".into(), ROLE_ARN));
+        credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
     }
     let endpoints = bindings.endpoints.iter().map(|at| endpoint(template, at)).collect::<Checked<_>>()?;
     let create_schema = binding_schema(&scopes, default_scope).to_string().into();
@@ -511,12 +523,7 @@ fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credent
         .outputs
         .keys()
         .map(|output| credential(if as_is { output.clone() } else { screaming_snake_case(output) }, output));
-    let identity = [
-        ("AWS_REGION", "AWS::Region"),
-        ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
-        ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
-    ];
-    let identity = identity.into_iter().map(|(key, reference)| credential(key.into(), reference));
+    let identity = SDK_CREDENTIALS.into_iter().map(|(key, reference)| credential(key.into(), reference));
     outputs.chain(identity.filter(|_| has_identity)).collect()
 }
 
@@ -568,7 +575,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             text(
                 "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
                 "Kubernetes service account, as name or namespace/name, that may assume a new IAM role with the \
-                 permissions. The credentials hold its role_arn in the place of an access key.",
+                 permissions. The credentials hold its AWS_ROLE_ARN in the place of an access key.",
             ),
         ),
     ];

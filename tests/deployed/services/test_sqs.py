@@ -72,6 +72,11 @@ class SqsTest(ServiceTestCase):
         self.assertEqual(arn.rpartition(":")[2], binding["QUEUE_NAME"])
         if "DEAD_LETTER_QUEUE_URL" in binding:
             sqs.receive_message(QueueUrl=binding["DEAD_LETTER_QUEUE_URL"], WaitTimeSeconds=0)
+            if self.is_fifo:
+                # A name that CloudFormation generates could be too long.
+                self.assertTrue(
+                    binding["DEAD_LETTER_QUEUE_ARN"].endswith("-dead.fifo"), binding["DEAD_LETTER_QUEUE_ARN"]
+                )
 
         neighbour = client("sqs").create_queue(QueueName=unique_name())["QueueUrl"]
         self.assert_denied(

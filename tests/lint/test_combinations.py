@@ -1,0 +1,177 @@
+"""Patterns and Rules of the templates: what AWS would refuse minutes later is refused before anything is made, and what
+it takes is not.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unittest
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode.cfn_yaml import load
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+ACCOUNT = "us-east-1:123456789012"
+
+
+class PatternsTest(unittest.TestCase):
+    def assert_takes(self, service: str, parameter: str, takes: list[str], refuses: list[str]) -> None:
+        declared = template(service)["Parameters"][parameter]
+        self.assertEqual([each for each in takes if not fits(declared, each)], [], "it should take these")
+        self.assertEqual([each for each in refuses if fits(declared, each)], [], "it should refuse these")
+
+    def test_an_endpoint_of_sns_is_one_of_its_kinds(self) -> None:
+        self.assert_takes(
+            "sns",
+            "Endpoint",
+            [
+                f"arn:aws:sqs:{ACCOUNT}:queue",
+                f"arn:aws:sqs:{ACCOUNT}:queue.fifo",
+                f"arn:aws-us-gov:lambda:{ACCOUNT}:function:name:live",
+                f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e9847-3183-3f18-a7e8-671c3a57d4b3",
+                "https://example.com/path?query",
+                "me+news@example.com",
+                "+14155550100",
+            ],
+            [
+                "foo",
+                "http://example.com",
+                "me@",
+                f"arn:aws:s3:{ACCOUNT}:bucket",
+                f"arn:aws:lambda:{ACCOUNT}:name",
+                "14155",
+            ],
+        )
+
+    def test_a_target_of_eventbridge_is_one_that_needs_no_role(self) -> None:
+        self.assert_takes(
+            "eventbridge",
+            "TargetArn",
+            [
+                "",
+                f"arn:aws:sqs:{ACCOUNT}:queue",
+                f"arn:aws:sns:{ACCOUNT}:topic",
+                f"arn:aws:lambda:{ACCOUNT}:function:f:1",
+            ],
+            [
+                f"arn:aws:sqs:{ACCOUNT}:function:queue",
+                f"arn:aws:lambda:{ACCOUNT}:name",
+                f"arn:aws:sqs:{ACCOUNT}:a.fifo",
+            ],
+        )
+
+    def test_a_password_keeps_characters_of_each_kind(self) -> None:
+        self.assert_takes(
+            "secretsmanager",
+            "ExcludeCharacters",
+            ["", "0O1lI", "123456789", "\"'@/\\"],
+            ["0123456789", "01a23b45c67d89", "abcdefghijklmnopqrstuvwxyz", "a b"],
+        )
+
+    def test_an_origin_has_one_wildcard(self) -> None:
+        self.assert_takes(
+            "s3",
+            "CorsAllowedOrigins",
+            ["", "*", "https://app.example.com", "https://*.example.com,http://localhost:3000"],
+            ["example.com", "https://*.*.example.com", "https://a.example, https://b.example", "https://"],
+        )
+
+    def test_queries_are_logged_where_route_53_can(self) -> None:
+        self.assert_takes(
+            "route53",
+            "QueryLogGroupArn",
+            ["", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/route53/example.com"],
+            ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/route53/example.com"],
+        )
+
+
+class RulesTest(unittest.TestCase):
+    def assert_rules(self, service: str, given: dict[str, Any], *broken: str) -> None:
+        self.assertEqual(broken_rules(service, given), list(broken), f"{service} with {given}")
+
+    def test_objects_do_not_expire_before_they_move(self) -> None:
+        transitions = template("s3")["Parameters"]["TransitionDays"]["AllowedValues"]
+        for transition in transitions:
+            for expiration in [0, *range(1, 400), 3650]:
+                given = {"TransitionDays": transition, "ExpirationDays": expiration}
+                self.assertEqual(bool(broken_rules("s3", given)), 0 < expiration <= transition, given)
+
+    def test_classes_of_infrequent_access_take_objects_after_thirty_days(self) -> None:
+        for class_, days, is_refused in [
+            ("STANDARD_IA", 14, True),
+            ("ONEZONE_IA", 30, False),
+            ("GLACIER_IR", 1, False),
+        ]:
+            given = {"TransitionStorageClass": class_, "TransitionDays": days}
+            self.assertEqual(bool(broken_rules("s3", given)), is_refused, given)
+
+    def test_a_mail_from_domain_is_not_the_domain(self) -> None:
+        description = "MailFromDomain must be a subdomain of the Domain, not the Domain itself."
+        given = {"Domain": "example.com", "EmailAddress": ""}
+        self.assert_rules("ses", {**given, "MailFromDomain": "example.com"}, description)
+        self.assert_rules("ses", {**given, "MailFromDomain": "bounces.example.com"})
+
+    def test_settings_of_an_alias_need_an_alias(self) -> None:
+        record = {"Creates": "recordset", "DomainName": "", "HostedZoneId": "Z1", "RecordName": "a.example"}
+        values = {**record, "RecordValues": "192.0.2.1"}
+        alias = {**record, "AliasTargetName": "d.cloudfront.net", "AliasTargetZoneId": "Z2FDTNDATAQYW2"}
+        self.assert_rules("route53", values)
+        self.assert_rules("route53", alias)
+        self.assert_rules(
+            "route53", {**values, "AliasTargetZoneId": "Z1"}, "AliasTargetZoneId needs an AliasTargetName."
+        )
+        self.assert_rules(
+            "route53", {**values, "EvaluateTargetHealth": "true"}, "EvaluateTargetHealth needs an AliasTargetName."
+        )
+        self.assert_rules(
+            "route53",
+            {**alias, "RecordType": "TXT"},
+            "A record that leads to a CloudFront distribution has the RecordType A or AAAA.",
+        )
+
+
+@functools.cache
+def template(service: str) -> Any:
+    return load(str(TEMPLATES / service / "template.yaml"))
+
+
+def fits(parameter: Any, value: str) -> bool:
+    shortest, longest = int(parameter.get("MinLength", 0)), int(parameter.get("MaxLength", 4096))
+    return shortest <= len(value) <= longest and bool(re.fullmatch(parameter["AllowedPattern"], value))
+
+
+def broken_rules(service: str, given: dict[str, Any]) -> list[str]:
+    """The descriptions of the assertions that do not hold; what is not given is as the template has it."""
+    declared = template(service)
+    values = {name: str(given.get(name, each.get("Default", ""))) for name, each in declared["Parameters"].items()}
+    return [
+        assertion["AssertDescription"]
+        for rule in declared.get("Rules", {}).values()
+        if evaluated(rule.get("RuleCondition", True), values)
+        for assertion in rule["Assertions"]
+        if not evaluated(assertion["Assert"], values)
+    ]
+
+
+def evaluated(expression: Any, values: dict[str, str]) -> Any:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html"""
+    if not isinstance(expression, dict):
+        return expression
+    [(function, argument)] = expression.items()
+    if function == "Ref":
+        return values[argument]
+    operands = [evaluated(each, values) for each in argument]
+    match function:
+        case "Fn::Equals":
+            return str(operands[0]) == str(operands[1])
+        case "Fn::Not":
+            return not operands[0]
+        case "Fn::And":
+            return all(operands)
+        case "Fn::Or":
+            return any(operands)
+        case "Fn::Contains":
+            return operands[1] in [str(each) for each in operands[0]]
+    raise AssertionError(f"{function} is not known here")

@@ -1,0 +1,99 @@
+"""The rules of `infra/lint`: each finds the mistake that it is for, put into a template that has none."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode.cfn_yaml import loads
+from cfnlint.template import Template
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "infra/lint"))
+
+import parameters  # noqa: E402
+import resources  # noqa: E402
+
+
+class RulesTest(unittest.TestCase):
+    def assert_finds(self, rule: Any, service: str, mistakes: dict[str, str], *messages: str) -> None:
+        """Each key of `mistakes` is a text of the template, and its value is what stands in its place."""
+        text = (REPOSITORY / "templates" / service / "template.yaml").read_text()
+        self.assertEqual(found(rule, text), [])
+        for right, wrong in mistakes.items():
+            self.assertIn(right, text)
+            text = text.replace(right, wrong)
+        self.assertEqual(found(rule, text), list(messages))
+
+    def test_a_deletion_policy_without_its_parameter_in_the_metadata_is_found(self) -> None:
+        self.assert_finds(
+            resources.DeletionPolicies(),
+            "kms",
+            {"    Metadata: {DeletionPolicy: !Ref DeletionPolicy}\n": ""},
+            "Alias needs `Metadata: {DeletionPolicy: !Ref DeletionPolicy}`",
+        )
+
+    def test_every_parameter_that_a_condition_follows_is_asked_for(self) -> None:
+        self.assert_finds(
+            resources.DeletionPolicies(),
+            "cognito",
+            {"    Metadata: {DeletionPolicy: !Ref DeletionPolicy, DeletionProtection: !Ref DeletionProtection}\n": ""},
+            "Client needs `Metadata: {DeletionPolicy: !Ref DeletionPolicy}`",
+            "Client needs `Metadata: {DeletionProtection: !Ref DeletionProtection}`",
+            "Domain needs `Metadata: {DeletionPolicy: !Ref DeletionPolicy}`",
+            "Domain needs `Metadata: {DeletionProtection: !Ref DeletionProtection}`",
+        )
+
+    def test_a_generated_fifo_name_that_is_too_long_is_found(self) -> None:
+        self.assert_finds(
+            resources.Names(),
+            "sqs",
+            {'      QueueName: !If [IsFifo, !Sub "${AWS::StackName}-dead.fifo", !Ref AWS::NoValue]\n': ""},
+            "DeadLetterQueue needs a QueueName: that of CloudFormation has 88 characters; 80 are allowed",
+        )
+
+    def test_a_given_name_that_is_too_long_is_found(self) -> None:
+        self.assert_finds(
+            resources.Names(),
+            "eventbridge",
+            {"${Prefix}-${Id}": "${Prefix}-archive-${Id}"},
+            "ArchiveName can have 53 characters; 48 are allowed",
+        )
+
+    def test_a_name_within_an_object_is_measured(self) -> None:
+        self.assert_finds(
+            resources.Names(),
+            "athena",
+            {'Name: !Join [_, !Split ["-", !Ref AWS::StackName]]': "Name: !Sub " + "${AWS::StackName}" * 5},
+            "Name can have 280 characters; 255 are allowed",
+        )
+
+    def test_a_pattern_without_words_is_found(self) -> None:
+        self.assert_finds(
+            parameters.Constraints(),
+            "kms",
+            {"    ConstraintDescription: must be empty or service": "    ConstraintDescription: Empty or service"},
+            "ServicePrincipals needs a ConstraintDescription that begins with `must`",
+        )
+
+    def test_a_pattern_that_looks_ahead_is_found(self) -> None:
+        self.assert_finds(
+            parameters.Patterns(),
+            "codecommit",
+            {"AllowedPattern: ^(arn:": "AllowedPattern: ^(?!x)(arn:"},
+            "the pattern of KmsKeyArn looks ahead or behind",
+        )
+
+    def test_a_flag_in_other_words_is_found(self) -> None:
+        self.assert_finds(
+            parameters.Flags(),
+            "kinesis",
+            {'AllowedValues: ["true", "false"]': 'AllowedValues: ["yes", "no"]'},
+            "ShardLevelMetrics is a flag: its AllowedValues are ['true', 'false']",
+        )
+
+
+def found(rule: Any, text: str) -> list[str]:
+    return [match.message for match in rule.match(Template("template.yaml", loads(text), ["us-east-1"]))]
