@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{instance::Attributes, ports::ParameterValue};
 use crate::{
-    catalog::{Offered, model::StackParameter},
+    catalog::{self, Offered, model::StackParameter},
     osb::Object,
 };
 
@@ -31,6 +31,12 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
 /// default. The schema has made sure that the user gives none which the plan fixes.
 pub fn of_new_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, ParameterValue> {
     texts(&offered.plan.parameters, parameters).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+}
+
+/// The values of all parameters of a new stack, whoever gives them: the template, the plan or the user.
+pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, String> {
+    let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
+    texts(&given, parameters).collect()
 }
 
 /// What the catalog gives, then what the user gives: the later counts.
@@ -82,9 +88,16 @@ pub fn of_same_template(
     Ok(parameters.collect())
 }
 
+/// Whether both give CloudFormation the same values. Records of earlier versions hold flags as texts and whole numbers
+/// with a fraction of zero, which are the same to it.
+pub fn are_same(one: &Object, other: &Object) -> bool {
+    changed_names(one, other).is_empty()
+}
+
 /// The parameters that have not the same value in both.
 fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
-    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+    let value = |of: &Object, name: &str| of.get(name).map(text);
+    before.keys().chain(after.keys()).filter(|name| value(before, name) != value(after, name)).cloned().collect()
 }
 
 /// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them: the user, the plan
@@ -94,8 +107,7 @@ pub fn changed_in_stack(
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
     let all = |offered: &Offered<'_>, attributes: &Attributes| -> Object {
-        let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
-        texts(&given, &attributes.parameters.0).map(|(name, value)| (name, value.into())).collect()
+        of_stack(offered, &attributes.parameters.0).into_iter().map(|(name, value)| (name, value.into())).collect()
     };
     changed_names(&all(before, current), &all(after, target))
 }
@@ -104,6 +116,7 @@ pub fn changed_in_stack(
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Number(number) => catalog::plain(number.clone()).to_string(),
         Value::Array(entries) => entries.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }

@@ -238,13 +238,7 @@ impl Offered<'_> {
         self.check(&self.plan.update_schema, "An update of this plan takes", parameters, &BTreeSet::new())
     }
 
-    fn check(
-        &self,
-        schema: &str,
-        taker: &str,
-        parameters: &osb::Object,
-        known: &BTreeSet<&str>,
-    ) -> Result<(), String> {
+    fn check(&self, schema: &str, taker: &str, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
         let decided = self.plan.parameters.iter().map(|given| &*given.name).filter(|name| !self.takes(name));
         let decided: Vec<_> = decided.collect();
         let check = Check { schema, constraints: &self.offering.constraints, taker, decided: &decided };

@@ -74,9 +74,8 @@ fn trimmed(entry: Value) -> Value {
 /// <https://yaml.org/type/bool.html>
 fn word(property: &Value, flag: bool) -> Option<Value> {
     let words = if flag { ["y", "yes", "true", "on"] } else { ["n", "no", "false", "off"] };
-    let is_meant = |value: &&Value| {
-        value.as_str().is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
-    };
+    let is_meant =
+        |value: &&Value| value.as_str().is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)));
     let mut meant = property["enum"].as_array()?.iter().filter(is_meant);
     let only = meant.next().filter(|_| meant.next().is_none())?;
     Some(only.clone())

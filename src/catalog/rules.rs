@@ -51,13 +51,21 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
 /// Three-valued: one that does not hold decides, whatever the unknown ones are.
 fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
     let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
-    if results.contains(&Some(false)) { Some(false) } else { results.into_iter().all(|one| one.is_some()).then_some(true) }
+    if results.contains(&Some(false)) {
+        Some(false)
+    } else {
+        results.into_iter().all(|one| one.is_some()).then_some(true)
+    }
 }
 
 /// Three-valued: one that holds decides, whatever the unknown ones are.
 fn any(conditions: &[Condition], values: &Values) -> Option<bool> {
     let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
-    if results.contains(&Some(true)) { Some(true) } else { results.into_iter().all(|one| one.is_some()).then_some(false) }
+    if results.contains(&Some(true)) {
+        Some(true)
+    } else {
+        results.into_iter().all(|one| one.is_some()).then_some(false)
+    }
 }
 
 /// The operand's values: one, unless it is a list.

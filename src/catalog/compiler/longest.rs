@@ -306,7 +306,11 @@ pub fn parameter(parameter: &Parameter) -> usize {
     };
     if parameter.kind == "Number" {
         // Digits of the larger limit, with room for a sign; or of a double.
-        return parameter.max_value.as_ref().and_then(|limit| super::text(limit).ok()).map_or(24, |text| text.len() + 1);
+        return parameter
+            .max_value
+            .as_ref()
+            .and_then(|limit| super::text(limit).ok())
+            .map_or(24, |text| text.len() + 1);
     }
     let by_length = number(&parameter.max_length).unwrap_or(MAX_PARAMETER);
     let is_list = super::schema::is_list(parameter);

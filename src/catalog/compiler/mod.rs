@@ -17,11 +17,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
+pub use self::permissions::{Permissions, Statement};
 use self::{
     document::{Protocol, ServicePlan, Specification, Template},
     node::Node,
 };
-pub use self::permissions::{Permissions, Statement};
 use super::{
     model::{
         Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text,

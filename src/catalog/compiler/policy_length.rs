@@ -101,7 +101,8 @@ impl<'t> Scope<'t> {
                 return Err(fault(parameter, format!("the length of a scope's policy {reason}")));
             }
             let extended = |one: &BTreeMap<&'t str, String>| {
-                let with = |value: &String| one.iter().map(|(k, v)| (*k, v.clone())).chain([(name, value.clone())]).collect();
+                let with =
+                    |value: &String| one.iter().map(|(k, v)| (*k, v.clone())).chain([(name, value.clone())]).collect();
                 values.iter().map(with).collect::<Vec<_>>()
             };
             combinations = combinations.iter().flat_map(extended).collect();

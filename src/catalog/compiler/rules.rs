@@ -36,10 +36,7 @@ impl Compiler<'_> {
             return Err(fault(node, format!("the rule `{name}` has no Assertions")));
         }
         let assertions = assertions.iter().map(|assertion| self.assertion(name, assertion));
-        Ok(Rule {
-            conditions: condition.into_iter().collect(),
-            assertions: assertions.collect::<Checked<_>>()?,
-        })
+        Ok(Rule { conditions: condition.into_iter().collect(), assertions: assertions.collect::<Checked<_>>()? })
     }
 
     fn assertion(&self, rule: &str, node: &Node) -> Checked<Assertion> {
@@ -94,7 +91,9 @@ impl Compiler<'_> {
     fn reference(&self, node: &Node) -> Checked<Operand> {
         let name = node.text().unwrap_or_default();
         match self.template.parameters.get(name) {
-            Some(parameter) if schema::is_list(&parameter.value) => Ok(Operand::ListParameter(Text::from(name.to_owned()))),
+            Some(parameter) if schema::is_list(&parameter.value) => {
+                Ok(Operand::ListParameter(Text::from(name.to_owned())))
+            }
             Some(_) => Ok(Operand::Parameter(Text::from(name.to_owned()))),
             // Never known to the broker, so that the rule is left to CloudFormation.
             None if name.starts_with("AWS::") => Ok(Operand::Parameter(Text::from(name.to_owned()))),

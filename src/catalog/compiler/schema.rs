@@ -189,7 +189,8 @@ fn is_flag(parameter: &Parameter) -> bool {
 
 fn is_whole(parameter: &Parameter) -> bool {
     let Parameter { default, min_value, max_value, allowed_values, .. } = parameter;
-    let mut said = [default, min_value, max_value].into_iter().flatten().chain(allowed_values.iter().flatten()).peekable();
+    let mut said =
+        [default, min_value, max_value].into_iter().flatten().chain(allowed_values.iter().flatten()).peekable();
     let is_whole = |value: &Value| super::text(value).is_ok_and(|text| text.parse::<i64>().is_ok());
     said.peek().is_some() && said.all(is_whole)
 }
