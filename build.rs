@@ -9,7 +9,9 @@ use databake::Bake;
 mod catalog {
     pub mod compiler;
     pub mod model;
+    pub mod policy;
     pub mod reference;
+    pub mod spelling;
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -63,7 +63,7 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
         return Err("Its secret parameters cannot be compared with those of the request.".into());
     }
 
-    let differing = differing_parameters(&parameters::effective(offered, &instance.attributes), offered, stack);
+    let differing = differing_parameters(&parameters::of_stack(offered, &instance.attributes.parameters.0), offered, stack);
     if differing.is_empty() {
         return Ok(());
     }

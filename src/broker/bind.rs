@@ -79,13 +79,14 @@ impl Broker {
         let offered = self.catalog.find(&attributes.service_id, &attributes.plan_id)?;
         self.check_plan(&request, &instance)?;
         let context = request.context.clone();
-        let requested = self.requested_binding(&instance, id, request, predecessor);
+        let mut requested = self.requested_binding(&instance, id, request, predecessor);
         if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
             return Err(Error::Invalid(
                 "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
             ));
         }
-        offered.check_binding_parameters(&requested.parameters.0).map_err(Error::Invalid)?;
+        let parameters = offered.check_binding_parameters(requested.parameters.0).map_err(Error::Invalid)?;
+        requested.parameters = Json(parameters);
 
         let binding = match self.with_identity(&offered, &instance, requested.clone(), context.as_ref()).await {
             Err(refused @ Error::Invalid(_)) => {

@@ -10,6 +10,7 @@ use super::{
     identity::Identity,
     instance::Json,
     operation::{Operation, OperationKind, OperationState},
+    parameters,
     ports::Sealed,
 };
 
@@ -113,7 +114,7 @@ impl Binding {
         self.service_id == other.service_id
             && self.plan_id == other.plan_id
             && self.app_guid == other.app_guid
-            && self.parameters == other.parameters
+            && parameters::are_same(&self.parameters.0, &other.parameters.0)
             && self.predecessor_id == other.predecessor_id
     }
 }

@@ -9,6 +9,7 @@ use super::{
     Location,
     id::InstanceId,
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
+    parameters,
     secret_parameters::SecretParameters,
 };
 use crate::osb::Object;
@@ -132,7 +133,7 @@ impl Attributes {
             && self.plan_id == other.plan_id
             && self.organization_guid == other.organization_guid
             && self.space_guid == other.space_guid
-            && self.parameters == other.parameters
+            && parameters::are_same(&self.parameters.0, &other.parameters.0)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{instance::Attributes, ports::ParameterValue};
 use crate::{
-    catalog::{Offered, model::StackParameter},
+    catalog::{self, Offered, model::StackParameter},
     osb::Object,
 };
 
@@ -31,6 +31,12 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
 /// default. The schema has made sure that the user gives none which the plan fixes.
 pub fn of_new_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, ParameterValue> {
     texts(&offered.plan.parameters, parameters).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+}
+
+/// The values of all parameters of a new stack, whoever gives them: the template, the plan or the user.
+pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, String> {
+    let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
+    texts(&given, parameters).collect()
 }
 
 /// What the catalog gives, then what the user gives: the later counts.
@@ -82,16 +88,16 @@ pub fn of_same_template(
     Ok(parameters.collect())
 }
 
-/// The values that a stack of these attributes has, but for secret parameters: the user's over the plan's over the
-/// template's.
-pub fn effective(offered: &Offered<'_>, attributes: &Attributes) -> BTreeMap<String, String> {
-    let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
-    texts(&given, &attributes.parameters.0).collect()
+/// Whether both give CloudFormation the same values. Records of earlier versions hold flags as texts and whole numbers
+/// with a fraction of zero, which are the same to it.
+pub fn are_same(one: &Object, other: &Object) -> bool {
+    changed_names(one, other).is_empty()
 }
 
 /// The parameters that have not the same value in both.
 fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
-    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+    let value = |of: &Object, name: &str| of.get(name).map(text);
+    before.keys().chain(after.keys()).filter(|name| value(before, name) != value(after, name)).cloned().collect()
 }
 
 /// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them: the user, the plan
@@ -100,7 +106,7 @@ pub fn changed_in_stack(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
-    let (before, after) = (effective(before, current), effective(after, target));
+    let (before, after) = (of_stack(before, &current.parameters.0), of_stack(after, &target.parameters.0));
     let names = before.keys().chain(after.keys());
     names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
@@ -109,6 +115,7 @@ pub fn changed_in_stack(
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Number(number) => catalog::plain(number.clone()).to_string(),
         Value::Array(entries) => entries.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }

@@ -1,10 +1,10 @@
 //! What a binding's identity may do: a scope of the template's `Bindings.Policies`, filled in.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Broker, Error, Result, binding::Lifetime, credentials::References, instance::Instance};
 use crate::{
-    catalog::{Offered, reference},
+    catalog::{Offered, policy, reference},
     osb::Object,
 };
 
@@ -44,17 +44,8 @@ impl Broker {
 
 impl Policy {
     /// The document; an identity with a lifetime is denied everything after it.
-    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws-dates.html>
     pub fn document(&self, lifetime: Option<Lifetime>) -> String {
-        let end = lifetime.map(|lifetime| {
-            json!({
-                "Effect": "Deny",
-                "Action": "*",
-                "Resource": "*",
-                "Condition": {"DateGreaterThanEquals": {"aws:CurrentTime": lifetime.ends_at.to_string()}},
-            })
-        });
-        let statements: Vec<_> = self.statements.iter().cloned().chain(end).collect();
-        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+        let ends_at = lifetime.map(|lifetime| lifetime.ends_at.to_string());
+        policy::document(&self.statements, ends_at.as_deref())
     }
 }

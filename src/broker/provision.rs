@@ -46,7 +46,8 @@ impl Broker {
         let platform = Platform::of(request.context.as_ref(), &Object::new());
         platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
         let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
-        offered.check_parameters(&parameters).map_err(Error::Invalid)?;
+        let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
+        offered.check_rules(&parameters::of_stack(&offered, &parameters)).map_err(Error::Invalid)?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();

@@ -99,6 +99,11 @@ fn digest(key: &SecretString, name: &str, value: &Value) -> String {
         Ok(mac) => mac,
         Err(_) => unreachable!("HMAC takes a key of any length (RFC 2104, section 2)"),
     };
+    let value = match value {
+        // Flags were texts in the requests that earlier versions took.
+        Value::Bool(flag) => Value::String(flag.to_string()),
+        value => value.clone(),
+    };
     // The length keeps `a` + `b=c` apart from `a=b` + `c`.
     mac.update(format!("{}:{name}={value}", name.len()).as_bytes());
     BASE64_STANDARD.encode(mac.finalize().into_bytes())

@@ -110,6 +110,7 @@ impl Broker {
             changes => changes.unwrap_or_default(),
         };
         self.locations.keep(&self.place, instance.location.as_ref(), &mut requested)?;
+        let requested = after.normalized(requested);
         check_requested(current, &before, &after, &requested)?;
         let (secrets, plain) = parameters::split_secret(&after, requested);
         let secret_parameters = {
@@ -134,6 +135,7 @@ impl Broker {
         if target.needs_new_template(current) {
             check_target(&after, &target, &secrets, changes_plan)?;
         }
+        check_rules(&after, &target, &secrets, changes_plan)?;
         check_fixed((&before, current), (&after, &target))?;
         Ok((target, secrets))
     }
@@ -295,13 +297,29 @@ fn check_target(offered: &Offered<'_>, target: &Attributes, secrets: &Object, ch
     let kept: BTreeSet<_> = target.secret_parameters.iter().flat_map(|secrets| secrets.names()).collect();
     let mut parameters = parameters::merge(target.parameters.0.clone(), secrets);
     parameters.retain(|name, _| offered.knows(name));
-    offered.check_parameters_besides(&parameters, &kept).map_err(|reason| {
-        if changes_plan {
-            Error::Unsupported(format!("The instance does not fit the plan `{}`. {reason}", offered.plan.name))
-        } else {
-            Error::Invalid(reason)
-        }
-    })
+    offered.check_parameters_besides(&parameters, &kept).map_err(|reason| misfit(offered, reason, changes_plan))
+}
+
+/// Checks what the template excludes. The rules are those of the catalog's template, which an instance that keeps an
+/// earlier one is not measured by.
+fn check_rules(offered: &Offered<'_>, target: &Attributes, secrets: &Object, changes_plan: bool) -> Result<()> {
+    if target.template_version.as_deref() != offered.offering.version.as_deref() {
+        return Ok(());
+    }
+    let mut values = parameters::of_stack(offered, &parameters::merge(target.parameters.0.clone(), secrets));
+    // What the stack alone knows is for CloudFormation to check.
+    let kept = target.secret_parameters.iter().flat_map(|secrets| secrets.names());
+    kept.filter(|name| !secrets.contains_key(*name)).for_each(|name| drop(values.remove(name)));
+
+    offered.check_rules(&values).map_err(|reason| misfit(offered, reason, changes_plan))
+}
+
+fn misfit(offered: &Offered<'_>, reason: String, changes_plan: bool) -> Error {
+    if changes_plan {
+        Error::Unsupported(format!("The instance does not fit the plan `{}`. {reason}", offered.plan.name))
+    } else {
+        Error::Invalid(reason)
+    }
 }
 
 /// The template's author says which parameters an existing instance can change: others would replace its resources. A

@@ -2,10 +2,17 @@
 
 pub mod compiler;
 pub mod model;
+mod normalization;
+pub mod policy;
 pub mod reference;
+mod rules;
+mod spelling;
 mod validation;
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::{
     Value,
@@ -13,7 +20,12 @@ use serde_json::{
 };
 use uuid::Uuid;
 
-use self::model::{Offering, Plan};
+pub use self::normalization::plain;
+use self::{
+    model::{Offering, Plan},
+    normalization::normalized,
+    validation::Check,
+};
 use crate::osb;
 
 /// Every template below `templates/`, as [`compiler::compile_folder`] returned it at build time.
@@ -164,6 +176,7 @@ impl Catalog {
             description: &plan.description,
             metadata: serde_json::from_str(&plan.metadata)?,
             free: false,
+            bindable: true,
             plan_updateable: plan.plan_updateable,
             binding_rotatable: Offered { offering, plan }.is_binding_rotatable(),
             maintenance_info: offering
@@ -189,31 +202,58 @@ impl Catalog {
 }
 
 impl Offered<'_> {
-    /// Checks the `parameters` of a provision request against the schema that the catalog shows.
+    /// The parameters of a provision or update request in the forms that the catalog shows: numbers and flags that came
+    /// as text are numbers and flags. What fits no form stays as it is, for a check to refuse.
+    pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
+        normalized(&self.plan.create_schema, parameters)
+    }
+
+    /// Checks the `parameters` of a provision request against the schema that the catalog shows, and returns them
+    /// normalised: see [`Self::normalized`].
     ///
     /// # Errors
     ///
     /// A text for the user that names every parameter which is wrong, and why; it repeats no value.
-    pub fn check_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
-        self.check_parameters_besides(parameters, &BTreeSet::new())
+    pub fn check_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
+        let parameters = self.normalized(parameters);
+        self.check_parameters_besides(&parameters, &BTreeSet::new())?;
+        Ok(parameters)
     }
 
-    /// As [`Self::check_parameters`], where `known` need not be among them although the plan demands them.
+    /// Checks parameters that are normalised, where `known` need not be among them although the plan demands them.
     ///
     /// # Errors
     ///
     /// As [`Self::check_parameters`].
     pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
-        validation::check(&self.plan.create_schema, parameters, known)
+        self.check(&self.plan.create_schema, "The plan takes", parameters, known)
     }
 
-    /// Checks the `parameters` of an update request likewise.
+    /// Checks the `parameters` of an update request that are normalised.
     ///
     /// # Errors
     ///
     /// As [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
-        validation::check(&self.plan.update_schema, parameters, &BTreeSet::new())
+        self.check(&self.plan.update_schema, "An update of this plan takes", parameters, &BTreeSet::new())
+    }
+
+    fn check(&self, schema: &str, taker: &str, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
+        let decided = self.plan.parameters.iter().map(|given| &*given.name).filter(|name| !self.takes(name));
+        let decided: Vec<_> = decided.collect();
+        let check = Check { schema, constraints: &self.offering.constraints, taker, decided: &decided };
+        check.check(parameters, known)
+    }
+
+    /// Checks what the template excludes by its rules. `values` are those that the stack is to have, as CloudFormation
+    /// takes them; a rule about one that is not among them is left to CloudFormation.
+    ///
+    /// # Errors
+    ///
+    /// The template's texts of the rules that these values break, for the user.
+    pub fn check_rules(&self, values: &BTreeMap<String, String>) -> Result<(), String> {
+        let broken = rules::broken(&self.offering.rules, values);
+        if broken.is_empty() { Ok(()) } else { Err(broken.join(" ")) }
     }
 
     /// Whether the plan leaves the parameter to the user.
@@ -231,12 +271,18 @@ impl Offered<'_> {
         !self.offering.bindings.scopes.is_empty()
     }
 
-    /// Checks the `parameters` of a bind request likewise.
+    /// Checks the `parameters` of a bind request likewise, and returns them normalised.
     ///
     /// # Errors
     ///
     /// As [`Self::check_parameters`].
-    pub fn check_binding_parameters(&self, parameters: &osb::Object) -> Result<(), String> {
-        validation::check(&self.offering.bindings.create_schema, parameters, &BTreeSet::new())
+    pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
+        let bindings = &self.offering.bindings;
+        let parameters = normalized(&bindings.create_schema, parameters);
+
+        let (schema, constraints) = (&*bindings.create_schema, &*bindings.constraints);
+        let check = Check { schema, constraints, taker: "A binding takes", decided: &[] };
+        check.check(&parameters, &BTreeSet::new())?;
+        Ok(parameters)
     }
 }

@@ -38,6 +38,10 @@ pub struct Offering {
     pub resource_count: usize,
     /// The template as CloudFormation gets it.
     pub template_body: Text,
+    /// The author's words for what some parameters must be.
+    pub constraints: List<Constraint>,
+    /// Combinations of parameters that the template excludes.
+    pub rules: List<Rule>,
     /// Names of the parameters that are declared `NoEcho`.
     pub secret_parameters: List<Text>,
     /// Names of the outputs that the author has written as references to where a secret is kept. Nothing else is taken
@@ -77,6 +81,77 @@ pub struct StackParameter {
     pub value: Text,
 }
 
+/// The `ConstraintDescription` of a parameter.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub struct Constraint {
+    /// The parameter of the template.
+    pub parameter: Text,
+    /// Most begin with "must", as CloudFormation puts them behind the parameter's name.
+    pub description: Text,
+}
+
+/// A rule of the template: assertions about parameters that hold whenever its condition does.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub struct Rule {
+    /// All of these must hold for the assertions to count; none: they always count.
+    pub conditions: List<Condition>,
+    /// At least one.
+    pub assertions: List<Assertion>,
+}
+
+/// What must hold of the parameters.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub struct Assertion {
+    /// The assertion itself.
+    pub holds: Condition,
+    /// The refusal's text, for the user.
+    pub description: Text,
+}
+
+/// A condition on parameters, as CloudFormation's functions for rules make one.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub enum Condition {
+    /// `Fn::And`.
+    AllOf(List<Condition>),
+    /// `Fn::Or`.
+    AnyOf(List<Condition>),
+    /// `Fn::Not`, of one.
+    NoneOf(List<Condition>),
+    /// `Fn::Equals`.
+    Equals(Operand, Operand),
+    /// `Fn::Contains`: the list has the text.
+    Contains(Operand, Operand),
+    /// `Fn::EachMemberEquals`: the list has nothing but the text.
+    EachMemberEquals(Operand, Operand),
+    /// `Fn::EachMemberIn`: the first list has nothing that the second has not.
+    EachMemberIn(Operand, Operand),
+    /// `Ascending` of the specification: the numbers grow from each to the next.
+    Ascending {
+        /// The numbers, at least two.
+        values: List<Operand>,
+        /// A number that stands for none, and is left out wherever it occurs.
+        without: Option<Text>,
+    },
+}
+
+/// A value in a condition.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub enum Operand {
+    /// A constant.
+    Text(Text),
+    /// `Ref` of a parameter with one value.
+    Parameter(Text),
+    /// `Ref` of a parameter that is a list.
+    ListParameter(Text),
+    /// Values one after the other.
+    List(List<Operand>),
+}
+
 /// What a binding gets.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
@@ -93,6 +168,8 @@ pub struct Bindings {
     pub via_function: bool,
     /// What `parameters` of a bind request may hold: a JSON Schema.
     pub create_schema: Text,
+    /// What some of them must be, in words.
+    pub constraints: List<Constraint>,
 }
 
 /// The output that names the function of a template with `BindViaLambda`.

@@ -1,26 +1,233 @@
-//! A request's `parameters` against the schema that the catalog shows for them.
+//! A request's `parameters` against the schema that the catalog shows for them, and what the user is told of mistakes.
+//!
+//! The texts say what must be, in the words of the template, and never what was sent: a value may be secret, or one
+//! that somebody has put into the wrong field.
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
 use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 
+use super::{model::Constraint, spelling};
 use crate::osb::Object;
 
 /// How many mistakes one answer names.
 const MAX_MISTAKES: usize = 5;
 
-/// Says what is wrong with `parameters`, for the user. Values are never repeated: they may be secret. What is `known`
-/// from before may be missing.
-pub fn check(schema: &str, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
-    let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
-    let schema: Value = serde_json::from_str(schema).map_err(|error| unusable(&error))?;
-    let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
-    let parameters = Value::Object(parameters.clone());
-    let mistakes = validator.iter_errors(&parameters).filter(|error| !is_missing_one_of(known, error));
-    let mistakes = mistakes.map(|error| mistake(&error, &schema)).chain(dynamic_references(&parameters));
-    let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
-    if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+/// What parameters are checked against.
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
+    /// A JSON Schema.
+    pub schema: &'a str,
+    /// The author's words for some parameters.
+    pub constraints: &'a [Constraint],
+    /// What begins the list of the parameters that there are, such as "The plan takes".
+    pub taker: &'a str,
+    /// Parameters of the template that the plan decides, so that nobody else can.
+    pub decided: &'a [&'a str],
+}
+
+impl Check<'_> {
+    /// Says what is wrong with `parameters`, for the user. What is `known` from before may be missing.
+    pub fn check(&self, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
+        let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
+        let schema: Value = serde_json::from_str(self.schema).map_err(|error| unusable(&error))?;
+        let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
+
+        let parameters = Value::Object(parameters.clone());
+        let errors: Vec<_> = validator.iter_errors(&parameters).collect();
+        let general = errors.iter().filter(|error| !is_missing_one_of(known, error));
+        let general = general.flat_map(|error| self.general_mistakes(error, &schema));
+
+        let mistakes = general.chain(self.value_mistakes(&errors, &schema)).chain(dynamic_references(&parameters));
+        let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+    }
+
+    /// The mistakes of an error that is about no value: unknown parameters, or a missing one.
+    fn general_mistakes(&self, error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let known: Vec<_> = schema["properties"].as_object().into_iter().flat_map(Object::keys).collect();
+                let unknown = unexpected.iter().map(|name| self.unknown_parameter(name, &known));
+                let takes = match known.as_slice() {
+                    [] => format!("{} no parameters.", self.taker),
+                    _ => format!("{}: {}.", self.taker, listed(&known, ", ")),
+                };
+                vec![unknown.chain([takes]).collect::<Vec<_>>().join(" ")]
+            }
+            ValidationErrorKind::Required { property } => {
+                vec![format!("The parameter `{}` is missing.", property.as_str().unwrap_or_default())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn unknown_parameter(&self, name: &str, known: &[&String]) -> String {
+        if self.decided.contains(&name) {
+            return format!("Unknown parameter `{name}`: the plan decides it.");
+        }
+        match spelling::nearest(name, known.iter().map(|known| known.as_str())) {
+            Some(meant) => format!("Unknown parameter `{name}`; did you mean `{meant}`?"),
+            None => format!("Unknown parameter `{name}`."),
+        }
+    }
+
+    /// The mistakes in values, one a parameter: what is of another type breaks most other constraints as well.
+    fn value_mistakes(&self, errors: &[ValidationError<'_>], schema: &Value) -> Vec<String> {
+        let mut mistakes: IndexMap<String, Mistake> = IndexMap::new();
+        for error in errors {
+            let Some(mistake) = Mistake::of(error.kind()) else { continue };
+            let path = error.instance_path().as_str().trim_start_matches('/').to_owned();
+            let (name, is_entry) = path.split_once('/').map_or((path.as_str(), false), |(name, _)| (name, true));
+
+            let mistake = if is_entry { mistake.in_entry() } else { mistake };
+            let told = mistakes.entry(name.to_owned()).or_insert(mistake);
+            *told = mistake.min(*told);
+        }
+        let text = |(name, mistake): (&String, &Mistake)| {
+            let property = &schema["properties"][name.as_str()];
+            mistake.text(name, property, self.constraint(name))
+        };
+        mistakes.iter().map(text).collect()
+    }
+
+    fn constraint(&self, parameter: &str) -> Option<&str> {
+        let constraint = self.constraints.iter().find(|constraint| constraint.parameter == parameter)?;
+        Some(constraint.description.trim().trim_end_matches('.'))
+    }
+}
+
+/// A constraint that a value breaks, the most telling first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mistake {
+    Type,
+    Choice,
+    Range,
+    Length,
+    Pattern,
+    EntryComma,
+    EntryType,
+    EntryChoice,
+    EntryRange,
+    EntryLength,
+    EntryPattern,
+}
+
+impl Mistake {
+    fn of(kind: &ValidationErrorKind) -> Option<Self> {
+        use ValidationErrorKind as Kind;
+        match kind {
+            Kind::AdditionalProperties { .. } | Kind::Required { .. } => None,
+            Kind::Enum { .. } => Some(Self::Choice),
+            Kind::Minimum { .. } | Kind::Maximum { .. } => Some(Self::Range),
+            Kind::MinLength { .. } | Kind::MaxLength { .. } => Some(Self::Length),
+            Kind::Pattern { .. } => Some(Self::Pattern),
+            Kind::Not { .. } => Some(Self::EntryComma),
+            _ => Some(Self::Type),
+        }
+    }
+
+    fn in_entry(self) -> Self {
+        match self {
+            Self::Type => Self::EntryType,
+            Self::Choice => Self::EntryChoice,
+            Self::Range => Self::EntryRange,
+            Self::Length => Self::EntryLength,
+            Self::Pattern => Self::EntryPattern,
+            of_entry => of_entry,
+        }
+    }
+
+    fn text(self, name: &str, property: &Value, constraint: Option<&str>) -> String {
+        let is_entry = self >= Self::EntryComma;
+        let subject = if is_entry { format!("Each entry of the parameter `{name}`") } else { parameter(name) };
+        let property = if is_entry { &property["items"] } else { property };
+
+        match (self.demand(property), constraint) {
+            (demand, None) => format!("{subject} must {demand}."),
+            // The author describes the whole list.
+            (_, Some(constraint)) if matches!(self, Self::Pattern | Self::EntryPattern) => {
+                if constraint.starts_with("must ") {
+                    format!("{} {constraint}.", parameter(name))
+                } else {
+                    format!("{} is not valid: {constraint}.", parameter(name))
+                }
+            }
+            (demand, Some(constraint)) if constraint.starts_with("must ") && !is_entry => {
+                format!("{subject} must {demand}; it {constraint}.")
+            }
+            (demand, Some(constraint)) => format!("{subject} must {demand} ({constraint})."),
+        }
+    }
+
+    /// What the schema demands, as it follows "must".
+    fn demand(self, property: &Value) -> String {
+        match self {
+            Self::EntryComma => "be without a comma".into(),
+            Self::Pattern | Self::EntryPattern => {
+                format!("match the pattern `{}`", property["pattern"].as_str().unwrap_or_default())
+            }
+            Self::Length | Self::EntryLength => {
+                let limits = limits(&property["minLength"], &property["maxLength"]);
+                format!("have {} characters", limits.unwrap_or_default())
+            }
+            Self::Type | Self::Choice | Self::Range | Self::EntryType | Self::EntryChoice | Self::EntryRange => {
+                kind(property)
+            }
+        }
+    }
+}
+
+fn parameter(name: &str) -> String {
+    format!("The parameter `{name}`")
+}
+
+/// What a value is to be: its type with its limits, or one of the allowed values.
+fn kind(property: &Value) -> String {
+    if let Some(allowed) = property["enum"].as_array() {
+        return format!("be {}", one_of(allowed));
+    }
+    let kind = &property["type"];
+    let limits = limits(&property["minimum"], &property["maximum"]);
+    let limited = |kind: &str| match &limits {
+        Some(limits) => format!("be {kind} {}{limits}", if limits.starts_with("at ") { "of " } else { "from " }),
+        None => format!("be {kind}"),
+    };
+    match kind.as_str().or_else(|| kind[0].as_str()) {
+        Some("boolean") => "be true or false".into(),
+        Some("integer") => limited("a whole number"),
+        Some("number") => limited("a number"),
+        Some("array") => "be a list".into(),
+        _ => "be a string".into(),
+    }
+}
+
+fn one_of(allowed: &[Value]) -> String {
+    let texts: Vec<_> = allowed.iter().filter(|value| !value.is_null()).map(shown).collect();
+    match texts.as_slice() {
+        [only] => only.clone(),
+        [first @ .., last] => format!("one of {} or {last}", first.join(", ")),
+        [] => "left out".into(),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "an empty string".into(),
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
+}
+
+fn limits(minimum: &Value, maximum: &Value) -> Option<String> {
+    match (minimum, maximum) {
+        (Value::Null, Value::Null) => None,
+        (Value::Null, maximum) => Some(format!("at most {maximum}")),
+        (minimum, Value::Null) => Some(format!("at least {minimum}")),
+        (minimum, maximum) => Some(format!("{minimum} to {maximum}")),
+    }
 }
 
 /// CloudFormation would put a secret of the account in the place of such a text, whoever's it is.
@@ -56,26 +263,6 @@ fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> boo
     }
 }
 
-fn mistake(error: &ValidationError<'_>, schema: &Value) -> String {
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known: Vec<_> = schema["properties"].as_object().into_iter().flat_map(Object::keys).collect();
-            let takes = match known.as_slice() {
-                [] => "The plan takes no parameters.".to_owned(),
-                _ => format!("The plan takes: {}.", listed(&known)),
-            };
-            format!("Unknown parameter {}. {takes}", listed(unexpected))
-        }
-        ValidationErrorKind::Required { property } => {
-            format!("The parameter `{}` is missing.", property.as_str().unwrap_or_default())
-        }
-        _ => {
-            let name = error.instance_path().as_str().trim_start_matches('/').to_owned();
-            format!("The parameter `{name}` is not valid: {}.", error.masked_with("the value"))
-        }
-    }
-}
-
-fn listed(names: &[impl AsRef<str>]) -> String {
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(separator)
 }

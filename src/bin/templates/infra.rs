@@ -4,16 +4,17 @@ use std::fmt::Write;
 
 use anyhow::{Result, bail};
 use aws_service_broker::catalog::{
-    compiler::{Inspection, Statement},
+    compiler::{
+        Inspection, Statement,
+        longest::{MAX_MANAGED_POLICY, Partition, in_any_partition},
+    },
     reference,
 };
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-/// IAM's limit of a managed policy, in characters without white space.
+/// How many managed policies a role can have, unless AWS has raised it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const MAX_POLICY_LENGTH: usize = 6_144;
-/// How many managed policies a role can have, unless AWS has raised it; same page.
 const MAX_POLICIES: usize = 10;
 /// What `{"Version":…,"Statement":[…]}` takes, in characters.
 const ENVELOPE_LENGTH: usize = 42;
@@ -87,17 +88,17 @@ fn any_of(conditions: &[String], indent: &str) -> String {
 /// The services in as few managed policies as their statements fit into.
 fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
     let mut policies: Vec<Policy<'_>> = Vec::new();
-    let mut length = MAX_POLICY_LENGTH;
+    let mut length = MAX_MANAGED_POLICY;
     for service in services {
         let (name, statements) = (&*service.offering.name, &*service.permissions.deploy);
         if statements.is_empty() {
             continue;
         }
         let added: usize = statements.iter().map(longest).sum();
-        if ENVELOPE_LENGTH + added > MAX_POLICY_LENGTH {
-            bail!("the DeployPolicy of `{name}` alone may have {added} characters; IAM takes {MAX_POLICY_LENGTH}");
+        if ENVELOPE_LENGTH + added > MAX_MANAGED_POLICY {
+            bail!("the DeployPolicy of `{name}` alone may have {added} characters; IAM takes {MAX_MANAGED_POLICY}");
         }
-        if length + added > MAX_POLICY_LENGTH {
+        if length + added > MAX_MANAGED_POLICY {
             policies.push(Vec::new());
             length = ENVELOPE_LENGTH;
         }
@@ -163,8 +164,8 @@ pub fn boundary(services: &[Inspection]) -> Result<String> {
         }
     }
     let length = ENVELOPE_LENGTH + merged.iter().map(longest).sum::<usize>();
-    if length > MAX_POLICY_LENGTH {
-        bail!("the permissions boundary may have {length} characters; IAM takes {MAX_POLICY_LENGTH}");
+    if length > MAX_MANAGED_POLICY {
+        bail!("the permissions boundary may have {length} characters; IAM takes {MAX_MANAGED_POLICY}");
     }
     Ok(merged.iter().map(|statement| statement_yaml(statement, "          ")).collect())
 }
@@ -224,24 +225,17 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// How many characters the statement may have in a policy, where all names are as long as they can be.
 fn longest(statement: &Statement) -> usize {
-    let value = |name: &str| {
-        Some(match name {
-            "AWS::Partition" => "aws-us-gov",
-            "AWS::Region" => "ap-southeast-1",
-            "AWS::AccountId" => "123456789012",
-            "AWS::URLSuffix" => "amazonaws.com.cn",
-            _ => "prefixprefix",
-        })
-    };
-    let render = |text: &String| reference::render(text, value).unwrap_or_default();
+    in_any_partition(|partition| length(statement, partition))
+}
+
+fn length(statement: &Statement, partition: &Partition) -> usize {
+    let render = |text: &str| reference::render(text, |name| partition.reference(name)).unwrap_or_default();
     let list = |texts: &[String]| texts.iter().map(|text| render(text).len() + 3).sum::<usize>();
-    let condition = statement.condition.as_ref().map_or(0, |condition| {
-        r#","Condition":"#.len() + reference::render(&condition.to_string(), value).unwrap_or_default().len()
-    });
-    r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len()
-        + list(&statement.actions)
-        + list(&statement.resources)
-        + condition
+    let condition = statement.condition.as_ref();
+    let condition = condition.map_or(0, |condition| r#","Condition":"#.len() + render(&condition.to_string()).len());
+
+    let envelope = r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len();
+    envelope + list(&statement.actions) + list(&statement.resources) + condition
 }
 
 fn statement_yaml(statement: &Statement, indent: &str) -> String {

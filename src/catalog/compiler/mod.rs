@@ -1,20 +1,32 @@
 //! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never gets into a binary.
 
 mod document;
+mod expression;
+mod keys;
+pub mod longest;
+mod node;
 mod permissions;
+mod policy_length;
+mod rules;
 mod schema;
 
 use std::{fmt, fs, io, path::Path};
 
 use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
-use self::document::{Protocol, ServicePlan, Specification, Template};
 pub use self::permissions::{Permissions, Statement};
+use self::{
+    document::{Protocol, ServicePlan, Specification, Template},
+    node::Node,
+};
 use super::{
-    model::{Bindings, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text},
-    reference,
+    model::{
+        Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text,
+    },
+    reference, spelling,
 };
 
 /// The file that makes a folder below `templates/` a service.
@@ -75,6 +87,12 @@ struct Fault {
     reason: String,
 }
 
+impl Fault {
+    fn in_file(self, file: &str) -> TemplateError {
+        TemplateError { file: file.into(), line: self.line, reason: self.reason }
+    }
+}
+
 type Checked<T> = Result<T, Fault>;
 
 fn fault<T>(at: &Spanned<T>, reason: impl fmt::Display) -> Fault {
@@ -117,8 +135,8 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
 ///
 /// What is not valid, with its line.
 pub fn compile(file: &str, text: &str) -> Result<Offering, TemplateError> {
-    let template = parse(file, text)?;
-    offering(&template, text).map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+    let (node, template) = parse(file, text)?;
+    offering(&template, &node, text).map_err(|fault| fault.in_file(file))
 }
 
 /// What tools read of a template, beside what the broker does.
@@ -139,8 +157,8 @@ pub struct Inspection {
 /// What is not valid, with its line. More is checked than for an offering: that the statements in `DeployPolicy` and
 /// `Bindings.Boundary` are complete, and that the boundary allows what the scopes do.
 pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
-    let template = parse(file, text)?;
-    let inspection = offering(&template, text).and_then(|offering| {
+    let (node, template) = parse(file, text)?;
+    let inspection = offering(&template, &node, text).and_then(|offering| {
         let description = |output: &Value| output["Description"].as_str().unwrap_or_default().to_owned();
         Ok(Inspection {
             offering,
@@ -148,10 +166,18 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
             outputs: template.outputs.iter().map(|(name, output)| (name.clone(), description(output))).collect(),
         })
     });
-    inspection.map_err(|Fault { line, reason }| TemplateError { file: file.into(), line, reason })
+    inspection.map_err(|fault| fault.in_file(file))
 }
 
-fn parse(file: &str, text: &str) -> Result<Template, TemplateError> {
+/// Reads the template twice: as it is, and as the types that the catalog is made from. Its keys are checked in between,
+/// so that one which is misspelt is not told as one which is missing.
+fn parse(file: &str, text: &str) -> Result<(Node, Template), TemplateError> {
+    let node: Node = from_yaml(file, text)?;
+    keys::check(&node).map_err(|fault| fault.in_file(file))?;
+    Ok((node, from_yaml(file, text)?))
+}
+
+fn from_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, TemplateError> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| TemplateError {
         file: file.into(),
@@ -160,7 +186,7 @@ fn parse(file: &str, text: &str) -> Result<Template, TemplateError> {
     })
 }
 
-fn offering(template: &Template, text: &str) -> Checked<Offering> {
+fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     let at = &template.metadata.specification;
     let specification = &at.value;
     check_name(&specification.name.value).map_err(|reason| fault(&specification.name, reason))?;
@@ -179,6 +205,7 @@ fn offering(template: &Template, text: &str) -> Checked<Offering> {
     for name in &specification.updatable_parameters {
         known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
     }
+    policy_length::check(template, node)?;
     Ok(Offering {
         name: specification.name.value.clone().into(),
         description: description.value.clone().into(),
@@ -197,6 +224,8 @@ fn offering(template: &Template, text: &str) -> Checked<Offering> {
             names.map(|name| Text::from(name.value.clone())).collect()
         },
         resource_count: template.resources.len(),
+        constraints: constraints(template),
+        rules: rules::rules(template, node)?,
         template_body: template_body(text).map_err(|reason| fault(at, reason))?.into(),
         secret_parameters: template
             .parameters
@@ -232,7 +261,15 @@ fn check_description(description: &str) -> Result<(), String> {
 
 fn known_parameter<'t>(template: &'t Template, name: &str) -> Result<&'t document::Parameter, String> {
     let parameter = template.parameters.get(name).map(|parameter| &parameter.value);
-    parameter.ok_or_else(|| format!("the template has no parameter `{name}`"))
+    parameter.ok_or_else(|| unknown("the template has no parameter", name, template.parameters.keys()))
+}
+
+/// Says that there is nothing of this name, and which one is probably meant.
+fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k String>) -> String {
+    match spelling::nearest(name, known.map(String::as_str)) {
+        Some(meant) => format!("{what} `{name}`; did you mean `{meant}`?"),
+        None => format!("{what} `{name}`"),
+    }
 }
 
 /// Whether the author has written a reference to a secret: the text itself, or that of a `Sub`, a `Join` or an `If`.
@@ -257,6 +294,14 @@ fn parameter_defaults(template: &Template) -> Checked<List<StackParameter>> {
         Some(value.map(|value| StackParameter { name: name.clone().into(), value: value.into() }))
     });
     defaults.collect()
+}
+
+fn constraints(template: &Template) -> List<Constraint> {
+    let described = template.parameters.iter().filter_map(|(name, parameter)| {
+        let description = parameter.value.constraint_description.clone()?;
+        Some(Constraint { parameter: name.clone().into(), description: description.into() })
+    });
+    described.collect()
 }
 
 fn version_description(specification: &Specification) -> Checked<Option<Text>> {
@@ -369,7 +414,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         Some(name) => scopes
             .iter()
             .position(|scope| scope.name == name.value)
-            .ok_or_else(|| fault(name, format!("Policies has no scope `{}`", name.value)))?,
+            .ok_or_else(|| fault(name, unknown("Policies has no scope", &name.value, bindings.policies.keys())))?,
     };
     let mut credentials: Vec<_> = match &bindings.credentials {
         Some(declared) => declared
@@ -396,7 +441,16 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             format!("BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"),
         ));
     }
-    Ok(Bindings { credentials: credentials.into(), endpoints, scopes, default_scope, via_function, create_schema })
+    let constraints = if scopes.is_empty() { List::default() } else { binding_constraints() };
+    Ok(Bindings {
+        credentials: credentials.into(),
+        endpoints,
+        scopes,
+        default_scope,
+        via_function,
+        create_schema,
+        constraints,
+    })
 }
 
 fn credential(key: String, reference: &str) -> Credential {
@@ -526,6 +580,20 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
         ),
     ];
     schema::object(properties.map(|(name, property)| (name.to_owned(), property)).into_iter().collect(), &[])
+}
+
+/// What the patterns of [`binding_schema`] mean.
+fn binding_constraints() -> List<Constraint> {
+    let constraints = [
+        ("RoleName", "must be the name of an IAM role, without its path"),
+        ("RoleArn", "must be the ARN of an IAM role"),
+        ("ServiceAccount", "must be a service account, as name or namespace/name"),
+    ];
+    let constraint = |(parameter, description): (&'static str, &'static str)| Constraint {
+        parameter: parameter.into(),
+        description: description.into(),
+    };
+    constraints.map(constraint).into_iter().collect()
 }
 
 /// The author's text, without its `Metadata` where it would be too large with it: the stack does not need it.

@@ -29,7 +29,7 @@ pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
 
 /// The schema of one parameter's value, or the reason why there is none.
 pub fn property(parameter: &Parameter, title: Option<&str>, default: Option<&Value>) -> Result<Value, String> {
-    let kind = Kind::of(&parameter.kind);
+    let kind = Kind::of(parameter);
     let mut schema = Map::new();
     schema.insert("type".into(), json!(kind.json_type()));
     let mut set = |key: &str, value: Option<Value>| {
@@ -43,14 +43,29 @@ pub fn property(parameter: &Parameter, title: Option<&str>, default: Option<&Val
     if parameter.no_echo.is_set() {
         set("format", Some("password".into()));
     }
+    let Some(item_kind) = kind.item() else {
+        constrain(&mut schema, parameter, kind)?;
+        return Ok(Value::Object(schema));
+    };
     let mut item = Map::new();
-    let constraints = if kind.is_list() { &mut item } else { &mut schema };
-    constrain(constraints, parameter, kind)?;
-    if kind.is_list() {
-        item.insert("type".into(), json!(kind.item().json_type()));
-        schema.insert("items".into(), Value::Object(item));
+    item.insert("type".into(), json!(item_kind.json_type()));
+    constrain(&mut item, parameter, item_kind)?;
+    if item_kind == Kind::String {
+        // CloudFormation would take it for two entries.
+        item.insert("not".into(), json!({"pattern": ","}));
     }
+    schema.insert("items".into(), Value::Object(item));
     Ok(Value::Object(schema))
+}
+
+/// Whether the parameter is a list.
+pub fn is_list(parameter: &Parameter) -> bool {
+    Kind::of(parameter).item().is_some()
+}
+
+/// Whether the parameter is one number.
+pub fn is_number(parameter: &Parameter) -> bool {
+    matches!(Kind::of(parameter), Kind::Whole | Kind::Number)
 }
 
 fn constrain(schema: &mut Map<String, Value>, parameter: &Parameter, kind: Kind) -> Result<(), String> {
@@ -59,14 +74,17 @@ fn constrain(schema: &mut Map<String, Value>, parameter: &Parameter, kind: Kind)
             schema.insert(key.into(), value);
         }
     };
-    let item = kind.item();
-    let allowed = parameter.allowed_values.as_ref();
-    set("enum", allowed.map(|values| values.iter().map(|value| item.value(value)).collect()).transpose()?);
-    set("pattern", parameter.allowed_pattern.as_deref().map(|pattern| anchored(pattern).into()));
+    // A flag's values are those of its type.
+    let allowed = parameter.allowed_values.as_ref().filter(|_| kind != Kind::Flag);
+    set("enum", allowed.map(|values| values.iter().map(|value| kind.value(value)).collect()).transpose()?);
     set("minimum", parameter.min_value.as_ref().map(number).transpose()?);
     set("maximum", parameter.max_value.as_ref().map(number).transpose()?);
+    if kind != Kind::String {
+        return Ok(());
+    }
+    set("pattern", parameter.allowed_pattern.as_deref().map(|pattern| anchored(pattern).into()));
     set("minLength", parameter.min_length.as_ref().map(number).transpose()?);
-    if item == Kind::String && allowed.is_none() {
+    if allowed.is_none() {
         set("maxLength", Some(parameter.max_length.as_ref().map_or(Ok(MAX_VALUE_LENGTH.into()), number)?));
     }
     Ok(())
@@ -85,45 +103,63 @@ fn description(parameter: &Parameter) -> Option<String> {
 
 /// CloudFormation matches a pattern against the whole value, JSON Schema against any part of it.
 fn anchored(pattern: &str) -> String {
-    format!("^(?:{pattern})$")
+    if is_anchored(pattern) { pattern.to_owned() } else { format!("^(?:{pattern})$") }
 }
 
-/// The three types of CloudFormation parameters; all others are strings with a meaning.
+/// Whether the pattern is one sequence from `^` to `$`, and so matches a whole value only: not `^a|b$`, which is a
+/// choice between two.
+fn is_anchored(pattern: &str) -> bool {
+    use regex_syntax::ast::{AssertionKind, Ast, parse::Parser};
+
+    let parsed = Parser::new().parse(pattern);
+    let Ok(Ast::Concat(sequence)) = &parsed else { return false };
+    let is = |ast: Option<&Ast>, kind: &AssertionKind| matches!(ast, Some(Ast::Assertion(it)) if it.kind == *kind);
+    is(sequence.asts.first(), &AssertionKind::StartLine) && is(sequence.asts.last(), &AssertionKind::EndLine)
+}
+
+/// What a parameter is for users. CloudFormation knows strings, numbers and lists of both alone; all its other types are
+/// strings with a meaning.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     String,
+    /// A string whose allowed values are exactly `true` and `false`.
+    Flag,
+    /// A number of which the template says nothing with a fraction. What may have one says so by its default, a limit
+    /// or an allowed value: `1.0` is enough.
+    Whole,
     Number,
     StringList,
     NumberList,
 }
 
 impl Kind {
-    fn of(name: &str) -> Self {
-        match name {
+    fn of(parameter: &Parameter) -> Self {
+        match parameter.kind.as_str() {
+            "Number" if is_whole(parameter) => Self::Whole,
             "Number" => Self::Number,
             "List<Number>" => Self::NumberList,
             "CommaDelimitedList" => Self::StringList,
             list if list.starts_with("List<") => Self::StringList,
+            _ if is_flag(parameter) => Self::Flag,
             _ => Self::String,
         }
     }
 
-    fn is_list(self) -> bool {
-        matches!(self, Self::StringList | Self::NumberList)
-    }
-
-    fn item(self) -> Self {
+    /// Of a list, the kind of its entries.
+    fn item(self) -> Option<Self> {
         match self {
-            Self::StringList => Self::String,
-            Self::NumberList => Self::Number,
-            scalar => scalar,
+            Self::StringList => Some(Self::String),
+            Self::NumberList => Some(Self::Number),
+            _ => None,
         }
     }
 
     fn json_type(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::Flag => "boolean",
+            Self::Whole => "integer",
             Self::Number => "number",
             Self::StringList | Self::NumberList => "array",
         }
@@ -131,17 +167,32 @@ impl Kind {
 
     /// The JSON form of a value that the template gives in YAML, where it may have any scalar type.
     fn value(self, value: &Value) -> Result<Value, String> {
-        match self {
-            Self::String => Ok(super::text(value)?.into()),
-            Self::Number => number(value),
-            Self::StringList | Self::NumberList => super::text(value)?
-                .split(',')
-                .map(str::trim)
-                .filter(|entry| !entry.is_empty())
-                .map(|entry| self.item().value(&entry.into()))
-                .collect(),
-        }
+        let text = super::text(value)?;
+        let Some(item) = self.item() else {
+            return match self {
+                Self::Flag => text.parse().map(Value::Bool).map_err(|_| format!("`{text}` is not true or false")),
+                Self::Whole | Self::Number => number(value),
+                _ => Ok(text.into()),
+            };
+        };
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(|entry| item.value(&entry.into())).collect()
     }
+}
+
+fn is_flag(parameter: &Parameter) -> bool {
+    let Some(allowed) = &parameter.allowed_values else { return false };
+    let mut texts: Vec<_> = allowed.iter().filter_map(|value| super::text(value).ok()).collect();
+    texts.sort_unstable();
+    texts == ["false", "true"]
+}
+
+fn is_whole(parameter: &Parameter) -> bool {
+    let Parameter { default, min_value, max_value, allowed_values, .. } = parameter;
+    let mut said =
+        [default, min_value, max_value].into_iter().flatten().chain(allowed_values.iter().flatten()).peekable();
+    let is_whole = |value: &Value| super::text(value).is_ok_and(|text| text.parse::<i64>().is_ok());
+    said.peek().is_some() && said.all(is_whole)
 }
 
 fn number(value: &Value) -> Result<Value, String> {

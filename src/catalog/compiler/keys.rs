@@ -1,0 +1,172 @@
+//! Keys of a template that are not known, and what their author may have meant.
+//!
+//! A key that nobody reads is a mistake that nobody sees: a misspelt `UpdatableParameters` would make every parameter
+//! fixed. The keys of the archived AWS Service Broker's format that this broker has no use for are known, too, so that
+//! its published templates load as they are.
+
+use super::{Checked, Fault, node::Node};
+use crate::catalog::spelling;
+
+const SPECIFICATION: &str = "AWS::ServiceBroker::Specification";
+const INTERFACE: &str = "AWS::CloudFormation::Interface";
+
+/// The sections of a template.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>
+const SECTIONS: [&str; 11] = [
+    "AWSTemplateFormatVersion",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Rules",
+    "Mappings",
+    "Conditions",
+    "Transform",
+    "Hooks",
+    "Resources",
+    "Outputs",
+];
+const SPECIFICATION_KEYS: [&str; 19] = [
+    "Version",
+    "VersionDescription",
+    "Name",
+    "DisplayName",
+    "LongDescription",
+    "ImageUrl",
+    "DocumentationUrl",
+    "SupportUrl",
+    "ProviderDisplayName",
+    "Tags",
+    "ServicePlans",
+    "PlanUpdateable",
+    "UpdatableParameters",
+    "Ascending",
+    "OutputsAsIs",
+    "CloudFoundry",
+    "BindViaLambda",
+    "DeployPolicy",
+    "Bindings",
+];
+const PLAN_KEYS: [&str; 9] = [
+    "DisplayName",
+    "Description",
+    "LongDescription",
+    "Bullets",
+    "Cost",
+    "Costs",
+    "PlanUpdateable",
+    "ParameterValues",
+    "ParameterDefaults",
+];
+const COST_KEYS: [&str; 4] = ["amount", "Amount", "unit", "Unit"];
+const BINDINGS_KEYS: [&str; 7] = [
+    "DefaultScope",
+    "Policies",
+    "Boundary",
+    "Credentials",
+    "Endpoints",
+    // Of the published format: identities were made by its broker's own rules.
+    "IAM",
+    "CFNOutputs",
+];
+const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
+const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
+const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
+const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
+const GROUP_KEYS: [&str; 2] = ["Label", "Parameters"];
+const LABEL_KEYS: [&str; 1] = ["default"];
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
+const PARAMETER_KEYS: [&str; 11] = [
+    "Type",
+    "Default",
+    "Description",
+    "AllowedValues",
+    "AllowedPattern",
+    "ConstraintDescription",
+    "MinLength",
+    "MaxLength",
+    "MinValue",
+    "MaxValue",
+    "NoEcho",
+];
+const RULE_KEYS: [&str; 2] = ["RuleCondition", "Assertions"];
+const ASSERTION_KEYS: [&str; 2] = ["Assert", "AssertDescription"];
+
+/// Refuses the first key of the template that is not known where it stands.
+pub fn check(template: &Node) -> Checked<()> {
+    check_keys(template, &SECTIONS, "a template")?;
+    check_each_field(template.get("Parameters"), &PARAMETER_KEYS, "a parameter")?;
+    check_each_field(template.get("Rules"), &RULE_KEYS, "a rule")?;
+    for (_, rule) in template.get("Rules").into_iter().flat_map(Node::fields) {
+        check_each_entry(rule.get("Assertions"), &ASSERTION_KEYS, "an assertion")?;
+    }
+    let Some(metadata) = template.get("Metadata") else { return Ok(()) };
+    check_metadata(metadata)?;
+    metadata.get(SPECIFICATION).map_or(Ok(()), check_specification)?;
+    metadata.get(INTERFACE).map_or(Ok(()), check_interface)
+}
+
+/// Anybody may put metadata into a template. What is nearly a key of ours is meant to be one.
+fn check_metadata(metadata: &Node) -> Checked<()> {
+    let known = [SPECIFICATION, INTERFACE];
+    for (key, _) in metadata.fields() {
+        let name = key.value.as_str();
+        if let Some(meant) = spelling::nearest(name, known).filter(|_| !known.contains(&name)) {
+            return Err(unknown(key, "Metadata", Some(meant), &known));
+        }
+    }
+    Ok(())
+}
+
+fn check_specification(specification: &Node) -> Checked<()> {
+    check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
+    check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
+    check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
+
+    check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
+    for (_, plan) in specification.get("ServicePlans").into_iter().flat_map(Node::fields) {
+        check_each_entry(plan.get("Costs"), &COST_KEYS, "a cost")?;
+    }
+
+    let Some(bindings) = specification.get("Bindings") else { return Ok(()) };
+    check_keys(bindings, &BINDINGS_KEYS, "Bindings")?;
+    check_each_entry(bindings.get("Boundary"), &STATEMENT_KEYS, "a statement of Boundary")?;
+    check_each_entry(bindings.get("Endpoints"), &ENDPOINT_KEYS, "an endpoint")
+}
+
+fn check_interface(interface: &Node) -> Checked<()> {
+    check_keys(interface, &INTERFACE_KEYS, "the interface")?;
+    check_each_entry(interface.get("ParameterGroups"), &GROUP_KEYS, "a group")?;
+    for group in interface.get("ParameterGroups").map(Node::entries).unwrap_or_default() {
+        group.get("Label").map_or(Ok(()), |label| check_keys(label, &LABEL_KEYS, "a label"))?;
+    }
+    check_each_field(interface.get("ParameterLabels"), &LABEL_KEYS, "a label")
+}
+
+fn check_each_field(of: Option<&Node>, known: &[&str], place: &str) -> Checked<()> {
+    let fields = of.into_iter().flat_map(Node::fields);
+    fields.map(|(_, node)| node).try_for_each(|node| check_keys(node, known, place))
+}
+
+fn check_each_entry(of: Option<&Node>, known: &[&str], place: &str) -> Checked<()> {
+    of.map(Node::entries).unwrap_or_default().iter().try_for_each(|node| check_keys(node, known, place))
+}
+
+fn check_keys(node: &Node, known: &[&str], place: &str) -> Checked<()> {
+    let strange = node.fields().map(|(key, _)| key).find(|key| !known.contains(&key.value.as_str()));
+    match strange {
+        None => Ok(()),
+        Some(key) => {
+            let meant = spelling::nearest(&key.value, known.iter().copied());
+            Err(unknown(key, place, meant, known))
+        }
+    }
+}
+
+fn unknown(key: &serde_saphyr::Spanned<String>, place: &str, meant: Option<&str>, known: &[&str]) -> Fault {
+    let name = &key.value;
+    let reason = match meant {
+        Some(meant) => format!("`{name}` is no key of {place}; did you mean `{meant}`?"),
+        None => format!("`{name}` is no key of {place}, whose keys are: {}", known.join(", ")),
+    };
+    Fault { line: key.referenced.line(), reason }
+}

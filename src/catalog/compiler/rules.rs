@@ -1,0 +1,141 @@
+//! The template's `Rules`, and the specification's `Ascending`, which says of numbers what rules cannot.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Checked, Fault,
+    document::Template,
+    node::{Content, Node},
+    schema,
+};
+use crate::catalog::model::{Assertion, Condition, List, Operand, Rule, Text};
+
+/// Functions of rules whose values are the account's, of which the broker knows nothing.
+const OF_THE_ACCOUNT: [&str; 3] = ["RefAll", "ValueOf", "ValueOfAll"];
+
+/// Compiles both.
+pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
+    let compiler = Compiler { template };
+    let rules = node.get("Rules").into_iter().flat_map(Node::fields);
+    let rules = rules.map(|(name, rule)| compiler.rule(&name.value, rule));
+
+    let ascending = node.at(&["Metadata", "AWS::ServiceBroker::Specification", "Ascending"]);
+    let ascending = ascending.map(Node::entries).unwrap_or_default().iter();
+    rules.chain(ascending.map(|entry| compiler.ascending(entry))).collect()
+}
+
+struct Compiler<'t> {
+    template: &'t Template,
+}
+
+impl Compiler<'_> {
+    fn rule(&self, name: &str, node: &Node) -> Checked<Rule> {
+        let condition = node.get("RuleCondition").map(|condition| self.condition(condition)).transpose()?;
+        let assertions = node.get("Assertions").map(Node::entries).unwrap_or_default();
+        if assertions.is_empty() {
+            return Err(fault(node, format!("the rule `{name}` has no Assertions")));
+        }
+        let assertions = assertions.iter().map(|assertion| self.assertion(name, assertion));
+        Ok(Rule { conditions: condition.into_iter().collect(), assertions: assertions.collect::<Checked<_>>()? })
+    }
+
+    fn assertion(&self, rule: &str, node: &Node) -> Checked<Assertion> {
+        let assert = node.get("Assert").ok_or_else(|| fault(node, format!("the rule `{rule}` has no Assert")))?;
+        let description = node.get("AssertDescription").and_then(Node::text);
+        let description = description.map_or_else(
+            || format!("The parameters break the rule `{rule}` of the template."),
+            |text| text.trim().to_owned(),
+        );
+        Ok(Assertion { holds: self.condition(assert)?, description: description.into() })
+    }
+
+    fn condition(&self, node: &Node) -> Checked<Condition> {
+        let Content::Call(function, argument) = &node.content else {
+            return Err(fault(node, "a condition of a rule is a function, such as Fn::Equals"));
+        };
+        let entries = argument.entries();
+        let conditions = || entries.iter().map(|entry| self.condition(entry)).collect::<Checked<List<_>>>();
+        let pair = || match entries {
+            [one, other] => Ok((self.operand(one)?, self.operand(other)?)),
+            _ => Err(fault(node, format!("Fn::{function} takes two values"))),
+        };
+        match function.as_str() {
+            "And" | "Or" if !(2..=10).contains(&entries.len()) => {
+                Err(fault(node, format!("Fn::{function} takes two to ten conditions")))
+            }
+            "Not" if entries.len() != 1 => Err(fault(node, "Fn::Not takes one condition, in a list")),
+            "And" => Ok(Condition::AllOf(conditions()?)),
+            "Or" => Ok(Condition::AnyOf(conditions()?)),
+            "Not" => Ok(Condition::NoneOf(conditions()?)),
+            "Equals" => pair().map(|(one, other)| Condition::Equals(one, other)),
+            "Contains" => pair().map(|(list, text)| Condition::Contains(list, text)),
+            "EachMemberEquals" => pair().map(|(list, text)| Condition::EachMemberEquals(list, text)),
+            "EachMemberIn" => pair().map(|(list, known)| Condition::EachMemberIn(list, known)),
+            _ => Err(self.no_function(node, function)),
+        }
+    }
+
+    fn operand(&self, node: &Node) -> Checked<Operand> {
+        match &node.content {
+            Content::Text(text) => Ok(Operand::Text(text.clone().into())),
+            Content::List(entries) => {
+                let entries = entries.iter().map(|entry| self.operand(entry));
+                entries.collect::<Checked<_>>().map(Operand::List)
+            }
+            Content::Call(function, name) if function == "Ref" => self.reference(name),
+            Content::Call(function, _) => Err(self.no_function(node, function)),
+            Content::Null | Content::Map(_) => Err(fault(node, "a rule compares texts and lists of texts")),
+        }
+    }
+
+    fn reference(&self, node: &Node) -> Checked<Operand> {
+        let name = node.text().unwrap_or_default();
+        match self.template.parameters.get(name) {
+            Some(parameter) if schema::is_list(&parameter.value) => {
+                Ok(Operand::ListParameter(Text::from(name.to_owned())))
+            }
+            Some(_) => Ok(Operand::Parameter(Text::from(name.to_owned()))),
+            // Never known to the broker, so that the rule is left to CloudFormation.
+            None if name.starts_with("AWS::") => Ok(Operand::Parameter(Text::from(name.to_owned()))),
+            None => Err(fault(node, format!("the template has no parameter `{name}`"))),
+        }
+    }
+
+    fn no_function(&self, node: &Node, function: &str) -> Fault {
+        if OF_THE_ACCOUNT.contains(&function) {
+            let reason = "depends on what only AWS knows, so that the broker cannot evaluate the rule before it begins";
+            return fault(node, format!("Fn::{function} {reason}"));
+        }
+        fault(node, format!("`{function}` is no function for rules"))
+    }
+
+    /// Numbers that must grow, such as days after which objects are moved, then deleted.
+    fn ascending(&self, node: &Node) -> Checked<Rule> {
+        let description = node.get("Description").and_then(Node::text);
+        let description = description.ok_or_else(|| fault(node, "an entry of Ascending needs a Description"))?;
+
+        let names = node.get("Parameters").map(Node::entries).unwrap_or_default();
+        let distinct: BTreeSet<_> = names.iter().filter_map(Node::text).collect();
+        if distinct.len() < 2 || distinct.len() != names.len() {
+            return Err(fault(node, "an entry of Ascending needs two Parameters or more"));
+        }
+        let values = names.iter().map(|name| {
+            let known = name.text().and_then(|text| self.template.parameters.get(text));
+            match known {
+                Some(parameter) if schema::is_number(&parameter.value) => self.reference(name),
+                Some(_) => Err(fault(name, "an entry of Ascending names parameters of the type Number")),
+                None => self.reference(name),
+            }
+        });
+        let values = values.collect::<Checked<_>>()?;
+        let without = node.get("Without").and_then(Node::text).map(|text| Text::from(text.to_owned()));
+
+        let holds = Condition::Ascending { values, without };
+        let assertion = Assertion { holds, description: description.trim().to_owned().into() };
+        Ok(Rule { conditions: List::default(), assertions: vec![assertion].into() })
+    }
+}
+
+fn fault(node: &Node, reason: impl Into<String>) -> Fault {
+    Fault { line: node.line, reason: reason.into() }
+}

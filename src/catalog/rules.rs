@@ -1,0 +1,97 @@
+//! The template's rules, evaluated before CloudFormation is asked for anything.
+//!
+//! CloudFormation evaluates the same rules itself. Told by the broker, they are told at once, before there is a record
+//! or a stack, and in the author's words.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>
+
+use std::collections::BTreeMap;
+
+use super::model::{Condition, Operand, Rule};
+
+/// The values of parameters, as CloudFormation takes them.
+type Values = BTreeMap<String, String>;
+
+/// Returns the texts of all assertions that these values break.
+///
+/// A rule about a parameter whose value is not among them, such as a secret that only the stack knows, is left to
+/// CloudFormation.
+pub fn broken<'r>(rules: &'r [Rule], values: &Values) -> Vec<&'r str> {
+    let applicable = rules.iter().filter(|rule| all(&rule.conditions, values) == Some(true));
+    let assertions = applicable.flat_map(|rule| rule.assertions.iter());
+
+    let broken = assertions.filter(|assertion| holds(&assertion.holds, values) == Some(false));
+    broken.map(|assertion| &*assertion.description).collect()
+}
+
+/// Whether the condition holds; nothing where that depends on a value that is not known.
+fn holds(condition: &Condition, values: &Values) -> Option<bool> {
+    match condition {
+        Condition::AllOf(conditions) => all(conditions, values),
+        Condition::AnyOf(conditions) => any(conditions, values),
+        Condition::NoneOf(conditions) => Some(!any(conditions, values)?),
+        Condition::Equals(one, other) => Some(evaluate(one, values)? == evaluate(other, values)?),
+        Condition::Contains(list, text) => {
+            let (list, text) = (evaluate(list, values)?, evaluate(text, values)?);
+            Some(text.iter().all(|text| list.contains(text)))
+        }
+        Condition::EachMemberEquals(list, text) => {
+            let (list, text) = (evaluate(list, values)?, evaluate(text, values)?);
+            Some(list.iter().all(|member| text.contains(member)))
+        }
+        Condition::EachMemberIn(list, known) => {
+            let (list, known) = (evaluate(list, values)?, evaluate(known, values)?);
+            Some(list.iter().all(|member| known.contains(member)))
+        }
+        Condition::Ascending { values: operands, without } => {
+            is_ascending(operands, without.as_deref().and_then(number), values)
+        }
+    }
+}
+
+/// Three-valued: one that does not hold decides, whatever the unknown ones are.
+fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
+    let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
+    if results.contains(&Some(false)) {
+        Some(false)
+    } else {
+        results.into_iter().all(|one| one.is_some()).then_some(true)
+    }
+}
+
+/// Three-valued: one that holds decides, whatever the unknown ones are.
+fn any(conditions: &[Condition], values: &Values) -> Option<bool> {
+    let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
+    if results.contains(&Some(true)) {
+        Some(true)
+    } else {
+        results.into_iter().all(|one| one.is_some()).then_some(false)
+    }
+}
+
+/// The operand's values: one, unless it is a list.
+fn evaluate(operand: &Operand, values: &Values) -> Option<Vec<String>> {
+    match operand {
+        Operand::Text(text) => Some(vec![text.to_string()]),
+        Operand::Parameter(name) => values.get(&**name).map(|value| vec![value.clone()]),
+        Operand::ListParameter(name) => {
+            let value = values.get(&**name)?;
+            Some(value.split(',').map(|entry| entry.trim().to_owned()).collect())
+        }
+        Operand::List(operands) => {
+            let lists: Option<Vec<_>> = operands.iter().map(|operand| evaluate(operand, values)).collect();
+            lists.map(|lists| lists.concat())
+        }
+    }
+}
+
+fn is_ascending(operands: &[Operand], without: Option<f64>, values: &Values) -> Option<bool> {
+    let lists: Option<Vec<_>> = operands.iter().map(|operand| evaluate(operand, values)).collect();
+    let numbers: Option<Vec<_>> = lists?.concat().iter().map(|text| number(text)).collect();
+
+    let counted: Vec<_> = numbers?.into_iter().filter(|number| Some(*number) != without).collect();
+    Some(counted.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
