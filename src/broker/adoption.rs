@@ -30,7 +30,8 @@ impl Broker {
             Ok(()) => self.succeed(instance).await,
             Err(difference) => {
                 let advice = advice(OperationKind::Provision, false);
-                self.fail(instance, format!("A stack of this instance exists already. {difference} {advice}"), false).await
+                self.fail(instance, format!("A stack of this instance exists already. {difference} {advice}"), false)
+                    .await
             }
         }
     }
@@ -63,7 +64,8 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
         return Err("Its secret parameters cannot be compared with those of the request.".into());
     }
 
-    let differing = differing_parameters(&parameters::of_stack(offered, &instance.attributes.parameters.0), offered, stack);
+    let differing =
+        differing_parameters(&parameters::of_stack(offered, &instance.attributes.parameters.0), offered, stack);
     if differing.is_empty() {
         return Ok(());
     }
@@ -71,11 +73,7 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
 }
 
 /// The names of the parameters that the stack does not have, has besides, or has with another value.
-fn differing_parameters(
-    expected: &BTreeMap<String, String>,
-    offered: &Offered<'_>,
-    stack: &Stack,
-) -> Vec<String> {
+fn differing_parameters(expected: &BTreeMap<String, String>, offered: &Offered<'_>, stack: &Stack) -> Vec<String> {
     let is_secret = |name: &String| offered.offering.secret_parameters.iter().any(|secret| secret == name);
     let names = expected.keys().chain(stack.parameters.keys().filter(|name| !expected.contains_key(*name)));
     names

@@ -104,9 +104,7 @@ impl Broker {
             }
             InsertBinding::Done => self.bind_now(&offered, &instance, binding, waiting).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
-            InsertBinding::Exists(existing) => {
-                self.bind_again(&offered, &instance, *existing, &binding, waiting).await
-            }
+            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding, waiting).await,
         }
     }
 

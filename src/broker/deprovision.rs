@@ -70,7 +70,10 @@ impl Broker {
         }
 
         if !self.may_delete_stack(&instance).await? {
-            tracing::warn!(stack_name = instance.stack_name, "not deleted: its tags do not say that it is the instance's");
+            tracing::warn!(
+                stack_name = instance.stack_name,
+                "not deleted: its tags do not say that it is the instance's"
+            );
             return self.forget_without_stack(instance).await;
         }
         let stacks = self.stacks_of(&instance).await;
@@ -128,7 +131,11 @@ impl Broker {
         };
         if let Some(reason) = failure {
             let binding_id = binding.id.as_str();
-            tracing::warn!(binding_id, reason, "the service's function was not told of the unbinding; removing the binding");
+            tracing::warn!(
+                binding_id,
+                reason,
+                "the service's function was not told of the unbinding; removing the binding"
+            );
         }
         self.remove_binding(binding).await
     }

@@ -263,9 +263,8 @@ impl Broker {
 
 /// True if CloudFormation was asked to delete a stack again and again, and has left it at rest.
 fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
-    let is_at_rest = |event: &StackEvent| {
-        event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
-    };
+    let is_at_rest =
+        |event: &StackEvent| event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN;
     now.duration_since(operation.started_at) > LONGEST_BEGINNING && events.foreign.last().is_some_and(is_at_rest)
 }
 

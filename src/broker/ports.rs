@@ -1,10 +1,6 @@
 //! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory twins of them.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -18,12 +18,7 @@ impl Broker {
     ///
     /// [`Error::Gone`] where there is no such binding; [`Error::Concurrency`] while its creation runs; a
     /// [`Error::Port`] leaves the record, so that a deletion sent again goes on from there.
-    pub async fn unbind(
-        &self,
-        instance_id: &InstanceId,
-        id: &BindingId,
-        waiting: Waiting,
-    ) -> Result<Option<String>> {
+    pub async fn unbind(&self, instance_id: &InstanceId, id: &BindingId, waiting: Waiting) -> Result<Option<String>> {
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
         let binding = self.records.begin_unbind(instance_id, id, &operation).await?;
         let binding = binding.filter(|binding| !binding.is_tombstone()).ok_or(Error::Gone)?;

@@ -167,3 +167,43 @@ async fn a_function_that_is_gone_or_broken_does_not_keep_what_is_deleted() {
     client.bind("two", ids).await.expect(500);
     client.unbind("one").await.expect(200);
 }
+
+/// Its function may run in the network of the stack that is being deleted.
+#[tokio::test(start_paused = true)]
+async fn a_function_that_hangs_does_not_keep_its_instance() {
+    let (client, ids) = client().await;
+    client.bind("one", ids).await.expect(201);
+    client.world.inject("functions.invoke", Fault::Hang);
+    client.deprovision().await.expect(202);
+    assert_eq!(client.world.bindings().len(), 1);
+
+    client.world.let_time_pass(SignedDuration::from_mins(2));
+    client.world.inject("functions.invoke", Fault::Hang);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(client.world.bindings().len(), 1, "it may still be told");
+
+    client.world.let_time_pass(SignedDuration::from_mins(4));
+    client.world.inject("functions.invoke", Fault::Hang);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert!(client.world.bindings().is_empty());
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unbinding_whose_function_hangs_comes_to_an_end() {
+    let (client, ids) = client().await;
+    client.bind("one", ids).await.expect(201);
+    client.world.inject("functions.invoke", Fault::Hang);
+    client.unbind_async("one").await.expect(202);
+
+    for _ in 0..7 {
+        client.world.let_time_pass(SignedDuration::from_mins(1));
+        client.world.inject("functions.invoke", Fault::Hang);
+        client.binding_last_operation("one").await.expect(200);
+    }
+    let ended = client.binding_last_operation("one").await.expect(200);
+    assert_eq!(ended.body["state"], "failed");
+    assert!(ended.description().contains("It does not answer"), "{}", ended.description());
+    client.unbind("one").await.expect(200);
+}

@@ -28,7 +28,7 @@ const BAD: [(&str, u16); 26] = [
     ("bad-provision-empty-space-guid", 400),
     ("bad-provision-ill-typed-parameter", 400),
     ("bad-provision-missing-plan-id", 400),
-    ("bad-provision-other-version", 422),
+    ("bad-provision-other-version", 400),
     ("bad-provision-plan-of-another-service", 400),
     ("bad-provision-synchronous", 422),
     ("bad-provision-unknown-parameter", 400),

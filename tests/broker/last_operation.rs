@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Client, Fault};
 
 #[tokio::test]
-async fn a_poll_takes_up_a_creation_that_did_not_reach_cloudformation() {
+async fn a_poll_ends_a_creation_that_did_not_reach_cloudformation() {
     let client = Client::new();
     client.world.inject("stacks.create", Fault::Before(Unavailable));
     client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(503);
@@ -16,7 +16,18 @@ async fn a_poll_takes_up_a_creation_that_did_not_reach_cloudformation() {
     assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
     assert_eq!(client.world.stack_names().len(), 0);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    let ended = client.last_operation().await.expect(200);
+    assert_eq!(ended.body["state"], "failed");
+    assert!(ended.description().contains("did not get through to AWS"), "{}", ended.description());
+    assert_eq!(client.world.stack_names().len(), 0);
+}
+
+#[tokio::test]
+async fn a_creation_that_did_not_reach_cloudformation_is_resumed_by_the_same_request() {
+    let client = Client::new();
+    client.world.inject("stacks.create", Fault::Before(Unavailable));
+    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(503);
+    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
     assert_eq!(client.world.stack().parameters["DelaySeconds"], "7");
 }
 
@@ -25,7 +36,7 @@ async fn a_poll_takes_up_a_deletion_that_did_not_reach_cloudformation() {
     let client = Client::with_instance().await;
     client.bind("a-binding", json!({})).await.expect(201);
     client.world.inject("identities.access_keys", Fault::Before(Unavailable));
-    client.deprovision().await.expect(503);
+    client.deprovision().await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
     assert!(client.world.users().is_empty() && client.world.bindings().is_empty());

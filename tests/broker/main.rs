@@ -4,12 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod authentication;
 mod aws_trouble;
 mod bind;
 mod bind_function;
 mod catalog;
 mod compiler;
+mod console;
 mod credentials;
 mod deprovision;
 mod events;

@@ -163,6 +163,8 @@ fn instances() -> Vec<(&'static str, Instance)> {
         operation: instance().operation.taken_up(now() + SignedDuration::from_secs(31)),
         ..instance()
     };
+    // As it was before it was said when an operation had been accepted.
+    let without_acceptance = Operation { accepted_at: None, ..with_secret.operation.clone() };
     let not_created = Instance { operation: instance().operation.failed("No space."), version: 1, ..instance() };
     let updated = Instance {
         attributes: changed.clone(),
@@ -174,7 +176,8 @@ fn instances() -> Vec<(&'static str, Instance)> {
     vec![
         ("instance-being-created", instance()),
         ("instance-elsewhere", Instance { location: location(), ..instance() }),
-        ("instance-being-created-by-another-request", with_secret),
+        ("instance-taken-up", with_secret.clone()),
+        ("instance-being-created-by-another-request", Instance { operation: without_acceptance, ..with_secret }),
         ("instance-not-created", not_created),
         ("instance-created", created),
         ("instance-being-updated", updating.clone()),

@@ -101,7 +101,7 @@ async fn what_was_allowed_once_is_the_answer_to_the_same_request() {
     bind(&client, "two", parameters.clone()).await.expect(400);
     bind(&client, "one", json!({"RoleName": "another"})).await.expect(409);
     client.unbind("one").await.expect(200);
-    bind(&client, "one", parameters).await.expect(409);
+    bind(&client, "one", parameters).await.expect(422);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
+use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Client, Fault, plan_id, service_id};
-use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
+use crate::support::{Client, Fault, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
 async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
@@ -154,13 +154,30 @@ async fn bnd_16_every_service_names_its_endpoints() {
 }
 
 #[tokio::test]
-async fn bnd_10_the_id_of_a_deleted_binding_is_free_again_when_its_tombstone_expires() {
+async fn bnd_10_a_deleted_bindings_id_is_free_when_no_earlier_request_can_run() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.unbind("one").await.expect(200);
     // A request that was long under way must not bring it back.
-    let answer = client.bind("one", json!({})).await.expect(409);
-    assert!(answer.description().contains("deleted not long ago"), "{}", answer.description());
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    let answer = client.bind("one", json!({})).await.expect(422);
+    assert_eq!(answer.body["error"], "ConcurrencyError");
+    client.world.let_time_pass(SignedDuration::from_secs(30));
     client.bind("one", json!({})).await.expect(201);
+    client.bind("one", json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn lob_a_late_poll_of_an_old_unbinding_is_answered_beside_the_new_binding() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
+    let operation = client.unbind_async("one").await.expect(202).body["operation"].clone();
+    client.unbind("one").await.expect(200);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    client.bind("one", json!({})).await.expect(201);
+
+    let operation = operation.as_str().expect("an operation");
+    let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation?operation={operation}");
+    client.request("GET", &path, None).await.expect(410);
+    client.binding_last_operation("one").await.expect(200);
 }

@@ -90,13 +90,27 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Debug, PartialEq)]
 enum Model {
     Missing,
-    Creating { delay: u8, operation: Value },
+    Creating {
+        delay: u8,
+        operation: Value,
+    },
     NotCreated,
-    There { delay: u8 },
-    Updating { from: u8, to: u8, operation: Value },
-    Deleting { operation: Value },
+    There {
+        delay: u8,
+    },
+    Updating {
+        from: u8,
+        to: u8,
+        operation: Value,
+    },
+    Deleting {
+        operation: Value,
+    },
     NotDeleted,
-    Gone,
+    /// Its id can be used again after half a minute.
+    Gone {
+        is_free: bool,
+    },
 }
 
 fn attributes(delay: u8) -> Value {
@@ -152,16 +166,18 @@ fn expected(model: &Model, step: Step) -> Row {
         (Model::There { delay } | Model::Updating { from: delay, .. }, Step::Provision(asked)) if asked == delay => {
             stay(200)
         }
-        (Model::Deleting { .. }, Step::Provision(_)) => stay(422),
+        // Its id is free when nothing that was asked before can run any more.
+        (Model::Deleting { .. } | Model::Gone { is_free: false }, Step::Provision(_)) => stay(422),
+        (Model::Gone { is_free: true }, Step::Provision(delay)) => begin(Model::Creating { delay, operation }),
         (_, Step::Provision(_)) => stay(409),
 
         (Model::There { delay }, Step::Update(asked)) if asked == delay => stay(200),
         (Model::There { delay: from }, Step::Update(to)) => begin(Model::Updating { from, to, operation }),
         (Model::Updating { to, operation, .. }, Step::Update(asked)) if asked == to => same(&operation),
-        (Model::Missing | Model::Gone, Step::Update(_)) => stay(404),
+        (Model::Missing | Model::Gone { .. }, Step::Update(_)) => stay(404),
         (_, Step::Update(_)) => stay(422),
 
-        (Model::Missing | Model::Gone, Step::Deprovision) => stay(410),
+        (Model::Missing | Model::Gone { .. }, Step::Deprovision) => stay(410),
         (Model::Updating { .. }, Step::Deprovision) => stay(422),
         (Model::Deleting { operation }, Step::Deprovision) => same(&operation),
         (_, Step::Deprovision) => begin(Model::Deleting { operation }),
@@ -171,7 +187,8 @@ fn expected(model: &Model, step: Step) -> Row {
         (Model::Creating { .. }, Step::Settle(false)) => seen(Model::NotCreated),
         (Model::Updating { to: delay, .. }, Step::Settle(true)) => seen(Model::There { delay }),
         (Model::Updating { from: delay, .. }, Step::Settle(false)) => seen(Model::There { delay }),
-        (Model::Deleting { .. }, Step::Settle(true)) => seen(Model::Gone),
+        (Model::Deleting { .. }, Step::Settle(true)) => seen(Model::Gone { is_free: false }),
+        (Model::Gone { .. }, Step::Settle(_)) => seen(Model::Gone { is_free: true }),
         (Model::Deleting { .. }, Step::Settle(false)) => seen(Model::NotDeleted),
         (_, Step::Poll | Step::Settle(_)) => stay(200),
         (_, Step::Bind | Step::Unbind) => unreachable!("no sequence has it"),
@@ -317,7 +334,9 @@ async fn check_end(client: &Client) {
         assert!(client.world.stack_names().is_empty(), "an orphan: {:?}", client.world.stack_names());
         assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
         client.deprovision().await.expect(410);
-        client.provision(attributes(0)).await.expect(409);
+        client.world.let_time_pass(SignedDuration::from_secs(30));
+        client.world.yield_at_calls(false);
+        client.provision(attributes(0)).await.expect(202);
         return;
     }
     assert_eq!(instance.operation.state, OperationState::Succeeded);

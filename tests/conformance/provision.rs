@@ -44,16 +44,33 @@ async fn prv_11_the_context_does_not_count() {
 }
 
 #[tokio::test]
-async fn prv_16_the_id_of_a_deleted_instance_is_free_again_when_its_tombstone_expires() {
+async fn prv_16_a_deleted_instances_id_is_free_when_no_earlier_request_can_run() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.provision(json!({})).await.expect(422);
     client.world.settle_stacks(DeleteComplete, None);
     client.last_operation().await.expect(200);
-    let refused = client.provision(json!({})).await.expect(409);
-    assert!(refused.description().contains("Use a new id"), "{}", refused.description());
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    let refused = client.provision(json!({})).await.expect(422);
+    assert_eq!(refused.body["error"], "ConcurrencyError");
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client.finish().await;
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+}
+
+#[tokio::test]
+async fn prv_16_a_late_poll_of_the_old_deletion_is_answered_beside_the_new_instance() {
+    let client = Client::with_instance().await;
+    let operation = client.deprovision().await.expect(202).body["operation"].clone();
+    client.world.settle_stacks(DeleteComplete, None);
+    client.last_operation().await.expect(200);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
     client.provision(json!({})).await.expect(202);
+
+    let operation = operation.as_str().expect("an operation");
+    let path = format!("/v2/service_instances/{INSTANCE}/last_operation?operation={operation}");
+    client.request("GET", &path, None).await.expect(410);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
 }
 
 #[tokio::test]

@@ -200,14 +200,16 @@ async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn upd_08_parameters_that_the_other_plan_does_not_take_are_named() {
+async fn upd_08_parameters_that_the_other_plan_decides_are_given_up() {
     let client = broker(World::new(), "1.0.0", FIRST);
     client.provision(with("small", json!({"parameters": {"Encrypted": "true"}}))).await.expect(202);
     client.finish().await;
-    let answer = client.update(ids("encrypted")).await.expect(422);
-    assert!(answer.description().contains("`encrypted`. Unknown parameter `Encrypted`"), "{}", answer.description());
-    // Left to the plan, which has the same value, it is no change of the stack.
-    client.update(with("encrypted", json!({"parameters": {"Encrypted": null}}))).await.expect(202);
+    // A request that asks for what the plan decides is refused.
+    let answer = client.update(with("encrypted", json!({"parameters": {"Encrypted": "true"}}))).await.expect(400);
+    assert!(answer.description().contains("Unknown parameter `Encrypted`"), "{}", answer.description());
+    client.update(ids("encrypted")).await.expect(202);
+    client.finish().await;
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::{
     block_on,
     platform::{Fate, Told},
     sample::{Sample, report},
-    schedule::{FollowUp, SCENARIOS, Schedule, faults, prepare},
+    schedule::{FollowUp, SCENARIOS, Schedule, acts, faults, prepare},
     support::World,
 };
 
@@ -38,6 +38,33 @@ fn nothing_is_lost_where_what_aws_tells_is_lost() {
 #[test]
 fn nothing_is_lost_where_nothing_comes_for_a_day() {
     simulate(FollowUp::Wait);
+}
+
+#[test]
+fn nothing_is_lost_where_the_platform_cleans_up_and_asks_for_the_same_again() {
+    simulate(FollowUp::Again);
+}
+
+/// Whatever somebody does in the AWS console, and whenever, operations end and the instance can be deleted.
+#[test]
+fn nothing_is_lost_where_somebody_acts_in_the_console() {
+    let (mut count, mut sample) = (0, Sample::one_of(7));
+    for follow_up in [FollowUp::Resend, FollowUp::Mitigate, FollowUp::Poll(Told::Twice), FollowUp::Wait] {
+        for (scenario, fate) in SCENARIOS.into_iter().flat_map(|scenario| FATES.map(|fate| (scenario, fate))) {
+            block_on(async {
+                let prepared = prepare(scenario, fate).await;
+                let plain = Schedule { scenario, follow_up, fate, faults: vec![] };
+                let calls = run(&plain, &prepared).await;
+                for (number, act) in (0..calls.len()).flat_map(|number| acts().map(move |act| (number, act))) {
+                    if sample.takes() {
+                        run(&Schedule { faults: vec![(number, act)], ..plain.clone() }, &prepared).await;
+                        count += 1;
+                    }
+                }
+            });
+        }
+    }
+    report(format_args!("schedules with an act in the console {count}; {sample}"));
 }
 
 /// Runs every scenario without a fault, with every fault, and with every two.

@@ -175,6 +175,20 @@ impl Ask {
         }
     }
 
+    /// Whether it creates an instance or a binding.
+    pub fn creates(self) -> bool {
+        matches!(
+            self,
+            Self::Provision(_)
+                | Self::ProvisionWithSecret
+                | Self::Bind(_)
+                | Self::BindAsync(_)
+                | Self::BindRole(_)
+                | Self::BindServiceAccount(_)
+                | Self::Rotate(_)
+        )
+    }
+
     /// Whether it is about the instance, and no binding.
     pub fn is_of_instance(self) -> bool {
         matches!(
@@ -384,6 +398,7 @@ impl Platform {
             (Fate::DeletionFails, StackStatus::DeleteInProgress) => StackStatus::DeleteFailed,
             (_, StackStatus::CreateInProgress) => StackStatus::CreateComplete,
             (_, StackStatus::UpdateInProgress) => StackStatus::UpdateComplete,
+            (_, StackStatus::UpdateRollbackInProgress) => StackStatus::UpdateRollbackComplete,
             _ => StackStatus::DeleteComplete,
         });
         if settled.contains(&StackStatus::DeleteFailed) {
@@ -427,6 +442,13 @@ impl Platform {
             promise!(answer.body["credentials"]["SECRET"] == secret_of(key), "the secret is that of another key");
         }
         Ok(())
+    }
+
+    /// What was asked for has been deleted: what is asked for now is another operation, with other credentials.
+    pub fn forget_operations(&mut self) {
+        self.operations.clear();
+        self.polled.clear();
+        self.credentials.clear();
     }
 
     /// Deletes the instance and waits until it is gone, whatever state it is in, and whether or not it exists.
@@ -586,7 +608,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         let size = instance.attributes.parameters.0.get("Size").map(ToString::to_string);
         let stack = account.stacks.get(&instance.stack_name);
         promise!(
-            stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
+            account.stack_deleted_by_hand || stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
             "the record says {size:?}, and the stack is {stack:?}"
         );
     }

@@ -9,7 +9,7 @@ use aws_service_broker::broker::{
 
 use crate::{
     platform::{Ask, Broken, Fate, Platform, Told, binding_key, instance_id, promise},
-    support::{Answer, Fault, World},
+    support::{Act, Answer, Fault, World},
 };
 
 /// A request, in a state of things that others have brought about.
@@ -65,6 +65,8 @@ pub enum FollowUp {
     Poll(Told),
     /// Nothing for a day.
     Wait,
+    /// It cleans up as for [`Self::Mitigate`], then asks for the same again under the same id, as Service Catalog does.
+    Again,
 }
 
 /// One run of a scenario.
@@ -107,6 +109,11 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
     .chain(lost_and_rejected)
 }
 
+/// What somebody can do in the AWS console at the time of a call.
+pub fn acts() -> impl Iterator<Item = Fault> {
+    [Act::CancelUpdate, Act::ContinueRollback, Act::Update, Act::Delete].into_iter().map(Fault::Console)
+}
+
 /// An account in which what comes before a scenario has happened.
 pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
     let before = if fate == Fate::DeletionFails { fate } else { Fate::Well };
@@ -141,7 +148,8 @@ impl Schedule {
         let answer = platform.ask(self.scenario.ask).await?;
         match self.follow_up {
             FollowUp::Resend => self.resend(platform, answer).await?,
-            FollowUp::Mitigate => self.mitigate(platform, answer).await?,
+            FollowUp::Mitigate => drop(self.mitigate(platform, answer).await?),
+            FollowUp::Again => self.ask_for_the_same_again(platform, answer).await?,
             FollowUp::Poll(_) => self.poll_to_the_end(platform).await?,
             FollowUp::Wait => platform.pause(24 * 60 * 60).await?,
         }
@@ -222,7 +230,7 @@ impl Schedule {
         let ends_when_denied =
             matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_) | Ask::BindRole(_));
         let is_refusal = |fault: &Fault| match fault {
-            Fault::Rejected(_) => true,
+            Fault::Rejected(_) | Fault::Console(_) => true,
             // What is tried again while the platform polls ends where AWS denies it, and a role that AWS does not show is
             // not allowed.
             Fault::Before(Denied) => ends_when_denied,
@@ -264,8 +272,35 @@ impl Schedule {
         Ok(())
     }
 
+    /// What was cleaned up can come about under the same id.
+    async fn ask_for_the_same_again(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<(), Broken> {
+        let mut was_cleaned_up = self.mitigate(platform, answer).await?;
+        if !self.scenario.ask.creates() {
+            return Ok(());
+        }
+        for _ in 0..ROUNDS {
+            if !was_cleaned_up {
+                return self.check_converged(platform);
+            }
+            platform.forget_operations();
+            platform.pause(10).await?;
+            let answer = platform.ask(self.scenario.ask).await?;
+            // An earlier request may still be under way.
+            if answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError") {
+                continue;
+            }
+            was_cleaned_up = self.mitigate(platform, answer).await?;
+            let is_refused = !self.has_to_come_about();
+            if is_refused {
+                return Ok(());
+            }
+        }
+        Err("the same id can never be used again".into())
+    }
+
     /// OSBAPI, Orphan Mitigation: what may have made something, and was not answered properly, or failed, is deleted.
-    async fn mitigate(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<(), Broken> {
+    /// True if that was so.
+    async fn mitigate(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<bool, Broken> {
         let delete = match self.scenario.ask {
             Ask::Provision(_) | Ask::ProvisionWithSecret | Ask::Deprovision => Some(Ask::Deprovision),
             Ask::Bind(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Unbind(id) => Some(Ask::Unbind(id)),
@@ -278,13 +313,13 @@ impl Schedule {
             Some(status) => status >= 500,
             None => true,
         };
-        let Some(delete) = delete.filter(|_| is_lost) else { return Ok(()) };
+        let Some(delete) = delete.filter(|_| is_lost) else { return Ok(false) };
         for round in 0..ROUNDS {
             platform.pause(if round < 2 { 1 } else { 10 }).await?;
             let deleted = platform.ask(delete).await?;
             match deleted.map(|answer| answer.status.as_u16()) {
-                Some(200 | 410) => return Ok(()),
-                Some(202) if platform.poll(self.poll()).await?.as_deref() != Some("failed") => return Ok(()),
+                Some(200 | 410) => return Ok(true),
+                Some(202) if platform.poll(self.poll()).await?.as_deref() != Some("failed") => return Ok(true),
                 _ => {}
             }
         }

@@ -58,6 +58,18 @@ pub enum Fault {
     Late(i64),
     /// The port panics.
     Panic,
+    /// Somebody does something in the AWS console just before the call.
+    Console(Act),
+}
+
+/// Something that somebody does to a stack in the AWS console, where CloudFormation lets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    CancelUpdate,
+    ContinueRollback,
+    /// To what it is.
+    Update,
+    Delete,
 }
 
 /// A stack as the twin of CloudFormation keeps it.
@@ -143,6 +155,8 @@ pub struct Account {
     pub secrets: BTreeMap<String, String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
+    /// Whether somebody has deleted a stack in the console.
+    pub stack_deleted_by_hand: bool,
 }
 
 /// The account; clones are the same one.
@@ -275,6 +289,12 @@ impl World {
         }
     }
 
+    /// Lets somebody do this to every stack in the AWS console.
+    pub fn act(&self, act: Act) {
+        let now = self.now();
+        self.state().account.act(act, now);
+    }
+
     /// Lets CloudFormation end well whatever it is doing.
     pub fn complete_stacks(&self) {
         let now = self.now();
@@ -284,6 +304,7 @@ impl World {
             match stack.status {
                 StackStatus::CreateInProgress => stack.reach(StackStatus::CreateComplete, None, now),
                 StackStatus::UpdateInProgress => stack.reach(StackStatus::UpdateComplete, None, now),
+                StackStatus::UpdateRollbackInProgress => stack.reach(StackStatus::UpdateRollbackComplete, None, now),
                 _ => {}
             }
         }
@@ -371,7 +392,12 @@ impl World {
             tokio::task::yield_now().await;
         }
         let failed = |kind| PortError { service: "twin", action: name, kind, detail: "injected".into() };
-        let fault = self.state().next_fault(name);
+        let now = self.now();
+        let mut fault = self.state().next_fault(name);
+        if let Some(Fault::Console(act)) = fault {
+            self.state().account.act(act, now);
+            fault = None;
+        }
         let Some(fault) = fault else {
             let mut state = self.state();
             let answer = effect(&mut state);
@@ -401,7 +427,7 @@ impl World {
                 poll_fn(|_| if self.state().arrives { Poll::Ready(()) } else { Poll::Pending }).await;
                 effect(&mut self.state());
             }
-            Fault::Hang => {}
+            Fault::Hang | Fault::Console(_) => {}
             Fault::Panic => panic!("injected into {name}"),
         }
         pending().await
@@ -427,7 +453,30 @@ impl State {
     }
 }
 
+impl Account {
+    fn act(&mut self, act: Act, now: Timestamp) {
+        for stack in self.stacks.values_mut() {
+            stack.act(act, now);
+            self.stack_deleted_by_hand |= act == Act::Delete;
+        }
+    }
+}
+
 impl FakeStack {
+    fn act(&mut self, act: Act, now: Timestamp) {
+        use StackStatus as S;
+        let next = match (act, self.status) {
+            (Act::CancelUpdate, S::UpdateInProgress) | (Act::ContinueRollback, S::UpdateRollbackFailed) => {
+                S::UpdateRollbackInProgress
+            }
+            (Act::Update, status) if status.can_be_updated() => S::UpdateInProgress,
+            (Act::Delete, status) if can_be_deleted(status) => S::DeleteInProgress,
+            _ => return,
+        };
+        self.token = format!("Console-{act:?}-{}", self.events.len());
+        self.reach(next, Some("User Initiated"), now);
+    }
+
     fn reach(&mut self, status: StackStatus, reason: Option<&str>, at: Timestamp) {
         use StackStatus as S;
         self.status = status;
@@ -478,6 +527,12 @@ impl FakeStack {
         }
         Ok((template_body, parameters))
     }
+}
+
+/// CloudFormation does not delete a stack that is being updated, and has one deletion of it at a time.
+fn can_be_deleted(status: StackStatus) -> bool {
+    use StackStatus as S;
+    !status.is_in_progress() || matches!(status, S::CreateInProgress | S::RollbackInProgress | S::ReviewInProgress)
 }
 
 /// CloudFormation's name of a status.
@@ -787,10 +842,16 @@ impl Stacks for World {
         self.submit(
             "stacks.delete",
             |state| {
-                if let Some(stack) = state.account.stacks.get_mut(name).filter(|stack| stack.token != token) {
-                    stack.token = token.to_owned();
-                    stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
+                let Some(stack) = state.account.stacks.get_mut(name) else { return DeleteStack::Accepted };
+                if stack.token == token || stack.status == StackStatus::DeleteInProgress {
+                    return DeleteStack::Accepted;
                 }
+                if !can_be_deleted(stack.status) {
+                    let status = name_of(stack.status);
+                    return DeleteStack::Rejected(format!("Stack [{name}] cannot be deleted while in status {status}"));
+                }
+                stack.token = token.to_owned();
+                stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
                 DeleteStack::Accepted
             },
             DeleteStack::Rejected,

@@ -1,0 +1,144 @@
+//! Somebody acts on an instance's stack in the AWS console.
+
+use aws_service_broker::broker::stack::StackStatus::{
+    CreateComplete, DeleteFailed, RollbackFailed, UpdateComplete, UpdateRollbackFailed,
+};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{Act, Client};
+
+async fn updating() -> Client {
+    let client = Client::with_instance().await;
+    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+}
+
+/// Deletes the instance to its end.
+async fn delete(client: &Client) {
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(client.world.stack_names().is_empty());
+}
+
+#[tokio::test]
+async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable() {
+    let client = updating().await;
+    client.world.act(Act::CancelUpdate);
+    let running = client.last_operation().await.expect(200);
+    assert_eq!(running.body["state"], "in progress");
+    assert!(running.description().contains("Somebody else is at work"), "{}", running.description());
+
+    client.world.complete_stacks();
+    let ended = client.last_operation().await.expect(200);
+    assert_eq!((&ended.body["state"], &ended.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert!(ended.description().contains("UPDATE_ROLLBACK_COMPLETE"), "{}", ended.description());
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    client.bind("one", json!({})).await.expect(201);
+    delete(&client).await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_cancelled_update_is_not_what_a_later_one_reached() {
+    let client = updating().await;
+    client.world.act(Act::CancelUpdate);
+    client.world.complete_stacks();
+    client.world.act(Act::Update);
+    client.world.settle_stacks(UpdateComplete, None);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+}
+
+#[tokio::test]
+async fn an_update_that_succeeded_has_succeeded_whatever_somebody_did_afterwards() {
+    let client = updating().await;
+    client.world.complete_stacks();
+    client.world.act(Act::Update);
+    client.world.settle_stacks(UpdateRollbackFailed, None);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_continued_by_hand_leaves_the_instance_usable() {
+    let client = updating().await;
+    client.world.settle_stacks(UpdateRollbackFailed, Some("No."));
+    client.world.act(Act::ContinueRollback);
+    client.world.complete_stacks();
+    let ended = client.last_operation().await.expect(200);
+    assert_eq!((&ended.body["state"], &ended.body["instance_usable"]), (&json!("failed"), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_half_created_stack_that_somebody_deletes_does_not_come_back() {
+    for seen in [false, true] {
+        let client = Client::new();
+        client.provision(json!({})).await.expect(202);
+        client.world.act(Act::Delete);
+        if seen {
+            assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+        }
+        client.world.complete_stacks();
+        client.world.let_time_pass(SignedDuration::from_mins(1));
+        for _ in 0..2 {
+            let ended = client.last_operation().await.expect(200);
+            assert_eq!(ended.body["state"], "failed");
+            assert!(client.world.stack_names().is_empty());
+        }
+        delete(&client).await;
+    }
+}
+
+#[tokio::test]
+async fn an_instance_whose_stack_somebody_has_deleted_can_be_deleted() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.world.act(Act::Delete);
+    client.world.complete_stacks();
+    client.deprovision().await.expect(202);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert!(client.world.users().is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_the_update_that_somebody_has_begun() {
+    let client = Client::with_instance().await;
+    client.world.act(Act::Update);
+    client.deprovision().await.expect(202);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.complete_stacks();
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_deletion_by_hand_that_fails_is_tried_again_by_the_instances_own() {
+    let client = Client::with_instance().await;
+    client.world.act(Act::Delete);
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteFailed, Some("Not empty."));
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    client.world.complete_stacks();
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_creation_that_somebody_has_updated_since_has_succeeded() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(CreateComplete, None);
+    client.world.act(Act::Update);
+    client.world.settle_stacks(UpdateComplete, None);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.settle_stacks(RollbackFailed, Some("No."));
+    client.world.act(Act::Delete);
+    client.world.complete_stacks();
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+}
