@@ -18,6 +18,8 @@ async fn updating() -> Client {
 async fn delete(client: &Client) {
     client.deprovision().await.expect(202);
     client.world.complete_stacks();
+    // A request to create it may be under way until then.
+    client.world.let_time_pass(SignedDuration::from_secs(31));
     assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
     assert!(client.world.stack_names().is_empty());
 }
