@@ -56,7 +56,7 @@ impl Service {
                     match self.remedy(answer) {
                         Some(remedy) => (PortErrorKind::Misconfigured, format!("{code}: {message} ({remedy})")),
                         None if is_failure => (PortErrorKind::Unavailable, format!("{code}: {message}")),
-                        None => (kind_of(code), format!("{code}: {message}")),
+                        None => (kind_of(code, message), format!("{code}: {message}")),
                     }
                 }
                 None => unanswered(&chain(&error)),
@@ -123,12 +123,19 @@ fn unanswered(causes: &str) -> (PortErrorKind, String) {
     (PortErrorKind::Unavailable, causes.to_owned())
 }
 
-fn kind_of(code: &str) -> PortErrorKind {
+/// What IAM says of a policy that is too long, with the code of its quotas: "Maximum policy size of 2048 bytes exceeded
+/// for user …", or "Cannot exceed quota for PolicySize: 6144".
+const POLICY_SIZE_WORDS: [&str; 2] = ["policy size", "PolicySize"];
+
+fn kind_of(code: &str, message: &str) -> PortErrorKind {
     match code {
         code if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
         code if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
         code if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
-        // What IAM counts: users, roles, and the size of a role's policies.
+        "LimitExceeded" if POLICY_SIZE_WORDS.iter().any(|words| message.contains(words)) => {
+            PortErrorKind::PolicyTooLong
+        }
+        // What IAM counts: users, roles, keys.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
         "LimitExceeded" => PortErrorKind::Exhausted,
         _ => PortErrorKind::Unexpected,

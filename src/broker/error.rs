@@ -73,6 +73,11 @@ fn advice(kind: PortErrorKind, service: &str) -> String {
             "The account has reached a limit of AWS {service}. Delete what is not needed, or have the broker's operator \
              ask AWS for more; the log says of what."
         ),
+        PortErrorKind::PolicyTooLong => {
+            "The permissions of this binding are longer than AWS IAM takes. Choose another \
+                                         Scope; or, if it adds them to a role, one with fewer policies of its own."
+                .into()
+        }
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
             "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \

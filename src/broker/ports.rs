@@ -51,6 +51,8 @@ pub enum PortErrorKind {
     Misconfigured,
     /// The account has reached a quota: the detail says which.
     Exhausted,
+    /// The permissions are longer than IAM takes of one identity. No quota can be raised, and nothing deleted, to help.
+    PolicyTooLong,
     /// What is stored cannot be read.
     Corrupt,
     /// Anything else: the log says what.

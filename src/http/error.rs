@@ -89,6 +89,7 @@ impl From<Error> for ApiError {
                 PortErrorKind::Denied
                 | PortErrorKind::Misconfigured
                 | PortErrorKind::Exhausted
+                | PortErrorKind::PolicyTooLong
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },

@@ -332,6 +332,31 @@ async fn a_missing_permission_is_told_as_aws_tells_it() {
     assert_eq!((error.kind, error.detail), (PortErrorKind::Denied, format!("AccessDenied: {message}")));
 }
 
+async fn put_policy(broker: Broker) -> Result<(), PortError> {
+    broker.sites.at(None).await.identities.put_policy("osb-a-user", "{}").await
+}
+
+#[tokio::test]
+async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
+    for message in [
+        "Maximum policy size of 2048 bytes exceeded for user osb-a-user",
+        "Maximum policy size of 10240 bytes exceeded for role worker",
+        "Cannot exceed quota for PolicySize: 6144",
+    ] {
+        let aws = Aws::saying(Some((409, "LimitExceeded", message)));
+        let error = put_policy(aws.broker().await).await.expect_err("too long");
+        assert_eq!(
+            (error.kind, error.detail.as_str()),
+            (PortErrorKind::PolicyTooLong, &*format!("LimitExceeded: {message}"))
+        );
+        let told = aws_service_broker::broker::Error::from(error).to_string();
+        assert!(told.starts_with("The permissions of this binding are longer than AWS IAM takes."), "{told}");
+    }
+    let aws = Aws::saying(Some((409, "LimitExceeded", "Cannot exceed quota for UsersPerAccount: 5000")));
+    let error = create_user(aws.broker().await).await.expect_err("too many");
+    assert_eq!(error.kind, PortErrorKind::Exhausted);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_access_key_is_never_asked_for_twice_where_the_first_may_exist() {
     for (words, calls) in

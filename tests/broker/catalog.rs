@@ -86,7 +86,7 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
     let standard = plan("sqs", "standard");
     let properties = &standard["schemas"]["service_instance"]["create"]["parameters"]["properties"];
     let delay = &properties["DelaySeconds"];
-    assert_eq!(delay["type"], "number");
+    assert_eq!(delay["type"], "integer");
     assert_eq!((&delay["minimum"], &delay["maximum"], &delay["default"]), (&json!(0), &json!(900), &json!(0)));
     assert!(delay["description"].as_str().is_some_and(|text| text.contains("Seconds")));
     assert!(delay["title"].is_string());

@@ -81,7 +81,7 @@ fn mistakes_are_named_with_file_line_and_reason() {
         ("Name: queue", "Name: my queue", 5, "`my queue` is not a name"),
         ("Description: A queue.", "Description: ''", 1, "must not be empty"),
         ("        Description: A small one.\n", "", 8, "plan `small` has no Description"),
-        ("{Size: 1}", "{Sise: 1}", 9, "no parameter `Sise`"),
+        ("{Size: 1}", "{Sise: 1}", 9, "no parameter `Sise`; did you mean `Size`?"),
         ("{Size: 1}", "{Size: 10}", 9, "`Size`: 10 is greater than the maximum of 9"),
         ("{Color: red}", "{Color: green}", 10, "`Color`: \"green\" is not one of"),
         ("[Color]", "[Colour]", 11, "no parameter `Colour`"),
@@ -90,7 +90,8 @@ fn mistakes_are_named_with_file_line_and_reason() {
         ("Resource: '${Arn}'", "Resource: '${ARN}'", 17, "`${ARN}` is no output"),
         ("MinValue: 1", "MinValue: one", 20, "`one` is not a number"),
         ("Type: Number, ", "", 20, "Type"),
-        ("Name: queue", "Nmae: queue", 12, "missing field `Name`"),
+        ("Name: queue", "Nmae: queue", 5, "`Nmae` is no key of the specification; did you mean `Name`?"),
+        ("    Name: queue\n", "", 11, "missing field `Name`"),
         (
             "    UpdatableParameters",
             "    BindViaLambda: true\n    UpdatableParameters",
@@ -285,4 +286,125 @@ fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
         let error = inspected(deploy, boundary).expect_err(reason);
         assert!(error.reason.contains(reason), "{error}");
     }
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_the_one_that_is_meant() {
+    for (from, to, line, key, meant) in [
+        ("    UpdatableParameters:", "    UpdateableParameters:", 11, "UpdateableParameters", "UpdatableParameters"),
+        ("    ServicePlans:", "    ServicePlan:", 6, "ServicePlan", "ServicePlans"),
+        ("DefaultScope: Read", "DefaultScop: Read", 13, "DefaultScop", "DefaultScope"),
+        ("      Credentials:", "      Credential:", 14, "Credential", "Credentials"),
+        ("ParameterValues: {Size: 1}", "ParameterValue: {Size: 1}", 9, "ParameterValue", "ParameterValues"),
+        ("ParameterDefaults", "parameter_defaults", 10, "parameter_defaults", "ParameterDefaults"),
+        ("MinValue: 1, ", "MinVlaue: 1, ", 20, "MinVlaue", "MinValue"),
+        ("Outputs:", "Output:", 24, "Output", "Outputs"),
+        ("AWS::ServiceBroker::Specification", "AWS::ServiceBroker::Specifikation", 3, "", "AWS::ServiceBroker::Spec"),
+    ] {
+        let error = refused(from, to);
+        let reason = format!("`{key}");
+        assert!(
+            error.reason.starts_with(&reason) && error.reason.contains(&format!("did you mean `{meant}")),
+            "{error}"
+        );
+        assert_eq!(error.line, line, "{error}");
+    }
+    let error = refused("    Version: 1.2.3", "    Colour: red");
+    assert!(error.reason.starts_with("`Colour` is no key of the specification, whose keys are: Version, "), "{error}");
+}
+
+#[test]
+fn misspelt_keys_of_the_interface_are_refused_as_well() {
+    let with = |interface: &str| {
+        let text = GOOD.replace(
+            "Parameters:\n  Size",
+            &format!("  AWS::CloudFormation::Interface:\n    {interface}\nParameters:\n  Size"),
+        );
+        compile("template.yaml", &text)
+    };
+    with("ParameterLabels: {Size: {default: The size}}").expect("a template");
+    for (interface, meant) in [
+        ("ParameterLabel: {Size: {default: The size}}", "did you mean `ParameterLabels`?"),
+        ("ParameterLabels: {Size: {defualt: The size}}", "did you mean `default`?"),
+        ("ParameterGroups: [{Labels: {default: All}, Parameters: [Size]}]", "did you mean `Label`?"),
+    ] {
+        let error = with(interface).expect_err(interface);
+        assert!(error.reason.contains(meant), "{error}");
+    }
+}
+
+#[test]
+fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
+    let with = |assert: &str| {
+        let rule = format!("Rules:\n  One:\n    Assertions:\n      - Assert: {assert}\nResources:\n");
+        compile("template.yaml", &GOOD.replacen("Resources:\n", &rule, 1))
+    };
+    with("!Equals [!Ref Color, red]").expect("a template");
+    for (assert, reason) in [
+        ("!EachMemberIn [!RefAll 'AWS::EC2::VPC::Id', [a]]", "Fn::RefAll depends on what only AWS knows"),
+        ("!Equals [!ValueOf [Color, Tags.x], a]", "Fn::ValueOf depends on what only AWS knows"),
+        ("!EachMemberEquals [!ValueOfAll ['AWS::EC2::VPC::Id', Tags.x], a]", "Fn::ValueOfAll depends on what only AWS"),
+        ("!Equals [!Ref Colour, red]", "the template has no parameter `Colour`"),
+        ("!Equals [!Sub '${Color}', red]", "`Sub` is no function for rules"),
+        ("!Equals [!Ref Color]", "Fn::Equals takes two values"),
+        ("!And [!Equals [!Ref Color, red]]", "Fn::And takes two to ten conditions"),
+        ("'true'", "a condition of a rule is a function"),
+    ] {
+        let error = with(assert).expect_err(assert);
+        assert!(error.reason.starts_with(reason), "{assert}: {error}");
+        assert_eq!(error.line, 25, "{assert}: {error}");
+    }
+}
+
+#[test]
+fn ascending_parameters_are_numbers_and_have_a_text() {
+    let with = |entry: &str| {
+        let text = GOOD.replacen("    Bindings:\n", &format!("    Ascending: [{entry}]\n    Bindings:\n"), 1);
+        compile("template.yaml", &text.replacen("  Color:", "  Other: {Type: Number, Default: 5}\n  Color:", 1))
+    };
+    with("{Parameters: [Size, Other], Without: 0, Description: Other must be more.}").expect("a template");
+    for (entry, reason) in [
+        ("{Parameters: [Size, Other]}", "an entry of Ascending needs a Description"),
+        ("{Parameters: [Size], Description: x}", "an entry of Ascending needs two Parameters"),
+        ("{Parameters: [Size, Color], Description: x}", "an entry of Ascending names parameters of the type Number"),
+        ("{Parameters: [Size, Others], Description: x}", "the template has no parameter `Others`"),
+        ("{Parameter: [Size, Other], Description: x}", "`Parameter` is no key of an entry of Ascending"),
+    ] {
+        let error = with(entry).expect_err(entry);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+}
+
+/// [`GOOD`] with a scope of `actions` about an output that a parameter of at most `length` characters is.
+fn with_policy(actions: usize, parameter: &str) -> Result<Offering, TemplateError> {
+    let actions: Vec<_> = (0..actions).map(|number| format!("'x:Action{number:04}'")).collect();
+    let write = format!("Write: [{{Effect: Allow, Action: [{}], Resource: '${{Given}}'}}]", actions.join(", "));
+    let text = GOOD
+        .replacen("Write: [{Effect: Allow, Action: 'x:Write', Resource: '${Arn}'}]", &write, 1)
+        .replacen("  Color:", &format!("  Given: {{Type: String, Default: '', {parameter}}}\n  Color:"), 1)
+        .replacen("Outputs:\n", "Conditions:\n  HasIt: !Not [!Equals [!Ref Given, '']]\nOutputs:\n  Given: {Condition: HasIt, Value: !Ref Given}\n", 1);
+    compile("template.yaml", &text)
+}
+
+#[test]
+fn a_policy_that_iam_would_not_take_is_refused_with_scope_length_and_limit() {
+    // Without the actions: version, statement, lifetime, and 100 characters of the output.
+    let length = |actions: usize, given: usize| 227 - 12 + 15 * actions + given;
+    with_policy(100, "MaxLength: 100").expect("a template");
+    let error = with_policy(130, "MaxLength: 100").expect_err("too long");
+    assert_eq!(error.line, 16, "{error}");
+    assert_eq!(
+        error.reason,
+        format!("the policy of the scope `Write` may have {} characters; IAM takes 2048 of a user", length(130, 100)),
+    );
+    // What a pattern limits is limited; what nothing limits is not.
+    with_policy(100, "AllowedPattern: '[a-z]{0,100}'").expect("a template");
+    let error = with_policy(1, "AllowedPattern: '[a-z]*'").expect_err("too long");
+    assert!(error.reason.contains(&format!("may have {} characters", length(1, 4_096))), "{error}");
+}
+
+#[test]
+fn a_key_of_kms_is_as_long_as_kms_makes_it() {
+    let arn = "AllowedPattern: '^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$'";
+    with_policy(110, arn).expect("a template");
 }

@@ -74,8 +74,8 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
         (json!({"RoleName": "osb-of-the-broker"}), "has not allowed this role"),
         (json!({"RoleName": "nobody"}), "There is no such IAM role"),
         (json!({"RoleName": "worker", "RoleArn": others}), "Send only one of"),
-        (json!({"RoleName": "a b"}), "`RoleName` is not valid"),
-        (json!({"RoleArn": "worker"}), "`RoleArn` is not valid"),
+        (json!({"RoleName": "a b"}), "`RoleName` must be the name of an IAM role"),
+        (json!({"RoleArn": "worker"}), "`RoleArn` must be the ARN of an IAM role"),
     ] {
         let refused = bind(&client, "one", parameters.clone()).await.expect(400);
         assert!(refused.description().contains(reason), "{parameters}: {}", refused.description());

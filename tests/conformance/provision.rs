@@ -99,11 +99,11 @@ async fn prv_03_what_is_not_in_the_catalog_is_refused_with_what_is() {
 async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
     let client = Client::new();
     for (parameters, expected) in [
-        (json!({"DelaySecond": 1}), "Unknown parameter `DelaySecond`. The plan takes: `DelaySeconds`,"),
-        (json!({"DelaySeconds": "ten"}), "The parameter `DelaySeconds` is not valid: the value is not of type"),
-        (json!({"DelaySeconds": 901}), "the value is greater than the maximum of 900"),
-        (json!({"UseDeadLetterQueue": "perhaps"}), "The parameter `UseDeadLetterQueue` is not valid"),
-        (json!({"FifoQueue": "true"}), "Unknown parameter `FifoQueue`"),
+        (json!({"DelaySecond": 1}), "Unknown parameter `DelaySecond`; did you mean `DelaySeconds`? The plan takes: `D"),
+        (json!({"DelaySeconds": "ten"}), "The parameter `DelaySeconds` must be a whole number from 0 to 900."),
+        (json!({"DelaySeconds": 901}), "The parameter `DelaySeconds` must be a whole number from 0 to 900."),
+        (json!({"UseDeadLetterQueue": "perhaps"}), "The parameter `UseDeadLetterQueue` must be true or false."),
+        (json!({"FifoQueue": "true"}), "Unknown parameter `FifoQueue`: the plan decides it."),
     ] {
         let answer = client.provision(json!({"parameters": parameters})).await.expect(400);
         assert!(answer.description().contains(expected), "{}", answer.description());

@@ -1,0 +1,156 @@
+//! The template's rules, evaluated before anything is begun.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, INSTANCE, catalog, catalog_of, ids_of, plan_id, service_id};
+
+fn template(rule: &str) -> String {
+    format!(
+        "\
+Description: Rules.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: rules
+    PlanUpdateable: true
+    UpdatableParameters: [A, B, List, Secret]
+    ServicePlans:
+      free: {{Description: Nothing is decided.}}
+      fixed: {{Description: A is decided., ParameterValues: {{A: x}}}}
+Parameters:
+  A: {{Type: String, Default: a}}
+  B: {{Type: String, Default: b}}
+  List: {{Type: CommaDelimitedList, Default: 'a,b'}}
+  Secret: {{Type: String, NoEcho: true, Default: ''}}
+Rules:
+  One:
+{rule}
+Resources:
+  Nothing: {{Type: 'AWS::CloudFormation::WaitConditionHandle'}}
+"
+    )
+}
+
+/// Whether an instance with these parameters is refused by a rule with this assertion.
+async fn is_refused(assert: &str, parameters: Value) -> bool {
+    let rule = format!("    Assertions: [{{Assert: {assert}, AssertDescription: Not so.}}]");
+    let catalog = catalog_of(&template(&rule));
+    let mut members = ids_of(&catalog, "free");
+    members["parameters"] = parameters;
+    let client = Client::with_catalog(catalog);
+    let answer = client.provision(members).await;
+    if answer.status == 202 {
+        return false;
+    }
+    assert_eq!(answer.expect(400).description(), "Not so.");
+    assert_eq!(client.world.instance(INSTANCE), None);
+    assert!(client.world.stack_names().is_empty());
+    true
+}
+
+#[tokio::test]
+async fn every_function_of_rules_means_what_cloudformation_says() {
+    for (assert, parameters, refused) in [
+        ("!Equals [!Ref A, a]", json!({}), false),
+        ("!Equals [!Ref A, a]", json!({"A": "x"}), true),
+        ("'Fn::Equals': [{Ref: A}, {Ref: B}]", json!({"A": "b"}), false),
+        ("!Not [!Equals [!Ref A, a]]", json!({}), true),
+        ("!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]", json!({"B": "x"}), true),
+        ("!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]", json!({}), false),
+        ("!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]", json!({}), true),
+        ("!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]", json!({"B": "x"}), false),
+        ("!Contains [[a, c], !Ref A]", json!({}), false),
+        ("!Contains [[a, c], !Ref A]", json!({"A": "b"}), true),
+        ("!Contains [!Ref List, c]", json!({"List": "a,c"}), false),
+        ("!EachMemberEquals [!Ref List, a]", json!({"List": ["a", "a"]}), false),
+        ("!EachMemberEquals [!Ref List, a]", json!({}), true),
+        ("!EachMemberIn [!Ref List, [a, b, c]]", json!({"List": "c,a"}), false),
+        ("!EachMemberIn [!Ref List, [a, b, c]]", json!({"List": "c,d"}), true),
+        // A secret of the request is known.
+        ("!Equals [!Ref Secret, s]", json!({"Secret": "t"}), true),
+        // Where the stack will be is CloudFormation's to say.
+        ("!Equals [!Ref 'AWS::Region', nowhere]", json!({}), false),
+        ("!Or [!Equals [!Ref 'AWS::Region', nowhere], !Equals [!Ref A, a]]", json!({}), false),
+    ] {
+        let assert = if assert.starts_with('\'') { format!("{{{assert}}}") } else { assert.to_owned() };
+        assert_eq!(is_refused(&assert, parameters.clone()).await, refused, "{assert} with {parameters}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_change_of_the_plan() {
+    let rule = "    RuleCondition: !Equals [!Ref A, x]
+    Assertions: [{Assert: !Equals [!Ref B, y], AssertDescription: A x needs B y.}]";
+    let catalog = catalog_of(&template(rule));
+    let (free, fixed) = (ids_of(&catalog, "free"), ids_of(&catalog, "fixed"));
+    let with = |ids: &Value, parameters: Value| {
+        let mut members = ids.clone();
+        members["parameters"] = parameters;
+        members
+    };
+    let client = Client::with_catalog(catalog);
+    let refused = client.provision(with(&free, json!({"A": "x"}))).await.expect(400);
+    assert_eq!(refused.description(), "A x needs B y.");
+    client.provision(with(&fixed, json!({}))).await.expect(400);
+    client.provision(with(&free, json!({}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+
+    let before = client.world.instance(INSTANCE);
+    let refused = client.update(with(&free, json!({"A": "x"}))).await.expect(400);
+    assert_eq!(refused.description(), "A x needs B y.");
+    let refused = client.update(with(&fixed, json!({}))).await;
+    assert!(refused.description().ends_with("A x needs B y."), "{refused:?}");
+    assert!(refused.status.is_client_error());
+    assert_eq!(client.world.instance(INSTANCE), before);
+    client.update(with(&free, json!({"A": "x", "B": "y"}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformation() {
+    let rule = "    Assertions: [{Assert: !Not [!Equals [!Ref Secret, '']], AssertDescription: Give a Secret.}]";
+    let catalog = catalog_of(&template(rule));
+    let ids = ids_of(&catalog, "free");
+    let with = |parameters: Value| {
+        let mut members = ids.clone();
+        members["parameters"] = parameters;
+        members
+    };
+    let client = Client::with_catalog(catalog);
+    client.provision(with(json!({}))).await.expect(400);
+    client.provision(with(json!({"Secret": "s"}))).await.expect(202);
+    client.world.complete_stacks();
+    client.last_operation().await.expect(200);
+    client.update(with(json!({"A": "x"}))).await.expect(202);
+}
+
+#[tokio::test]
+async fn objects_of_a_bucket_do_not_expire_before_they_move() {
+    for (transition, expiration, refused) in
+        [(0, 1, false), (30, 0, false), (30, 31, false), (30, 30, true), (45, 9, true)]
+    {
+        let client = Client::with_catalog(catalog());
+        let parameters = json!({"TransitionDays": transition, "ExpirationDays": expiration});
+        let members = json!({
+            "service_id": service_id("s3"), "plan_id": plan_id("s3", "custom"), "parameters": parameters,
+        });
+        let answer = client.provision(members).await;
+        if refused {
+            let description = answer.expect(400).description().to_owned();
+            assert!(description.starts_with("Objects must not expire before they move;"), "{description}");
+        } else {
+            answer.expect(202);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_without_an_endpoint_is_refused_at_once() {
+    let client = Client::with_catalog(catalog());
+    let members = json!({
+        "service_id": service_id("sns"), "plan_id": plan_id("sns", "topicwithsub"),
+        "parameters": {"Protocol": "sqs", "Endpoint": ""},
+    });
+    let answer = client.provision(members).await.expect(400);
+    assert!(answer.description().contains("needs an Endpoint"), "{}", answer.description());
+    assert_eq!(client.world.instance(INSTANCE), None);
+}
