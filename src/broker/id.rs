@@ -77,12 +77,13 @@ impl Naming {
         name.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('-'))
     }
 
-    /// The instance's stack: letters, digits and hyphens, at most 128.
+    /// The instance's stack: letters, digits and hyphens, at most 128. No two instances of a service share one: the digest
+    /// that stands for an id which is no UUID has no hyphens, so that it is not the name of another id.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
     pub fn stack(&self, service: &str, instance: &InstanceId) -> String {
         let id = match Uuid::try_parse(instance.as_str()) {
-            Ok(uuid) if uuid.hyphenated().to_string() == instance.as_str() => uuid,
-            _ => digest(&[instance.as_str()]),
+            Ok(uuid) if uuid.hyphenated().to_string() == instance.as_str() => uuid.hyphenated().to_string(),
+            _ => digest(&[instance.as_str()]).simple().to_string(),
         };
         format!("{}-{}-{id}", self.prefix, service.replace('.', "-"))
     }

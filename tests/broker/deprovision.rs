@@ -50,3 +50,21 @@ async fn an_instance_that_never_was_cannot_be_bound_when_its_deletion_has_failed
     client.last_operation().await.expect(200);
     assert!(client.bind("one", json!({})).await.expect(400).description().contains("Delete it again"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_accepted_in_time_however_long_it_takes_to_tear_down() {
+    for call in ["records.bindings", "identities.access_keys", "identities.delete_user", "stacks.delete"] {
+        let client = Client::with_instance().await;
+        client.bind("a-binding", json!({})).await.expect(201);
+        client.world.inject(call, Fault::Hang);
+        let begun = tokio::time::Instant::now();
+        client.deprovision().await.expect(202);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(24), "{call}: {:?}", begun.elapsed());
+
+        client.world.let_time_pass(SignedDuration::from_secs(31));
+        assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+        client.world.complete_stacks();
+        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        assert!(client.world.users().is_empty() && client.world.stack_names().is_empty());
+    }
+}

@@ -34,3 +34,4 @@ mod stack_status;
 mod sweep;
 mod templates;
 mod unbind;
+mod update;

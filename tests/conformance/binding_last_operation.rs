@@ -1,3 +1,5 @@
+use std::{future::poll_fn, task::Poll};
+
 use aws_service_broker::broker::ports::PortErrorKind::{Denied, Throttled, Unavailable};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -171,4 +173,27 @@ async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
     let answer = poll(&client, operation).await.expect(200);
     assert_eq!((&answer.body["state"], answer.description()), (&json!("failed"), "It was halted by a deletion."));
     assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+}
+
+/// A platform does not poll again after a final state.
+#[tokio::test]
+async fn lob_a_failure_is_told_only_where_it_is_recorded() {
+    let client = Client::with_instance().await;
+    client.world.inject("identities.create_user", Fault::Before(Unavailable));
+    client.bind_async("one", json!({})).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+
+    client.world.inject("identities.create_user", Fault::Before(Denied));
+    client.world.yield_at_calls(true);
+    let mut poll = Box::pin(tokio::task::unconstrained(client.binding_last_operation("one")));
+    let answer = loop {
+        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(poll.as_mut().poll(context))).await {
+            break answer;
+        }
+        // Another request writes the record between the failure and its record.
+        if client.world.take_calls().contains(&"identities.create_user") {
+            client.world.edit(|account| account.bindings.values_mut().for_each(|binding| binding.version += 1));
+        }
+    };
+    assert_eq!(answer.expect(200).body["state"], "in progress");
 }

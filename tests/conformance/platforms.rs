@@ -267,3 +267,84 @@ async fn bnd_03_the_application_that_is_named_counts() {
     client.bind("wrong", json!({"app_guid": 1})).await.expect(400);
     assert!(client.world.bindings().iter().all(|binding| binding.app_guid.as_deref() == Some("an-app")));
 }
+
+/// A context of Kubernetes, which Service Catalog sends with every request about an instance.
+fn kubernetes() -> Value {
+    json!({"platform": "kubernetes", "namespace": "shop", "clusterid": "a-cluster"})
+}
+
+/// Service Catalog retries everything but a 400 without end, and meanwhile does not let its user take the change back.
+#[tokio::test]
+async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
+    let cases = [
+        // A parameter that an existing instance cannot change.
+        json!({"parameters": {"UseDeadLetterQueue": "false"}}),
+        json!({"maintenance_info": {"version": "0.0.1"}}),
+    ];
+    for case in cases {
+        for (context, status) in [(kubernetes(), 400), (json!({"platform": "cloudfoundry"}), 422)] {
+            // Once the request says which platform it is of, and once only the record does.
+            for of_request in [true, false] {
+                let client = Client::new();
+                client.provision(json!({"context": context})).await.expect(202);
+                client.finish().await;
+                let mut members = case.clone();
+                if of_request {
+                    members["context"] = context.clone();
+                }
+                let refused = client.update(members).await.expect(status);
+                assert!(!refused.description().is_empty());
+                // The user can take it back.
+                client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn k8s_an_update_that_may_work_later_is_retried() {
+    let client = Client::new();
+    client.provision(json!({"context": kubernetes()})).await.expect(202);
+    let busy = client.update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}})).await.expect(422);
+    assert_eq!(busy.body["error"], "ConcurrencyError");
+}
+
+#[tokio::test]
+async fn k8s_a_parameter_that_is_not_named_any_more_goes_back_to_its_default() {
+    let client = Client::new();
+    let parameters = json!({"DelaySeconds": 7, "VisibilityTimeout": 60});
+    client.provision(json!({"context": kubernetes(), "parameters": parameters})).await.expect(202);
+    client.finish().await;
+
+    // What has not changed is not sent.
+    client.update(json!({"context": kubernetes()})).await.expect(200);
+    client.update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client.finish().await;
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+    assert_eq!(client.world.stack().parameters.get("VisibilityTimeout"), None, "the template's default");
+
+    client.update(json!({"context": kubernetes(), "parameters": {}})).await.expect(202);
+    client.finish().await;
+    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+}
+
+#[tokio::test]
+async fn k8s_a_parameter_that_cannot_be_changed_cannot_be_left_out_either() {
+    let client = Client::new();
+    let parameters = json!({"UseDeadLetterQueue": "false"});
+    client.provision(json!({"context": kubernetes(), "parameters": parameters})).await.expect(202);
+    client.finish().await;
+    let refused = client.update(json!({"context": kubernetes(), "parameters": {}})).await.expect(400);
+    assert!(refused.description().contains("`UseDeadLetterQueue`"), "{}", refused.description());
+}
+
+#[tokio::test]
+async fn cf_parameters_that_are_not_named_stay() {
+    let client = Client::new();
+    client.provision(json!({"parameters": {"VisibilityTimeout": 60}})).await.expect(202);
+    client.finish().await;
+    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client.finish().await;
+    let parameters = client.fetch_instance().await.expect(200).body["parameters"].clone();
+    assert_eq!(parameters, json!({"VisibilityTimeout": 60, "DelaySeconds": 7}));
+}

@@ -434,7 +434,7 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
     let broker = platform.client.broker();
     let mut sweep = Box::pin(tokio::task::unconstrained(broker.sweep()));
     // More than a sweep of an account with one instance has reason to make.
-    const MOST_CALLS: usize = 40;
+    const MOST_CALLS: usize = 80;
     for call in 0..MOST_CALLS {
         if call == calls_before {
             world.yield_at_calls(false);

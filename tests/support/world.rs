@@ -155,7 +155,9 @@ pub struct Account {
     pub secrets: BTreeMap<String, String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
-    /// Whether somebody has deleted a stack in the console.
+    /// How often somebody has acted in the console.
+    pub acts: usize,
+    /// Whether somebody has deleted a stack there.
     pub stack_deleted_by_hand: bool,
 }
 
@@ -457,6 +459,7 @@ impl Account {
     fn act(&mut self, act: Act, now: Timestamp) {
         for stack in self.stacks.values_mut() {
             stack.act(act, now);
+            self.acts += 1;
             self.stack_deleted_by_hand |= act == Act::Delete;
         }
     }
@@ -816,7 +819,10 @@ impl Stacks for World {
                 stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
                 UpdateStack::Accepted
             },
-            UpdateStack::Rejected,
+            |reason| match reason.as_str() {
+                "No updates are to be performed." => UpdateStack::NoChange,
+                _ => UpdateStack::Rejected(reason),
+            },
         )
         .await
     }
