@@ -63,6 +63,13 @@ def user_of(instance: str) -> str:
     return name
 
 
+def role_of(instance: str) -> str:
+    """The role of the instance's only binding with a role of its own."""
+    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
+    [name] = [identity["role"]["M"]["role_name"]["S"] for identity in identities if "role" in identity]
+    return name
+
+
 def sweep(payload: dict[str, Any] | None = None) -> Answer:
     """What the sweep function answers to the operator: its findings, or a 500."""
     answer = client("lambda").invoke(

@@ -10,8 +10,7 @@ from typing import Any
 
 import aws
 from another_broker import OFTEN
-from osb import Plan
-from support import BROKER, BrokerTestCase, client, forget, stacks_of, sweep, user_of
+from support import BROKER, BrokerTestCase, client, forget, role_of, stacks_of, sweep, user_of
 
 FINDINGS = (
     "stacks_without_record",
@@ -38,8 +37,8 @@ class Sweep(BrokerTestCase):
     def test_what_has_lost_its_records_is_found_and_removed_for_good(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         _, credentials = self.bind(instance, plan)
-        role = self.bind_role(instance, plan)
-        user = user_of(instance)
+        BROKER.bind(instance, str(uuid.uuid4()), plan, {"ServiceAccount": "shop/worker"}).expect(201)
+        user, role = user_of(instance), role_of(instance)
         (stack,) = stacks_of(instance)
         cloudformation, iam, queue = client("cloudformation"), client("iam"), client("sqs", credentials)
         stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
@@ -72,12 +71,6 @@ class Sweep(BrokerTestCase):
         removed = sweep({"remove": wanted}).expect(200)["removed"]
         for name in lost.values():
             self.assertIn("not among the findings", removed[name])
-
-    def bind_role(self, instance: str, plan: Plan) -> str:
-        """The name of a role that a binding has made."""
-        parameters = {"ServiceAccount": "shop/worker"}
-        bound = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(201)["credentials"]
-        return bound["role_arn"].rpartition("/")[2]
 
     def test_an_instance_that_has_lost_its_stack_is_found(self) -> None:
         instance, _ = self.provision("sqs", "standard")
