@@ -107,8 +107,8 @@ enum Mistake {
     Range,
     Length,
     Pattern,
-    EntryComma,
     EntryType,
+    EntryComma,
     EntryChoice,
     EntryRange,
     EntryLength,
@@ -141,7 +141,7 @@ impl Mistake {
     }
 
     fn text(self, name: &str, property: &Value, constraint: Option<&str>) -> String {
-        let is_entry = self >= Self::EntryComma;
+        let is_entry = self >= Self::EntryType;
         let subject = if is_entry { format!("Each entry of the parameter `{name}`") } else { parameter(name) };
         let property = if is_entry { &property["items"] } else { property };
 

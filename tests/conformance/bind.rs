@@ -109,10 +109,11 @@ async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
 async fn bnd_11_parameters_are_checked() {
     let client = Client::with_instance().await;
     for (parameters, expected) in [
-        (json!({"Scope": "Everything"}), "The parameter `Scope` is not valid"),
+        (json!({"Scope": "Everything"}), "The parameter `Scope` must be one of `ReadWrite`, `Send` or `Receive`."),
         (
             json!({"Scoop": "Send"}),
-            "Unknown parameter `Scoop`. The plan takes: `Scope`, `RoleName`, `RoleArn`, `ServiceAccount`.",
+            "Unknown parameter `Scoop`; did you mean `Scope`? A binding takes: `Scope`, `RoleName`, `RoleArn`, \
+             `ServiceAccount`.",
         ),
     ] {
         let answer = client.bind("one", json!({"parameters": parameters})).await.expect(400);

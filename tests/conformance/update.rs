@@ -126,11 +126,14 @@ async fn upd_02_03_what_a_request_does_not_name_stays() {
 async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
     let client = instance().await;
     for (parameters, expected) in [
-        (json!({"Size": 101}), "the value is greater than the maximum of 100"),
-        (json!({"Size": "hunter2"}), "The parameter `Size` is not valid: the value is not of type"),
-        (json!({"Password": "hunter2"}), "The parameter `Password` is not valid"),
-        (json!({"Siez": 1}), "Unknown parameter `Siez`. The plan takes: `Password`, `Size`."),
-        (json!({"Siez": null}), "Unknown parameter `Siez`."),
+        (json!({"Size": 101}), "The parameter `Size` must be a whole number of at most 100."),
+        (json!({"Size": "hunter2"}), "The parameter `Size` must be a whole number of at most 100."),
+        (json!({"Password": "hunter2"}), "The parameter `Password` must have at least 8 characters."),
+        (
+            json!({"Siez": 1}),
+            "Unknown parameter `Siez`; did you mean `Size`? An update of this plan takes: `Password`, `Size`.",
+        ),
+        (json!({"Siez": null}), "Unknown parameter `Siez`;"),
     ] {
         let answer = client.update(changes(json!({"parameters": parameters}))).await.expect(400);
         assert!(answer.description().contains(expected), "{}", answer.description());

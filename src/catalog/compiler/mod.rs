@@ -205,8 +205,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     for name in &specification.updatable_parameters {
         known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
     }
-    policy_length::check(template, node)?;
-    Ok(Offering {
+    let offering = Offering {
         name: specification.name.value.clone().into(),
         description: description.value.clone().into(),
         tags: specification.tags.iter().cloned().map(Text::from).collect(),
@@ -240,7 +239,9 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
             .map(|(name, _)| Text::from(name.clone()))
             .collect(),
         bindings: bindings(template)?,
-    })
+    };
+    policy_length::check(template, node)?;
+    Ok(offering)
 }
 
 fn check_name(name: &str) -> Result<(), String> {
