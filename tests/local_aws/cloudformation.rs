@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_service_broker::{
     aws::CloudFormation,
@@ -77,7 +77,7 @@ async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
     let described = stacks.describe(&name).await.expect("describe").expect("a stack");
-    assert_eq!(described.parameters, BTreeSet::from(["Delay".to_owned()]));
+    assert_eq!(described.parameters, BTreeMap::from([("Delay".to_owned(), "5".to_owned())]));
     let update = |parameters, token| StackUpdate { name: &name, template_body: None, parameters, tags: tags(), token };
 
     let same = update(BTreeMap::from([("Delay".into(), ParameterValue::Previous)]), "update-1");
@@ -106,20 +106,27 @@ async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first() {
     stacks.describe(&name).await.expect("describe").expect("a stack");
     let events = stacks.events(&name, "provision-1").await.expect("events").expect("a stack");
     let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
-    let statuses: Vec<_> = events.iter().filter(of_stack).map(|event| event.status.as_str()).collect();
+    let statuses: Vec<_> = events.own.iter().filter(of_stack).map(|event| event.status.as_str()).collect();
     assert_eq!(statuses, ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]);
     assert_eq!(Sight::of(Some(&events)), Sight::Reached(StackStatus::CreateComplete));
     let queue = Subject::Resource { logical_id: "Queue".into(), kind: "AWS::SQS::Queue".into() };
-    assert!(events.iter().any(|event| event.subject == queue && event.status == "CREATE_COMPLETE"), "{events:?}");
-    assert_eq!(stacks.events(&name, "update-1").await.expect("events"), Some(Vec::new()));
+    assert!(events.own.iter().any(|event| event.subject == queue && event.status == "CREATE_COMPLETE"), "{events:?}");
+    let none_yet = stacks.events(&name, "update-1").await.expect("events").expect("a stack");
+    assert!(none_yet.own.is_empty());
+    assert_eq!(none_yet.current_status(), Some(StackStatus::CreateComplete), "the newest one of somebody else");
 
     let parameters = given("7");
     let update = StackUpdate { name: &name, template_body: None, parameters, tags: tags(), token: "update-1" };
     assert_eq!(stacks.update(&update).await.expect("update"), UpdateStack::Accepted);
     stacks.describe(&name).await.expect("describe").expect("a stack");
     let updated = stacks.events(&name, "update-1").await.expect("events");
-    assert_eq!(Sight::of(updated.as_deref()), Sight::Reached(StackStatus::UpdateComplete));
-    // Those of the creation, which are older, are only there for who asks for them while it runs.
+    assert_eq!(Sight::of(updated.as_ref()), Sight::Reached(StackStatus::UpdateComplete));
+
+    // To the creation, the update is the act of somebody else.
+    let events = stacks.events(&name, "provision-1").await.expect("events").expect("a stack");
+    assert_eq!(events.current_status(), Some(StackStatus::UpdateComplete));
+    assert_eq!(Sight::of(Some(&events)), Sight::Reached(StackStatus::CreateComplete));
+    assert!(events.foreign.iter().all(|event| event.subject == Subject::Stack), "{events:?}");
     assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
 }
 
