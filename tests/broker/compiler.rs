@@ -105,7 +105,7 @@ fn mistakes_are_named_with_file_line_and_reason() {
             17,
             "is a secret, and is for Credentials alone",
         ),
-        ("Outputs:", "Outputs: [", 24, ""),
+        ("Outputs:", "Outputs: [", 26, ""),
     ] {
         let error = refused(from, to);
         let text = error.to_string();

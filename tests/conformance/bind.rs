@@ -111,8 +111,8 @@ async fn bnd_11_parameters_are_checked() {
     for (parameters, expected) in [
         (json!({"Scope": "Everything"}), "The parameter `Scope` must be one of `ReadWrite`, `Send` or `Receive`."),
         (
-            json!({"Scoop": "Send"}),
-            "Unknown parameter `Scoop`; did you mean `Scope`? A binding takes: `Scope`, `RoleName`, `RoleArn`, \
+            json!({"Scop": "Send"}),
+            "Unknown parameter `Scop`; did you mean `Scope`? A binding takes: `Scope`, `RoleName`, `RoleArn`, \
              `ServiceAccount`.",
         ),
     ] {

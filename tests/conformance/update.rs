@@ -128,7 +128,7 @@ async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
     for (parameters, expected) in [
         (json!({"Size": 101}), "The parameter `Size` must be a whole number of at most 100."),
         (json!({"Size": "hunter2"}), "The parameter `Size` must be a whole number of at most 100."),
-        (json!({"Password": "hunter2"}), "The parameter `Password` must have at least 8 characters."),
+        (json!({"Password": "hunter2"}), "The parameter `Password` must have 8 to 4096 characters."),
         (
             json!({"Siez": 1}),
             "Unknown parameter `Siez`; did you mean `Size`? An update of this plan takes: `Password`, `Size`.",
