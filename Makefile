@@ -3,10 +3,12 @@
 #   PORT=4566         port of the local AWS; a free one if left out
 #   TOOLS=.tools      folder for the tools that are installed
 #   PYTHON=python3    a Python 3.10 or newer with venv
+#   SIMULATE=all      how much of the simulation: all, or how many times as much as `make test`
 #   ARCHITECTURE=     x86_64, or arm64 if the Rust target is installed: the processor that `make package` builds for
 
 PYTHON ?= python3
 TOOLS ?= .tools
+SIMULATE ?= all
 ARCHITECTURE ?= x86_64
 export PORT TOOLS
 
@@ -35,8 +37,8 @@ test: tools ## Run all tests: without AWS, then against the broker on a local AW
 	@$(LOCAL) infra/local/serve.py $(MAKE) --no-print-directory test-deployed
 
 .PHONY: simulate
-simulate: ## Run every schedule of the simulation, of which `make test` runs a part: minutes
-	SIMULATE=all cargo test --locked --profile simulation --test simulation -- --nocapture
+simulate: ## Run every schedule of the simulation, of which `make test` runs a part: an hour; SIMULATE=40 for minutes
+	SIMULATE=$(SIMULATE) cargo test --locked --profile simulation --test simulation -- --nocapture
 
 .PHONY: races
 races: tools ## Let requests race each other on a local AWS 200 times each: minutes

@@ -1,4 +1,5 @@
-//! All that can be enumerated takes minutes, and optimised code: `make simulate`. Otherwise a part of it is run.
+//! All that can be enumerated takes an hour, and optimised code: `make simulate`. Otherwise a part of it is run:
+//! `SIMULATE=40` runs forty times as much as `cargo test`, and `SIMULATE=all` everything.
 
 use std::{
     env, fmt,
@@ -15,9 +16,18 @@ pub struct Sample {
     seen: u64,
 }
 
+/// How many times as much as in `cargo test` is to be run.
+fn factor() -> u64 {
+    match env::var("SIMULATE").as_deref() {
+        Ok("all") => u64::MAX,
+        Ok(factor) => factor.parse().expect("SIMULATE is a number, or all"),
+        Err(_) => 1,
+    }
+}
+
 /// Whether all of everything is to be run.
 pub fn is_everything() -> bool {
-    env::var("SIMULATE").is_ok_and(|share| share == "all")
+    factor() == u64::MAX
 }
 
 /// Says how much was run, also where the tests' output is not shown.
@@ -26,9 +36,9 @@ pub fn report(text: fmt::Arguments<'_>) {
 }
 
 impl Sample {
-    /// One of so many; or all, if everything is to be run.
+    /// One of so many, or a larger part.
     pub fn one_of(share: u64) -> Self {
-        Self { one_of: if is_everything() { 1 } else { share }, seen: 0 }
+        Self { one_of: (share / factor()).max(1), seen: 0 }
     }
 
     /// Whether the next one is part of it.
