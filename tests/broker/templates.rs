@@ -152,9 +152,7 @@ fn every_service_hands_out_the_keys_that_sdks_find_by_themselves() {
     assert!(services.len() >= 20, "{services:?}");
 
     for (service, keys) in services {
-        for key in
-            ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN"]
-        {
+        for key in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN"] {
             assert!(keys.iter().any(|other| other == key), "{service} has no {key}: {keys:?}");
         }
     }
