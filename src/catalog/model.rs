@@ -136,6 +136,9 @@ pub enum Condition {
         /// A number that stands for none, and is left out wherever it occurs.
         without: Option<Text>,
     },
+    /// `Matching` of the specification: every value that is not empty matches one of the patterns, in which `*` stands for
+    /// any characters.
+    Like(Operand, List<Text>),
 }
 
 /// A value in a condition.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use wildmatch::WildMatch;
+
 use super::model::{Condition, Operand, Rule};
 
 /// The values of parameters, as CloudFormation takes them.
@@ -44,6 +46,11 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
         }
         Condition::Ascending { values: operands, without } => {
             is_ascending(operands, without.as_deref().and_then(number), values)
+        }
+        Condition::Like(operand, patterns) => {
+            let given = evaluate(operand, values)?.into_iter().filter(|value| !value.is_empty());
+            let is_like = |value: &str| patterns.iter().any(|pattern| WildMatch::new(pattern).matches(value));
+            Some(given.into_iter().all(|value| is_like(&value)))
         }
     }
 }

@@ -375,6 +375,26 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
     }
 }
 
+#[test]
+fn matching_names_parameters_and_patterns_and_has_a_text() {
+    let with = |entry: &str| {
+        let text = GOOD.replacen("    Bindings:\n", &format!("    Matching: [{entry}]\n    Bindings:\n"), 1);
+        compile("template.yaml", &text)
+    };
+    with("{When: {Size: ['1']}, Parameter: Color, Like: ['r*'], Description: x}").expect("a template");
+    for (entry, reason) in [
+        ("{Parameter: Color, Like: ['r*']}", "an entry of Matching needs a Description"),
+        ("{Like: ['r*'], Description: x}", "an entry of Matching needs a Parameter"),
+        ("{Parameter: Color, Description: x}", "an entry of Matching needs Like"),
+        ("{Parameter: Colour, Like: ['r*'], Description: x}", "the template has no parameter `Colour`"),
+        ("{When: {Sise: ['1']}, Parameter: Color, Like: [r], Description: x}", "the template has no parameter `Sise`"),
+        ("{Paramter: Color, Like: [r], Description: x}", "`Paramter` is no key of an entry of Matching"),
+    ] {
+        let error = with(entry).expect_err(entry);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+}
+
 /// [`GOOD`] with a scope of `actions` about an output that a parameter of at most `length` characters is.
 fn with_policy(actions: usize, parameter: &str) -> Result<Offering, TemplateError> {
     let actions: Vec<_> = (0..actions).map(|number| format!("'x:Action{number:04}'")).collect();

@@ -154,3 +154,32 @@ async fn a_subscription_without_an_endpoint_is_refused_at_once() {
     assert!(answer.description().contains("needs an Endpoint"), "{}", answer.description());
     assert_eq!(client.world.instance(INSTANCE), None);
 }
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_is_begun() {
+    let queue = "arn:aws:sqs:us-east-1:000000000000:orders";
+    for (protocol, endpoint, refused) in [
+        ("sqs", queue, None),
+        ("sqs", "foo", Some("`Endpoint` must be the ARN of a queue")),
+        ("sqs", "https://shop.example/", Some("With the Protocol sqs, the Endpoint must be the ARN of a queue.")),
+        ("https", queue, Some("With the Protocol https, the Endpoint must be a URL")),
+        ("email", "+14155550100", Some("must be an e-mail address")),
+        ("sms", "a@shop.example", Some("must be a phone number")),
+        ("lambda", queue, Some("must be the ARN of a function")),
+        ("application", queue, Some("must be the ARN of an application's endpoint")),
+    ] {
+        let client = Client::new();
+        let request = json!({
+            "service_id": service_id("sns"),
+            "plan_id": plan_id("sns", "topicwithsub"),
+            "parameters": {"Protocol": protocol, "Endpoint": endpoint},
+        });
+        let Some(reason) = refused else {
+            client.provision(request).await.expect(202);
+            continue;
+        };
+        let answer = client.provision(request).await.expect(400);
+        assert!(answer.description().contains(reason), "{protocol} {endpoint}: {}", answer.description());
+        assert!(client.world.instance(INSTANCE).is_none());
+    }
+}

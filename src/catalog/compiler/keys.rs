@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 19] = [
+const SPECIFICATION_KEYS: [&str; 20] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -40,6 +40,7 @@ const SPECIFICATION_KEYS: [&str; 19] = [
     "PlanUpdateable",
     "UpdatableParameters",
     "Ascending",
+    "Matching",
     "OutputsAsIs",
     "CloudFoundry",
     "BindViaLambda",
@@ -71,6 +72,7 @@ const BINDINGS_KEYS: [&str; 7] = [
 const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
+const MATCHING_KEYS: [&str; 4] = ["When", "Parameter", "Like", "Description"];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
 const GROUP_KEYS: [&str; 2] = ["Label", "Parameters"];
 const LABEL_KEYS: [&str; 1] = ["default"];
@@ -121,6 +123,7 @@ fn check_specification(specification: &Node) -> Checked<()> {
     check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
     check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
     check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
+    check_each_entry(specification.get("Matching"), &MATCHING_KEYS, "an entry of Matching")?;
 
     check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
     for (_, plan) in specification.get("ServicePlans").into_iter().flat_map(Node::fields) {

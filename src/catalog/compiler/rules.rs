@@ -1,4 +1,5 @@
-//! The template's `Rules`, and the specification's `Ascending`, which says of numbers what rules cannot.
+//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, and its `Matching` of
+//! texts.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::catalog::model::{Assertion, Condition, List, Operand, Rule, Text};
 /// Functions of rules whose values are the account's, of which the broker knows nothing.
 const OF_THE_ACCOUNT: [&str; 3] = ["RefAll", "ValueOf", "ValueOfAll"];
 
-/// Compiles both.
+/// Compiles all of them.
 pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
     let compiler = Compiler { template };
     let rules = node.get("Rules").into_iter().flat_map(Node::fields);
@@ -21,7 +22,10 @@ pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
 
     let ascending = node.at(&["Metadata", "AWS::ServiceBroker::Specification", "Ascending"]);
     let ascending = ascending.map(Node::entries).unwrap_or_default().iter();
-    rules.chain(ascending.map(|entry| compiler.ascending(entry))).collect()
+    let matching = node.at(&["Metadata", "AWS::ServiceBroker::Specification", "Matching"]);
+    let matching = matching.map(Node::entries).unwrap_or_default().iter();
+    let rules = rules.chain(ascending.map(|entry| compiler.ascending(entry)));
+    rules.chain(matching.map(|entry| compiler.matching(entry))).collect()
 }
 
 struct Compiler<'t> {
@@ -90,15 +94,22 @@ impl Compiler<'_> {
 
     fn reference(&self, node: &Node) -> Checked<Operand> {
         let name = node.text().unwrap_or_default();
-        match self.template.parameters.get(name) {
-            Some(parameter) if schema::is_list(&parameter.value) => {
-                Ok(Operand::ListParameter(Text::from(name.to_owned())))
-            }
-            Some(_) => Ok(Operand::Parameter(Text::from(name.to_owned()))),
+        match self.parameter(name) {
+            Some(operand) => Ok(operand),
             // Never known to the broker, so that the rule is left to CloudFormation.
             None if name.starts_with("AWS::") => Ok(Operand::Parameter(Text::from(name.to_owned()))),
-            None => Err(fault(node, format!("the template has no parameter `{name}`"))),
+            None => Err(self.unknown(node, name)),
         }
+    }
+
+    fn parameter(&self, name: &str) -> Option<Operand> {
+        let is_list = schema::is_list(&self.template.parameters.get(name)?.value);
+        let name = Text::from(name.to_owned());
+        Some(if is_list { Operand::ListParameter(name) } else { Operand::Parameter(name) })
+    }
+
+    fn unknown(&self, node: &Node, name: &str) -> Fault {
+        fault(node, format!("the template has no parameter `{name}`"))
     }
 
     fn no_function(&self, node: &Node, function: &str) -> Fault {
@@ -133,6 +144,28 @@ impl Compiler<'_> {
         let holds = Condition::Ascending { values, without };
         let assertion = Assertion { holds, description: description.trim().to_owned().into() };
         Ok(Rule { conditions: List::default(), assertions: vec![assertion].into() })
+    }
+
+    /// The forms that a parameter's value may have where others have certain values, such as an endpoint by its protocol.
+    fn matching(&self, node: &Node) -> Checked<Rule> {
+        let missing = |key| fault(node, format!("an entry of Matching needs {key}"));
+        let description = node.get("Description").and_then(Node::text).ok_or_else(|| missing("a Description"))?;
+        let parameter = self.reference(node.get("Parameter").ok_or_else(|| missing("a Parameter"))?)?;
+
+        let patterns = node.get("Like").map(Node::entries).unwrap_or_default();
+        let patterns: List<_> =
+            patterns.iter().filter_map(Node::text).map(|text| Text::from(text.to_owned())).collect();
+        if patterns.is_empty() {
+            return Err(missing("Like, a list of patterns"));
+        }
+        let conditions = node.get("When").into_iter().flat_map(Node::fields).map(|(name, known)| {
+            let value = self.parameter(&name.value).ok_or_else(|| self.unknown(known, &name.value))?;
+            Ok(Condition::EachMemberIn(value, self.operand(known)?))
+        });
+
+        let holds = Condition::Like(parameter, patterns);
+        let assertion = Assertion { holds, description: description.trim().to_owned().into() };
+        Ok(Rule { conditions: conditions.collect::<Checked<_>>()?, assertions: vec![assertion].into() })
     }
 }
 
