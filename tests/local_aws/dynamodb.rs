@@ -7,8 +7,8 @@ use aws_service_broker::{
         binding::{Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
-        instance::{Attributes, Instance, Json},
-        operation::{Operation, OperationKind},
+        instance::{Attributes, Instance, Json, TOMBSTONE_LIFETIME},
+        operation::{LONGEST_REQUEST, Operation, OperationKind},
         ports::{Environment, InsertBinding, PortErrorKind, Records, ScannedRecord, Sealed, Update},
     },
 };
@@ -110,9 +110,19 @@ async fn an_expired_record_is_none_before_dynamodb_deletes_it() {
     let before = now - SignedDuration::from_secs(1);
     assert_eq!(table.instance(&instance.id, before).await.expect("read"), Some(instance.clone()));
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-    assert_eq!(table.insert_instance(&instance, before).await.expect("insert"), Some(instance.clone()));
-    let again = Instance { expires_at: None, ..instance };
-    assert_eq!(table.insert_instance(&again, now).await.expect("insert"), None);
+}
+
+#[tokio::test]
+async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way() {
+    let (table, now) = (table().await, System.now());
+    let tombstone = Instance { expires_at: Some(now + TOMBSTONE_LIFETIME), ..instance() };
+    assert_eq!(table.insert_instance(&tombstone, now).await.expect("insert"), None);
+
+    let again = Instance { expires_at: None, ..tombstone.clone() };
+    let just_before = now + LONGEST_REQUEST - SignedDuration::from_secs(1);
+    assert_eq!(table.insert_instance(&again, just_before).await.expect("insert"), Some(tombstone));
+    assert_eq!(table.insert_instance(&again, now + LONGEST_REQUEST).await.expect("insert"), None);
+    assert_eq!(table.instance(&again.id, now).await.expect("read"), Some(again));
 }
 
 #[tokio::test]
@@ -214,19 +224,20 @@ async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
 }
 
 #[tokio::test]
-async fn a_bindings_tombstone_keeps_its_id_until_it_expires() {
+async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way() {
     let (table, instance, now) = (table().await, instance(), System.now());
-    let later = now + SignedDuration::from_secs(60);
     let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
-    let tombstone = Binding { operation, expires_at: Some(later), ..binding(&instance) };
+    let tombstone = Binding { operation, expires_at: Some(now + TOMBSTONE_LIFETIME), ..binding(&instance) };
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), InsertBinding::Done);
     let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
     assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), exists);
     let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, now).await.expect("read");
     assert_eq!(read, Some(tombstone.clone()));
-    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, later).await.expect("read");
+    let expired = now + TOMBSTONE_LIFETIME;
+    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, expired).await.expect("read");
     assert_eq!(read, None);
+    let later = now + LONGEST_REQUEST;
     assert_eq!(table.insert_binding(&instance, &tombstone, later).await.expect("insert"), InsertBinding::Done);
 }
 
