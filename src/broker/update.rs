@@ -135,7 +135,9 @@ impl Broker {
         if target.needs_new_template(current) {
             check_target(&after, &target, &secrets, changes_plan)?;
         }
-        check_rules(&after, &target, &secrets, changes_plan)?;
+        if !target.same_stack(current) {
+            check_rules(&after, &target, &secrets, changes_plan)?;
+        }
         check_fixed((&before, current), (&after, &target))?;
         Ok((target, secrets))
     }

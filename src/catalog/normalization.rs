@@ -54,9 +54,8 @@ fn json_type(property: &Value) -> &str {
 pub fn plain(number: Number) -> Value {
     match number.as_f64() {
         Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= MAX_EXACT => {
-            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction, and a double has it exactly")]
-            let whole = value as i64;
-            whole.into()
+            // Without loss: it has no fraction, and a double has it exactly.
+            (value as i64).into()
         }
         _ => Value::Number(number),
     }

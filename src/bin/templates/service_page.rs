@@ -107,6 +107,9 @@ fn values(property: &Value) -> String {
         return allowed.iter().map(literal).collect::<Vec<_>>().join(", ");
     }
     let kind = property["type"].as_str().unwrap_or_default();
+    if kind == "boolean" {
+        return "`true`, `false`".into();
+    }
     match (property.get("minimum"), property.get("maximum")) {
         (Some(minimum), Some(maximum)) => format!("{minimum} to {maximum}"),
         (Some(minimum), None) => format!("{kind} from {minimum}"),
