@@ -17,8 +17,8 @@ from support import BrokerTestCase, client
 Metric = tuple[str, frozenset[str]]
 
 LOGGING = (REPOSITORY / "LOGGING.md").read_text()
-# Stacks are complete at once here: no poll finds an operation running.
-NEVER_SEEN = {("in_flight_seconds", frozenset[str]())}
+# Stacks are complete at once here. Only a deletion takes time, if the broker cannot know that nothing comes late.
+SELDOM_SEEN = {("in_flight_seconds", frozenset[str]())}
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 LAMBDAS_FIELDS = {"type", "record.status"}
 
@@ -42,7 +42,8 @@ class OperationsTest(BrokerTestCase):
             for transformation in each["metricTransformations"]
             if transformation["metricNamespace"] == STACK
         }
-        self.assertEqual(declared | filtered, documented_metrics() - NEVER_SEEN)
+        self.assertEqual((declared | filtered) - SELDOM_SEEN, documented_metrics() - SELDOM_SEEN)
+        self.assertLessEqual(SELDOM_SEEN, documented_metrics())
 
     def test_log_lines_have_the_fields_that_are_documented(self) -> None:
         instance, plan = self.provision("sqs", "standard")
