@@ -193,7 +193,7 @@ class Platform:
             self._ask(self._broker.unbind, *ids, expect={200})
             self._ask(self._broker.unbind, *ids, expect={410})
             self._ask(self._broker.fetch_binding, *ids, expect={404})
-            self._ask(self._broker.bind, *ids, expect={409})
+            self._ask(self._broker.bind, *ids, expect={422})
 
     def unbind_at_once(self, instance: Instance) -> None:
         if ids := self._give_up_binding(instance):
@@ -205,7 +205,7 @@ class Platform:
         self._delete(instance)
         self._await_deletion(instance)
         self._ask(self._broker.deprovision, *instance.ids, expect={410})
-        self._ask(self._broker.provision, *instance.request, expect={409})
+        self._ask(self._broker.provision, *instance.request, expect={422})
 
     def deprovision_while_updating(self, instance: Instance) -> None:
         for change in self._changes(instance, 1):

@@ -202,6 +202,8 @@ def accepted_only_if_the_platform_polls(ctx: CheckContext, response: Response, c
 RIGHTLY_REFUSED = [
     # A template's rules between parameters, which the catalog's schemas cannot say.
     b"AWS CloudFormation refuses this request",
+    b"This plan needs an Endpoint",
+    b"With the Protocol ",
     b"The last operation on the service instance has failed",
     # Which bindings there are to rotate, no schema can say.
     b"The predecessor_binding_id is not that of a binding",

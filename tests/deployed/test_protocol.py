@@ -63,9 +63,11 @@ class ProtocolTest(BrokerTestCase):
         BROKER.update(instance, plan, same).expect(200)
         BROKER.update(instance, plan, {"context": {"platform": "kubernetes"}}, accepts_incomplete=False).expect(200)
         BROKER.update(instance, plan, {"parameters": {"DelaySeconds": 901}}).expect(400)
-        BROKER.update(instance, plan, {"parameters": {"UseDeadLetterQueue": "false"}}).expect(422)
-        BROKER.update(instance, plan, {"plan_id": BROKER.plan("sqs", "fifo").plan_id}).expect(422)
-        BROKER.update(instance, plan, {"maintenance_info": {"version": "0.0.1"}}).expect(422)
+        # What can never work is a 400 to Kubernetes, which this instance is of, and a 422 elsewhere.
+        for context, status in ({}, 400), ({"context": {"platform": "cloudfoundry"}}, 422):
+            BROKER.update(instance, plan, {"parameters": {"UseDeadLetterQueue": "false"}, **context}).expect(status)
+            BROKER.update(instance, plan, {"plan_id": BROKER.plan("sqs", "fifo").plan_id, **context}).expect(status)
+            BROKER.update(instance, plan, {"maintenance_info": {"version": "0.0.1"}, **context}).expect(status)
         self.assertEqual(attributes(credentials), {"DelaySeconds": "0", "VisibilityTimeout": "90"})
         self.deprovision(instance, plan)
 

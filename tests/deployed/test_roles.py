@@ -302,15 +302,20 @@ class BrokerRoleTest(BrokerTestCase):
 
     @needs(BROKERS, "KeepState dynamodb:DeleteItem", done=400)
     def test_provision_what_cloudformation_refuses(self) -> Iterator[Callable[[], Answer]]:
-        plan, refused = BROKER.plan("sqs", "fifo"), {"FifoThroughputLimit": "perMessageGroupId"}
-        instances = []
+        """A stack that has the instance's name already, and that is somebody else's."""
+        plan, cloudformation = BROKER.plan("sqs", "standard"), client("cloudformation")
+        template = json.dumps({"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
+        stacks: dict[str, str] = {}
 
         def request() -> Answer:
-            instances.append(str(uuid.uuid4()))
-            return BROKER.provision(instances[-1], plan, refused)
+            instance = str(uuid.uuid4())
+            stacks[instance] = f"{os.environ['NAME_PREFIX']}-sqs-{instance}"
+            cloudformation.create_stack(StackName=stacks[instance], TemplateBody=template)
+            return BROKER.provision(instance, plan)
 
         yield request
-        for instance in instances:
+        for instance, stack in stacks.items():
+            cloudformation.delete_stack(StackName=stack)
             forget(instance)
 
     @needs(
