@@ -201,9 +201,6 @@ def accepted_only_if_the_platform_polls(ctx: CheckContext, response: Response, c
         assert "accepts_incomplete=true" in response.request.url, "202 without accepts_incomplete=true"
 
 
-# What is no fault of a request's form, and a 400 all the same: a 422 needs a word that Cloud Foundry knows.
-
-
 def _texts_of_rules() -> Iterator[bytes]:
     """What the templates say where values do not go together. Only a rule's text is in an answer as it is."""
     for service in {service for service, _ in FUZZED}:
@@ -212,6 +209,7 @@ def _texts_of_rules() -> Iterator[bytes]:
             yield text.encode()
 
 
+# What is no fault of a request's form, and a 400 all the same: a 422 needs a word that Cloud Foundry knows.
 RIGHTLY_REFUSED = [
     # A template's rules between parameters, which the catalog's schemas cannot say.
     b"AWS CloudFormation refuses this request",
