@@ -123,7 +123,7 @@ fn unanswered(causes: &str) -> (PortErrorKind, String) {
     (PortErrorKind::Unavailable, causes.to_owned())
 }
 
-/// What IAM says of a policy that is too long, with the code of its quotas: "Maximum policy size of 2048 bytes exceeded
+/// IAM's words for a policy that is too long, with the code of its quotas: "Maximum policy size of 2048 bytes exceeded
 /// for user …", or "Cannot exceed quota for PolicySize: 6144".
 const POLICY_SIZE_WORDS: [&str; 2] = ["policy size", "PolicySize"];
 

@@ -1,6 +1,6 @@
 //! A stack that exists although no operation of its record has created it.
 //!
-//! Where the table was restored to an earlier day, or a record was deleted by hand, the platform's next request meets a
+//! After the table was restored to an earlier day, or a record was deleted by hand, the platform's next request meets a
 //! stack that an operation of the lost record has created. It becomes the instance's if it is what the request asks for.
 
 use std::collections::BTreeMap;

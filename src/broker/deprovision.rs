@@ -15,10 +15,10 @@ use super::{
     waiting::Waiting,
 };
 
-/// How long a function of the instance's stack, or what it needs, may leave an operation unfinished. Where it runs in the
+/// The longest time that a function of the instance's stack may leave an operation unfinished. Where it runs in the
 /// network of a stack that is half deleted, it never answers again.
 pub(super) const LONGEST_HELPER_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// How long the function may take after that, once for each binding.
+/// The time that the function has after that, once for each binding.
 const LAST_HELPER_CALL: Duration = Duration::from_secs(5);
 
 impl Broker {

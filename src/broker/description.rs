@@ -12,7 +12,7 @@ use super::{
 /// What CloudFormation says of a resource that it stopped because another one had failed.
 const CANCELLED: &str = "cancelled";
 
-/// Of a creation, update or deletion of an instance. The template has so many resources, of which conditions may leave
+/// Describes a creation, update or deletion of an instance. The template has so many resources, of which conditions may leave
 /// some out.
 pub fn of_instance(
     operation: &Operation,

@@ -17,10 +17,10 @@ use super::{
 /// bounds. Most stacks take seconds; those that take an hour need no poll every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
-/// How long CloudFormation may leave a stack at rest that it was asked to delete, before the deletion has failed. Its
+/// The longest time that CloudFormation may leave a stack at rest that it was asked to delete. Then the deletion fails. Its
 /// own clock counts, and a request may be sent again some polls later.
 const BEGIN_DELETION_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// How long a deletion is tried again before [`BEGIN_DELETION_WITHIN`] counts.
+/// The time for which a deletion is tried again before [`BEGIN_DELETION_WITHIN`] counts.
 const LONGEST_BEGINNING: SignedDuration = SignedDuration::from_hours(1);
 
 /// How the last operation on an instance or a binding stands.

@@ -23,10 +23,10 @@ pub struct Operation {
     /// Whether the instance can be used, and updated, although an update or a deprovisioning of it has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_usable: Option<bool>,
-    /// When it was accepted, or last taken up again.
+    /// The time at which it was accepted, or last resumed.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
-    /// When it was accepted, if it was taken up again since.
+    /// The time at which it was accepted, if it was resumed since.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
     pub accepted_at: Option<Timestamp>,
     /// Whether another request than the one that began it has gone on with it.

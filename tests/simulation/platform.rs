@@ -177,16 +177,7 @@ impl Ask {
 
     /// Whether it creates an instance or a binding.
     pub fn creates(self) -> bool {
-        matches!(
-            self,
-            Self::Provision(_)
-                | Self::ProvisionWithSecret
-                | Self::Bind(_)
-                | Self::BindAsync(_)
-                | Self::BindRole(_)
-                | Self::BindServiceAccount(_)
-                | Self::Rotate(_)
-        )
+        self.method() == "PUT"
     }
 
     /// Whether it is about the instance, and no binding.
