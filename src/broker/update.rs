@@ -18,7 +18,7 @@ use super::{
     ports::{StackUpdate, Update, UpdateStack},
     provision::{check_maintenance_info, tags},
     secret_parameters::SecretParameters,
-    stack::OperationEvents,
+    stack::{OperationEvents, StackStatus},
 };
 use crate::{
     catalog::Offered,
@@ -32,9 +32,10 @@ impl Broker {
     ///
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::UnfitState`],
     /// [`Error::MaintenanceInfoConflict`], [`Error::AsyncRequired`] and [`Error::Concurrency`] before anything is
-    /// changed; [`Error::Invalid`] where CloudFormation refuses the change, which is then forgotten. A [`Error::Port`]
-    /// leaves the record: the same request, sent again, goes on from there, and without one the update has failed when
-    /// the request can no longer be running.
+    /// changed; [`Error::Invalid`] where CloudFormation refuses the change, and [`Error::Concurrency`] where it does so
+    /// because somebody else is at work on the stack: the change is then forgotten. A [`Error::Port`] leaves the record:
+    /// the same request, sent again, goes on from there, and without one the update has failed when the request can no
+    /// longer be running.
     pub async fn update(
         &self,
         id: &InstanceId,
@@ -201,9 +202,14 @@ impl Broker {
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
         let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
-        if !is_alone || events.is_some_and(|events| !events.own.is_empty()) {
+        let events = events.unwrap_or_default();
+        if !is_alone || !events.own.is_empty() {
             return Ok(Some(instance.operation.id));
         }
+        // Somebody in the AWS console was faster: the refusal says so in words of CloudFormation's, and is not for ever.
+        let is_busy = events.current_status().is_some_and(StackStatus::is_in_progress);
+        let refused = if is_busy { Error::Concurrency } else { refused };
+
         // Nothing was changed, so that the record is to be what it was.
         let Some(operation) = instance.previous_operation.clone() else {
             return Err(Error::Corrupt("an update of an instance that nothing was done with before".into()));

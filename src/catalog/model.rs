@@ -136,9 +136,13 @@ pub enum Condition {
         /// A number that stands for none, and is left out wherever it occurs.
         without: Option<Text>,
     },
-    /// `Matching` of the specification: every value that is not empty matches one of the patterns, in which `*` stands for
-    /// any characters.
-    Like(Operand, List<Text>),
+    /// `AllowedPattern` of an entry of `Matching`: the regular expression is found in every value that is not empty.
+    EachMatches(Operand, Text),
+    /// `ForbiddenPattern` of an entry of `Matching`: the regular expression is found in no value that is not empty.
+    NoneMatches(Operand, Text),
+    /// `Subdomains` of the specification: the domain, unless it is empty, lies below the domain of every value that is
+    /// not empty: a domain name, or an e-mail address.
+    Subdomain(Operand, Operand),
 }
 
 /// A value in a condition.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use wildmatch::WildMatch;
+use regex::Regex;
 
 use super::model::{Condition, Operand, Rule};
 
@@ -47,10 +47,17 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
         Condition::Ascending { values: operands, without } => {
             is_ascending(operands, without.as_deref().and_then(number), values)
         }
-        Condition::Like(operand, patterns) => {
-            let given = evaluate(operand, values)?.into_iter().filter(|value| !value.is_empty());
-            let is_like = |value: &str| patterns.iter().any(|pattern| WildMatch::new(pattern).matches(value));
-            Some(given.into_iter().all(|value| is_like(&value)))
+        Condition::EachMatches(operand, pattern) => {
+            let pattern = Regex::new(pattern).ok()?;
+            Some(given(operand, values)?.iter().all(|value| pattern.is_match(value)))
+        }
+        Condition::NoneMatches(operand, pattern) => {
+            let pattern = Regex::new(pattern).ok()?;
+            Some(!given(operand, values)?.iter().any(|value| pattern.is_match(value)))
+        }
+        Condition::Subdomain(domain, parents) => {
+            let (domains, parents) = (given(domain, values)?, given(parents, values)?);
+            Some(domains.iter().all(|domain| parents.iter().all(|parent| is_below(domain, parent))))
         }
     }
 }
@@ -89,6 +96,20 @@ fn evaluate(operand: &Operand, values: &Values) -> Option<Vec<String>> {
             lists.map(|lists| lists.concat())
         }
     }
+}
+
+/// The operand's values that are not empty.
+fn given(operand: &Operand, values: &Values) -> Option<Vec<String>> {
+    let mut given = evaluate(operand, values)?;
+    given.retain(|value| !value.is_empty());
+    Some(given)
+}
+
+/// Whether the domain is a subdomain of the other, which may be that of an e-mail address.
+fn is_below(domain: &str, parent: &str) -> bool {
+    let parent = parent.rsplit('@').next().unwrap_or(parent).to_ascii_lowercase();
+    let below = domain.to_ascii_lowercase();
+    below.strip_suffix(&parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
 }
 
 fn is_ascending(operands: &[Operand], without: Option<f64>, values: &Values) -> Option<bool> {

@@ -381,14 +381,38 @@ fn matching_names_parameters_and_patterns_and_has_a_text() {
         let text = GOOD.replacen("    Bindings:\n", &format!("    Matching: [{entry}]\n    Bindings:\n"), 1);
         compile("template.yaml", &text)
     };
-    with("{When: {Size: ['1']}, Parameter: Color, Like: ['r*'], Description: x}").expect("a template");
+    with("{When: {Size: ['1'], Color: ^r}, Parameter: Color, AllowedPattern: ^r, Description: x}").expect("a template");
     for (entry, reason) in [
-        ("{Parameter: Color, Like: ['r*']}", "an entry of Matching needs a Description"),
-        ("{Like: ['r*'], Description: x}", "an entry of Matching needs a Parameter"),
-        ("{Parameter: Color, Description: x}", "an entry of Matching needs Like"),
-        ("{Parameter: Colour, Like: ['r*'], Description: x}", "the template has no parameter `Colour`"),
-        ("{When: {Sise: ['1']}, Parameter: Color, Like: [r], Description: x}", "the template has no parameter `Sise`"),
-        ("{Paramter: Color, Like: [r], Description: x}", "`Paramter` is no key of an entry of Matching"),
+        ("{Parameter: Color, AllowedPattern: r}", "an entry of Matching needs a Description"),
+        ("{AllowedPattern: r, Description: x}", "an entry of Matching needs a Parameter"),
+        ("{Parameter: Color, Description: x}", "an entry of Matching needs an AllowedPattern or a ForbiddenPattern"),
+        ("{Parameter: Colour, AllowedPattern: r, Description: x}", "the template has no parameter `Colour`"),
+        (
+            "{When: {Sise: ['1']}, Parameter: Color, AllowedPattern: r, Description: x}",
+            "the template has no parameter `Sise`",
+        ),
+        ("{Parameter: Color, AllowedPatern: r, Description: x}", "`AllowedPatern` is no key of an entry of Matching"),
+        ("{Parameter: Color, AllowedPattern: '(r', Description: x}", "regex parse error"),
+        ("{Parameter: Color, ForbiddenPattern: '(?!r)', Description: x}", "regex parse error"),
+    ] {
+        let error = with(entry).expect_err(entry);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+}
+
+#[test]
+fn subdomains_name_a_parameter_and_others_and_have_a_text() {
+    let with = |entry: &str| {
+        let text = GOOD.replacen("    Bindings:\n", &format!("    Subdomains: [{entry}]\n    Bindings:\n"), 1);
+        compile("template.yaml", &text)
+    };
+    with("{Parameter: Color, Of: [Size], Description: x}").expect("a template");
+    for (entry, reason) in [
+        ("{Parameter: Color, Of: [Size]}", "an entry of Subdomains needs a Description"),
+        ("{Of: [Size], Description: x}", "an entry of Subdomains needs a Parameter"),
+        ("{Parameter: Color, Description: x}", "an entry of Subdomains needs Of"),
+        ("{Parameter: Color, Of: [Sise], Description: x}", "the template has no parameter `Sise`"),
+        ("{Parameter: Color, In: [Size], Description: x}", "`In` is no key of an entry of Subdomains"),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");

@@ -6,7 +6,7 @@ use aws_service_broker::broker::stack::StackStatus::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Act, Client};
+use crate::support::{Act, Client, Fault, INSTANCE};
 
 async fn updating() -> Client {
     let client = Client::with_instance().await;
@@ -58,6 +58,22 @@ async fn an_update_that_succeeded_has_succeeded_whatever_somebody_did_afterwards
     client.world.complete_stacks();
     client.world.act(Act::Update);
     client.world.settle_stacks(UpdateRollbackFailed, None);
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn an_update_that_comes_a_moment_after_one_in_the_console_is_to_be_sent_again() {
+    let client = Client::with_instance().await;
+    let before = client.world.instance(INSTANCE);
+    client.world.inject("stacks.update", Fault::Console(Act::Update));
+    let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
+    assert_eq!(refused.body["error"], "ConcurrencyError");
+    let after = client.world.instance(INSTANCE);
+    assert_eq!(after.map(|after| after.attributes), before.map(|before| before.attributes));
+
+    client.world.complete_stacks();
+    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client.world.complete_stacks();
     assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
 }
 

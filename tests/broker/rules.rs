@@ -183,3 +183,137 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
         assert!(client.world.instance(INSTANCE).is_none());
     }
 }
+
+/// Refuses a creation with these parameters, in these words, or accepts it.
+async fn assert_outcome(service: &str, plan: &str, parameters: Value, refusal: Option<&str>) {
+    let client = Client::new();
+    let request =
+        json!({"service_id": service_id(service), "plan_id": plan_id(service, plan), "parameters": parameters});
+    let answer = client.provision(request).await;
+    let Some(reason) = refusal else {
+        assert_eq!(answer.status, 202, "{service} {parameters}: {}", answer.description());
+        return;
+    };
+    assert_eq!(answer.status, 400, "{service} {parameters}");
+    assert!(answer.description().contains(reason), "{service} {parameters}: {}", answer.description());
+    assert!(client.world.instance(INSTANCE).is_none());
+}
+
+#[tokio::test]
+async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
+    let (queue, fifo) = ("arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:sqs:us-east-1:000000000000:q.fifo");
+    let only_fifo = Some("Only a FIFO topic delivers to FIFO queues");
+    for (topic, protocol, endpoint, refusal) in [
+        ("t", "sqs", queue, None),
+        ("t", "sqs", fifo, only_fifo),
+        ("fifo", "sqs", fifo, only_fifo),
+        ("t.fifo", "sqs", fifo, None),
+        ("t.fifo", "sqs", queue, None),
+        ("t.fifo", "email", "a@shop.example", Some("A FIFO topic delivers to queues only")),
+    ] {
+        let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
+        let parameters = json!({"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint});
+        assert_outcome("sns", "subscription", parameters, refusal).await;
+    }
+    let parameters = json!({"Protocol": "sqs", "Endpoint": fifo});
+    assert_outcome("sns", "topicwithsub", parameters, Some("does not deliver to FIFO queues")).await;
+}
+
+#[tokio::test]
+async fn values_of_a_record_have_the_form_of_its_type() {
+    for (record_type, values, accepted) in [
+        ("A", "192.0.2.1", true),
+        ("A", "192.0.2.1, 192.0.2.2", true),
+        ("A", "www.example.com", false),
+        ("A", "192.0.2.1,", false),
+        ("AAAA", "2001:db8::1,::1", true),
+        ("AAAA", "::ffff:192.0.2.1", true),
+        ("AAAA", "192.0.2.1", false),
+        ("CNAME", "www.example.com.", true),
+        ("CNAME", "www.example.com,example.com", false),
+        ("PTR", "a.example.com,b.example.com", true),
+        ("PTR", "a b", false),
+        ("MX", "10 mail.example.com,20 other.example.com", true),
+        ("MX", "mail.example.com", false),
+        ("SRV", "10 5 443 www.example.com", true),
+        ("SRV", "443 www.example.com", false),
+        ("TXT", r#""v=spf1 -all""#, true),
+        ("TXT", r#""one" "two","three""#, true),
+        ("TXT", "v=spf1 -all", false),
+        ("CAA", r#"0 issue "ca.example.com""#, true),
+        ("CAA", "ca.example.com", false),
+    ] {
+        let parameters = json!({
+            "HostedZoneId": "Z0123456789ABCDEFGHIJ", "RecordName": "www.example.com",
+            "RecordType": record_type, "RecordValues": values,
+        });
+        let refusal = format!("of the type {record_type} ");
+        assert_outcome("route53", "recordset", parameters, (!accepted).then_some(&*refusal)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
+    let subdomain = Some("MailFromDomain must be a subdomain of the domain to send from");
+    for (identity, sender, mail_from, refusal) in [
+        ("Domain", "example.com", "", None),
+        ("Domain", "example.com", "bounces.example.com", None),
+        ("Domain", "example.com", "example.com", subdomain),
+        ("Domain", "example.com", "notexample.com", subdomain),
+        ("Domain", "mail.example.com", "bounces.example.com", subdomain),
+        ("EmailAddress", "shop@Example.com", "bounces.example.com", None),
+        ("EmailAddress", "shop@example.com", "bounces.example.org", subdomain),
+    ] {
+        let plan = if identity == "Domain" { "identity" } else { "address" };
+        let parameters = json!({identity: sender, "MailFromDomain": mail_from});
+        assert_outcome("ses", plan, parameters, refusal).await;
+    }
+}
+
+#[tokio::test]
+async fn cost_tracking_needs_complete_ids_of_models() {
+    let complete = Some("must be complete, without *");
+    for (tracking, model, refusal) in [
+        ("none", "amazon.nova-*", None),
+        ("foundation-model", "amazon.nova-lite-v1:0", None),
+        ("foundation-model", "amazon.nova-*", complete),
+        ("inference-profile", "us.amazon.*", complete),
+    ] {
+        for parameter in ["ModelId", "ModelId2", "ModelId3"] {
+            let parameters = json!({"CostTracking": tracking, parameter: model});
+            assert_outcome("bedrock", "models", parameters, refusal).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
+    let https = Some("for localhost only; use https");
+    for (callback, refusal) in [
+        ("https://shop.example/callback", None),
+        ("http://localhost", None),
+        ("http://localhost:3000/callback,com.example.app://callback", None),
+        ("http://shop.example", https),
+        ("http://local.example", https),
+        ("http://localhost.example", https),
+        ("https://shop.example,http://shop.example", https),
+    ] {
+        let parameters = json!({"DomainPrefix": "shop", "CallbackUrls": callback});
+        assert_outcome("cognito", "custom", parameters, refusal).await;
+        let parameters =
+            json!({"DomainPrefix": "shop", "CallbackUrls": "https://shop.example", "LogoutUrls": callback});
+        assert_outcome("cognito", "custom", parameters, refusal).await;
+    }
+    let words = Some("DomainPrefix must not contain the words");
+    for (prefix, refusal) in [("shop", None), ("my-aws-shop", words), ("amazon", words), ("xcognito", words)] {
+        assert_outcome("cognito", "custom", json!({"DomainPrefix": prefix}), refusal).await;
+    }
+    let from = Some("EmailFrom is needed");
+    for (identity, sender, refusal) in
+        [("shop.example", "", from), ("shop.example", "a@shop.example", None), ("a@shop.example", "", None)]
+    {
+        let identity = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
+        let parameters = json!({"EmailIdentityArn": identity, "EmailFrom": sender});
+        assert_outcome("cognito", "custom", parameters, refusal).await;
+    }
+}

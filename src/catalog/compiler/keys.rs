@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 20] = [
+const SPECIFICATION_KEYS: [&str; 21] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -41,6 +41,7 @@ const SPECIFICATION_KEYS: [&str; 20] = [
     "UpdatableParameters",
     "Ascending",
     "Matching",
+    "Subdomains",
     "OutputsAsIs",
     "CloudFoundry",
     "BindViaLambda",
@@ -72,7 +73,8 @@ const BINDINGS_KEYS: [&str; 7] = [
 const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
-const MATCHING_KEYS: [&str; 4] = ["When", "Parameter", "Like", "Description"];
+const MATCHING_KEYS: [&str; 5] = ["When", "Parameter", "AllowedPattern", "ForbiddenPattern", "Description"];
+const SUBDOMAIN_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
 const GROUP_KEYS: [&str; 2] = ["Label", "Parameters"];
 const LABEL_KEYS: [&str; 1] = ["default"];
@@ -124,6 +126,7 @@ fn check_specification(specification: &Node) -> Checked<()> {
     check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
     check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
     check_each_entry(specification.get("Matching"), &MATCHING_KEYS, "an entry of Matching")?;
+    check_each_entry(specification.get("Subdomains"), &SUBDOMAIN_KEYS, "an entry of Subdomains")?;
 
     check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
     for (_, plan) in specification.get("ServicePlans").into_iter().flat_map(Node::fields) {

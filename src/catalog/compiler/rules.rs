@@ -1,7 +1,9 @@
-//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, and its `Matching` of
-//! texts.
+//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, `Matching` of texts and
+//! `Subdomains`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
+
+use regex::Regex;
 
 use super::{
     Checked, Fault,
@@ -20,12 +22,15 @@ pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
     let rules = node.get("Rules").into_iter().flat_map(Node::fields);
     let rules = rules.map(|(name, rule)| compiler.rule(&name.value, rule));
 
-    let ascending = node.at(&["Metadata", "AWS::ServiceBroker::Specification", "Ascending"]);
-    let ascending = ascending.map(Node::entries).unwrap_or_default().iter();
-    let matching = node.at(&["Metadata", "AWS::ServiceBroker::Specification", "Matching"]);
-    let matching = matching.map(Node::entries).unwrap_or_default().iter();
-    let rules = rules.chain(ascending.map(|entry| compiler.ascending(entry)));
-    rules.chain(matching.map(|entry| compiler.matching(entry))).collect()
+    let entries = |key| {
+        let entries = node.at(&["Metadata", "AWS::ServiceBroker::Specification", key]);
+        entries.map(Node::entries).unwrap_or_default().iter()
+    };
+    rules
+        .chain(entries("Ascending").map(|entry| compiler.ascending(entry)))
+        .chain(entries("Matching").map(|entry| compiler.matching(entry)))
+        .chain(entries("Subdomains").map(|entry| compiler.subdomain(entry)))
+        .collect()
 }
 
 struct Compiler<'t> {
@@ -122,9 +127,6 @@ impl Compiler<'_> {
 
     /// Numbers that must grow, such as days after which objects are moved, then deleted.
     fn ascending(&self, node: &Node) -> Checked<Rule> {
-        let description = node.get("Description").and_then(Node::text);
-        let description = description.ok_or_else(|| fault(node, "an entry of Ascending needs a Description"))?;
-
         let names = node.get("Parameters").map(Node::entries).unwrap_or_default();
         let distinct: BTreeSet<_> = names.iter().filter_map(Node::text).collect();
         if distinct.len() < 2 || distinct.len() != names.len() {
@@ -142,31 +144,69 @@ impl Compiler<'_> {
         let without = node.get("Without").and_then(Node::text).map(|text| Text::from(text.to_owned()));
 
         let holds = Condition::Ascending { values, without };
-        let assertion = Assertion { holds, description: description.trim().to_owned().into() };
-        Ok(Rule { conditions: List::default(), assertions: vec![assertion].into() })
+        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Ascending", [holds])? })
     }
 
     /// The forms that a parameter's value may have where others have certain values, such as an endpoint by its protocol.
     fn matching(&self, node: &Node) -> Checked<Rule> {
-        let missing = |key| fault(node, format!("an entry of Matching needs {key}"));
-        let description = node.get("Description").and_then(Node::text).ok_or_else(|| missing("a Description"))?;
-        let parameter = self.reference(node.get("Parameter").ok_or_else(|| missing("a Parameter"))?)?;
-
-        let patterns = node.get("Like").map(Node::entries).unwrap_or_default();
-        let patterns: List<_> =
-            patterns.iter().filter_map(Node::text).map(|text| Text::from(text.to_owned())).collect();
-        if patterns.is_empty() {
-            return Err(missing("Like, a list of patterns"));
+        let value = self.value(node, "Parameter", "Matching")?;
+        let allowed = node.get("AllowedPattern").map(pattern).transpose()?;
+        let forbidden = node.get("ForbiddenPattern").map(pattern).transpose()?;
+        if allowed.is_none() && forbidden.is_none() {
+            return Err(missing(node, "Matching", "an AllowedPattern or a ForbiddenPattern"));
         }
+        let allowed = allowed.map(|pattern| Condition::EachMatches(value.clone(), pattern));
+        let forbidden = forbidden.map(|pattern| Condition::NoneMatches(value.clone(), pattern));
+
         let conditions = node.get("When").into_iter().flat_map(Node::fields).map(|(name, known)| {
             let value = self.parameter(&name.value).ok_or_else(|| self.unknown(known, &name.value))?;
-            Ok(Condition::EachMemberIn(value, self.operand(known)?))
+            match &known.content {
+                Content::Text(_) => Ok(Condition::EachMatches(value, pattern(known)?)),
+                _ => Ok(Condition::EachMemberIn(value, self.operand(known)?)),
+            }
         });
-
-        let holds = Condition::Like(parameter, patterns);
-        let assertion = Assertion { holds, description: description.trim().to_owned().into() };
-        Ok(Rule { conditions: conditions.collect::<Checked<_>>()?, assertions: vec![assertion].into() })
+        let conditions = conditions.collect::<Checked<_>>()?;
+        Ok(Rule { conditions, assertions: assertions(node, "Matching", allowed.into_iter().chain(forbidden))? })
     }
+
+    /// A domain name that must lie below others, such as that of bounces below that of the sender.
+    fn subdomain(&self, node: &Node) -> Checked<Rule> {
+        let domain = self.value(node, "Parameter", "Subdomains")?;
+        let parents = node.get("Of").map(Node::entries).unwrap_or_default();
+        if parents.is_empty() {
+            return Err(missing(node, "Subdomains", "Of, a list of parameters"));
+        }
+        let parents = parents.iter().map(|name| self.reference(name)).collect::<Checked<_>>()?;
+
+        let holds = Condition::Subdomain(domain, Operand::List(parents));
+        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Subdomains", [holds])? })
+    }
+
+    fn value(&self, node: &Node, key: &str, of: &str) -> Checked<Operand> {
+        self.reference(node.get(key).ok_or_else(|| missing(node, of, format!("a {key}")))?)
+    }
+}
+
+/// The same text for each of the conditions.
+fn assertions(node: &Node, of: &str, all: impl IntoIterator<Item = Condition>) -> Checked<List<Assertion>> {
+    let description = node.get("Description").and_then(Node::text);
+    let description = description.ok_or_else(|| missing(node, of, "a Description"))?;
+
+    let assertion = |holds| Assertion { holds, description: description.trim().to_owned().into() };
+    Ok(all.into_iter().map(assertion).collect())
+}
+
+/// A regular expression of the syntax that the function evaluates.
+fn pattern(node: &Node) -> Checked<Text> {
+    let text = node.text().unwrap_or_default();
+    match Regex::new(text) {
+        Ok(_) => Ok(text.to_owned().into()),
+        Err(error) => Err(fault(node, error.to_string())),
+    }
+}
+
+fn missing(node: &Node, of: &str, what: impl fmt::Display) -> Fault {
+    fault(node, format!("an entry of {of} needs {what}"))
 }
 
 fn fault(node: &Node, reason: impl Into<String>) -> Fault {
