@@ -222,14 +222,11 @@ fn summary(stack: &types::Stack) -> Option<StackSummary> {
     })
 }
 
-/// Codes by which CloudFormation says that it has done nothing, and will do nothing if it is asked again.
+/// Whether CloudFormation refuses what the user asks for, and would refuse it again. A quota of the account, a capability
+/// that the broker does not send and what the operator has to repair are no refusals.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html#API_CreateStack_Errors>
-const REFUSALS: [&str; 4] =
-    ["ValidationError", "InsufficientCapabilitiesException", "InsufficientCapabilities", "LimitExceededException"];
-
-/// What the operator has to repair is no refusal of what the user asks for.
 fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
-    error.code().is_some_and(|code| REFUSALS.contains(&code)) && SERVICE.remedy(error).is_none()
+    error.code() == Some("ValidationError") && SERVICE.remedy(error).is_none()
 }
 
 fn reason(error: &impl ProvideErrorMetadata) -> String {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::broker::ports::{PortError, PortErrorKind};
@@ -32,6 +33,10 @@ const DENIED_CODES: [&str; 5] = [
     "ExpiredTokenException",
 ];
 
+/// Codes by which STS says that the broker cannot assume a role.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors>
+const ROLE_REFUSALS: [&str; 4] = ["AccessDenied", "RegionDisabledException", "InvalidClientTokenId", "ValidationError"];
+
 /// Codes by which IAM says that it does not see yet what was done a moment ago, or is at it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 const PASSING_CODES: [&str; 3] = ["NoSuchEntity", "ConcurrentModification", "EntityTemporarilyUnmodifiable"];
@@ -56,10 +61,12 @@ impl Service {
                     match self.remedy(answer) {
                         Some(remedy) => (PortErrorKind::Misconfigured, format!("{code}: {message} ({remedy})")),
                         None if is_failure => (PortErrorKind::Unavailable, format!("{code}: {message}")),
-                        None => (kind_of(code, message), format!("{code}: {message}")),
+                        None => (self.kind_of(code, message), format!("{code}: {message}")),
                     }
                 }
-                None => unanswered(&chain(&error)),
+                // The SDK could not even make a request of what the broker gave it.
+                None if matches!(error, SdkError::ConstructionFailure(_)) => (PortErrorKind::Unexpected, chain(&error)),
+                None => unanswered(&error),
             };
             PortError { service: self.0, action, kind, detail }
         }
@@ -97,6 +104,24 @@ impl Service {
         }
     }
 
+    fn kind_of(self, code: &str, message: &str) -> PortErrorKind {
+        match (self.0, code) {
+            // The number of stacks.
+            // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+            ("CloudFormation", "LimitExceededException") => PortErrorKind::Exhausted,
+            (_, code) if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
+            (_, code) if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
+            (_, code) if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
+            (_, "LimitExceeded") if POLICY_SIZE_WORDS.iter().any(|words| message.contains(words)) => {
+                PortErrorKind::PolicyTooLong
+            }
+            // What IAM counts: users, roles, keys.
+            // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+            (_, "LimitExceeded") => PortErrorKind::Exhausted,
+            _ => PortErrorKind::Unexpected,
+        }
+    }
+
     /// AWS has done only a part of what it was asked for, because there are too many requests.
     pub fn throttled(self, action: &'static str, detail: impl ToString) -> PortError {
         PortError { service: self.0, action, kind: PortErrorKind::Throttled, detail: detail.to_string() }
@@ -113,42 +138,30 @@ impl Service {
     }
 }
 
-/// What it means that a service has not answered. Where something is denied nevertheless, it is the role of a location that
-/// the broker was to assume before: the SDK tells so in a cause of the error.
-fn unanswered(causes: &str) -> (PortErrorKind, String) {
-    if ["AccessDenied", "RegionDisabled", "InvalidClientTokenId"].iter().any(|code| causes.contains(code)) {
-        let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
-        return (PortErrorKind::Misconfigured, format!("{causes} ({remedy})"));
+/// What it means that a service has not answered. Where STS has, it does not let the broker assume the role of a location.
+fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
+    let detail = chain(error);
+    let refused = causes(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+    let is_refused = refused.and_then(SdkError::as_service_error).and_then(ProvideErrorMetadata::code);
+    match is_refused {
+        Some(code) if ROLE_REFUSALS.contains(&code) => {
+            let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
+            (PortErrorKind::Misconfigured, format!("{detail} ({remedy})"))
+        }
+        _ => (PortErrorKind::Unavailable, detail),
     }
-    (PortErrorKind::Unavailable, causes.to_owned())
 }
 
 /// IAM's words for a policy that is too long, with the code of its quotas: "Maximum policy size of 2048 bytes exceeded
 /// for user …", or "Cannot exceed quota for PolicySize: 6144".
 const POLICY_SIZE_WORDS: [&str; 2] = ["policy size", "PolicySize"];
 
-fn kind_of(code: &str, message: &str) -> PortErrorKind {
-    match code {
-        code if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
-        code if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
-        code if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
-        "LimitExceeded" if POLICY_SIZE_WORDS.iter().any(|words| message.contains(words)) => {
-            PortErrorKind::PolicyTooLong
-        }
-        // What IAM counts: users, roles, keys.
-        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-        "LimitExceeded" => PortErrorKind::Exhausted,
-        _ => PortErrorKind::Unexpected,
-    }
+/// The error and its causes, in words.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -8,19 +8,30 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
 
-use super::ports::{Environment, PlatformSecrets, PortResult};
+use super::ports::{Environment, PlatformSecrets, PortError, PortResult};
 
 /// How long the accepted pairs are taken as read: a pair that was withdrawn works no longer than this.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
-/// How soon an unknown pair makes them be read again: a new pair works after this at the latest, and guessing costs
-/// the broker no more than one call in this time.
+/// How soon an unknown pair, or a failure, makes them be read again: a new pair works after this at the latest, and
+/// guessing costs the broker no more than one call in this time.
 const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
+/// How long after they were last read the accepted pairs count while Secrets Manager does not answer. An outage is no
+/// reason to turn every platform away; a pair that was withdrawn just before one works no longer than this.
+const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Checks the user name and password of a request.
 pub struct Authenticator {
     secrets: Arc<dyn PlatformSecrets>,
     environment: Arc<dyn Environment>,
-    accepted: Mutex<Option<Accepted>>,
+    known: Mutex<Known>,
+}
+
+/// What the last reads have shown.
+#[derive(Default)]
+struct Known {
+    accepted: Option<Accepted>,
+    /// The last read, if that failed.
+    failure: Option<Failure>,
 }
 
 /// Of each pair only a digest is kept: all have one length, so that comparing takes one time.
@@ -29,32 +40,67 @@ struct Accepted {
     read_at: Timestamp,
 }
 
+struct Failure {
+    error: PortError,
+    at: Timestamp,
+}
+
 impl Authenticator {
     /// Accepts the pairs of `secrets`.
     pub fn new(secrets: Arc<dyn PlatformSecrets>, environment: Arc<dyn Environment>) -> Self {
-        Self { secrets, environment, accepted: Mutex::new(None) }
+        Self { secrets, environment, known: Mutex::default() }
     }
 
     /// Whether this pair is accepted.
     ///
     /// # Errors
     ///
-    /// Where the accepted pairs cannot be read.
+    /// Where the accepted pairs cannot be read, unless the pair was among them less than an hour ago and they may be read
+    /// again a little later.
     pub async fn accepts(&self, username: &str, password: &SecretString) -> PortResult<bool> {
         let offered = digest(username, password);
-        let mut accepted = self.accepted.lock().await;
+        let mut known = self.known.lock().await;
         let now = self.environment.now();
-        if let Some(known) = accepted.as_ref() {
-            let age = now.duration_since(known.read_at);
-            let found = known.contains(&offered);
+
+        if let Some(accepted) = &known.accepted {
+            let age = now.duration_since(accepted.read_at);
+            let found = accepted.contains(&offered);
             if age < SHORTEST_INTERVAL || (found && age < LIFETIME) {
                 return Ok(found);
             }
         }
-        let secrets = self.secrets.read().await?;
-        let digests = secrets.iter().map(|secret| digest(&secret.username, &secret.password)).collect();
-        let known = accepted.insert(Accepted { digests, read_at: now });
-        Ok(known.contains(&offered))
+        known.read(&*self.secrets, now).await;
+        known.accepts(&offered, now)
+    }
+}
+
+impl Known {
+    /// Reads the pairs, unless that has failed a moment ago.
+    async fn read(&mut self, secrets: &dyn PlatformSecrets, now: Timestamp) {
+        if self.failure.as_ref().is_some_and(|failure| now.duration_since(failure.at) < SHORTEST_INTERVAL) {
+            return;
+        }
+        match secrets.read().await {
+            Ok(secrets) => {
+                let digests = secrets.iter().map(|secret| digest(&secret.username, &secret.password)).collect();
+                self.accepted = Some(Accepted { digests, read_at: now });
+                self.failure = None;
+            }
+            Err(error) => {
+                tracing::warn!(reason = %error, "the accepted user names and passwords cannot be read");
+                self.failure = Some(Failure { error, at: now });
+            }
+        }
+    }
+
+    /// Whether the pair is among those that were read last.
+    fn accepts(&self, offered: &[u8; 32], now: Timestamp) -> PortResult<bool> {
+        let last_read = self.accepted.as_ref();
+        let found = last_read.is_some_and(|accepted| accepted.contains(offered));
+        let Some(failure) = &self.failure else { return Ok(found) };
+
+        let is_fresh = last_read.is_some_and(|accepted| now.duration_since(accepted.read_at) < LONGEST_OUTAGE);
+        if found && is_fresh && failure.error.is_passing() { Ok(true) } else { Err(failure.error.clone()) }
     }
 }
 

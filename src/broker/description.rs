@@ -11,6 +11,8 @@ use super::{
 
 /// What CloudFormation says of a resource that it stopped because another one had failed.
 const CANCELLED: &str = "cancelled";
+const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the broker's operator finds it in \
+                        the stack's events";
 
 /// Describes a creation, update or deletion of an instance. The template has so many resources, of which conditions may leave
 /// some out.
@@ -111,6 +113,18 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
         resources.insert(logical_id, Resource { kind, in_progress, done, since });
     }
     resources
+}
+
+/// Replaces the reasons that CloudFormation gives, which may quote values of `NoEcho` parameters. The broker stores none
+/// of these, so that it cannot find them in a text.
+pub fn withhold_reasons(events: &mut OperationEvents) {
+    for event in events.own.iter_mut().chain(&mut events.foreign) {
+        // A resource that was cancelled is still told from the one that failed.
+        event.reason = event.reason.take().map(|reason| {
+            let withheld = if reason.ends_with(CANCELLED) { CANCELLED } else { WITHHELD };
+            withheld.to_owned()
+        });
+    }
 }
 
 /// The reason why an operation failed: somebody else's act that ended it, or what went wrong first.

@@ -3,7 +3,11 @@
 //! There are two texts: `Display` is for the user and says what to do; what happened is in the [`PortError`] within,
 //! for the log. What HTTP makes of an error is decided in `crate::http`.
 
-use super::{id::InvalidId, ports::PortError, ports::PortErrorKind};
+use super::{
+    id::InvalidId,
+    parameters,
+    ports::{PortError, PortErrorKind},
+};
 use crate::{catalog::NotOffered, osb::Object};
 
 /// Why the broker does not do what it was asked for.
@@ -45,7 +49,7 @@ pub enum Error {
     #[error("The service's own function for bindings has failed. {0}")]
     Function(String),
     /// A port failed.
-    #[error("{}", advice(.0.kind, .0.service))]
+    #[error("{}", advice(.0))]
     Port(#[from] PortError),
     /// A record, or the catalog, is not what it must be.
     #[error("{CORRUPT}")]
@@ -58,7 +62,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 const CORRUPT: &str =
     "The broker cannot read what it has stored for this request. Its operator finds the reason in its log.";
 
-fn advice(kind: PortErrorKind, service: &str) -> String {
+fn advice(PortError { service, kind, detail, .. }: &PortError) -> String {
     match kind {
         PortErrorKind::Throttled => format!("AWS {service} has too many requests. Send this one again in a minute."),
         PortErrorKind::Denied => format!(
@@ -70,8 +74,8 @@ fn advice(kind: PortErrorKind, service: &str) -> String {
              in its log."
         ),
         PortErrorKind::Exhausted => format!(
-            "The account has reached a limit of AWS {service}. Delete what is not needed, or have the broker's operator \
-             ask AWS for more; the log says of what."
+            "The account has reached a limit of AWS {service} ({detail}). Delete what is not needed, or have the broker's \
+             operator ask AWS for more."
         ),
         PortErrorKind::PolicyTooLong => {
             "The permissions of this binding are longer than AWS IAM takes. Choose another \
@@ -109,8 +113,7 @@ impl Error {
 
     /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
-        let secrets = secrets.values().filter_map(|value| value.as_str()).filter(|value| !value.is_empty());
-        let reason = secrets.fold(reason.to_owned(), |reason, secret| reason.replace(secret, "(secret)"));
+        let reason = parameters::without_secrets(reason, secrets);
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 

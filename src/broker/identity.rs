@@ -203,7 +203,7 @@ impl Broker {
                 Ok((Identity::Role { role_name, role_arn: Some(arn.clone()), service_account }, Access::Role { arn }))
             }
             Identity::RolePolicy { role_arn, policy_name } => {
-                site.roles.put_policy(role_name(&role_arn), &policy_name, &policy.document(None)).await?;
+                add_to_role(&*site.roles, role_name(&role_arn), &policy_name, &policy.document(None)).await?;
                 Ok((Identity::RolePolicy { role_arn: role_arn.clone(), policy_name }, Access::Role { arn: role_arn }))
             }
         }
@@ -233,6 +233,15 @@ impl Broker {
                 roles.delete_policy(role_name(role_arn), policy_name).await
             }
         }
+    }
+}
+
+/// Adds the policy to an application's role, which its owner may have deleted since the broker has looked for it.
+async fn add_to_role(roles: &dyn Roles, role_name: &str, policy_name: &str, policy: &str) -> Result<()> {
+    let Err(error) = roles.put_policy(role_name, policy_name, policy).await else { return Ok(()) };
+    match roles.find(role_name).await? {
+        Some(_) => Err(error.into()),
+        None => Err(no_such_role()),
     }
 }
 

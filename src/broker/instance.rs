@@ -98,6 +98,12 @@ impl Instance {
         is_proof(&self.operation) || self.previous_operation.as_ref().is_some_and(is_proof)
     }
 
+    /// Whether its stack has values of `NoEcho` parameters, or may have got them by the update that runs.
+    pub fn has_secret_parameters(&self) -> bool {
+        let updated = self.update.as_ref().and_then(|update| update.secret_parameters.as_ref());
+        self.attributes.secret_parameters.is_some() || updated.is_some()
+    }
+
     /// Whether nothing is left of it but this record.
     pub fn is_tombstone(&self) -> bool {
         self.operation.is(OperationKind::Deprovision, OperationState::Succeeded)

@@ -154,7 +154,10 @@ impl Broker {
 
         let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
         let sight = Sight::of(events.as_ref());
-        let events = events.unwrap_or_default();
+        let mut events = events.unwrap_or_default();
+        if instance.has_secret_parameters() {
+            description::withhold_reasons(&mut events);
+        }
 
         match progress(instance.operation.kind, sight) {
             Progress::NotStarted => Ok((self.start_again(instance, sight, &events).await?, events)),

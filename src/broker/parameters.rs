@@ -120,3 +120,18 @@ fn text(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// Replaces the values of `secrets` in a text, in every form in which CloudFormation got them: as text, and the entries
+/// of a list one by one.
+pub fn without_secrets(of: &str, secrets: &Object) -> String {
+    let mut values: Vec<_> = secrets.values().flat_map(forms).filter(|form| !form.is_empty()).collect();
+    // One that is a part of another must not spare the rest of it.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+
+    values.iter().fold(of.to_owned(), |text, value| text.replace(value, "(secret)"))
+}
+
+fn forms(value: &Value) -> Vec<String> {
+    let entries = value.as_array().into_iter().flatten().map(text);
+    entries.chain([text(value)]).collect()
+}

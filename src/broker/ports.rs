@@ -49,7 +49,7 @@ pub enum PortErrorKind {
     Unavailable,
     /// What the broker needs is not there, or is switched off: the detail says what the operator has to repair.
     Misconfigured,
-    /// The account has reached a quota: the detail says which.
+    /// The account has reached a quota. The detail, which users see, says which.
     Exhausted,
     /// The permissions are longer than IAM takes of one identity. No quota can be raised, and nothing deleted, to help.
     PolicyTooLong,

@@ -3,6 +3,7 @@
 pub mod compiler;
 pub mod model;
 mod normalization;
+mod parameter_schema;
 pub mod policy;
 pub mod reference;
 mod rules;
@@ -12,6 +13,7 @@ mod validation;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use serde_json::{
@@ -24,6 +26,7 @@ pub use self::normalization::plain;
 use self::{
     model::{Offering, Plan},
     normalization::normalized,
+    parameter_schema::{LazySchema, PlanSchemas},
     validation::Check,
 };
 use crate::osb;
@@ -40,13 +43,28 @@ pub fn is_service(name: &str) -> bool {
     OFFERINGS.iter().any(|offering| offering.name == name)
 }
 
-/// The offerings of one deployment of the broker, with its ids.
+/// The offerings of one deployment of the broker, with its ids. Its clones share what is computed once.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    offerings: model::List<Offering>,
+    entries: Arc<[Entry]>,
     namespace: Uuid,
     /// What instances of every plan are asked for besides their plan's parameters, as properties of a JSON Schema.
     asked_for: osb::Object,
+}
+
+/// An offering, and what is computed of it once a process.
+#[derive(Debug)]
+struct Entry {
+    id: String,
+    offering: Offering,
+    /// One for each of the offering's plans, in their order.
+    plans: Vec<PlanEntry>,
+}
+
+#[derive(Debug)]
+struct PlanEntry {
+    id: String,
+    schemas: PlanSchemas,
 }
 
 /// A plan that a request names.
@@ -56,6 +74,7 @@ pub struct Offered<'a> {
     pub offering: &'a Offering,
     /// The plan.
     pub plan: &'a Plan,
+    schemas: &'a PlanSchemas,
 }
 
 /// A request named what is not in the catalog.
@@ -84,11 +103,13 @@ impl Catalog {
 
     /// The same catalog with the services of these names alone, or with all of them where none is named.
     #[must_use]
-    pub fn only(mut self, services: &[String]) -> Self {
-        if !services.is_empty() {
-            self.offerings.to_mut().retain(|offering| services.iter().any(|name| *name == offering.name));
+    pub fn only(self, services: &[String]) -> Self {
+        if services.is_empty() {
+            return self;
         }
-        self
+        let offerings = self.entries.iter().map(|entry| &entry.offering);
+        let offerings = offerings.filter(|offering| services.iter().any(|name| *name == offering.name));
+        Self { entries: entries(self.namespace, offerings.cloned()), ..self }
     }
 
     /// The same catalog, in which a request for an instance of whatever plan may have these parameters, too: properties
@@ -104,7 +125,8 @@ impl Catalog {
     /// moves from it keeps its service classes.
     pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
         let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
-        Self { offerings, namespace, asked_for: osb::Object::new() }
+        let entries = entries(namespace, offerings.into_owned());
+        Self { entries, namespace, asked_for: osb::Object::new() }
     }
 
     /// The plan of these ids.
@@ -113,12 +135,12 @@ impl Catalog {
     ///
     /// Says which of the two is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
-        let offering = self.find_service(service_id)?;
-        let plan = offering.plans.iter().find(|plan| self.plan_id(offering, plan) == plan_id).ok_or_else(|| {
-            let plans: Vec<_> = offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
-            NotOffered::Plan { offering: offering.name.to_string(), plan_id: plan_id.into(), plans: plans.join(", ") }
-        })?;
-        Ok(Offered { offering, plan })
+        let entry = self.find_entry(service_id)?;
+        entry.offered().find(|(id, _)| *id == plan_id).map(|(_, offered)| offered).ok_or_else(|| {
+            let plans: Vec<_> = entry.offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
+            let (offering, plans) = (entry.offering.name.to_string(), plans.join(", "));
+            NotOffered::Plan { offering, plan_id: plan_id.into(), plans }
+        })
     }
 
     /// The offering of this id.
@@ -127,8 +149,12 @@ impl Catalog {
     ///
     /// [`NotOffered::Service`].
     pub fn find_service(&self, service_id: &str) -> Result<&Offering, NotOffered> {
-        let offering = self.offerings.iter().find(|offering| self.service_id(offering) == service_id);
-        offering.ok_or_else(|| NotOffered::Service(service_id.into()))
+        self.find_entry(service_id).map(|entry| &entry.offering)
+    }
+
+    fn find_entry(&self, service_id: &str) -> Result<&Entry, NotOffered> {
+        let entry = self.entries.iter().find(|entry| entry.id == service_id);
+        entry.ok_or_else(|| NotOffered::Service(service_id.into()))
     }
 
     /// The catalog as platforms read it.
@@ -137,14 +163,16 @@ impl Catalog {
     ///
     /// None for offerings that the compiler made: their JSON texts are JSON.
     pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
-        let services = self.offerings.iter().map(|offering| self.service_offering(offering));
+        let services = self.entries.iter().map(|entry| self.service_offering(entry));
         Ok(osb::Catalog { services: services.collect::<Result<_, _>>()? })
     }
 
-    fn service_offering<'a>(&self, offering: &'a Offering) -> serde_json::Result<osb::ServiceOffering<'a>> {
+    fn service_offering<'a>(&self, entry: &'a Entry) -> serde_json::Result<osb::ServiceOffering<'a>> {
+        let offering = &entry.offering;
+        let plans = entry.offered().map(|(id, offered)| self.service_plan(id, offered));
         Ok(osb::ServiceOffering {
             name: &offering.name,
-            id: self.service_id(offering),
+            id: &entry.id,
             description: &offering.description,
             tags: offering.tags.iter().map(AsRef::as_ref).collect(),
             bindable: true,
@@ -153,11 +181,12 @@ impl Catalog {
             allow_context_updates: true,
             plan_updateable: offering.plans.iter().any(|plan| plan.plan_updateable),
             metadata: serde_json::from_str(&offering.metadata)?,
-            plans: offering.plans.iter().map(|plan| self.service_plan(offering, plan)).collect::<Result<_, _>>()?,
+            plans: plans.collect::<Result<_, _>>()?,
         })
     }
 
-    fn service_plan<'a>(&self, offering: &'a Offering, plan: &'a Plan) -> serde_json::Result<osb::ServicePlan<'a>> {
+    fn service_plan<'a>(&self, id: &'a str, offered: Offered<'a>) -> serde_json::Result<osb::ServicePlan<'a>> {
+        let Offered { offering, plan, .. } = offered;
         let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
             Ok(osb::InputParameters { parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?) })
         };
@@ -171,14 +200,14 @@ impl Catalog {
             osb::InputParameters { parameters: Cow::Owned(to_raw_value(&schema)?) }
         };
         Ok(osb::ServicePlan {
-            id: self.plan_id(offering, plan),
+            id,
             name: &plan.name,
             description: &plan.description,
             metadata: serde_json::from_str(&plan.metadata)?,
             free: false,
             bindable: true,
             plan_updateable: plan.plan_updateable,
-            binding_rotatable: Offered { offering, plan }.is_binding_rotatable(),
+            binding_rotatable: offered.is_binding_rotatable(),
             maintenance_info: offering
                 .version
                 .as_deref()
@@ -190,22 +219,34 @@ impl Catalog {
             },
         })
     }
+}
 
-    fn service_id(&self, offering: &Offering) -> String {
-        Uuid::new_v5(&self.namespace, offering.name.as_bytes()).to_string()
+impl Entry {
+    /// The ids of the plans, and what is known of each.
+    fn offered(&self) -> impl Iterator<Item = (&str, Offered<'_>)> {
+        let Self { offering, plans, .. } = self;
+        let plans = offering.plans.iter().zip(plans);
+        plans.map(move |(plan, entry)| (&*entry.id, Offered { offering, plan, schemas: &entry.schemas }))
     }
+}
 
-    fn plan_id(&self, offering: &Offering, plan: &Plan) -> String {
-        let name = format!("service__{}__plan__{}", offering.name, plan.name);
-        Uuid::new_v5(&self.namespace, name.as_bytes()).to_string()
-    }
+fn entries(namespace: Uuid, offerings: impl IntoIterator<Item = Offering>) -> Arc<[Entry]> {
+    let id = |name: &str| Uuid::new_v5(&namespace, name.as_bytes()).to_string();
+    let entry = |offering: Offering| {
+        let plans = offering.plans.iter().map(|plan| PlanEntry {
+            id: id(&format!("service__{}__plan__{}", offering.name, plan.name)),
+            schemas: PlanSchemas::new(&offering, plan),
+        });
+        Entry { id: id(&offering.name), plans: plans.collect(), offering }
+    };
+    offerings.into_iter().map(entry).collect()
 }
 
 impl Offered<'_> {
     /// The parameters of a provision or update request in the forms that the catalog shows: numbers and flags that came
     /// as text are numbers and flags. What fits no form stays as it is, for a check to refuse.
     pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
-        normalized(&self.plan.create_schema, parameters)
+        in_forms_of(&self.schemas.create, parameters)
     }
 
     /// Checks the `parameters` of a provision request against the schema that the catalog shows, and returns them
@@ -226,7 +267,7 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
-        self.check(&self.plan.create_schema, "The plan takes", parameters, known)
+        self.check(&self.schemas.create, "The plan takes", parameters, known)
     }
 
     /// Checks the `parameters` of an update request that are normalised.
@@ -235,13 +276,20 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
-        self.check(&self.plan.update_schema, "An update of this plan takes", parameters, &BTreeSet::new())
+        self.check(&self.schemas.update, "An update of this plan takes", parameters, &BTreeSet::new())
     }
 
-    fn check(&self, schema: &str, taker: &str, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
+    fn check(
+        &self,
+        schema: &LazySchema,
+        taker: &str,
+        parameters: &osb::Object,
+        known: &BTreeSet<&str>,
+    ) -> Result<(), String> {
         let decided = self.plan.parameters.iter().map(|given| &*given.name).filter(|name| !self.takes(name));
         let decided: Vec<_> = decided.collect();
-        let check = Check { schema, constraints: &self.offering.constraints, taker, decided: &decided };
+        let constraints = &self.offering.constraints;
+        let check = Check { schema: schema.get()?, constraints, taker, decided: &decided };
         check.check(parameters, known)
     }
 
@@ -258,7 +306,7 @@ impl Offered<'_> {
 
     /// Whether the plan leaves the parameter to the user.
     pub fn takes(&self, parameter: &str) -> bool {
-        validation::knows(&self.plan.create_schema, parameter)
+        self.schemas.create.get().is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
     /// Whether the template has the parameter, be it fixed by the plan or left to the user.
@@ -277,12 +325,17 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
-        let bindings = &self.offering.bindings;
-        let parameters = normalized(&bindings.create_schema, parameters);
-
-        let (schema, constraints) = (&*bindings.create_schema, &*bindings.constraints);
+        let parameters = in_forms_of(&self.schemas.bind, parameters);
+        let (schema, constraints) = (self.schemas.bind.get()?, &*self.offering.bindings.constraints);
         let check = Check { schema, constraints, taker: "A binding takes", decided: &[] };
         check.check(&parameters, &BTreeSet::new())?;
         Ok(parameters)
+    }
+}
+
+fn in_forms_of(schema: &LazySchema, parameters: osb::Object) -> osb::Object {
+    match schema.get() {
+        Ok(schema) => normalized(schema, parameters),
+        Err(_) => parameters,
     }
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Number, Value};
 
+use super::parameter_schema::ParameterSchema;
 use crate::osb::Object;
 
 /// The largest whole number that a JSON number in JavaScript's manner, a double, has exactly.
@@ -13,10 +14,9 @@ const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
 /// Returns the parameters in the forms that the schema shows. What has no such form stays as it is, for the check to
 /// refuse; so does `null`.
-pub fn normalized(schema: &str, mut parameters: Object) -> Object {
-    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
+pub fn normalized(schema: &ParameterSchema, mut parameters: Object) -> Object {
     for (name, value) in &mut parameters {
-        if let Some(property) = schema["properties"].get(name) {
+        if let Some(property) = schema.property(name) {
             *value = normalized_value(property, value.take());
         }
     }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::{model::Constraint, spelling};
+use super::{model::Constraint, parameter_schema::ParameterSchema, spelling};
 use crate::osb::Object;
 
 /// How many mistakes one answer names.
@@ -18,8 +18,8 @@ const MAX_MISTAKES: usize = 5;
 /// What parameters are checked against.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// A JSON Schema.
-    pub schema: &'a str,
+    /// What the catalog shows.
+    pub schema: &'a ParameterSchema,
     /// The author's words for some parameters.
     pub constraints: &'a [Constraint],
     /// What begins the list of the parameters that there are, such as "The plan takes".
@@ -31,25 +31,21 @@ pub struct Check<'a> {
 impl Check<'_> {
     /// Says what is wrong with `parameters`, for the user. What is `known` from before may be missing.
     pub fn check(&self, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
-        let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
-        let schema: Value = serde_json::from_str(self.schema).map_err(|error| unusable(&error))?;
-        let validator = jsonschema::draft4::new(&schema).map_err(|error| unusable(&error))?;
-
         let parameters = Value::Object(parameters.clone());
-        let errors: Vec<_> = validator.iter_errors(&parameters).collect();
+        let errors = self.schema.errors(&parameters);
         let general = errors.iter().filter(|error| !is_missing_one_of(known, error));
-        let general = general.flat_map(|error| self.general_mistakes(error, &schema));
+        let general = general.flat_map(|error| self.general_mistakes(error));
 
-        let mistakes = general.chain(self.value_mistakes(&errors, &schema)).chain(dynamic_references(&parameters));
+        let mistakes = general.chain(self.value_mistakes(&errors)).chain(dynamic_references(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
     }
 
     /// The mistakes of an error that is about no value: unknown parameters, or a missing one.
-    fn general_mistakes(&self, error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    fn general_mistakes(&self, error: &ValidationError<'_>) -> Vec<String> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known: Vec<_> = schema["properties"].as_object().into_iter().flat_map(Object::keys).collect();
+                let known: Vec<_> = self.schema.names().collect();
                 let unknown = unexpected.iter().map(|name| self.unknown_parameter(name, &known));
                 let takes = match known.as_slice() {
                     [] => format!("{} no parameters.", self.taker),
@@ -64,18 +60,18 @@ impl Check<'_> {
         }
     }
 
-    fn unknown_parameter(&self, name: &str, known: &[&String]) -> String {
+    fn unknown_parameter(&self, name: &str, known: &[&str]) -> String {
         if self.decided.contains(&name) {
             return format!("Unknown parameter `{name}`: the plan decides it.");
         }
-        match spelling::nearest(name, known.iter().map(|known| known.as_str())) {
+        match spelling::nearest(name, known.iter().copied()) {
             Some(meant) => format!("Unknown parameter `{name}`; did you mean `{meant}`?"),
             None => format!("Unknown parameter `{name}`."),
         }
     }
 
     /// The mistakes in values, one a parameter: what is of another type breaks most other constraints as well.
-    fn value_mistakes(&self, errors: &[ValidationError<'_>], schema: &Value) -> Vec<String> {
+    fn value_mistakes(&self, errors: &[ValidationError<'_>]) -> Vec<String> {
         let mut mistakes: IndexMap<String, Mistake> = IndexMap::new();
         for error in errors {
             let Some(mistake) = Mistake::of(error.kind()) else { continue };
@@ -87,7 +83,7 @@ impl Check<'_> {
             *told = mistake.min(*told);
         }
         let text = |(name, mistake): (&String, &Mistake)| {
-            let property = &schema["properties"][name.as_str()];
+            let property = self.schema.property(name).unwrap_or(&Value::Null);
             mistake.text(name, property, self.constraint(name))
         };
         mistakes.iter().map(text).collect()
@@ -248,12 +244,6 @@ fn has_dynamic_reference(value: &Value) -> bool {
         Value::Object(fields) => fields.values().any(has_dynamic_reference),
         _ => false,
     }
-}
-
-/// Whether the schema has a property of this name.
-pub fn knows(schema: &str, property: &str) -> bool {
-    let schema: Result<Value, _> = serde_json::from_str(schema);
-    schema.is_ok_and(|schema| schema["properties"].get(property).is_some())
 }
 
 fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> bool {

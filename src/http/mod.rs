@@ -38,7 +38,7 @@ use tower::{Layer, util::MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::api_version::MissingVersion;
-use self::error::ApiError;
+use self::{catalog::RenderedCatalog, error::ApiError};
 use crate::broker::{Broker, authentication::Authenticator};
 
 /// What the endpoints share.
@@ -46,11 +46,13 @@ use crate::broker::{Broker, authentication::Authenticator};
 struct App {
     broker: Arc<Broker>,
     authenticator: Arc<Authenticator>,
+    rendered_catalog: Arc<RenderedCatalog>,
 }
 
 /// The broker's HTTP interface.
 pub fn router(broker: Broker, authenticator: Authenticator, missing_version: MissingVersion) -> Router {
-    let app = App { broker: Arc::new(broker), authenticator: Arc::new(authenticator) };
+    let app =
+        App { broker: Arc::new(broker), authenticator: Arc::new(authenticator), rendered_catalog: Arc::default() };
     let routes = Router::new()
         .route("/v2/catalog", get(catalog::catalog))
         .route(

@@ -16,7 +16,7 @@ pub struct ServiceOffering<'a> {
     /// Unique in the catalog.
     pub name: &'a str,
     /// Globally unique, and the same forever.
-    pub id: String,
+    pub id: &'a str,
     /// One sentence.
     pub description: &'a str,
     /// Words to search for.
@@ -41,7 +41,7 @@ pub struct ServiceOffering<'a> {
 #[derive(Debug, Serialize)]
 pub struct ServicePlan<'a> {
     /// Globally unique, and the same forever.
-    pub id: String,
+    pub id: &'a str,
     /// Unique in the offering.
     pub name: &'a str,
     /// One sentence.

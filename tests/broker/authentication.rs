@@ -1,4 +1,4 @@
-use aws_service_broker::broker::ports::PortErrorKind::Denied;
+use aws_service_broker::broker::ports::PortErrorKind::{Denied, Throttled, Unavailable};
 use axum::{body::Body, http::Request};
 use jiff::SignedDuration;
 
@@ -77,4 +77,46 @@ async fn a_secret_that_cannot_be_read_is_the_operators_error() {
     client.world.inject("platform_secrets.read", Fault::Before(Denied));
     let answer = catalog_with(&client, Some(&basic("broker", "local-only-password"))).await.expect(500);
     assert!(answer.description().contains("not permitted"), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn guessing_costs_one_read_in_ten_seconds_also_while_the_secret_cannot_be_read() {
+    for kind in [Denied, Throttled, Unavailable] {
+        let client = Client::new();
+        client.world.inject("platform_secrets.read", Fault::Before(kind));
+        for guess in 0..20 {
+            let answer = catalog_with(&client, Some(&basic("broker", &guess.to_string()))).await;
+            assert!(answer.status.is_server_error(), "{answer:?}");
+        }
+        assert_eq!(client.world.take_calls(), ["platform_secrets.read"], "{kind:?}");
+
+        client.world.let_time_pass(SignedDuration::from_secs(10));
+        catalog_with(&client, Some(&basic("broker", "local-only-password"))).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_known_pair_is_accepted_for_an_hour_while_secrets_manager_does_not_answer() {
+    let client = Client::new();
+    let (known, guess) = (basic("broker", "local-only-password"), basic("broker", "guess"));
+    catalog_with(&client, Some(&known)).await.expect(200);
+    for minutes in [6, 59] {
+        client.world.let_time_pass(SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1));
+        client.world.inject("platform_secrets.read", Fault::Before(Unavailable));
+        catalog_with(&client, Some(&guess)).await.expect(503);
+        let answer = catalog_with(&client, Some(&known)).await;
+        assert_eq!(answer.status, if minutes == 6 { 200 } else { 503 }, "{answer:?}");
+    }
+    client.world.let_time_pass(SignedDuration::from_secs(10));
+    catalog_with(&client, Some(&known)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_pair_that_the_broker_may_no_longer_read_is_not_accepted() {
+    let client = Client::new();
+    let known = basic("broker", "local-only-password");
+    catalog_with(&client, Some(&known)).await.expect(200);
+    client.world.let_time_pass(SignedDuration::from_mins(5));
+    client.world.inject("platform_secrets.read", Fault::Before(Denied));
+    catalog_with(&client, Some(&known)).await.expect(500);
 }

@@ -355,30 +355,31 @@ async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
     let aws = Aws::saying(Some((409, "LimitExceeded", "Cannot exceed quota for UsersPerAccount: 5000")));
     let error = create_user(aws.broker().await).await.expect_err("too many");
     assert_eq!(error.kind, PortErrorKind::Exhausted);
+    let told = aws_service_broker::broker::Error::from(error).to_string();
+    assert!(told.contains("quota for UsersPerAccount: 5000"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_access_key_is_never_asked_for_twice_where_the_first_may_exist() {
-    for (words, calls) in
-        [(None, 1), (Some((500, "ServiceFailure", "Sorry")), 1), (Some((503, "ServiceUnavailable", "")), 1)]
-    {
-        let aws = Aws::saying(words);
-        let error = aws
-            .broker()
-            .await
-            .sites
-            .at(None)
-            .await
-            .identities
-            .create_access_key("osb-a-user")
-            .await
-            .expect_err("no key");
-        assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, calls));
+async fn the_accounts_number_of_stacks_is_no_fault_of_the_request() {
+    for (code, kind) in [
+        ("LimitExceededException", PortErrorKind::Exhausted),
+        // The broker sends the capabilities that its templates need.
+        ("InsufficientCapabilitiesException", PortErrorKind::Unexpected),
+    ] {
+        let aws = Aws::saying(Some((400, code, "Limit for stack has been exceeded")));
+        let error = create_stack(aws.broker().await).await.expect_err(code);
+        assert_eq!(error.kind, kind, "{error}");
+        let aws = Aws { by: "cloudformation", ..Aws::saying(Some((400, code, "Limit for stack has been exceeded"))) };
+        let answer = aws.platform().await.provision_as(code, json!({})).await.expect(500);
+        let names_quota = answer.description().contains("Limit for stack has been exceeded");
+        assert_eq!(names_quota, kind == PortErrorKind::Exhausted, "{}", answer.description());
     }
-    let aws = Aws::saying(Some((400, "Throttling", "Rate exceeded")));
-    let error =
-        aws.broker().await.sites.at(None).await.identities.create_access_key("osb-a-user").await.expect_err("no key");
-    // Where chance makes it wait for long, the time of the call ends first.
-    assert!(error.is_passing(), "{error}");
-    assert!(aws.take_calls() >= 4);
+}
+
+#[tokio::test]
+async fn a_request_that_the_sdk_cannot_make_is_the_brokers_fault() {
+    let aws = Aws::saying(THROTTLED);
+    let invoked = aws.broker().await.sites.at(None).await.functions.invoke("", &"{}".into()).await;
+    let error = invoked.expect_err("no request");
+    assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unexpected, 0), "{error}");
 }

@@ -1,3 +1,4 @@
+use aws_service_broker::broker::stack::StackStatus;
 use serde_json::json;
 
 use crate::support::{Client, INSTANCE, catalog_of, ids_of};
@@ -11,6 +12,8 @@ Metadata:
       only: {Description: The only plan.}
 Parameters:
   Password: {Type: String, NoEcho: true, MinLength: 8}
+  Pin: {Type: Number, NoEcho: true, Default: 0}
+  Words: {Type: CommaDelimitedList, NoEcho: true, Default: ''}
   Size: {Type: Number, Default: 1}
 Resources:
   Database: {Type: 'AWS::RDS::DBInstance'}
@@ -52,6 +55,34 @@ async fn a_mistake_does_not_repeat_the_secret() {
     let (client, members) = client();
     let answer = client.provision(members("short", 2)).await.expect(400);
     assert!(!answer.description().contains("short\""), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn a_refusal_repeats_no_secret_number_and_no_entry_of_a_secret_list() {
+    let (client, members) = client();
+    let mut request = members("correct horse", 2);
+    request["parameters"]["Pin"] = json!(4711);
+    request["parameters"]["Words"] = json!(["alpha", "alphabet"]);
+    let refusal = "4711, 'alpha,alphabet', alpha, alphabet and correct horse are not good with a Size of 2";
+    client.world.inject("stacks.create", crate::support::Fault::Rejected(refusal));
+    let answer = client.provision(request).await.expect(400);
+    let masked = "(secret), '(secret)', (secret), (secret) and (secret) are not good with a Size of 2";
+    assert!(answer.description().ends_with(masked), "{}", answer.description());
+}
+
+#[tokio::test]
+async fn the_reason_of_a_failure_is_not_repeated_where_it_may_quote_a_secret() {
+    let (client, members) = client();
+    client.provision(members("correct horse", 2)).await.expect(202);
+    client.world.resource_event("Other", "AWS::SQS::Queue", "CREATE_FAILED", Some("Resource creation cancelled"));
+    client.world.resource_event("Database", "AWS::RDS::DBInstance", "CREATE_FAILED", Some("'correct horse' is weak"));
+    client.world.settle_stacks(StackStatus::RollbackComplete, Some("correct horse"));
+    let failed = client.last_operation().await.expect(200);
+    let (description, expected) =
+        (failed.description(), "could not create Database (AWS::RDS::DBInstance): the reason");
+    assert!(description.contains(expected) && description.contains("in the stack's events"), "{description}");
+    let stored = serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
+    assert!(!description.contains("horse") && !stored.contains("horse"), "{description} {stored}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use aws_service_broker::{
-    broker::{BindingRules, RolePatterns},
+    broker::{BindingRules, RolePatterns, stack::StackStatus},
     catalog::Catalog,
 };
 use axum::{body::Body, http::Request};
@@ -224,6 +224,7 @@ impl Led {
             self.ask("PATCH", provision, update.clone()).await;
         }
         self.poll().await;
+        self.fail_update().await;
         self.ask("GET", "", None).await;
 
         for _ in 0..2 {
@@ -249,6 +250,17 @@ impl Led {
         self.ask("DELETE", &format!("?{any}"), None).await;
         self.poll().await;
         self.ask("GET", "", None).await;
+    }
+
+    /// CloudFormation quotes the secret in the events of an update that fails.
+    async fn fail_update(&mut self) {
+        let update = self.body(json!({"parameters": {"Password": PARAMETER}}));
+        self.ask("PATCH", "?accepts_incomplete=true", update).await;
+        let (kind, quoted) = ("AWS::RDS::DBInstance", format!("Invalid master password: {PARAMETER}"));
+        self.client.world.resource_event("Database", kind, "UPDATE_FAILED", Some(&quoted));
+        self.client.world.settle_stacks(StackStatus::UpdateRollbackComplete, Some(&quoted));
+        self.ask("GET", "/last_operation", None).await;
+        self.look();
     }
 
     /// The secret is not what the template takes it to be: it has other keys, or is no JSON.

@@ -466,6 +466,13 @@ impl Account {
 }
 
 impl FakeStack {
+    /// A stack has outputs once it is complete, and keeps them while it is updated.
+    fn has_outputs(&self) -> bool {
+        use StackStatus::{CreateFailed, CreateInProgress, RollbackComplete, RollbackFailed, RollbackInProgress};
+        let never_complete = [CreateInProgress, CreateFailed, RollbackInProgress, RollbackFailed, RollbackComplete];
+        !never_complete.contains(&self.status)
+    }
+
     fn act(&mut self, act: Act, now: Timestamp) {
         use StackStatus as S;
         let next = match (act, self.status) {
@@ -833,7 +840,7 @@ impl Stacks for World {
                 status: stack.status,
                 parameters: with_defaults(&stack.template_body, &stack.parameters),
                 tags: stack.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
-                outputs: stack.outputs.clone(),
+                outputs: if stack.has_outputs() { stack.outputs.clone() } else { BTreeMap::new() },
             })
         })
         .await
@@ -908,8 +915,14 @@ fn declared_outputs(template_body: &str) -> BTreeMap<String, String> {
 }
 
 /// What IAM answers where something does not exist, or is still in use.
+/// The kinds are those of the adapter, as the contract tests prove.
 fn iam_error(action: &'static str, code: &str) -> PortError {
-    PortError { service: "IAM", action, kind: PortErrorKind::Unexpected, detail: code.into() }
+    let kind = match code {
+        "NoSuchEntity" => PortErrorKind::Unavailable,
+        "LimitExceeded" => PortErrorKind::Exhausted,
+        _ => PortErrorKind::Misconfigured,
+    };
+    PortError { service: "IAM", action, kind, detail: code.into() }
 }
 
 #[async_trait]
