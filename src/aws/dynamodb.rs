@@ -8,7 +8,7 @@
 //! Every item has `schema`, the number of its shape, and `version`, on which writes are conditional. `expires_at` is
 //! the table's TTL attribute: DynamoDB deletes expired items within days, so that reads look at it too.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{collections::HashMap, ops::RangeInclusive, sync::OnceLock};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -42,8 +42,9 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("DynamoDB");
-/// The latest shape of items that this version of the broker knows.
-const SCHEMA: u32 = LOCATED;
+/// The shapes of items that this version of the broker reads, and whose operation it replaces without reading them: in all
+/// of them an operation has the same shape. A later shape whose operation differs needs a later first one, too.
+const SCHEMAS: RangeInclusive<u32> = AT_HOME..=LOCATED;
 /// The shape of what is in the broker's own account and Region.
 const AT_HOME: u32 = 1;
 /// That of what is elsewhere, which a version that knows of no location would look for at home, and take for gone.
@@ -133,7 +134,8 @@ impl DynamoDb {
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":operation", attribute(operation)?)
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":schema", number(SCHEMA))
+            .expression_attribute_values(":oldest_schema", number(SCHEMAS.start()))
+            .expression_attribute_values(":newest_schema", number(SCHEMAS.end()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
     }
@@ -262,7 +264,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(instance_key(id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND #schema <= :schema \
+                "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
                  AND NOT (#operation.kind = :update AND #operation.#state = :in_progress)",
             )
@@ -356,7 +358,7 @@ impl Records for DynamoDb {
         let written = self
             .begin(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
-                "attribute_exists(pk) AND #schema <= :schema \
+                "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) \
                  AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress \
                  AND #operation.started_at > :nobody_since)",
@@ -485,10 +487,12 @@ fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {
 
 fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
     let schema = item.get("schema").and_then(|schema| schema.as_n().ok()?.parse::<u32>().ok());
-    if schema.is_none_or(|schema| schema > SCHEMA) {
+    if !schema.is_some_and(|schema| SCHEMAS.contains(&schema)) {
         let schema = schema.map_or("none".into(), |schema| schema.to_string());
         return Err(SERVICE.unreadable(format!(
-            "the number of its shape is {schema}, and this version of the broker knows those up to {SCHEMA}"
+            "the number of its shape is {schema}, and this version of the broker knows {} to {}",
+            SCHEMAS.start(),
+            SCHEMAS.end(),
         )));
     }
     let stored: Stored<R> = serde_dynamo::from_item(item).map_err(|error| SERVICE.unreadable(error))?;

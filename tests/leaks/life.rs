@@ -219,12 +219,12 @@ impl Led {
         self.ask("PUT", provision, other).await;
         self.poll().await;
 
+        self.fail_update().await;
         let update = self.body(json!({"parameters": {"Password": NEW_PARAMETER}}));
         for _ in 0..2 {
             self.ask("PATCH", provision, update.clone()).await;
         }
         self.poll().await;
-        self.fail_update().await;
         self.ask("GET", "", None).await;
 
         for _ in 0..2 {
@@ -254,9 +254,9 @@ impl Led {
 
     /// CloudFormation quotes the secret in the events of an update that fails.
     async fn fail_update(&mut self) {
-        let update = self.body(json!({"parameters": {"Password": PARAMETER}}));
+        let update = self.body(json!({"parameters": {"Password": NEW_PARAMETER}}));
         self.ask("PATCH", "?accepts_incomplete=true", update).await;
-        let (kind, quoted) = ("AWS::RDS::DBInstance", format!("Invalid master password: {PARAMETER}"));
+        let (kind, quoted) = ("AWS::RDS::DBInstance", format!("The password {NEW_PARAMETER} is not good enough"));
         self.client.world.resource_event("Database", kind, "UPDATE_FAILED", Some(&quoted));
         self.client.world.settle_stacks(StackStatus::UpdateRollbackComplete, Some(&quoted));
         self.ask("GET", "/last_operation", None).await;
