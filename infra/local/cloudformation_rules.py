@@ -137,6 +137,37 @@ CREATE_STACK = handlers._create_stack
 TOKEN = "_client_request_token"
 
 
+def update_stack(p: Parameters) -> Response:
+    """Updates a stack that is at rest and was created. A repeated request, with the same token while the stack is being
+    updated, gets the same answer.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes
+    """
+    stack, token = handlers._resolve_stack(helpers._p(p, "StackName")), helpers._p(p, "ClientRequestToken")
+    if stack and stack["StackStatus"] != "DELETE_COMPLETE":
+        status = stack["StackStatus"]
+        if token and token == stack.get(TOKEN) and status == "UPDATE_IN_PROGRESS":
+            result = f"<UpdateStackResult><StackId>{stack['StackId']}</StackId></UpdateStackResult>"
+            return helpers._xml(200, "UpdateStackResponse", result)
+        if status not in UPDATABLE:
+            message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+            return helpers._error("ValidationError", message)
+    response = UPDATE_STACK(p)
+    if stack and response[0] == 200:
+        stack[TOKEN] = token
+    return response
+
+
+UPDATE_STACK = handlers._update_stack
+UPDATABLE = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+
+
 def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
     """Keeps the role that a stack was last given, and refuses every operation once that role is gone.
 
@@ -179,11 +210,15 @@ DESCRIBE_STACKS = handlers._describe_stacks
 
 
 def delete_stack(p: Parameters) -> Response:
-    """Deletes a stack, unless it is to retain resources that are gone.
+    """Deletes a stack, unless it is being updated, or is to retain resources that are gone.
 
     https://github.com/rebuy-de/aws-nuke/issues/270
     """
     stack = handlers._resolve_stack(helpers._p(p, "StackName"))
+    status = stack["StackStatus"] if stack else ""
+    if status.startswith("UPDATE_") and status.endswith("_IN_PROGRESS"):
+        message = f"Stack [{stack['StackId']}] cannot be deleted while in status {status}"
+        return helpers._error("ValidationError", message)
     retained = helpers._extract_string_members(p, "RetainResources")
     if stack and stack["StackStatus"] == "DELETE_FAILED" and not set(retained) <= stack["_resources"].keys():
         return helpers._error(
@@ -230,7 +265,7 @@ def register() -> None:
     actions.update(
         CreateStack=with_role(create_stack),
         DescribeStacks=describe_stacks,
+        UpdateStack=with_role(update_stack),
         DeleteStack=with_role(delete_stack),
+        CreateChangeSet=with_role(actions["CreateChangeSet"]),
     )
-    for action in ("UpdateStack", "CreateChangeSet"):
-        actions[action] = with_role(actions[action])

@@ -1,6 +1,8 @@
 //! What the broker promises beyond the rules of OSBAPI, for which see `tests/conformance`: behind its HTTP interface, on
 //! in-memory twins of its ports, which can fail at every call. Tests are named after the promise that they check.
 
+#[path = "../contract/mod.rs"]
+mod contract;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -33,5 +35,6 @@ mod stack_events;
 mod stack_status;
 mod sweep;
 mod templates;
+mod twin;
 mod unbind;
 mod update;

@@ -18,16 +18,10 @@ use aws_smithy_runtime_api::{
     },
     shared::IntoShared,
 };
-use uuid::Uuid;
 
 /// What `infra/template.yaml` made.
 pub fn settings() -> Settings {
     Settings::from_env().expect("the environment that `make test` sets")
-}
-
-/// An id that no other test has.
-pub fn unique() -> String {
-    Uuid::new_v4().to_string()
 }
 
 /// The calls of AWS that went through a client, retries included.

@@ -9,7 +9,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::{
-    aws::{Calls, settings, unique},
+    aws::{Calls, settings},
+    contract::unique,
     support::{Client, plan_id, service_id},
 };
 

@@ -1,276 +1,27 @@
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_service_broker::{
     aws::{DynamoDb, System},
     broker::{
-        binding::{Binding, Lifetime, SealedAccessKey},
-        id::{BindingId, InstanceId},
-        identity::Identity,
-        instance::{Attributes, Instance, Json, TOMBSTONE_LIFETIME},
-        operation::{LONGEST_REQUEST, Operation, OperationKind},
-        ports::{Environment, InsertBinding, PortErrorKind, Records, ScannedRecord, Sealed, Update},
+        instance::Instance,
+        operation::{Operation, OperationKind},
+        ports::{Environment, InsertBinding, PortErrorKind, Records},
     },
 };
 use jiff::SignedDuration;
-use serde_json::json;
 
-use crate::aws::{Calls, settings, unique};
+use crate::{
+    aws::{Calls, settings},
+    contract::{
+        self,
+        records::{binding, instance},
+    },
+};
 
 async fn table() -> DynamoDb {
     DynamoDb::new(&Calls::default().config().await, settings().table_name)
 }
 
-fn object(value: serde_json::Value) -> Json {
-    Json(value.as_object().expect("an object").clone())
-}
-
-fn instance() -> Instance {
-    Instance {
-        id: InstanceId::new(unique()).expect("an id"),
-        attributes: attributes("a-plan"),
-        update: None,
-        location: None,
-        stack_name: "a-stack".into(),
-        outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
-        operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
-        previous_operation: None,
-        expires_at: None,
-        version: 0,
-    }
-}
-
-fn attributes(plan: &str) -> Attributes {
-    Attributes {
-        service_id: "a-service".into(),
-        plan_id: plan.into(),
-        organization_guid: "an-organization".into(),
-        space_guid: "a-space".into(),
-        context: object(json!({"platform": "kubernetes"})),
-        // Numbers, order and texts that do not survive every way of storing them.
-        parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
-        secret_parameters: None,
-        template_version: Some("1.0.0".into()),
-    }
-}
-
-fn binding(instance: &Instance) -> Binding {
-    Binding {
-        id: BindingId::new(unique()).expect("an id"),
-        instance_id: instance.id.clone(),
-        location: None,
-        service_id: "a-service".into(),
-        plan_id: "a-plan".into(),
-        app_guid: None,
-        parameters: object(json!({})),
-        predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        identity: Some(Identity::User {
-            user_name: "a-user".into(),
-            access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
-        }),
-        function: None,
-        lifetime: Some(Lifetime { renew_before: System.now(), ends_at: System.now() + SignedDuration::from_hours(24) }),
-        operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
-        previous_operation: None,
-        expires_at: None,
-        version: 0,
-    }
-}
-
-#[tokio::test]
-async fn an_instance_comes_back_as_it_was_written() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), Some(instance.clone()));
-    let other = Instance { attributes: attributes("another"), ..instance.clone() };
-    assert_eq!(table.insert_instance(&other, now).await.expect("insert"), Some(instance));
-}
-
-#[tokio::test]
-async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let changed = Instance { operation: instance.operation.clone().failed("because"), ..instance.clone() };
-    assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Done);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Conflict);
-    let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
-    assert_eq!(stored, Instance { version: 1, ..changed });
-    assert_eq!(table.delete_instance(&stored).await.expect("delete"), Update::Done);
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-}
-
-#[tokio::test]
-async fn an_expired_record_is_none_before_dynamodb_deletes_it() {
-    let (table, now) = (table().await, System.now());
-    let instance = Instance { expires_at: Some(now), ..instance() };
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let before = now - SignedDuration::from_secs(1);
-    assert_eq!(table.instance(&instance.id, before).await.expect("read"), Some(instance.clone()));
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-}
-
-#[tokio::test]
-async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way() {
-    let (table, now) = (table().await, System.now());
-    let tombstone = Instance { expires_at: Some(now + TOMBSTONE_LIFETIME), ..instance() };
-    assert_eq!(table.insert_instance(&tombstone, now).await.expect("insert"), None);
-
-    let again = Instance { expires_at: None, ..tombstone.clone() };
-    let just_before = now + LONGEST_REQUEST - SignedDuration::from_secs(1);
-    assert_eq!(table.insert_instance(&again, just_before).await.expect("insert"), Some(tombstone));
-    assert_eq!(table.insert_instance(&again, now + LONGEST_REQUEST).await.expect("insert"), None);
-    assert_eq!(table.instance(&again.id, now).await.expect("read"), Some(again));
-}
-
-#[tokio::test]
-async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    let binding = binding(&instance);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::InstanceChanged);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
-    let exists = InsertBinding::Exists(Box::new(binding.clone()));
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), exists);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
-    let another = Binding { id: BindingId::new("another").expect("an id"), ..binding };
-    assert_eq!(table.insert_binding(&instance, &another, now).await.expect("insert"), InsertBinding::InstanceChanged);
-}
-
-#[tokio::test]
-async fn a_binding_is_read_with_its_instance_or_with_all_others() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let mut bindings: Vec<_> = (0..3).map(|_| binding(&instance)).collect();
-    for binding in &bindings {
-        assert_eq!(table.insert_binding(&instance, binding, now).await.expect("insert"), InsertBinding::Done);
-    }
-    let one = table.instance_and_binding(&instance.id, &bindings[1].id, now).await.expect("read");
-    assert_eq!(one, (Some(instance.clone()), Some(bindings[1].clone())));
-    let unknown = BindingId::new("unknown").expect("an id");
-    let none = table.instance_and_binding(&instance.id, &unknown, now).await.expect("read");
-    assert_eq!(none, (Some(instance.clone()), None));
-    bindings.sort_by(|one, other| one.id.cmp(&other.id));
-    assert_eq!(table.bindings(&instance.id).await.expect("read"), bindings);
-}
-
-#[tokio::test]
-async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    let deprovision = || Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let first = deprovision();
-    let previous_operation = Some(instance.operation.clone());
-    let begun = Instance { operation: first.clone(), previous_operation, version: 1, ..instance.clone() };
-    assert_eq!(table.begin_deprovision(&instance.id, &first).await.expect("update"), Some(begun.clone()));
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(begun.clone()));
-    let late = table.insert_binding(&instance, &binding(&instance), now).await.expect("insert");
-    assert_eq!(late, InsertBinding::InstanceChanged);
-    // A deletion that has failed can be begun again, one that has succeeded cannot.
-    let failed = Instance { operation: first.clone().failed("because"), ..begun };
-    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
-    let second = deprovision();
-    let previous_operation = Some(failed.operation.clone());
-    let begun = Instance { operation: second.clone(), previous_operation, version: 3, ..failed };
-    assert_eq!(table.begin_deprovision(&instance.id, &second).await.expect("update"), Some(begun.clone()));
-    let tombstone = Instance { operation: second.succeeded(), ..begun };
-    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
-    let tombstone = Instance { version: 4, ..tombstone };
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(tombstone));
-}
-
-#[tokio::test]
-async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for() {
-    let (table, now) = (table().await, System.now());
-    let operation = Operation::begin(OperationKind::Update, System.uuid(), now);
-    let updating = Instance { operation: operation.clone(), update: Some(attributes("another")), ..instance() };
-    assert_eq!(table.insert_instance(&updating, now).await.expect("insert"), None);
-    let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    let refused = table.begin_deprovision(&updating.id, &deprovision).await.expect("update");
-    assert_eq!(refused, Some(updating.clone()));
-    let failed = Instance { operation: operation.failed("because"), ..updating };
-    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
-    let begun = table.begin_deprovision(&failed.id, &deprovision).await.expect("update").expect("an instance");
-    assert_eq!((begun.operation, begun.previous_operation, begun.update), (deprovision, Some(failed.operation), None));
-}
-
-#[tokio::test]
-async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    let binding = binding(&instance);
-    let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
-    let begin =
-        async |operation: &Operation| table.begin_unbind(&instance.id, &binding.id, operation).await.expect("update");
-    assert_eq!(begin(&unbind).await, None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
-    assert_eq!(begin(&unbind).await, Some(binding.clone()));
-    let later = Operation { started_at: now + SignedDuration::from_secs(30), ..unbind };
-    let previous_operation = Some(binding.operation.clone());
-    let unbinding = Binding { operation: later.clone(), previous_operation, version: 1, ..binding.clone() };
-    assert_eq!(begin(&later).await, Some(unbinding.clone()));
-    // Sent again, it is the same operation.
-    let again = Operation::begin(OperationKind::Unbind, System.uuid(), later.started_at);
-    assert_eq!(begin(&again).await, Some(unbinding.clone()));
-    assert_eq!(table.update_binding(&binding).await.expect("update"), Update::Conflict);
-    // One that has failed can be begun again.
-    let failed = Binding { operation: later.failed("because"), ..unbinding };
-    assert_eq!(table.update_binding(&failed).await.expect("update"), Update::Done);
-    let previous_operation = Some(failed.operation.clone());
-    assert_eq!(begin(&again).await, Some(Binding { operation: again, previous_operation, version: 3, ..failed }));
-}
-
-#[tokio::test]
-async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
-    let tombstone = Binding { operation, expires_at: Some(now + TOMBSTONE_LIFETIME), ..binding(&instance) };
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), InsertBinding::Done);
-    let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
-    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), exists);
-    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, now).await.expect("read");
-    assert_eq!(read, Some(tombstone.clone()));
-    let expired = now + TOMBSTONE_LIFETIME;
-    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, expired).await.expect("read");
-    assert_eq!(read, None);
-    let later = now + LONGEST_REQUEST;
-    assert_eq!(table.insert_binding(&instance, &tombstone, later).await.expect("insert"), InsertBinding::Done);
-}
-
-#[tokio::test]
-async fn of_two_writes_that_are_the_same_one_is_done() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
-}
-
-#[tokio::test]
-async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let operation = Operation::begin(OperationKind::Provision, System.uuid(), now);
-    let other = Instance { operation, ..instance.clone() };
-    assert_eq!(table.delete_instance(&other).await.expect("delete"), Update::Conflict);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
-}
-
-#[tokio::test]
-async fn bindings_that_are_inserted_at_the_same_moment_all_are() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let bindings: Vec<_> = (0..4).map(|_| binding(&instance)).collect();
-    let [a, b, c, d] = [0, 1, 2, 3].map(|index| table.insert_binding(&instance, &bindings[index], now));
-    let (a, b, c, d) = tokio::join!(a, b, c, d);
-    for inserted in [a, b, c, d] {
-        assert_eq!(inserted.expect("insert"), InsertBinding::Done);
-    }
-}
+contract::records::tests!(table().await);
 
 #[tokio::test]
 async fn a_table_that_does_not_exist_is_an_error_that_names_it() {
@@ -321,28 +72,4 @@ async fn assert_unchanged(client: &aws_sdk_dynamodb::Client, instance: &Instance
     let items = query.consistent_read(true).send().await.expect("items").items.expect("items");
     assert_eq!(items.len(), 2);
     assert!(items.iter().all(|item| item["version"] == AttributeValue::N("0".into())), "{items:?}");
-}
-
-#[tokio::test]
-async fn every_record_is_found_by_a_scan() {
-    let (table, instance, now) = (table().await, instance(), System.now());
-    let binding = binding(&instance);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
-    let (mut next, mut instances, mut bindings) = (None, Vec::new(), Vec::new());
-    loop {
-        let page = table.page(next).await.expect("a page");
-        for record in page.items {
-            match record {
-                ScannedRecord::Instance(found) if found.id == instance.id => instances.push(*found),
-                ScannedRecord::Binding(found) if found.id == binding.id => bindings.push(*found),
-                _ => {}
-            }
-        }
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
-    assert_eq!((instances, bindings), (vec![instance], vec![binding]));
 }

@@ -1,27 +1,8 @@
-use aws_service_broker::{
-    aws::Kms,
-    broker::{
-        id::{BindingId, InstanceId},
-        ports::{Purpose, Sealed, Vault},
-    },
+use aws_service_broker::aws::Kms;
+
+use crate::{
+    aws::{Calls, settings},
+    contract,
 };
-use secrecy::{ExposeSecret, SecretString};
 
-use crate::aws::{Calls, settings};
-
-#[tokio::test]
-async fn what_is_sealed_is_opened_for_its_own_purpose_only() {
-    let vault = Kms::new(&Calls::default().config().await, settings().key_arn);
-    let instance_id = InstanceId::new("an-instance").expect("an id");
-    let [one, two] = ["one", "two"].map(|id| BindingId::new(id).expect("an id"));
-    let purpose = Purpose { instance_id: &instance_id, binding_id: Some(&one) };
-    let sealed = vault.seal(&purpose, &SecretString::from("a secret")).await.expect("seal");
-    assert!(!sealed.0.contains("a secret"));
-    assert_eq!(vault.open(&purpose, &sealed).await.expect("open").expose_secret(), "a secret");
-    let changed = Sealed(sealed.0.chars().rev().collect());
-    vault.open(&purpose, &changed).await.expect_err("it was changed");
-    for other in [Purpose { binding_id: Some(&two), ..purpose }, Purpose { binding_id: None, ..purpose }] {
-        let error = vault.open(&other, &sealed).await.expect_err("another purpose").to_string();
-        assert!(error.starts_with("KMS Decrypt: InvalidCiphertext"), "{error}");
-    }
-}
+contract::vault::tests!(Kms::new(&Calls::default().config().await, settings().key_arn));

@@ -8,7 +8,8 @@ use aws_service_broker::{
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Calls, settings, unique},
+    aws::{Calls, settings},
+    contract::unique,
     support::{Client, catalog_of, ids_of},
 };
 

@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    aws::{Calls, settings, unique},
+    aws::{Calls, settings},
+    contract::unique,
     support::{Answer, Client, World, plan_id, service_id},
 };
 

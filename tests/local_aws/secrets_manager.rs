@@ -2,7 +2,10 @@ use aws_sdk_secretsmanager::Client;
 use aws_service_broker::{aws::SecretsManager, broker::ports::PlatformSecrets};
 use secrecy::ExposeSecret;
 
-use crate::aws::{Calls, settings, unique};
+use crate::{
+    aws::{Calls, settings},
+    contract::unique,
+};
 
 #[tokio::test]
 async fn the_stacks_secret_holds_the_broker_s_credentials() {

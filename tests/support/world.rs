@@ -838,7 +838,7 @@ impl Stacks for World {
         self.call("stacks.describe", |state| {
             state.account.stacks.get(name).map(|stack| Stack {
                 status: stack.status,
-                parameters: with_defaults(&stack.template_body, &stack.parameters),
+                parameters: shown(&stack.template_body, &stack.parameters),
                 tags: stack.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
                 outputs: if stack.has_outputs() { stack.outputs.clone() } else { BTreeMap::new() },
             })
@@ -895,6 +895,15 @@ fn section(template_body: &str, section: &str) -> serde_json::Map<String, Value>
 /// The names in a section of a template.
 fn declared(template_body: &str, name: &str) -> Vec<String> {
     section(template_body, name).keys().cloned().collect()
+}
+
+/// The parameters as CloudFormation describes them: with the defaults, and without the secret ones.
+fn shown(template_body: &str, parameters: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let declared = section(template_body, "Parameters");
+    let is_secret = |name: &String| declared.get(name).is_some_and(|parameter| parameter["NoEcho"] == true);
+    let mut shown = with_defaults(template_body, parameters);
+    shown.iter_mut().filter(|(name, _)| is_secret(name)).for_each(|(_, value)| *value = "****".into());
+    shown
 }
 
 /// These parameters with the template's defaults below them.

@@ -1,0 +1,66 @@
+//! The in-memory twin keeps the promises of the ports, as the adapters do.
+
+use crate::{
+    contract::{self, functions::MadeFunctions, secrets::StoringSecrets, stacks::SettlingStacks},
+    support::{FakeFunction, World},
+};
+
+impl SettlingStacks for World {
+    async fn settle(&self, _name: &str) {
+        self.complete_stacks();
+    }
+}
+
+impl StoringSecrets for World {
+    async fn put_parameter(&self, name: &str, value: &str) {
+        self.edit(|account| drop(account.parameters.insert(name.into(), value.into())));
+    }
+
+    async fn put_secret(&self, name: &str, value: &str) -> String {
+        let arn = format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}");
+        self.edit(|account| drop(account.secrets.insert(arn.clone(), value.into())));
+        arn
+    }
+}
+
+impl MadeFunctions for World {
+    async fn make(&self) -> String {
+        self.edit(|account| drop(account.functions.insert("a-function".into(), FakeFunction::default())));
+        "a-function".into()
+    }
+
+    async fn make_failing(&self) -> String {
+        let failure = Some("there is no such user".into());
+        let failing = FakeFunction { failure, ..FakeFunction::default() };
+        self.edit(|account| drop(account.functions.insert("failing".into(), failing)));
+        "failing".into()
+    }
+}
+
+mod records {
+    super::contract::records::tests!(super::World::new());
+}
+
+mod stacks {
+    super::contract::stacks::tests!(super::World::new());
+}
+
+mod identities {
+    super::contract::identities::tests!(super::World::new());
+}
+
+mod roles {
+    super::contract::roles::tests!(super::World::new());
+}
+
+mod vault {
+    super::contract::vault::tests!(super::World::new());
+}
+
+mod secrets {
+    super::contract::secrets::tests!(super::World::new());
+}
+
+mod functions {
+    super::contract::functions::tests!(super::World::new());
+}

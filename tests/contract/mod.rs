@@ -1,0 +1,30 @@
+//! What the implementations of a port have in common: promises that are tested of the in-memory twin, on which all other
+//! tests and the simulation stand, and of the adapter, on a local AWS. Neither can drift from the other unnoticed.
+
+pub mod functions;
+pub mod identities;
+pub mod records;
+pub mod roles;
+pub mod secrets;
+pub mod stacks;
+pub mod vault;
+
+use uuid::Uuid;
+
+/// Makes a test of each promise of a port's, for the implementation that the expression makes.
+macro_rules! promises {
+    ($port:ident, $new:expr; $($promise:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                crate::contract::$port::$promise(&$new).await;
+            }
+        )+
+    };
+}
+pub(crate) use promises;
+
+/// An id that no other test has.
+pub fn unique() -> String {
+    Uuid::new_v4().to_string()
+}

@@ -1,0 +1,82 @@
+//! [`Roles`]
+
+use aws_service_broker::broker::ports::{NewRole, PortErrorKind, Roles, Tag};
+
+use super::unique;
+
+macro_rules! tests {
+    ($new:expr) => {
+        crate::contract::promises! { roles, $new;
+            a_role_is_created_once_found_and_goes_when_its_policies_have_gone
+            a_role_with_a_policy_is_not_deleted
+            a_policy_for_a_role_that_is_not_there_may_succeed_later
+            the_brokers_roles_are_listed
+        }
+    };
+}
+pub(crate) use tests;
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+
+async fn created(roles: &impl Roles) -> String {
+    let name = format!("osb-{}", unique());
+    let tags = vec![Tag::new("servicebroker:binding-id", "a binding")];
+    let new = NewRole { name: name.clone(), trust_policy: TRUST.into(), tags };
+    let arn = roles.create(&new).await.expect("create");
+    assert_eq!(roles.create(&new).await.expect("create again"), arn);
+    let found = roles.find(&name).await.expect("find").expect("a role");
+    assert_eq!((&found.name, found.arn), (&name, arn));
+    name
+}
+
+pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(roles: &impl Roles) {
+    assert_eq!(roles.find(&format!("osb-{}", unique())).await.expect("find"), None);
+    let name = created(roles).await;
+    for policy in ["one", "two", "one"] {
+        roles.put_policy(&name, policy, POLICY).await.expect("put");
+    }
+    for _ in 0..2 {
+        roles.delete_policy(&name, "one").await.expect("delete");
+    }
+    roles.delete_policy(&name, "two").await.expect("delete");
+    for _ in 0..2 {
+        roles.delete(&name).await.expect("delete");
+        assert_eq!(roles.find(&name).await.expect("find"), None);
+        roles.delete_policy(&name, "two").await.expect("delete from a role that is gone");
+    }
+}
+
+pub async fn a_role_with_a_policy_is_not_deleted(roles: &impl Roles) {
+    let name = created(roles).await;
+    roles.put_policy(&name, "one", POLICY).await.expect("put");
+    assert_eq!(roles.delete(&name).await.expect_err("a policy").kind, PortErrorKind::Misconfigured);
+    roles.delete_policy(&name, "one").await.expect("delete");
+    roles.delete(&name).await.expect("delete");
+}
+
+/// IAM is eventually consistent.
+pub async fn a_policy_for_a_role_that_is_not_there_may_succeed_later(roles: &impl Roles) {
+    let error = roles.put_policy(&format!("osb-{}", unique()), "one", POLICY).await.expect_err("no role");
+    assert_eq!(error.kind, PortErrorKind::Unavailable, "{error}");
+}
+
+pub async fn the_brokers_roles_are_listed(roles: &impl Roles) {
+    let name = created(roles).await;
+    assert!(names(roles).await.contains(&name));
+    roles.delete(&name).await.expect("delete");
+    assert!(!names(roles).await.contains(&name));
+}
+
+async fn names(roles: &impl Roles) -> Vec<String> {
+    let (mut names, mut next) = (Vec::new(), None);
+    loop {
+        let page = roles.page(next).await.expect("a page");
+        names.extend(page.items.into_iter().map(|role| role.name));
+        next = page.next;
+        if next.is_none() {
+            return names;
+        }
+    }
+}
