@@ -7,7 +7,9 @@ use aws_service_broker::{
         BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
         id::{BindingId, InstanceId},
         identity::Identity,
+        instance::latest_reusable_expiry,
         operation::{Operation, OperationKind, OperationState},
+        ports::Environment,
         stack::StackStatus,
     },
     catalog::Catalog,
@@ -15,7 +17,7 @@ use aws_service_broker::{
     stack_events,
 };
 use axum::http::{HeaderMap, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of};
@@ -403,7 +405,8 @@ impl Platform {
     fn check_answer(&mut self, ask: Ask, answer: &Answer, before: &Account) -> Result<(), Broken> {
         let (status, after) = (answer.status.as_u16(), self.world.account());
         if (400..500).contains(&status) {
-            let is_changed = essence(before, before) != essence(&after, before);
+            let now = self.world.now();
+            let is_changed = essence(before, before, now) != essence(&after, before, now);
             // Somebody else may have changed something meanwhile.
             promise!(!is_changed || before.acts != after.acts, "{status}, and yet something was changed");
         }
@@ -550,9 +553,11 @@ fn subject(ask: Ask) -> String {
     }
 }
 
-/// What a request that is refused must leave as it is. It may see that an operation is over, and take up a
-/// creation at which nobody is at work.
-fn essence(account: &Account, before: &Account) -> impl PartialEq + use<> {
+/// What a request that is refused must leave as it is. It may see that an operation is over, take up a creation at which
+/// nobody is at work, and use the place of a tombstone whose id can be used again.
+fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialEq + use<> {
+    let has_to_stay =
+        |expires_at: Option<Timestamp>| expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(now));
     let is_being_created = |stack: &str| {
         let mut records = before.instances.values().filter(|instance| instance.stack_name == stack);
         records.any(|instance| instance.operation.is(OperationKind::Provision, OperationState::InProgress))
@@ -560,7 +565,7 @@ fn essence(account: &Account, before: &Account) -> impl PartialEq + use<> {
     let stacks: Vec<_> = account.stacks.iter().filter(|(name, _)| !is_being_created(name)).collect();
     let stacks = format!("{stacks:?}");
     let was_over = |id| before.instances.get(id).is_none_or(|instance| !instance.operation.in_progress());
-    let instances = account.instances.values();
+    let instances = account.instances.values().filter(|instance| has_to_stay(instance.expires_at));
     let instances: Vec<_> = instances
         .map(|instance| {
             let attributes = was_over(&instance.id).then(|| instance.attributes.clone());
@@ -570,6 +575,7 @@ fn essence(account: &Account, before: &Account) -> impl PartialEq + use<> {
     let bindings: Vec<_> = account
         .bindings
         .values()
+        .filter(|binding| has_to_stay(binding.expires_at))
         .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key().cloned()))
         .collect();
     (instances, bindings, stacks, account.users.clone(), account.roles.clone())
