@@ -211,6 +211,11 @@ impl Broker {
         let now = self.environment.now();
         let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
         match (existing.operation.kind, existing.operation.state) {
+            // Nobody polls a deletion that came late, of which the platform was told that there was nothing to delete.
+            (OperationKind::Unbind, OperationState::InProgress) if !existing.operation.may_be_running(now) => {
+                self.release_binding(existing).await?;
+                return Err(Error::Concurrency);
+            }
             // A tombstone is in the way for half a minute: an earlier request for its id may still be under way.
             (OperationKind::Unbind, _) => return Err(Error::Concurrency),
             _ if !existing.same_request(requested) => {

@@ -80,6 +80,12 @@ impl Broker {
             Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
+        if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
+            // Nobody polls a deletion that came late, of which the platform was told that there was nothing to delete.
+            self.advance(existing).await?;
+            return Err(Error::Concurrency);
+        }
+
         let same = existing.location == instance.location
             && existing.attributes.same_request(&instance.attributes)
             && self.same_secrets(&existing, &secrets).await?;

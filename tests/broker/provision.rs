@@ -2,15 +2,16 @@ use aws_service_broker::broker::{
     ports::PortErrorKind::{Denied, Throttled, Unavailable},
     stack::StackStatus::RollbackComplete,
 };
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{Client, Fault, INSTANCE, plan_id};
 
 #[tokio::test]
-async fn accepts_and_creates_one_stack_after_the_record() {
+async fn one_stack_is_created_with_the_operation_as_its_token() {
     let client = Client::new();
     let answer = client.provision(json!({})).await.expect(202);
-    assert_eq!(client.world.take_calls(), ["platform_secrets.read", "records.insert_instance", "stacks.create"]);
+    assert!(client.world.instance(INSTANCE).is_some());
     assert_eq!(client.world.stack_names(), [format!("osb-sqs-{INSTANCE}")]);
     // CloudFormation takes a repeated request with the same token for the same request.
     assert_eq!(client.world.stack().token, answer.body["operation"]);
@@ -89,4 +90,18 @@ async fn ids_of_any_characters_get_stack_names_that_aws_takes() {
         assert!(name.len() <= 128 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{name}");
     }
     assert!(client.world.instance("a/b ü").is_some());
+}
+
+#[tokio::test]
+async fn a_deletion_that_nobody_polls_does_not_keep_the_id() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.deprovision().await.expect(202);
+    // The platform was told that there is nothing to delete, before both requests came through.
+    client.provision(json!({})).await.expect(422);
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    client.world.complete_stacks();
+    client.provision(json!({})).await.expect(422);
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    client.provision(json!({})).await.expect(202);
 }

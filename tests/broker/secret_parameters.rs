@@ -53,8 +53,9 @@ async fn the_stack_gets_the_secret_and_the_record_does_not() {
 #[tokio::test]
 async fn a_mistake_does_not_repeat_the_secret() {
     let (client, members) = client();
-    let answer = client.provision(members("short", 2)).await.expect(400);
-    assert!(!answer.description().contains("short\""), "{}", answer.description());
+    let answer = client.provision(members("hunter2", 2)).await.expect(400);
+    assert!(answer.description().contains("`Password`"), "{}", answer.description());
+    assert!(!answer.body.to_string().contains("hunter2"), "{}", answer.body);
 }
 
 #[tokio::test]

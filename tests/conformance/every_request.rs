@@ -39,50 +39,58 @@ const ENDPOINTS: [(&str, &str); 10] = [
 async fn all_kinds_of_answers() -> Vec<Answer> {
     let client = Client::new();
     let mut answers = vec![
-        client.request("GET", "/v2/catalog", None).await,
-        client.request("GET", "/nowhere", None).await,
-        client.request("POST", "/v2/catalog", None).await,
-        client.provision(json!({"plan_id": ""})).await,
-        client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await,
-        client.request("PUT", "/v2/service_instances/x", Some(json!({}))).await,
-        client.fetch_instance().await,
-        client.last_operation().await,
-        client.update(json!({})).await,
-        client.deprovision().await,
-        client.unbind("one").await,
-        client.fetch_binding("one").await,
-        client.binding_last_operation("one").await,
-        client.provision(json!({})).await,
-        client.update(json!({})).await,
-        client.bind("one", json!({})).await,
-        client.last_operation().await,
+        client.request("GET", "/v2/catalog", None).await.expect(200),
+        client.request("GET", "/nowhere", None).await.expect(404),
+        client.request("POST", "/v2/catalog", None).await.expect(405),
+        client.provision(json!({"plan_id": ""})).await.expect(400),
+        client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await.expect(422),
+        client.request("PUT", "/v2/service_instances/x", Some(json!({}))).await.expect(400),
+        client.fetch_instance().await.expect(404),
+        client.last_operation().await.expect(404),
+        client.update(json!({})).await.expect(404),
+        client.deprovision().await.expect(410),
+        client.unbind("one").await.expect(410),
+        client.fetch_binding("one").await.expect(404),
+        client.binding_last_operation("one").await.expect(404),
+        client.provision(json!({})).await.expect(202),
+        client.update(json!({})).await.expect(422),
+        client.bind("one", json!({})).await.expect(422),
+        client.last_operation().await.expect(200),
     ];
     client.world.complete_stacks();
     answers.extend([
-        client.last_operation().await,
-        client.provision(json!({})).await,
-        client.provision(json!({"space_guid": "another"})).await,
-        client.fetch_instance().await,
-        client.bind("one", json!({})).await,
-        client.bind("one", json!({})).await,
-        client.bind("one", json!({"app_guid": "an-app"})).await,
-        client.fetch_binding("one").await,
-        client.binding_last_operation("one").await,
-        client.update(json!({"plan_id": plan_id("sqs", "fifo")})).await,
-        client.update(json!({"parameters": {"DelaySeconds": 5}})).await,
-        client.fetch_instance().await,
-        client.deprovision().await,
+        client.last_operation().await.expect(200),
+        client.provision(json!({})).await.expect(200),
+        client.provision(json!({"space_guid": "another"})).await.expect(409),
+        client.fetch_instance().await.expect(200),
+        client.bind("one", json!({})).await.expect(201),
+        client.bind("one", json!({})).await.expect(200),
+        client.bind("one", json!({"app_guid": "an-app"})).await.expect(409),
+        client.fetch_binding("one").await.expect(200),
+        client.binding_last_operation("one").await.expect(200),
+        client.update(json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(422),
+        client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202),
+        client.fetch_instance().await.expect(422),
+        client.deprovision().await.expect(422),
     ]);
     client.world.settle_stacks(UpdateRollbackComplete, Some("no"));
-    answers.extend([client.last_operation().await, client.unbind("one").await, client.deprovision().await]);
+    answers.extend([
+        client.last_operation().await.expect(200),
+        client.unbind("one").await.expect(200),
+        client.deprovision().await.expect(202),
+    ]);
     client.world.settle_stacks(DeleteFailed, Some("no"));
-    answers.extend([client.last_operation().await, client.update(json!({})).await, client.provision(json!({})).await]);
-    for kind in [Throttled, Unavailable, Denied] {
+    answers.extend([
+        client.last_operation().await.expect(200),
+        client.update(json!({})).await.expect(422),
+        client.provision(json!({})).await.expect(409),
+    ]);
+    for (kind, status) in [(Throttled, 503), (Unavailable, 503), (Denied, 500)] {
         client.world.inject("records.instance", Fault::Before(kind));
-        answers.push(client.fetch_instance().await);
+        answers.push(client.fetch_instance().await.expect(status));
     }
     client.world.inject("records.instance", Fault::Panic);
-    answers.push(client.fetch_instance().await);
+    answers.push(client.fetch_instance().await.expect(500));
     answers
 }
 

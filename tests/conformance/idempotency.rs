@@ -18,7 +18,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, INSTANCE, basic, plan_id, service_id};
+use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_id};
 
 #[tokio::test]
 async fn idm_01_02_03_a_provision_request_that_comes_again() {
@@ -219,7 +219,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn config(cases: u32, seed: u64) -> Config {
+fn config(cases: u32, default_seed: u64) -> Config {
+    let seed = seed_or(default_seed);
     println!("seed {seed}");
     Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
 }

@@ -5,10 +5,18 @@ use std::{
     env, fmt,
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
+    sync::LazyLock,
 };
 
-/// Decides which part. The same one every time.
-const SEED: u64 = 217;
+use crate::support::seed_or;
+
+/// Decides which part, unless `SEED` is set: the same one every time.
+const DEFAULT_SEED: u64 = 217;
+
+fn seed() -> u64 {
+    static SEED: LazyLock<u64> = LazyLock::new(|| seed_or(DEFAULT_SEED));
+    *SEED
+}
 
 /// A part of an enumeration.
 pub struct Sample {
@@ -45,7 +53,7 @@ impl Sample {
     pub fn takes(&mut self) -> bool {
         self.seen += 1;
         let mut hasher = DefaultHasher::new();
-        (SEED, self.seen).hash(&mut hasher);
+        (seed(), self.seen).hash(&mut hasher);
         hasher.finish().is_multiple_of(self.one_of)
     }
 }
@@ -55,7 +63,7 @@ impl fmt::Display for Sample {
         let Self { one_of, seen } = self;
         match one_of {
             1 => write!(f, "all {seen}"),
-            _ => write!(f, "one in {one_of} of {seen} by the seed {SEED}"),
+            _ => write!(f, "one in {one_of} of {seen} by the seed {}", seed()),
         }
     }
 }
