@@ -29,7 +29,9 @@ from ministack.services.cloudformation import handlers as handlers_of_requests
 
 import authorization
 import cloudformation_rules
+import deletion_rules
 import iam_rules
+import pace
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -341,9 +343,27 @@ async def serve(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": status, "headers": []})
             await send({"type": "http.response.body", "body": f"<Error><Code>{code}</Code></Error>".encode()})
             return
+        if scope["path"] == pace.PATH:
+            status, text = pace.answer(scope["method"], await whole_body(receive))
+            start = {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json")],
+            }
+            await send(start)
+            await send({"type": "http.response.body", "body": text.encode()})
+            return
         if PROTOCOL not in headers:
             scope = {**scope, "headers": [*scope["headers"], (PROTOCOL.encode(), b"https")]}
     await SERVE(scope, receive, send)
+
+
+async def whole_body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
 
 
 SERVE = gateway.app
@@ -369,6 +389,8 @@ def register() -> None:
     lambda_runtime.kill_workers = kill_workers
     gateway.app = serve
     authorization.register()
+    deletion_rules.register()
+    pace.register()
     iam_rules.register()
     cloudformation_rules.register()
     table = handlers["AWS::DynamoDB::Table"]
