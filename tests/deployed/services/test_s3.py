@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from osb import Plan
 from service import Credentials, ServiceTestCase
 from support import BROKER, client, kms_key, stacks_of, unique_name
 
@@ -36,6 +39,13 @@ class S3Test(ServiceTestCase):
     def test_custom_with_every_parameter_changed(self) -> None:
         changed = {**self.changed, "Versioning": "true", "NoncurrentVersionExpirationDays": 30}
         self.live("custom", self.uses, changed)
+
+    def set_back(self, instance: str, ids: Plan, *arguments: Any) -> None:
+        """Leaves no versions behind, with which the bucket could not be deleted."""
+        super().set_back(instance, ids, *arguments)
+        binding, credentials = self.bind_with(instance, ids, "Purge")
+        self.purge(credentials)
+        self.unbind(instance, binding, ids, credentials)
 
     @property
     def changed(self) -> dict[str, object]:
