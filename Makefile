@@ -4,6 +4,8 @@
 #   TOOLS=.tools      folder for the tools that are installed
 #   PYTHON=python3    a Python 3.10 or newer with venv
 #   SIMULATE=all      how much of the simulation: all, or how many times as much as `make test`
+#   SEED=             the seed of the simulation and of tests by chance; without it they are the same every time
+#   SHARD=            the part of `make mutants` to run, such as 1/50
 #   ARCHITECTURE=     x86_64, or arm64 if the Rust target is installed: the processor that `make package` builds for
 
 PYTHON ?= python3
@@ -11,6 +13,9 @@ TOOLS ?= .tools
 SIMULATE ?= all
 ARCHITECTURE ?= x86_64
 export PORT TOOLS
+ifdef SEED
+export SEED
+endif
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
@@ -18,6 +23,8 @@ NEW_SERVICE := src/bin/templates/new_service/template.yaml
 LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+MUTANTS_VERSION := 27.1.0
+MUTANTS := $(TOOLS)/cargo-mutants-$(MUTANTS_VERSION)/bin/cargo-mutants
 
 .PHONY: help
 help: ## List the targets
@@ -43,6 +50,10 @@ simulate: ## Run every schedule of the simulation, of which `make test` runs a p
 .PHONY: races
 races: tools ## Let requests race each other on a local AWS 200 times each: minutes
 	@RACES=200 $(LOCAL) infra/local/serve.py cargo test --locked --test local_aws races
+
+.PHONY: mutants
+mutants: $(MUTANTS) ## Change the code in every way that tests should notice: hours; SHARD=1/50 for a part
+	$(MUTANTS) mutants --output target $(if $(SHARD),--shard $(SHARD))
 
 .PHONY: test-deployed
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
@@ -100,7 +111,7 @@ fmt: tools ## Format the code
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed
-	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator scan cargo-deny-$(DENY_VERSION))
+	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator scan cargo-deny-$(DENY_VERSION) cargo-mutants-$(MUTANTS_VERSION))
 
 .PHONY: tools
 tools:
@@ -110,3 +121,7 @@ $(DENY):
 	@echo "Installing cargo-deny into $(TOOLS) ..."
 	@# Unoptimised: it runs for a second or two, and compiling takes a minute instead of three.
 	@cargo install --locked --quiet --debug --root $(TOOLS)/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)
+
+$(MUTANTS):
+	@echo "Installing cargo-mutants into $(TOOLS) ..."
+	@cargo install --locked --quiet --debug --root $(TOOLS)/cargo-mutants-$(MUTANTS_VERSION) cargo-mutants@$(MUTANTS_VERSION)
