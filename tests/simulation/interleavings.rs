@@ -125,12 +125,12 @@ struct Allowed {
 
 impl Allowed {
     /// One that meets others is told to wait instead, or accepted for later; or it meets what they have half done: an
-    /// id that has gone, or a predecessor. One that AWS refuses is told so.
+    /// id that has gone, or a predecessor. One that AWS refuses is told so, and so is one that comes after it.
     fn allows(&self, request: usize, ask: Ask, answer: &Answer, rejected: bool) -> bool {
         let (serial, status) = (&self.statuses[request], answer.status.as_u16());
         let must_wait = status == 422 && answer.body["error"] == "ConcurrencyError";
         let is_later = status == 202 && serial.iter().any(|serial| (200..300).contains(serial));
-        let is_refused = status == 400 && (rejected || matches!(ask, Rotate(_)));
+        let is_refused = (status == 400 && matches!(ask, Rotate(_))) || (rejected && matches!(status, 400 | 409));
         // What AWS tells is as good as not told where it is in the way.
         let is_hint = ask == StackEvent;
         is_hint || serial.contains(&status) || must_wait || is_later || is_refused

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
+        binding::Binding,
         id::{BindingId, InstanceId},
         identity::Identity,
-        instance::latest_reusable_expiry,
+        instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::Environment,
         stack::StackStatus,
@@ -553,17 +554,32 @@ fn subject(ask: Ask) -> String {
     }
 }
 
-/// What a request that is refused must leave as it is. It may see that an operation is over, take up a creation at which
-/// nobody is at work, and use the place of a tombstone whose id can be used again.
+/// What a request that is refused must leave as it is. It may see that an operation is over, take up a creation or a
+/// deletion at which nobody is at work, and use the place of a tombstone whose id can be used again.
 fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialEq + use<> {
     let has_to_stay =
         |expires_at: Option<Timestamp>| expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(now));
-    let is_being_created = |stack: &str| {
-        let mut records = before.instances.values().filter(|instance| instance.stack_name == stack);
-        records.any(|instance| instance.operation.is(OperationKind::Provision, OperationState::InProgress))
+    let comes_or_goes = |instance: &Instance| {
+        let operation = &instance.operation;
+        operation.in_progress() && operation.kind != OperationKind::Update
     };
-    let stacks: Vec<_> = account.stacks.iter().filter(|(name, _)| !is_being_created(name)).collect();
+    let instance_goes = |id: &InstanceId| {
+        let instance = before.instances.get(id);
+        instance.is_some_and(|instance| instance.operation.is(OperationKind::Deprovision, OperationState::InProgress))
+    };
+    let binding_goes = |binding: &&Binding| {
+        let known = before.bindings.get(&(binding.instance_id.clone(), binding.id.clone()));
+        known.is_some_and(|known| known.operation.is(OperationKind::Unbind, OperationState::InProgress))
+            || instance_goes(&binding.instance_id)
+    };
+
+    let is_of_what_comes_or_goes = |stack: &str| {
+        let mut records = before.instances.values().filter(|instance| instance.stack_name == stack);
+        records.any(comes_or_goes)
+    };
+    let stacks: Vec<_> = account.stacks.iter().filter(|(name, _)| !is_of_what_comes_or_goes(name)).collect();
     let stacks = format!("{stacks:?}");
+
     let was_over = |id| before.instances.get(id).is_none_or(|instance| !instance.operation.in_progress());
     let instances = account.instances.values().filter(|instance| has_to_stay(instance.expires_at));
     let instances: Vec<_> = instances
@@ -572,13 +588,17 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
             (instance.id.clone(), instance.operation.id.clone(), attributes)
         })
         .collect();
-    let bindings: Vec<_> = account
-        .bindings
-        .values()
-        .filter(|binding| has_to_stay(binding.expires_at))
+
+    let bindings = account.bindings.values().filter(|binding| has_to_stay(binding.expires_at));
+    let bindings: Vec<_> = bindings
+        .filter(|binding| !binding_goes(binding))
         .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key().cloned()))
         .collect();
-    (instances, bindings, stacks, account.users.clone(), account.roles.clone())
+    let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
+    let mut users = account.users.clone();
+    users.retain(|name, _| going.iter().all(|binding| binding.user_name() != Some(name)));
+    let roles = going.is_empty().then(|| account.roles.clone());
+    (instances, bindings, stacks, users, roles)
 }
 
 /// Nothing exists that no record names, and what there is is what the records say.
