@@ -1,6 +1,9 @@
 //! Bindings that act with a role in the place of an access key.
 
-use aws_service_broker::broker::{BindingRules, RolePatterns, WorkloadIdentity, ports::PortErrorKind::Denied};
+use aws_service_broker::broker::{
+    BindingRules, RolePatterns, WorkloadIdentity,
+    ports::PortErrorKind::{Denied, Throttled},
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -208,4 +211,28 @@ async fn an_identity_is_tagged_with_whose_it_is() {
             ("app-guid", "an-app"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() {
+    for polls in [false, true] {
+        let client = client(rules()).await;
+        client.world.make_role("apps/worker");
+        client.world.inject("roles.put_policy", Fault::Before(Throttled));
+        bind(&client, "one", json!({"RoleName": "worker"})).await.expect(503);
+        client.world.edit(|account| drop(account.roles.remove("worker")));
+
+        client.world.let_time_pass(SignedDuration::from_secs(31));
+        let description = if polls {
+            let ended = client.binding_last_operation("one").await.expect(200);
+            assert_eq!(ended.body["state"], "failed");
+            ended.description().to_owned()
+        } else {
+            bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400).description().to_owned()
+        };
+        assert!(description.contains("no such IAM role"), "{description}");
+        client.world.let_time_pass(SignedDuration::from_secs(31));
+        client.unbind("one").await.expect(200);
+        client.fetch_binding("one").await.expect(404);
+    }
 }
