@@ -130,7 +130,7 @@ impl Allowed {
         let (serial, status) = (&self.statuses[request], answer.status.as_u16());
         let must_wait = status == 422 && answer.body["error"] == "ConcurrencyError";
         let is_later = status == 202 && serial.iter().any(|serial| (200..300).contains(serial));
-        let is_refused = (status == 400 && matches!(ask, Rotate(_))) || (rejected && matches!(status, 400 | 409));
+        let is_refused = (status == 400 && matches!(ask, Rotate(_))) || (rejected && matches!(status, 400 | 409 | 422));
         // What AWS tells is as good as not told where it is in the way.
         let is_hint = ask == StackEvent;
         is_hint || serial.contains(&status) || must_wait || is_later || is_refused
@@ -160,6 +160,16 @@ impl End {
                 .map(|binding| (binding.id.to_string(), binding.is_usable(), binding.is_tombstone()))
                 .collect(),
         }
+    }
+}
+
+impl Outcome {
+    /// A creation that was accepted and then failed is told to who polls. It is not done.
+    fn new(mut done: BTreeSet<Ask>, end: End) -> Self {
+        if matches!(&end.instance, Some((OperationKind::Provision, OperationState::Failed, _))) {
+            done.retain(|ask| !matches!(ask, Provision(_)));
+        }
+        Self { done, end }
     }
 }
 
@@ -211,7 +221,7 @@ async fn serial_outcomes(prepared: &World, asks: &[Ask]) -> Allowed {
             asked.push((asks[*index], answer));
         }
         let done = done(asked.into_iter());
-        outcomes.push(Outcome { done, end: end(&world).await.expect("one after the other") });
+        outcomes.push(Outcome::new(done, end(&world).await.expect("one after the other")));
         for next in (0..asks.len()).filter(|index| !order.contains(index)) {
             orders.push(order.iter().copied().chain([next]).collect());
         }
@@ -287,9 +297,10 @@ impl<'a> Running<'a> {
         for operation in answers_operations {
             promise!(knows(&account, &operation), "nothing knows of {operation}");
         }
-        let outcome = Outcome { done, end: end(&self.world).await? };
+        let is_done = !done.is_empty();
+        let outcome = Outcome::new(done, end(&self.world).await?);
         let somebody_wins = allowed.outcomes.iter().all(|serial| !serial.done.is_empty());
-        promise!(rejected || !somebody_wins || !outcome.done.is_empty(), "nobody wins");
+        promise!(rejected || !somebody_wins || is_done, "nobody wins");
         // Whose request was rejected is nothing that an order would tell.
         promise!(
             rejected || allowed.outcomes.contains(&outcome),
