@@ -125,12 +125,12 @@ struct Allowed {
 
 impl Allowed {
     /// One that meets others is told to wait instead, or accepted for later; or it meets what they have half done: an
-    /// id that has gone, or a predecessor. One that AWS refuses is told so, and so is one that comes after it.
+    /// id that has gone, or a predecessor. One that AWS refuses is told so.
     fn allows(&self, request: usize, ask: Ask, answer: &Answer, rejected: bool) -> bool {
         let (serial, status) = (&self.statuses[request], answer.status.as_u16());
         let must_wait = status == 422 && answer.body["error"] == "ConcurrencyError";
         let is_later = status == 202 && serial.iter().any(|serial| (200..300).contains(serial));
-        let is_refused = (status == 400 && matches!(ask, Rotate(_))) || (rejected && matches!(status, 400 | 409 | 422));
+        let is_refused = status == 400 && (rejected || matches!(ask, Rotate(_)));
         // What AWS tells is as good as not told where it is in the way.
         let is_hint = ask == StackEvent;
         is_hint || serial.contains(&status) || must_wait || is_later || is_refused
@@ -202,14 +202,27 @@ async fn end(world: &World) -> Result<End, Broken> {
     Ok(end)
 }
 
-/// All outcomes of requests that come one after the other, in any order, where all but one may be left out.
-async fn serial_outcomes(prepared: &World, asks: &[Ask]) -> Allowed {
+/// All outcomes of requests that come one after the other, in any order, where all but one may be left out; and what they
+/// are answered, also where AWS rejects this call once.
+async fn serial_outcomes(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> Allowed {
+    let mut allowed = serial_outcomes_rejecting(prepared, asks, None).await;
+    if rejected.is_some() {
+        let of_rejected = serial_outcomes_rejecting(prepared, asks, rejected).await;
+        for (statuses, others) in allowed.statuses.iter_mut().zip(of_rejected.statuses) {
+            statuses.extend(others);
+        }
+    }
+    allowed
+}
+
+async fn serial_outcomes_rejecting(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> Allowed {
     let mut outcomes = Vec::new();
     let mut statuses = vec![BTreeSet::new(); asks.len()];
     let mut orders: Vec<Vec<usize>> = (0..asks.len()).map(|first| vec![first]).collect();
     while let Some(order) = orders.pop() {
         let world = prepared.copy();
         world.script([]);
+        reject_once(&world, rejected);
         let mut platform = Platform::new(world.clone(), Fate::Well);
         let mut asked = Vec::new();
         for index in &order {
@@ -229,6 +242,12 @@ async fn serial_outcomes(prepared: &World, asks: &[Ask]) -> Allowed {
     Allowed { outcomes, statuses }
 }
 
+fn reject_once(world: &World, call: Option<&'static str>) {
+    if let Some(call) = call {
+        world.inject(call, Fault::Rejected("The account cannot have any more of these."));
+    }
+}
+
 /// Requests that run at the same time.
 struct Running<'a> {
     world: World,
@@ -245,9 +264,7 @@ impl<'a> Running<'a> {
         // Requests wait for each other's authentication, which changes nothing.
         client.request("GET", "/v2/catalog", None).await;
         world.script([]);
-        if let Some(call) = rejected {
-            world.inject(call, Fault::Rejected("The account cannot have any more of these."));
-        }
+        reject_once(&world, rejected);
         world.yield_at_calls(true);
         // Tokio would have a request that is polled often wait for the end of this task's turn, which never comes.
         let request = |ask: &Ask| Some(Box::pin(tokio::task::unconstrained(ask.send(&client, None))) as Pin<Box<_>>);
@@ -321,7 +338,7 @@ impl<'a> Running<'a> {
 /// Every interleaving of these requests, as far as they can end differently: where two have led to the same account and
 /// the requests have been told the same, one of them is followed. How many were followed to their end.
 async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> usize {
-    let allowed = serial_outcomes(prepared, asks).await;
+    let allowed = serial_outcomes(prepared, asks, rejected).await;
     let (mut seen, mut ends) = (HashSet::new(), 0);
     let mut beginnings: Vec<Vec<usize>> = vec![vec![]];
     while let Some(beginning) = beginnings.pop() {
@@ -424,8 +441,8 @@ fn three_requests_at_the_same_time_end_as_if_one_came_after_the_other() {
     )| {
         block_on(async {
             let prepared = state.prepare().await;
-            let allowed = serial_outcomes(&prepared, &asks).await;
             let rejected = rejections(&asks).nth(rejected).flatten();
+            let allowed = serial_outcomes(&prepared, &asks, rejected).await;
             let mut running = Running::new(&prepared, &asks, rejected).await;
             for turn in turns.iter().cycle() {
                 let waiting = running.waiting();
