@@ -100,12 +100,6 @@ class RulesTest(unittest.TestCase):
             given = {"TransitionStorageClass": class_, "TransitionDays": days}
             self.assertEqual(bool(broken_rules("s3", given)), is_refused, given)
 
-    def test_a_mail_from_domain_is_not_the_domain(self) -> None:
-        description = "MailFromDomain must be a subdomain of the Domain, not the Domain itself."
-        given = {"Domain": "example.com", "EmailAddress": ""}
-        self.assert_rules("ses", {**given, "MailFromDomain": "example.com"}, description)
-        self.assert_rules("ses", {**given, "MailFromDomain": "bounces.example.com"})
-
     def test_settings_of_an_alias_need_an_alias(self) -> None:
         record = {"Creates": "recordset", "DomainName": "", "HostedZoneId": "Z1", "RecordName": "a.example"}
         values = {**record, "RecordValues": "192.0.2.1"}
