@@ -15,7 +15,7 @@ use crate::{broker::Error, telemetry::facts};
 pub async fn check(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let (username, password) = credentials(request.headers()).ok_or_else(ApiError::unauthorized)?;
     if !app.authenticator.accepts(&username, &password).await.map_err(Error::from)? {
-        return Err(ApiError::unauthorized());
+        return Err(ApiError::wrong_credentials());
     }
     facts::note(|facts| facts.is_known_sender = true);
     Ok(next.run(request).await)

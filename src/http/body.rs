@@ -49,6 +49,14 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::bad_request("The Content-Type must be application/json."))
 }
 
+/// The type that a field must have, in the words of serde's error, which ends with it: "…, expected a string".
+fn expected(reason: &str) -> Option<&'static str> {
+    let (_, expected) = reason.rsplit_once("expected ")?;
+    [("a string", "a text"), ("a map", "a JSON object"), ("a boolean", "true or false"), ("a sequence", "a list")]
+        .into_iter()
+        .find_map(|(words, meant)| expected.starts_with(words).then_some(meant))
+}
+
 /// What does not fit, without the value that serde would quote: it may be secret, and this text is logged.
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (field, reason) = (error.path(), error.inner().to_string());
@@ -57,6 +65,6 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     } else if reason == NonEmpty::EMPTY {
         format!("`{field}` must not be empty")
     } else {
-        format!("`{field}` has the wrong type")
+        format!("`{field}` must be {}", expected(&reason).unwrap_or("of another type"))
     }
 }

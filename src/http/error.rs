@@ -40,6 +40,12 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "Send the broker's user name and password (HTTP Basic authentication).")
     }
 
+    /// 401: authenticated as nobody whom the broker knows.
+    pub fn wrong_credentials() -> Self {
+        let reason = "The user name or the password is not the broker's. Its operator has both in AWS Secrets Manager.";
+        Self::new(StatusCode::UNAUTHORIZED, reason)
+    }
+
     /// 404: not there.
     pub fn not_found(description: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, description)

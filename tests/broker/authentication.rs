@@ -31,6 +31,9 @@ async fn without_the_right_pair_nothing_is_revealed() {
     ] {
         let answer = catalog_with(&client, authorization).await.expect(401);
         assert!(answer.headers.contains_key("www-authenticate"));
+        let is_told = answer.description().contains("is not the broker's");
+        let has_pair = [&wrong, &other_user, &swapped].iter().any(|pair| authorization == Some(&**pair));
+        assert_eq!(is_told, has_pair, "{authorization:?}: {}", answer.description());
     }
     // Also where the path, the method, the version or the body would be wrong.
     for (method, path) in [("GET", "/"), ("POST", "/v2/catalog"), ("PUT", "/v2/service_instances/x")] {

@@ -7,12 +7,12 @@ use crate::support::{Client, Fault, catalog_of, ids_of};
 async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
     let client = Client::new();
     for (members, expected) in [
-        (json!({"parameters": "hunter2"}), "The body does not fit the API: `parameters` has the wrong type."),
+        (json!({"parameters": "hunter2"}), "The body does not fit the API: `parameters` must be a JSON object."),
         (json!({"plan_id": null}), "The body does not fit the API: missing field `plan_id`."),
         (json!({"space_guid": ""}), "The body does not fit the API: `space_guid` must not be empty."),
         (
             json!({"maintenance_info": {"version": ["hunter2"]}}),
-            "The body does not fit the API: `maintenance_info.version` has the wrong type.",
+            "The body does not fit the API: `maintenance_info.version` must be a text.",
         ),
     ] {
         assert_eq!(client.provision(members).await.expect(400).description(), expected);

@@ -148,7 +148,9 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
             ["AWS::Region"] if credential.output().is_none() && credential.value.len() == "${AWS::Region}".len() => {
                 "AWS Region of the instance.".to_owned()
             }
-            ["Identity.AccessKeyId"] => "Access key of the binding's own IAM user, unless it has a role.".to_owned(),
+            ["Identity.AccessKeyId"] => {
+                "Access key of the binding's own IAM user, unless it has a role, or nothing to be allowed.".to_owned()
+            }
             ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
             ["Identity.RoleArn"] => {
                 "ARN of the binding's role, if it asked for one in the place of an access key.".to_owned()
@@ -159,6 +161,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
         writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
     }
     page.push('\n');
+    writeln!(page, "`${{…}}` stands for a value of the instance, such as an ARN, or for a Region or domain of AWS.\n")?;
     if !bindings.scopes.is_empty() {
         writeln!(
             page,
