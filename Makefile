@@ -13,9 +13,6 @@ TOOLS ?= .tools
 SIMULATE ?= all
 ARCHITECTURE ?= x86_64
 export PORT TOOLS
-ifdef SEED
-export SEED
-endif
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
@@ -53,7 +50,7 @@ races: tools ## Let requests race each other on a local AWS 200 times each: minu
 
 .PHONY: mutants
 mutants: $(MUTANTS) ## Change the code in every way that tests should notice: hours; SHARD=1/50 for a part
-	$(MUTANTS) mutants --output target $(if $(SHARD),--shard $(SHARD))
+	$(MUTANTS) mutants --output target $(if $(SHARD),--shard $(SHARD) --sharding round-robin)
 
 .PHONY: test-deployed
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment

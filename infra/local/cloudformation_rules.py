@@ -114,6 +114,12 @@ def resolve_parameters(
 RESOLVE_PARAMETERS = engine._resolve_parameters
 
 
+def accepted(action: str, stack: dict[str, Any]) -> Response:
+    """The answer to a request that was taken before."""
+    result = f"<{action}Result><StackId>{stack['StackId']}</StackId></{action}Result>"
+    return helpers._xml(200, f"{action}Response", result)
+
+
 def create_stack(p: Parameters) -> Response:
     """Creates a stack unless one of the same name exists, in whatever state. A repeated request, with the same token
     while the stack is being created, gets the same answer.
@@ -124,8 +130,7 @@ def create_stack(p: Parameters) -> Response:
     known = cloudformation._stacks.get(name)
     if known:
         if token and token == known.get(TOKEN) and known["StackStatus"] == "CREATE_IN_PROGRESS":
-            result = f"<CreateStackResult><StackId>{known['StackId']}</StackId></CreateStackResult>"
-            return helpers._xml(200, "CreateStackResponse", result)
+            return accepted("CreateStack", known)
         return helpers._error("AlreadyExistsException", f"Stack [{name}] already exists")
     response = CREATE_STACK(p)
     if response[0] == 200:
@@ -147,8 +152,7 @@ def update_stack(p: Parameters) -> Response:
     if stack and stack["StackStatus"] != "DELETE_COMPLETE":
         status = stack["StackStatus"]
         if token and token == stack.get(TOKEN) and status == "UPDATE_IN_PROGRESS":
-            result = f"<UpdateStackResult><StackId>{stack['StackId']}</StackId></UpdateStackResult>"
-            return helpers._xml(200, "UpdateStackResponse", result)
+            return accepted("UpdateStack", stack)
         if status not in UPDATABLE:
             message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
             return helpers._error("ValidationError", message)

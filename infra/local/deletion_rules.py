@@ -1,4 +1,4 @@
-"""What CloudFormation does not delete because it holds data, or is protected from deletion."""
+"""Refusals to delete a resource that holds data, or is protected from deletion."""
 
 from __future__ import annotations
 

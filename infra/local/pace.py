@@ -28,7 +28,7 @@ MAX_SECONDS = 600
 
 @dataclass(frozen=True)
 class Pace:
-    """How CloudFormation works on stacks."""
+    """The time that each resource takes, and the steps that fail."""
 
     seconds: float = 0
     failing: dict[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def paced(step: str, handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def runs_on_worker_thread(resource_type: str) -> bool:
-    """Whatever sleeps must not keep requests waiting."""
+    """A resource that takes time is made on a thread of its own, or requests would wait for it."""
     return _pace.seconds > 0 or RUNS_ON_WORKER_THREAD(resource_type)
 
 

@@ -222,8 +222,8 @@ fn summary(stack: &types::Stack) -> Option<StackSummary> {
     })
 }
 
-/// Whether CloudFormation refuses what the user asks for, and would refuse it again. A quota of the account, a capability
-/// that the broker does not send and what the operator has to repair are no refusals.
+/// A refusal is final: CloudFormation would refuse the same request again because of what the user asks for. A quota of
+/// the account, a capability that the broker does not send and what the operator has to repair are none.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html#API_CreateStack_Errors>
 fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError") && SERVICE.remedy(error).is_none()

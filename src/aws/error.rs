@@ -138,12 +138,12 @@ impl Service {
     }
 }
 
-/// What it means that a service has not answered. Where STS has, it does not let the broker assume the role of a location.
+/// The kind and the detail of an error without an answer of the service. Where STS has answered instead, it does not let
+/// the broker assume the role of a location.
 fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
     let detail = chain(error);
     let refused = causes(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
-    let is_refused = refused.and_then(SdkError::as_service_error).and_then(ProvideErrorMetadata::code);
-    match is_refused {
+    match refused.and_then(SdkError::as_service_error).and_then(ProvideErrorMetadata::code) {
         Some(code) if ROLE_REFUSALS.contains(&code) => {
             let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
             (PortErrorKind::Misconfigured, format!("{detail} ({remedy})"))

@@ -12,11 +12,11 @@ use super::ports::{Environment, PlatformSecrets, PortError, PortResult};
 
 /// How long the accepted pairs are taken as read: a pair that was withdrawn works no longer than this.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
-/// How soon an unknown pair, or a failure, makes them be read again: a new pair works after this at the latest, and
-/// guessing costs the broker no more than one call in this time.
+/// The shortest time between two reads of the accepted pairs, because of an unknown pair or a failed read: a new pair works
+/// after this at the latest, and guessing costs the broker no more than one call in this time.
 const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
-/// How long after they were last read the accepted pairs count while Secrets Manager does not answer. An outage is no
-/// reason to turn every platform away; a pair that was withdrawn just before one works no longer than this.
+/// The longest time for which the accepted pairs count after their last read while Secrets Manager does not answer. An
+/// outage is no reason to turn every platform away; a pair that was withdrawn just before one works no longer than this.
 const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Checks the user name and password of a request.
@@ -26,7 +26,7 @@ pub struct Authenticator {
     known: Mutex<Known>,
 }
 
-/// What the last reads have shown.
+/// The outcome of the last reads.
 #[derive(Default)]
 struct Known {
     accepted: Option<Accepted>,
@@ -55,8 +55,8 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// Where the accepted pairs cannot be read, unless the pair was among them less than an hour ago and they may be read
-    /// again a little later.
+    /// The failure to read the accepted pairs, unless it may pass and the pair was among them less than an
+    /// hour ago.
     pub async fn accepts(&self, username: &str, password: &SecretString) -> PortResult<bool> {
         let offered = digest(username, password);
         let mut known = self.known.lock().await;
@@ -93,7 +93,11 @@ impl Known {
         }
     }
 
-    /// Whether the pair is among those that were read last.
+    /// Looks for the pair among those that were read last.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the last read, unless the pair may be accepted in spite of it.
     fn accepts(&self, offered: &[u8; 32], now: Timestamp) -> PortResult<bool> {
         let last_read = self.accepted.as_ref();
         let found = last_read.is_some_and(|accepted| accepted.contains(offered));

@@ -98,7 +98,7 @@ impl Instance {
         is_proof(&self.operation) || self.previous_operation.as_ref().is_some_and(is_proof)
     }
 
-    /// Whether its stack has values of `NoEcho` parameters, or may have got them by the update that runs.
+    /// True if the stack has values of `NoEcho` parameters, or may have got them by the update that runs.
     pub fn has_secret_parameters(&self) -> bool {
         let updated = self.update.as_ref().and_then(|update| update.secret_parameters.as_ref());
         self.attributes.secret_parameters.is_some() || updated.is_some()

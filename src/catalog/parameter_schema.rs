@@ -10,11 +10,11 @@ use super::model::{Offering, Plan, Text};
 /// The schemas that the parameters of requests for a plan are checked against.
 #[derive(Debug)]
 pub struct PlanSchemas {
-    /// Of a provision request.
+    /// The schema of a provision request.
     pub create: LazySchema,
-    /// Of an update request.
+    /// The schema of an update request.
     pub update: LazySchema,
-    /// Of a bind request.
+    /// The schema of a bind request.
     pub bind: LazySchema,
 }
 
@@ -66,7 +66,7 @@ impl ParameterSchema {
         Ok(Self { document, validator })
     }
 
-    /// What is wrong with the parameters, an object.
+    /// The mistakes in the parameters, an object.
     pub fn errors<'a>(&'a self, parameters: &'a Value) -> Vec<ValidationError<'a>> {
         self.validator.iter_errors(parameters).collect()
     }

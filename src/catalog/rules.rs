@@ -48,6 +48,7 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
             is_ascending(operands, without.as_deref().and_then(number), values)
         }
         Condition::EachMatches(operand, pattern) => {
+            // The compiler has refused what is no pattern.
             let pattern = Regex::new(pattern).ok()?;
             Some(given(operand, values)?.iter().all(|value| pattern.is_match(value)))
         }
@@ -105,7 +106,7 @@ fn given(operand: &Operand, values: &Values) -> Option<Vec<String>> {
     Some(given)
 }
 
-/// Whether the domain is a subdomain of the other, which may be that of an e-mail address.
+/// True if the domain is a subdomain of the other, which may be that of an e-mail address.
 fn is_below(domain: &str, parent: &str) -> bool {
     let parent = parent.rsplit('@').next().unwrap_or(parent).to_ascii_lowercase();
     let below = domain.to_ascii_lowercase();

@@ -18,7 +18,7 @@ const MAX_MISTAKES: usize = 5;
 /// What parameters are checked against.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// What the catalog shows.
+    /// The schema that the catalog shows.
     pub schema: &'a ParameterSchema,
     /// The author's words for some parameters.
     pub constraints: &'a [Constraint],

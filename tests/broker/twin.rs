@@ -1,7 +1,7 @@
 //! The in-memory twin keeps the promises of the ports, as the adapters do.
 
 use crate::{
-    contract::{self, functions::MadeFunctions, secrets::StoringSecrets, stacks::SettlingStacks},
+    contract::{functions::MadeFunctions, secrets::StoringSecrets, stacks::SettlingStacks},
     support::{FakeFunction, World},
 };
 
@@ -37,30 +37,14 @@ impl MadeFunctions for World {
     }
 }
 
-mod records {
-    super::contract::records::tests!(super::World::new());
+macro_rules! the_twin_keeps_the_promises_of {
+    ($($port:ident)+) => {
+        $(
+            mod $port {
+                crate::contract::$port::tests!(crate::support::World::new());
+            }
+        )+
+    };
 }
 
-mod stacks {
-    super::contract::stacks::tests!(super::World::new());
-}
-
-mod identities {
-    super::contract::identities::tests!(super::World::new());
-}
-
-mod roles {
-    super::contract::roles::tests!(super::World::new());
-}
-
-mod vault {
-    super::contract::vault::tests!(super::World::new());
-}
-
-mod secrets {
-    super::contract::secrets::tests!(super::World::new());
-}
-
-mod functions {
-    super::contract::functions::tests!(super::World::new());
-}
+the_twin_keeps_the_promises_of! { records stacks identities roles vault secrets functions }

@@ -3,7 +3,7 @@
 use aws_service_broker::broker::ports::{CreateUser, Identities, NewUser, PortErrorKind, Tag};
 use secrecy::ExposeSecret;
 
-use super::unique;
+use super::{all, unique};
 
 macro_rules! tests {
     ($new:expr) => {
@@ -18,7 +18,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-const POLICY: &str =
+pub const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
 
 async fn created(identities: &impl Identities) -> String {
@@ -86,13 +86,6 @@ pub async fn the_brokers_users_are_listed(identities: &impl Identities) {
 }
 
 async fn names(identities: &impl Identities) -> Vec<String> {
-    let (mut names, mut next) = (Vec::new(), None);
-    loop {
-        let page = identities.page(next).await.expect("a page");
-        names.extend(page.items.into_iter().map(|user| user.name));
-        next = page.next;
-        if next.is_none() {
-            return names;
-        }
-    }
+    let all = all(async |next| identities.page(next).await).await;
+    all.into_iter().map(|user| user.name).collect()
 }

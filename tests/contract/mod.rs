@@ -9,6 +9,7 @@ pub mod secrets;
 pub mod stacks;
 pub mod vault;
 
+use aws_service_broker::broker::ports::{Page, PortResult};
 use uuid::Uuid;
 
 /// Makes a test of each promise of a port's, for the implementation that the expression makes.
@@ -27,4 +28,17 @@ pub(crate) use promises;
 /// An id that no other test has.
 pub fn unique() -> String {
     Uuid::new_v4().to_string()
+}
+
+/// All items of a list that comes page by page.
+pub async fn all<T>(page: impl AsyncFn(Option<String>) -> PortResult<Page<T>>) -> Vec<T> {
+    let (mut items, mut next) = (Vec::new(), None);
+    loop {
+        let page = page(next).await.expect("a page");
+        items.extend(page.items);
+        next = page.next;
+        if next.is_none() {
+            return items;
+        }
+    }
 }

@@ -16,7 +16,7 @@ use aws_service_broker::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::unique;
+use super::{all, unique};
 
 macro_rules! tests {
     ($new:expr) => {
@@ -285,19 +285,12 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
     let binding = binding(&instance);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
-    let (mut next, mut instances, mut bindings) = (None, Vec::new(), Vec::new());
-    loop {
-        let page = table.page(next).await.expect("a page");
-        for record in page.items {
-            match record {
-                ScannedRecord::Instance(found) if found.id == instance.id => instances.push(*found),
-                ScannedRecord::Binding(found) if found.id == binding.id => bindings.push(*found),
-                _ => {}
-            }
-        }
-        next = page.next;
-        if next.is_none() {
-            break;
+    let (mut instances, mut bindings) = (Vec::new(), Vec::new());
+    for record in all(async |next| table.page(next).await).await {
+        match record {
+            ScannedRecord::Instance(found) if found.id == instance.id => instances.push(*found),
+            ScannedRecord::Binding(found) if found.id == binding.id => bindings.push(*found),
+            _ => {}
         }
     }
     assert_eq!((instances, bindings), (vec![instance], vec![binding]));

@@ -2,7 +2,7 @@
 
 use aws_service_broker::broker::ports::{NewRole, PortErrorKind, Roles, Tag};
 
-use super::unique;
+use super::{all, identities::POLICY, unique};
 
 macro_rules! tests {
     ($new:expr) => {
@@ -16,10 +16,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
-const POLICY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
-
+pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
 async fn created(roles: &impl Roles) -> String {
     let name = format!("osb-{}", unique());
     let tags = vec![Tag::new("servicebroker:binding-id", "a binding")];
@@ -70,13 +67,6 @@ pub async fn the_brokers_roles_are_listed(roles: &impl Roles) {
 }
 
 async fn names(roles: &impl Roles) -> Vec<String> {
-    let (mut names, mut next) = (Vec::new(), None);
-    loop {
-        let page = roles.page(next).await.expect("a page");
-        names.extend(page.items.into_iter().map(|role| role.name));
-        next = page.next;
-        if next.is_none() {
-            return names;
-        }
-    }
+    let all = all(async |next| roles.page(next).await).await;
+    all.into_iter().map(|role| role.name).collect()
 }

@@ -7,7 +7,7 @@ use aws_service_broker::broker::{
     stack::{Sight, StackEvent, StackStatus, Subject},
 };
 
-use super::unique;
+use super::{all, unique};
 
 macro_rules! tests {
     ($new:expr) => {
@@ -40,17 +40,15 @@ Resources:
   Queue: {Type: 'AWS::SQS::Queue', Properties: {DelaySeconds: !Ref Delay}}
 Outputs: {QueueName: {Value: !GetAtt Queue.QueueName}}
 ";
-/// Takes seconds, and then fails, as nobody sends the signal.
-const SLOW: &str = "\
-Parameters:
-  Delay: {Type: Number, Default: 0}
-  Password: {Type: String, NoEcho: true, Default: ''}
-Resources:
-  Queue: {Type: 'AWS::SQS::Queue', Properties: {DelaySeconds: !Ref Delay}}
-  Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}
-  Signal: {Type: 'AWS::CloudFormation::WaitCondition', Properties: {Handle: !Ref Handle, Timeout: '3'}}
-Outputs: {QueueName: {Value: !GetAtt Queue.QueueName}}
-";
+/// The same with something that takes seconds, and then fails, as nobody sends the signal.
+fn slow() -> String {
+    let signal = [
+        "  Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}",
+        "  Signal: {Type: 'AWS::CloudFormation::WaitCondition', Properties: {Handle: !Ref Handle, Timeout: '3'}}",
+        "Outputs:",
+    ];
+    QUEUE.replace("Outputs:", &signal.join("\n"))
+}
 
 fn new_name() -> String {
     format!("osb-sqs-{}", unique())
@@ -107,7 +105,8 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(stac
 
 pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl SettlingStacks) {
     let name = new_name();
-    let slow = NewStack { template_body: SLOW, ..queue(&name) };
+    let template_body = slow();
+    let slow = NewStack { template_body: &template_body, ..queue(&name) };
     assert_eq!(stacks.create(&slow).await.expect("create"), CreateStack::Accepted);
     let described = stacks.describe(&name).await.expect("describe").expect("a stack");
     assert_eq!((described.status, described.outputs), (StackStatus::CreateInProgress, BTreeMap::new()));
@@ -184,7 +183,8 @@ pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingSt
 
 pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
-    let slow = StackUpdate { template_body: Some(SLOW), ..update(&name, "update-1") };
+    let template_body = slow();
+    let slow = StackUpdate { template_body: Some(&template_body), ..update(&name, "update-1") };
     assert_eq!(stacks.update(&slow).await.expect("update"), UpdateStack::Accepted);
     let described = stacks.describe(&name).await.expect("describe").expect("a stack");
     assert_eq!(described.status, StackStatus::UpdateInProgress);
@@ -234,15 +234,7 @@ pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingSta
     assert_eq!(stacks.create(&without_tags).await.expect("create"), CreateStack::Accepted);
     stacks.settle(&foreign).await;
 
-    let (mut listed, mut next) = (Vec::new(), None);
-    loop {
-        let page = stacks.page(next).await.expect("a page");
-        listed.extend(page.items);
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
+    let listed = all(async |next| stacks.page(next).await).await;
     let [ours, foreigns] = [&name, &foreign].map(|name| {
         let mut found = listed.iter().filter(|stack| stack.name == *name);
         let first = found.next().expect("a stack");

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use aws_service_broker::{
     aws::CloudFormation,
@@ -22,9 +22,7 @@ async fn stacks() -> CloudFormation {
 
 impl SettlingStacks for CloudFormation {
     async fn settle(&self, name: &str) {
-        while self.describe(name).await.expect("describe").is_some_and(|stack| stack.status.is_in_progress()) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        while self.describe(name).await.expect("describe").is_some_and(|stack| stack.status.is_in_progress()) {}
     }
 }
 

@@ -9,18 +9,16 @@ use axum::http;
 
 use crate::{
     aws::{Calls, settings},
-    contract::{self, unique},
+    contract::{self, identities::POLICY, unique},
 };
 
-async fn iam() -> Iam {
+/// The adapter with the settings of the deployed stack.
+pub async fn iam() -> Iam {
     let settings = settings();
     Iam::new(&Calls::default().config().await, settings.identity_path(), &settings.permissions_boundary_arn)
 }
 
 contract::identities::tests!(iam().await);
-
-const POLICY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
 
 fn user(name: &str) -> NewUser {
     NewUser { name: name.into(), tags: vec![Tag::new("servicebroker:binding-id", "a binding")] }

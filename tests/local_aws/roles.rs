@@ -1,22 +1,11 @@
 use aws_sdk_iam::Client;
-use aws_service_broker::{
-    aws::Iam,
-    broker::ports::{NewRole, Roles, Tag},
-};
+use aws_service_broker::broker::ports::{NewRole, Roles, Tag};
 
 use crate::{
     aws::{Calls, settings},
-    contract::{self, unique},
+    contract::{self, identities::POLICY, roles::TRUST, unique},
+    iam::iam,
 };
-
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
-const POLICY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}]}"#;
-
-async fn iam() -> Iam {
-    let settings = settings();
-    Iam::new(&Calls::default().config().await, settings.identity_path(), &settings.permissions_boundary_arn)
-}
 
 contract::roles::tests!(iam().await);
 

@@ -923,8 +923,8 @@ fn declared_outputs(template_body: &str) -> BTreeMap<String, String> {
     declared(template_body, "Outputs").into_iter().map(|name| (name.clone(), format!("the-{name}"))).collect()
 }
 
-/// What IAM answers where something does not exist, or is still in use.
-/// The kinds are those of the adapter, as the contract tests prove.
+/// IAM's answer where something does not exist, or is still in use. Its kinds are those of the adapter, as the contract
+/// tests prove.
 fn iam_error(action: &'static str, code: &str) -> PortError {
     let kind = match code {
         "NoSuchEntity" => PortErrorKind::Unavailable,
