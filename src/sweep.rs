@@ -63,6 +63,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
     let findings = broker.sweep().await?;
     tracing::info!(
         stacks_without_record = findings.stacks_without_record.len(),
+        stacks_without_tag = findings.stacks_without_tag.len(),
         users_without_binding = findings.users_without_binding.len(),
         roles_without_binding = findings.roles_without_binding.len(),
         instances_without_stack = findings.instances_without_stack.len(),

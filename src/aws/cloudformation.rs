@@ -73,7 +73,7 @@ impl Stacks for CloudFormation {
         let updated = self
             .client()
             .update_stack()
-            .stack_name(update.name)
+            .stack_name(update.stack)
             .set_template_body(update.template_body.map(str::to_owned))
             .set_use_previous_template(update.template_body.is_none().then_some(true))
             .set_parameters(Some(update.parameters.iter().map(parameter).collect()))
@@ -95,16 +95,24 @@ impl Stacks for CloudFormation {
         }
     }
 
-    async fn describe(&self, name: &str) -> PortResult<Option<Stack>> {
-        let described = match self.client().describe_stacks().stack_name(name).send().await {
+    async fn describe(&self, stack: &str) -> PortResult<Option<Stack>> {
+        let described = match self.client().describe_stacks().stack_name(stack).send().await {
             Ok(described) => described,
             Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
             Err(error) => return Err(SERVICE.failed("DescribeStacks")(error)),
         };
         let Some(stack) = described.stacks().first() else { return Ok(None) };
+        let status = stack.stack_status().map_or(StackStatus::Unknown, |status| StackStatus::parse(status.as_str()));
+        // By its id, one that is deleted is described for 90 days.
+        // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+        if status == StackStatus::DeleteComplete {
+            return Ok(None);
+        }
+        let id = stack.stack_id().ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
         let outputs = stack.outputs().iter();
         Ok(Some(Stack {
-            status: stack.stack_status().map_or(StackStatus::Unknown, |status| StackStatus::parse(status.as_str())),
+            id: id.to_owned(),
+            status,
             parameters: stack
                 .parameters()
                 .iter()
@@ -121,10 +129,10 @@ impl Stacks for CloudFormation {
         }))
     }
 
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>> {
+    async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>> {
         let mut found = EventSearch::new(token);
         // Pages of up to 1 MB, the newest event first.
-        let mut pages = self.client().describe_stack_events().stack_name(name).into_paginator().send();
+        let mut pages = self.client().describe_stack_events().stack_name(stack).into_paginator().send();
 
         for _ in 0..MAX_EVENT_PAGES {
             let Some(page) = pages.next().await else { break };
@@ -133,18 +141,18 @@ impl Stacks for CloudFormation {
                 Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
                 Err(error) => return Err(SERVICE.failed("DescribeStackEvents")(error)),
             };
-            if found.is_complete_with(page.stack_events()) {
+            if found.is_complete_with(page.stack_events()) || found.tells_of_the_stacks_end() {
                 break;
             }
         }
-        Ok(Some(found.into_events()))
+        Ok((!found.tells_of_the_stacks_end()).then(|| found.into_events()))
     }
 
-    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
+    async fn delete(&self, stack: &str, token: &str) -> PortResult<DeleteStack> {
         let deleted = self
             .client()
             .delete_stack()
-            .stack_name(name)
+            .stack_name(stack)
             .role_arn(&self.deploy_role_arn)
             .client_request_token(token)
             .send()
@@ -196,6 +204,14 @@ impl<'a> EventSearch<'a> {
         }
         let oldest = events.last().and_then(types::StackEvent::client_request_token);
         self.has_own_of_stack && oldest != Some(self.token)
+    }
+
+    /// True if the newest event of the stack says that it is deleted: by its id, a stack's events can still be read then.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html>
+    fn tells_of_the_stacks_end(&self) -> bool {
+        let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
+        let newest = self.foreign.first().or_else(|| self.own.iter().find(of_stack));
+        newest.is_some_and(|event| event.stack_status() == StackStatus::DeleteComplete)
     }
 
     fn into_events(mut self) -> OperationEvents {

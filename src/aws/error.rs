@@ -55,6 +55,10 @@ impl Service {
         move |error| {
             let is_failure = error.raw_response().is_some_and(|response| response.status().is_server_error());
             let (kind, detail) = match error.as_service_error() {
+                // What has come is no answer that the service documents.
+                Some(answer) if answer.code().is_none() && answer.message().is_none() => {
+                    (if is_failure { PortErrorKind::Unavailable } else { PortErrorKind::Unexpected }, chain(&error))
+                }
                 Some(answer) => {
                     let (code, message) =
                         (answer.code().unwrap_or("no code"), answer.message().unwrap_or("no message"));
@@ -94,9 +98,6 @@ impl Service {
             ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
                 Some("the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com assume it")
             }
-            ("IAM", "DeleteConflict") => {
-                Some("somebody has given the binding's user more than the broker has: take it away from the user")
-            }
             ("IAM", "NoSuchEntity") if says("is not attachable") => {
                 Some("there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting")
             }
@@ -115,6 +116,8 @@ impl Service {
             (_, "LimitExceeded") if POLICY_SIZE_WORDS.iter().any(|words| message.contains(words)) => {
                 PortErrorKind::PolicyTooLong
             }
+            // https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
+            ("IAM", "DeleteConflict") => PortErrorKind::InUse,
             // What IAM counts: users, roles, keys.
             // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
             (_, "LimitExceeded") => PortErrorKind::Exhausted,

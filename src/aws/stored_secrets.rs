@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::{error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError};
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use secrecy::SecretString;
 
 use super::error::Service;
-use crate::broker::ports::{PortError, PortErrorKind, PortResult, Secrets};
+use crate::broker::ports::{PortResult, Secrets};
 
 const SSM: Service = Service("SSM");
 const SECRETS_MANAGER: Service = Service("Secrets Manager");
@@ -30,7 +30,7 @@ impl StoredSecrets {
 
 #[async_trait]
 impl Secrets for StoredSecrets {
-    async fn parameter(&self, name: &str) -> PortResult<SecretString> {
+    async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>> {
         let ssm = self.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.config));
         let read = ssm.get_parameter().name(name).with_decryption(true).send().await;
         let parameter = match read {
@@ -38,26 +38,26 @@ impl Secrets for StoredSecrets {
             Err(error) if error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found) => None,
             Err(error) => return Err(SSM.failed("GetParameter")(error)),
         };
-        parameter.map(SecretString::from).ok_or_else(|| missing(SSM, "GetParameter", name))
+        Ok(parameter.map(SecretString::from))
     }
 
-    async fn secret(&self, arn: &str) -> PortResult<SecretString> {
+    async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
         let secrets_manager = self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config));
         let secret = match secrets_manager.get_secret_value().secret_id(arn).send().await {
             Ok(read) => read.secret_string,
-            Err(error)
-                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-            {
-                None
-            }
+            Err(error) if error.as_service_error().is_some_and(is_deleted) => None,
             Err(error) => return Err(SECRETS_MANAGER.failed("GetSecretValue")(error)),
         };
-        secret.map(SecretString::from).ok_or_else(|| missing(SECRETS_MANAGER, "GetSecretValue", arn))
+        Ok(secret.map(SecretString::from))
     }
 }
 
-/// Not what the broker needs, but what the instance does: somebody has deleted it.
-fn missing(service: Service, action: &'static str, name: &str) -> PortError {
-    let detail = format!("an output of the instance's stack refers to {name}, which does not exist, or is no text");
-    PortError { service: service.0, action, kind: PortErrorKind::Misconfigured, detail }
+/// A secret whose deletion is scheduled is one that its owner has deleted: "You can't perform this operation on the secret
+/// because it was marked for deletion."
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
+fn is_deleted(error: &GetSecretValueError) -> bool {
+    let is_marked = |error: &GetSecretValueError| {
+        error.is_invalid_request_exception() && error.message().is_some_and(|text| text.contains("marked for deletion"))
+    };
+    error.is_resource_not_found_exception() || is_marked(error)
 }

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     Broker, Result,
     instance::Instance,
-    last_operation::advice,
-    operation::OperationKind,
+    operation::{Operation, OperationKind},
     parameters,
     ports::{PLAN_TAG, Stack, Tag},
 };
@@ -29,22 +28,60 @@ impl Broker {
         match check_adoptable(&offered, &instance, &stack) {
             Ok(()) => self.succeed(instance).await,
             Err(difference) => {
-                let advice = advice(OperationKind::Provision, false);
-                self.fail(instance, format!("A stack of this instance exists already. {difference} {advice}"), false)
-                    .await
+                let reason = format!(
+                    "A stack of this instance exists already. {difference} Delete the instance, which deletes that stack \
+                     and its data, then create it again."
+                );
+                self.fail(instance, reason, false).await
             }
         }
     }
 
-    /// True if a stack under the instance's name may be deleted with the instance. An instance that was created has made
-    /// its stack itself; the stack of any other is looked at first.
-    pub(super) async fn may_delete_stack(&self, instance: &Instance) -> Result<bool> {
-        if instance.has_been_created() {
-            return Ok(true);
+    /// Who a stack of the instance's name belongs to, where the record does not know the stack's id. Its tag says it, or,
+    /// where somebody has changed that, the events of the operation before the deletion that runs.
+    pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
+        if stack.is_of(&instance.id) {
+            return Ok(Ownership::Proven);
         }
-        let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
-        Ok(stack.is_none_or(|stack| stack.is_of(&instance.id)))
+        let before = instance.previous_operation.as_ref();
+        let Some(before) = before.filter(|operation| operation.kind != OperationKind::Deprovision) else {
+            return Ok(Ownership::Unknown);
+        };
+        Ok(if self.has_events(instance, stack, before).await? { Ownership::Proven } else { Ownership::Refuted })
     }
+
+    /// True if the operation has done something to the stack.
+    async fn has_events(&self, instance: &Instance, stack: &Stack, operation: &Operation) -> Result<bool> {
+        let events = self.stacks_of(instance).await.events(&stack.id, &operation.id).await?;
+        Ok(events.is_some_and(|events| !events.own.is_empty()))
+    }
+
+    /// The reason why a stack that was there before the creation cannot become the instance's; nothing where it can, or
+    /// where it is the creation's own.
+    pub(super) async fn check_existing_stack(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        stack: &Stack,
+    ) -> Result<Option<String>> {
+        if stack.is_of(&instance.id) && stack.status.is_in_progress() {
+            return Ok(None);
+        }
+        let Err(difference) = check_adoptable(offered, instance, stack) else { return Ok(None) };
+        let is_own = self.has_events(instance, stack, &instance.operation).await?;
+        Ok((!is_own).then_some(difference))
+    }
+}
+
+/// What is known of the owner of a stack that has an instance's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// It is the instance's.
+    Proven,
+    /// It is somebody else's.
+    Refuted,
+    /// Nothing.
+    Unknown,
 }
 
 /// The reason why the stack cannot be taken for the one that was asked for.
@@ -54,7 +91,7 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
         return Err("Its tags do not say that it is this instance's.".into());
     }
     if !stack.status.can_be_updated() {
-        return Err(format!("It is in the status {:?}.", stack.status));
+        return Err(format!("It is in the status {}.", stack.status));
     }
     if stack.tags.get(plan.key) != Some(&plan.value) {
         return Err("It is of another plan.".into());
@@ -69,15 +106,18 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
     if differing.is_empty() {
         return Ok(());
     }
-    Err(format!("It was made with other parameters: {}.", differing.join(", ")))
+    Err(format!("It has other parameters: {}.", differing.join(", ")))
 }
 
-/// The names of the parameters that the stack does not have, has besides, or has with another value.
+/// The parameters that the stack does not have, has besides, or has with another value, each with what the stack has.
 fn differing_parameters(expected: &BTreeMap<String, String>, offered: &Offered<'_>, stack: &Stack) -> Vec<String> {
     let is_secret = |name: &String| offered.offering.secret_parameters.iter().any(|secret| secret == name);
     let names = expected.keys().chain(stack.parameters.keys().filter(|name| !expected.contains_key(*name)));
     names
         .filter(|name| !is_secret(name) && expected.get(*name) != stack.parameters.get(*name))
-        .map(|name| format!("`{name}`"))
+        .map(|name| match stack.parameters.get(name) {
+            Some(value) => format!("`{name}` is `{value}`"),
+            None => format!("`{name}` is not among them"),
+        })
         .collect()
 }

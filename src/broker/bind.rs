@@ -321,8 +321,11 @@ impl Broker {
             (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
             (OperationKind::Update, Failed) => {
                 // The operator may have repaired it since.
-                let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
-                if stack.is_some_and(|stack| stack.status.can_be_updated()) {
+                let stack = self.stacks_of(instance).await.describe(instance.stack()).await?;
+                let Some(stack) = stack else {
+                    return invalid("The stack of the service instance does not exist any more. Delete the instance.");
+                };
+                if stack.status.can_be_updated() {
                     return Ok(());
                 }
                 invalid(

@@ -6,12 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Broker, Error, Result,
+    adoption::Ownership,
     binding::Binding,
+    description::with_advice,
     id::InstanceId,
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::{DeleteStack, Stack},
+    ports::{DeleteStack, INSTANCE_ID_TAG, PortError, PortErrorKind, Stack, Update},
     waiting::Waiting,
 };
 
@@ -61,32 +63,70 @@ impl Broker {
     /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a
     /// binding, the rest is left to a later poll.
     pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
-        let mut busy = false;
-        for binding in self.records.bindings(&instance.id).await? {
-            busy |= !self.tear_down_binding(binding, instance.operation.started_at).await?;
+        match self.tear_down_bindings(&instance).await? {
+            Bindings::Gone => self.tear_down_stack(instance).await,
+            Bindings::Busy => Ok(instance),
+            Bindings::InUse(reason) => self.fail_deletion(instance, &reason).await,
         }
-        if busy {
-            return Ok(instance);
-        }
+    }
 
-        if !self.may_delete_stack(&instance).await? {
-            tracing::warn!(
-                stack_name = instance.stack_name,
-                "not deleted: its tags do not say that it is the instance's"
-            );
-            return self.forget_without_stack(instance).await;
-        }
-        let stacks = self.stacks_of(&instance).await;
-        match stacks.delete(&instance.stack_name, &instance.operation.id).await? {
-            DeleteStack::Accepted => Ok(instance),
-            // Somebody else is at work on it; a poll tries again.
-            DeleteStack::Rejected(_) if is_busy(stacks.describe(&instance.stack_name).await?) => Ok(instance),
-            DeleteStack::Rejected(reason) => {
-                let reason = format!("{reason} {}", advice(OperationKind::Deprovision, true));
-                let usable = !instance.outputs.is_empty();
-                self.fail(instance, reason, usable).await
+    /// Removes all bindings that can be removed: what is in the way of one leaves no other its keys.
+    async fn tear_down_bindings(&self, instance: &Instance) -> Result<Bindings> {
+        let (mut bindings, mut failure) = (Bindings::Gone, None);
+        for binding in self.records.bindings(&instance.id).await? {
+            match self.tear_down_binding(binding, instance.operation.started_at).await {
+                Ok(true) => {}
+                Ok(false) if bindings == Bindings::Gone => bindings = Bindings::Busy,
+                Ok(false) => {}
+                Err(Error::Port(PortError { kind: PortErrorKind::InUse, detail, service, action })) => {
+                    let in_use = Error::Port(PortError { kind: PortErrorKind::InUse, detail, service, action });
+                    bindings = Bindings::InUse(in_use.to_string());
+                }
+                Err(Error::Port(error)) if error.is_passing() => return Err(error.into()),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
+        failure.map_or(Ok(bindings), Err)
+    }
+
+    /// Has the stack deleted that is known to be the instance's, or is found to be.
+    async fn tear_down_stack(&self, mut instance: Instance) -> Result<Instance> {
+        let stacks = self.stacks_of(&instance).await;
+        if instance.stack_id.is_none() {
+            let Some(stack) = stacks.describe(&instance.stack_name).await? else {
+                return self.forget_without_stack(instance).await;
+            };
+            match self.ownership(&instance, &stack).await? {
+                Ownership::Proven => {}
+                Ownership::Refuted => {
+                    tracing::warn!(stack_name = instance.stack_name, "not deleted: it is not the instance's");
+                    return self.forget_without_stack(instance).await;
+                }
+                Ownership::Unknown => {
+                    let reason = unknown_owner(&instance);
+                    return self.fail_deletion(instance, &reason).await;
+                }
+            }
+            // The next deletion, if this one fails, knows it again whatever becomes of its tags.
+            instance.stack_id = Some(stack.id);
+            if self.records.update_instance(&instance).await? == Update::Conflict {
+                return self.reread(&instance).await;
+            }
+            instance.version += 1;
+        }
+
+        match stacks.delete(instance.stack(), &instance.operation.id).await? {
+            DeleteStack::Accepted => Ok(instance),
+            // Somebody else is at work on it; a poll tries again.
+            DeleteStack::Rejected(_) if is_busy(stacks.describe(instance.stack()).await?) => Ok(instance),
+            DeleteStack::Rejected(reason) => self.fail_deletion(instance, &reason).await,
+        }
+    }
+
+    /// Records that the deletion has failed.
+    async fn fail_deletion(&self, instance: Instance, reason: &str) -> Result<Instance> {
+        let reason = with_advice(reason, advice(OperationKind::Deprovision, true));
+        self.fail(instance, reason, true).await
     }
 
     /// Ends the deletion of an instance that has no stack of its own, unless one may still be created.
@@ -144,6 +184,25 @@ impl Broker {
     pub(super) async fn has_bindings(&self, instance: &Instance) -> Result<bool> {
         Ok(self.records.bindings(&instance.id).await?.iter().any(|binding| !binding.is_tombstone()))
     }
+}
+
+/// How the removal of an instance's bindings stands.
+#[derive(PartialEq, Eq)]
+enum Bindings {
+    Gone,
+    /// A request may be at work on one.
+    Busy,
+    /// Somebody has to do something in AWS first: for the user.
+    InUse(String),
+}
+
+/// Why a stack of the instance's name is left alone, though it may be the instance's.
+fn unknown_owner(Instance { id, stack_name, .. }: &Instance) -> String {
+    format!(
+        "The stack {stack_name} exists in AWS, and its tag {INSTANCE_ID_TAG} does not name this instance, so that the \
+         broker has not deleted it. Have the broker's operator set the tag to {}, or delete the stack.",
+        id.as_str()
+    )
 }
 
 fn is_busy(stack: Option<Stack>) -> bool {

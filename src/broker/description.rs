@@ -44,6 +44,11 @@ pub fn of_binding(operation: &Operation) -> String {
     }
 }
 
+/// A reason in words of AWS's, which may lack its full stop, and what the user can do.
+pub fn with_advice(reason: &str, advice: &str) -> String {
+    format!("{}. {advice}", reason.trim_end_matches('.'))
+}
+
 fn reason(operation: &Operation) -> String {
     operation.reason.clone().unwrap_or_else(|| "The operation failed.".into())
 }

@@ -82,6 +82,10 @@ fn advice(PortError { service, kind, detail, .. }: &PortError) -> String {
                                          Scope; or, if it adds them to a role, one with fewer policies of its own."
                 .into()
         }
+        PortErrorKind::InUse => format!(
+            "Somebody has given a binding's identity in AWS {service} more than the broker gave it ({detail}). Have the \
+             broker's operator take that away; what the broker gave it is gone."
+        ),
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
             "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \

@@ -90,10 +90,19 @@ impl Naming {
 
     /// The instance that a stack of this name is of, where its id is a UUID, as platforms make them.
     pub fn instance(&self, stack_name: &str) -> Option<InstanceId> {
-        let start = stack_name.len().checked_sub(uuid::fmt::Hyphenated::LENGTH)?;
-        let id = stack_name.get(start..).filter(|_| self.is_ours(stack_name))?;
-        Uuid::try_parse(id).ok()?;
-        InstanceId::new(id).ok()
+        InstanceId::new(self.uuid_of(stack_name, uuid::fmt::Hyphenated::LENGTH)?).ok()
+    }
+
+    /// Whether a stack of this name is one of an instance, by its form.
+    pub fn is_of_instance(&self, stack_name: &str) -> bool {
+        let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];
+        forms.into_iter().any(|length| self.uuid_of(stack_name, length).is_some())
+    }
+
+    /// The UUID of so many characters that ends the name of one of the broker's stacks.
+    fn uuid_of<'a>(&self, stack_name: &'a str, length: usize) -> Option<&'a str> {
+        let (front, id) = stack_name.split_at_checked(stack_name.len().checked_sub(length)?)?;
+        (self.is_ours(front) && front.ends_with('-') && Uuid::try_parse(id).is_ok()).then_some(id)
     }
 
     /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A binding's id is

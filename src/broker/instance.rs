@@ -40,6 +40,10 @@ pub struct Instance {
     pub location: Option<Location>,
     /// The instance's stack.
     pub stack_name: String,
+    /// The stack's ARN, once it is known that an operation of the instance has created it: somebody else's may come to
+    /// have its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_id: Option<String>,
     /// Of the stack, as it was when the last operation ended.
     pub outputs: BTreeMap<String, String>,
     /// The last one.
@@ -87,15 +91,9 @@ impl Instance {
         }
     }
 
-    /// True if the record knows that its own operation created the stack: an update or a deletion came after that. What
-    /// went before a deletion that has failed is not known any more.
-    pub fn has_been_created(&self) -> bool {
-        let is_proof = |operation: &Operation| match operation.kind {
-            OperationKind::Provision => operation.state == OperationState::Succeeded,
-            OperationKind::Update => true,
-            _ => false,
-        };
-        is_proof(&self.operation) || self.previous_operation.as_ref().is_some_and(is_proof)
+    /// What CloudFormation is asked for the stack with: its id, or its name as long as that is not known.
+    pub fn stack(&self) -> &str {
+        self.stack_id.as_deref().unwrap_or(&self.stack_name)
     }
 
     /// True if the stack has values of `NoEcho` parameters, or may have got them by the update that runs.
@@ -118,11 +116,16 @@ impl Instance {
     /// has left its outputs; but where several requests were at it, that of another one may come late. What went before
     /// a deletion that has failed is not known any more.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
-        let other_requests = self.previous_operation.as_ref().is_some_and(|previous| {
-            previous.is_recent(now) && (previous.is_taken_up || previous.kind == OperationKind::Deprovision)
-        });
+        let other_requests =
+            self.previous_operation.as_ref().is_some_and(|previous| previous.is_recent(now) && is_doubtful(previous));
         let not_seen = self.outputs.is_empty() && self.operation.may_be_running(now);
         self.operation.kind == OperationKind::Deprovision && (not_seen || other_requests)
+    }
+
+    /// True if a stack may come to be under the name of the one that has gone: several requests were at its creation, or it
+    /// is not known how many.
+    pub fn may_have_been_created_again(&self) -> bool {
+        self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
     }
 
     /// The same instance with another operation begun.
@@ -130,6 +133,11 @@ impl Instance {
     pub fn begin(self, operation: Operation) -> Self {
         Self { previous_operation: Some(self.operation), operation, ..self }
     }
+}
+
+/// True if requests may have sent a creation that the record does not tell of any more.
+fn is_doubtful(before: &Operation) -> bool {
+    before.is_taken_up || before.kind == OperationKind::Deprovision
 }
 
 impl Attributes {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Broker, Error, Result,
     deadline::Deadline,
-    description,
+    description::{self, with_advice},
     id::InstanceId,
     instance::{Attributes, Instance, TOMBSTONE_LIFETIME},
     operation::{Operation, OperationKind, OperationState},
@@ -152,7 +152,7 @@ impl Broker {
             return Ok((instance, OperationEvents::default()));
         }
 
-        let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
+        let events = self.stacks_of(&instance).await.events(instance.stack(), &instance.operation.id).await?;
         let sight = Sight::of(events.as_ref());
         let mut events = events.unwrap_or_default();
         if instance.has_secret_parameters() {
@@ -169,15 +169,26 @@ impl Broker {
             Progress::Succeeded if sight == Sight::NoStack && self.has_bindings(&instance).await? => {
                 Ok((self.start_again(instance, sight, &events).await?, events))
             }
+            // Another one may be under its name.
+            Progress::Succeeded
+                if sight == Sight::NoStack && instance.stack_id.is_some() && instance.may_have_been_created_again() =>
+            {
+                Ok((self.tear_down(Instance { stack_id: None, ..instance }).await?, events))
+            }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
             Progress::Failed => {
                 let usable = events.current_status().is_some_and(StackStatus::is_usable_after_update);
-                let cause = match sight {
-                    Sight::NoStack => "The stack does not exist any more.".into(),
+                let reason = match sight {
+                    Sight::NoStack => NO_STACK.into(),
                     _ => description::cause(&events),
                 };
-                let reason = format!("{cause} {}", advice(instance.operation.kind, usable));
-                Ok((self.fail(instance, reason, usable).await?, events))
+                let advice = match instance.operation.kind {
+                    _ if sight == Sight::NoStack => DELETE_INSTANCE,
+                    // Its parameters were not at fault.
+                    OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
+                    kind => advice(kind, usable),
+                };
+                Ok((self.fail(instance, with_advice(&reason, advice), usable).await?, events))
             }
         }
     }
@@ -191,21 +202,26 @@ impl Broker {
             let outputs = Default::default();
             return self.finish(Instance { operation, expires_at, attributes, outputs, ..instance }).await;
         }
-        let Some(stack) = self.stacks_of(&instance).await.describe(&instance.stack_name).await? else {
-            return self.fail(instance, "The stack does not exist any more. Delete the instance.".into(), false).await;
+        let Some(stack) = self.stacks_of(&instance).await.describe(instance.stack()).await? else {
+            return self.fail(instance, with_advice(NO_STACK, DELETE_INSTANCE), false).await;
         };
         // The events may be ahead of the stack, which has its outputs when it is done.
         if stack.status.is_in_progress() {
             return Ok(instance);
         }
         let attributes = instance.update.unwrap_or(instance.attributes);
-        self.finish(Instance { operation, attributes, update: None, outputs: stack.outputs, ..instance }).await
+        let (stack_id, outputs) = (Some(stack.id), stack.outputs);
+        self.finish(Instance { operation, attributes, update: None, stack_id, outputs, ..instance }).await
     }
 
-    /// Records that the operation has failed. What an update was to change stays as it was.
+    /// Records that the operation has failed. What an update was to change stays as it was; `usable` is about updates.
     pub(super) async fn fail(&self, instance: Instance, reason: String, usable: bool) -> Result<Instance> {
-        let kind = instance.operation.kind;
-        let instance_usable = (kind != OperationKind::Provision).then_some(usable);
+        let instance_usable = match instance.operation.kind {
+            OperationKind::Provision => None,
+            // What AWS does not delete, such as a bucket that is not empty, can still be bound.
+            OperationKind::Deprovision => Some(!instance.outputs.is_empty()),
+            _ => Some(usable),
+        };
         let operation = Operation { instance_usable, ..instance.operation.clone().failed(reason) };
         self.finish(Instance { operation, update: None, ..instance }).await
     }
@@ -255,9 +271,9 @@ impl Broker {
             }
             // Nor must a stack that somebody has deleted by hand come back.
             _ if sight == Sight::NoStack => {
-                let reason = "There is no stack: the request did not get through to AWS, or somebody has deleted the stack. \
-                              Delete the instance, then create it again.";
-                self.fail(instance, reason.into(), false).await
+                let reason =
+                    "There is no stack: the request did not get through to AWS, or somebody has deleted the stack";
+                self.fail(instance, with_advice(reason, CREATE_AGAIN), false).await
             }
             _ => self.adopt_stack(instance).await,
         }
@@ -270,6 +286,10 @@ fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -
         |event: &StackEvent| event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN;
     now.duration_since(operation.started_at) > LONGEST_BEGINNING && events.foreign.last().is_some_and(is_at_rest)
 }
+
+const NO_STACK: &str = "The stack does not exist any more";
+const DELETE_INSTANCE: &str = "Delete the instance.";
+const CREATE_AGAIN: &str = "Delete the instance, then create it again.";
 
 /// What the user can do after a failure.
 pub(super) fn advice(kind: OperationKind, usable: bool) -> &'static str {

@@ -53,6 +53,8 @@ pub enum PortErrorKind {
     Exhausted,
     /// The permissions are longer than IAM takes of one identity. No quota can be raised, and nothing deleted, to help.
     PolicyTooLong,
+    /// Somebody has added to it by hand what has to go first. The detail, which users see, says what.
+    InUse,
     /// What is stored cannot be read.
     Corrupt,
     /// Anything else: the log says what.
@@ -199,14 +201,14 @@ pub trait Stacks: Send + Sync {
     /// Begins to update the stack.
     async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack>;
 
-    /// The stack as it is now; nothing if there is none.
-    async fn describe(&self, name: &str) -> PortResult<Option<Stack>>;
+    /// The stack of this name or id as it is now; nothing if there is none, or no longer.
+    async fn describe(&self, stack: &str) -> PortResult<Option<Stack>>;
 
-    /// The events of the operation that was requested with this token; nothing if there is no such stack.
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>>;
+    /// The events of the operation that was requested with this token; nothing if there is no such stack, or no longer.
+    async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>>;
 
-    /// Begins to delete the stack. A stack that does not exist is deleted.
-    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack>;
+    /// Begins to delete the stack of this name or id. A stack that does not exist is deleted.
+    async fn delete(&self, stack: &str, token: &str) -> PortResult<DeleteStack>;
 
     /// A page of all stacks of the account in the region, whoever made them.
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>>;
@@ -241,8 +243,8 @@ pub struct NewStack<'a> {
 
 /// A change of a stack.
 pub struct StackUpdate<'a> {
-    /// The stack's.
-    pub name: &'a str,
+    /// The stack's name or id.
+    pub stack: &'a str,
     /// At most 51,200 bytes; none keeps the template that the stack has.
     pub template_body: Option<&'a str>,
     /// By name. What is left out gets the template's default.
@@ -299,6 +301,8 @@ pub enum DeleteStack {
 /// A stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
+    /// Its ARN, which no other stack ever has: a name can be used again.
+    pub id: String,
     /// As CloudFormation reports it.
     pub status: StackStatus,
     /// The parameters of its template, with their values; those of `NoEcho` ones are masked.
@@ -453,11 +457,11 @@ pub struct NewRole {
 /// SSM and Secrets Manager: secrets of instances, kept there by their stacks.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The value of a parameter of SSM's Parameter Store, decrypted.
-    async fn parameter(&self, name: &str) -> PortResult<SecretString>;
+    /// The value of a parameter of SSM's Parameter Store, decrypted; nothing where there is none.
+    async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>>;
 
-    /// The current text of a secret of Secrets Manager.
-    async fn secret(&self, arn: &str) -> PortResult<SecretString>;
+    /// The current text of a secret of Secrets Manager; nothing where there is none.
+    async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>>;
 }
 
 /// Lambda: functions of instances that make credentials.

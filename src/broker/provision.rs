@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Broker, Error, Location, Locations, Result,
+    description::with_advice,
     id::InstanceId,
     instance::{Attributes, Instance, Json},
     instance_view::InstanceView,
@@ -65,6 +66,7 @@ impl Broker {
             update: None,
             location,
             stack_name: self.naming.stack(&offered.offering.name, &id),
+            stack_id: None,
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
             previous_operation: None,
@@ -153,8 +155,8 @@ impl Broker {
             None => Ok(instance),
             // What the other request has sent may still arrive: the record stays.
             Some(reason) => {
-                let reason = Error::rejected(&reason, secrets);
-                self.fail(instance, format!("{reason} {}", advice(OperationKind::Provision, false)), false).await
+                let reason = Error::rejected(&reason, secrets).to_string();
+                self.fail(instance, with_advice(&reason, advice(OperationKind::Provision, false)), false).await
             }
         }
     }
@@ -193,22 +195,24 @@ impl Broker {
         let stacks = self.stacks_of(instance).await;
         let reason = match stacks.create(&stack).await? {
             CreateStack::Accepted => return Ok(None),
-            CreateStack::Exists => NOT_OURS.to_owned(),
+            CreateStack::Exists => "a stack of the instance's name exists in AWS.".to_owned(),
             CreateStack::Rejected(reason) => reason,
         };
 
         // It may be refused because of itself: a request whose answer got lost is sent again. A stack of the instance that
-        // another operation has made is adopted, or not, by the polls of this one.
-        match stacks.describe(&instance.stack_name).await? {
-            Some(existing) if existing.is_of(&instance.id) => Ok(None),
-            Some(_) => Ok(Some(NOT_OURS.to_owned())),
-            None => Ok(Some(reason)),
-        }
+        // another operation has made is adopted by the polls of this one, if it can be: a platform that is told of a
+        // failure later than now has the stack deleted, and its data with it.
+        let Some(existing) = stacks.describe(&instance.stack_name).await? else { return Ok(Some(reason)) };
+        let difference = self.check_existing_stack(offered, instance, &existing).await?;
+        Ok(difference.map(|difference| {
+            format!(
+                "the stack {} exists already. {difference} An instance that is created just as the stack is has it back, with \
+                 its data.",
+                instance.stack_name
+            )
+        }))
     }
 }
-
-/// Why a stack that has the instance's name is left alone.
-const NOT_OURS: &str = "a stack of this name exists in AWS, and its tags do not say that it is this instance's.";
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.
 fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {

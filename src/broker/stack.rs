@@ -1,13 +1,15 @@
 //! CloudFormation's stack statuses and events, and what they say of an operation.
 
+use std::fmt;
+
 use jiff::Timestamp;
-use serde::{Deserialize, de::IntoDeserializer, de::value::Error};
+use serde::{Deserialize, Serialize, de::IntoDeserializer, de::value::Error};
 
 use super::operation::OperationKind;
 
 /// The status of a stack.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the names are CloudFormation's")]
 pub enum StackStatus {
@@ -142,6 +144,13 @@ impl StackEvent {
     }
 }
 
+/// CloudFormation's name of it.
+impl fmt::Display for StackStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl StackStatus {
     /// The status of this name.
     pub fn parse(name: &str) -> Self {
@@ -176,6 +185,12 @@ impl StackStatus {
     pub fn is_usable_after_update(self) -> bool {
         use StackStatus as S;
         matches!(self, S::UpdateRollbackComplete | S::UpdateComplete | S::ImportComplete | S::ImportRollbackComplete)
+    }
+
+    /// True for a stack whose creation or deletion has failed: nothing but a deletion helps.
+    pub fn can_only_be_deleted(self) -> bool {
+        use StackStatus as S;
+        matches!(self, S::CreateFailed | S::RollbackComplete | S::RollbackFailed | S::DeleteFailed)
     }
 
     /// Whether CloudFormation takes an update of a stack in this status.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Broker, Error, Result,
     instance::Instance,
-    ports::{PortResult, Secrets},
+    ports::{PortError, PortErrorKind, PortResult, Secrets},
 };
 use crate::catalog::{Offered, reference};
 
@@ -36,7 +36,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    async fn read(&self, secrets: &dyn Secrets) -> PortResult<SecretString> {
+    async fn read(&self, secrets: &dyn Secrets) -> PortResult<Option<SecretString>> {
         match self {
             Self::Parameter(name) => secrets.parameter(name).await,
             Self::Secret(arn) => secrets.secret(arn).await,
@@ -49,7 +49,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// That of a port, or [`Error::Corrupt`] where a secret does not have the key that is referred to.
+    /// [`Error::Invalid`] where a secret does not exist any more; that of a port; or [`Error::Corrupt`] where a secret
+    /// does not have the key that is referred to.
     pub(super) async fn stored_secrets(&self, offered: &Offered<'_>, instance: &Instance) -> Result<StoredSecrets> {
         let stores = self.site(instance.location.as_ref()).await.secrets;
         let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
@@ -63,7 +64,8 @@ impl Broker {
                 continue;
             };
             if !read.contains_key(&store) {
-                read.insert(store.clone(), store.read(&*stores).await?);
+                let secret = existing(store.read(&*stores).await)?.ok_or_else(|| is_lost(output))?;
+                read.insert(store.clone(), secret);
             }
             let Some(text) = read.get(&store) else { continue };
             let keys = outputs_key.into_iter().chain(key);
@@ -75,6 +77,25 @@ impl Broker {
         }
         Ok(secrets)
     }
+}
+
+/// The secret; nothing where it does not exist, or where AWS does not tell that: the broker may read what has the tag of
+/// an instance, which a secret that is deleted has not.
+fn existing(read: PortResult<Option<SecretString>>) -> PortResult<Option<SecretString>> {
+    match read {
+        Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
+            tracing::warn!(reason = detail, "a secret of an instance that the broker may not read, or that is deleted");
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+fn is_lost(output: &str) -> Error {
+    Error::Invalid(format!(
+        "The broker cannot read the secret that the instance keeps in AWS (output {output} of its stack). If somebody has \
+         deleted it, delete the instance and create it again; otherwise the broker's operator finds the reason in its log."
+    ))
 }
 
 /// What a JSON object has under a key, as text.

@@ -47,6 +47,9 @@ const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
 pub struct Findings {
     /// Stacks of the broker's that no record names.
     pub stacks_without_record: Vec<Located<StackSummary>>,
+    /// Stacks that no record names either, and that have a name as the broker's have, but not their tag: somebody has
+    /// taken it away, or made the stack. They are never removed.
+    pub stacks_without_tag: Vec<Located<StackSummary>>,
     /// Users of the broker's that no binding's record names.
     pub users_without_binding: Vec<Located<IdentitySummary>>,
     /// Roles of the broker's that no binding's record names.
@@ -170,14 +173,18 @@ impl Broker {
 
         let without_stack = compared.without_stack.into_iter();
         let without_stack = without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
+        let looked_at_stacks = after.stacks.len();
+        let stacks = lost(&compared.unnamed.stacks, after.stacks).into_iter();
+        let (stacks_without_record, stacks_without_tag) = stacks.partition(|stack| stack.item.instance_id.is_some());
         Ok(Findings {
             looked_at: LookedAt {
-                stacks: after.stacks.len(),
+                stacks: looked_at_stacks,
                 users: after.users.len(),
                 roles: after.roles.len(),
                 records: compared.records,
             },
-            stacks_without_record: lost(&compared.unnamed.stacks, after.stacks),
+            stacks_without_record,
+            stacks_without_tag,
             users_without_binding: lost(&compared.unnamed.users, after.users),
             roles_without_binding: lost(&compared.unnamed.roles, after.roles),
             instances_without_stack: without_stack.map(|found| found.item).collect(),
@@ -271,7 +278,7 @@ impl Broker {
     /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of its name may have.
     async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
         let stacks = self.stacks_of(instance).await;
-        if stacks.describe(&instance.stack_name).await?.is_some() {
+        if stacks.describe(instance.stack()).await?.is_some() {
             return Ok(false);
         }
         let now = self.environment.now();
@@ -302,7 +309,10 @@ impl Broker {
 
         let mut pages = Pages::new(PAUSE, async |next| site.stacks.page(next).await);
         while let Some(stacks) = pages.next().await? {
-            let ours = |stack: &StackSummary| self.naming.is_ours(&stack.name) && stack.instance_id.is_some();
+            let ours = |stack: &StackSummary| {
+                let has_tag = self.naming.is_ours(&stack.name) && stack.instance_id.is_some();
+                has_tag || self.naming.is_of_instance(&stack.name)
+            };
             let stacks = stacks.into_iter().filter(ours);
             inventory.stacks.extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
         }

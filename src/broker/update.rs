@@ -15,7 +15,7 @@ use super::{
     operation::{Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::{StackUpdate, Update, UpdateStack},
+    ports::{Stack, StackUpdate, Update, UpdateStack},
     provision::{check_maintenance_info, tags},
     secret_parameters::SecretParameters,
     stack::{OperationEvents, StackStatus},
@@ -191,17 +191,17 @@ impl Broker {
         is_alone: bool,
     ) -> Result<Option<String>> {
         let refused = match self.send_update(&instance, target, secrets).await {
-            Ok(UpdateStack::Accepted) => return Ok(Some(instance.operation.id)),
-            Ok(UpdateStack::NoChange) => match self.changed_by(&instance.attributes, target)? {
-                changed if changed.is_empty() => return self.succeed(instance).await.map(|_| None),
-                changed => unseen_change(&changed),
+            Ok((UpdateStack::Accepted, _)) => return Ok(Some(instance.operation.id)),
+            Ok((UpdateStack::NoChange, stack)) => match self.missing_changes(&instance.attributes, target, &stack)? {
+                missing if missing.is_empty() => return self.succeed(instance).await.map(|_| None),
+                missing => unseen_change(&missing),
             },
-            Ok(UpdateStack::Rejected(reason)) => Error::rejected(&reason, secrets),
+            Ok((UpdateStack::Rejected(reason), _)) => Error::rejected(&reason, secrets),
             Err(error @ Error::Port(_)) => return Err(error),
             Err(error) => error,
         };
         // The same request, sent twice at one moment, finds the stack busy with itself.
-        let events = self.stacks_of(&instance).await.events(&instance.stack_name, &instance.operation.id).await?;
+        let events = self.stacks_of(&instance).await.events(instance.stack(), &instance.operation.id).await?;
         let events = events.unwrap_or_default();
         if !is_alone || !events.own.is_empty() {
             return Ok(Some(instance.operation.id));
@@ -222,19 +222,28 @@ impl Broker {
         }
     }
 
-    /// The stack's parameters that the update changes.
-    fn changed_by(&self, current: &Attributes, target: &Attributes) -> Result<BTreeSet<String>> {
+    /// The parameters that the update changes, and that the stack does not have as the update wants them. Somebody may
+    /// have changed the others in AWS.
+    fn missing_changes(&self, current: &Attributes, target: &Attributes, stack: &Stack) -> Result<BTreeSet<String>> {
         let before = self.catalog.find(&current.service_id, &current.plan_id)?;
         let after = self.catalog.find(&target.service_id, &target.plan_id)?;
-        Ok(changed((&before, current), (&after, target)))
+        let mut missing = changed((&before, current), (&after, target));
+        let wanted = parameters::of_stack(&after, &target.parameters.0);
+        missing.retain(|name| wanted.get(name).is_none_or(|wanted| stack.parameters.get(name) != Some(wanted)));
+        Ok(missing)
     }
 
-    /// Sends the update that the record names to CloudFormation.
-    async fn send_update(&self, instance: &Instance, target: &Attributes, secrets: &Object) -> Result<UpdateStack> {
+    /// Sends the update that the record names to CloudFormation. Returns its answer, and the stack as it was before.
+    async fn send_update(
+        &self,
+        instance: &Instance,
+        target: &Attributes,
+        secrets: &Object,
+    ) -> Result<(UpdateStack, Stack)> {
         let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
         let current = &instance.attributes;
         let stacks = self.stacks_of(instance).await;
-        let Some(stack) = stacks.describe(&instance.stack_name).await? else {
+        let Some(stack) = stacks.describe(instance.stack()).await? else {
             return Err(Error::Unsupported(
                 "The instance's stack does not exist any more. Delete the instance.".into(),
             ));
@@ -243,13 +252,17 @@ impl Broker {
             return Err(Error::Concurrency);
         }
         if !stack.status.can_be_updated() {
+            let advice = if stack.status.can_only_be_deleted() {
+                "Delete the instance."
+            } else {
+                "The broker's operator has to repair it."
+            };
             return Err(Error::UnfitState(format!(
-                "The instance's stack is in the status {:?}, in which it cannot be updated. The broker's operator has to \
-                 repair it.",
+                "The instance's stack is in the status {}, in which it cannot be updated. {advice}",
                 stack.status
             )));
         }
-        let known_to_stack = stack.parameters.into_keys().collect();
+        let known_to_stack = stack.parameters.keys().cloned().collect();
         let new_template = target.needs_new_template(current);
         let parameters = if new_template {
             parameters::of_new_template(&offered, target, secrets, &known_to_stack)
@@ -263,13 +276,13 @@ impl Broker {
             })?
         };
         let update = StackUpdate {
-            name: &instance.stack_name,
+            stack: instance.stack(),
             template_body: new_template.then_some(&*offered.offering.template_body),
             parameters,
             tags: tags(&offered, &instance.id, target),
             token: &instance.operation.id,
         };
-        Ok(stacks.update(&update).await?)
+        Ok((stacks.update(&update).await?, stack))
     }
 }
 

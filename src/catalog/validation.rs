@@ -36,7 +36,10 @@ impl Check<'_> {
         let general = errors.iter().filter(|error| !is_missing_one_of(known, error));
         let general = general.flat_map(|error| self.general_mistakes(error));
 
-        let mistakes = general.chain(self.value_mistakes(&errors)).chain(dynamic_references(&parameters));
+        let mistakes = general
+            .chain(self.value_mistakes(&errors))
+            .chain(dynamic_references(&parameters))
+            .chain(control_characters(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
     }
@@ -230,18 +233,38 @@ fn limits(minimum: &Value, maximum: &Value) -> Option<String> {
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
 fn dynamic_references(parameters: &Value) -> Vec<String> {
     let refuse = |(name, value): (&String, &Value)| {
-        has_dynamic_reference(value).then(|| {
+        has_text(value, &has_dynamic_reference).then(|| {
             format!("The parameter `{name}` is not valid: a value must not contain a reference that begins with {{{{resolve.")
         })
     };
     parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
 }
 
-fn has_dynamic_reference(value: &Value) -> bool {
+/// CloudFormation answers in XML, which cannot hold such a character: it takes a stack with one, and nobody can read
+/// anything of the stack afterwards.
+/// <https://www.w3.org/TR/xml/#charsets>
+fn control_characters(parameters: &Value) -> Vec<String> {
+    let refuse = |(name, value): (&String, &Value)| {
+        has_text(value, &|text| text.chars().any(|character| !is_xml(character)))
+            .then(|| format!("The parameter `{name}` is not valid: a value must not contain control characters."))
+    };
+    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
+}
+
+fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+fn has_dynamic_reference(text: &str) -> bool {
+    text.match_indices("resolve").any(|(at, _)| text[..at].trim_end().ends_with("{{"))
+}
+
+/// True if a text in the value, be it an entry of a list, is such a one.
+fn has_text(value: &Value, is_such: &impl Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => text.match_indices("resolve").any(|(at, _)| text[..at].trim_end().ends_with("{{")),
-        Value::Array(values) => values.iter().any(has_dynamic_reference),
-        Value::Object(fields) => fields.values().any(has_dynamic_reference),
+        Value::String(text) => is_such(text),
+        Value::Array(values) => values.iter().any(|value| has_text(value, is_such)),
+        Value::Object(fields) => fields.values().any(|value| has_text(value, is_such)),
         _ => false,
     }
 }

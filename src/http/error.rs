@@ -96,6 +96,7 @@ impl From<Error> for ApiError {
                 | PortErrorKind::Misconfigured
                 | PortErrorKind::Exhausted
                 | PortErrorKind::PolicyTooLong
+                | PortErrorKind::InUse
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },

@@ -9,7 +9,8 @@
 //!   REST APIs and function URLs leave the path as it is; to that of a REST API, `lambda_http` adds the stage. Where the
 //!   platform's URL of the broker ends with a slash, the path begins with two.
 //! - **Query.** Function URLs decode a `+` to a space, and pass on whatever else a client has sent. Platforms send
-//!   neither; such a request is refused as others are, once its sender is known.
+//!   neither; such a request is refused as others are, once its sender is known. So is one with a URL that is longer than
+//!   any front door passes on: the function can be invoked without one.
 //!   <https://github.com/aws/aws-lambda-web-adapter/issues/491>
 //! - **Host.** The client chooses it, and nothing here depends on it.
 
@@ -40,43 +41,59 @@ const ENCODED: &AsciiSet = &DECODED.remove(b'%');
 /// What `lambda_http` would make a URL of, and what is not needed for that.
 const HOST_AND_SCHEME: [&str; 2] = ["host", "x-forwarded-proto"];
 
-/// Marks a request whose query is none.
+/// The longest path, and the longest query, in bytes: API Gateway takes no longer request lines. Encoded, both fit into
+/// the 65,534 bytes of a `Uri`.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const MAX_BYTES: usize = 10_240;
+
+/// Marks a request with a part of its URL that is none, and that was taken out.
 #[derive(Clone, Copy, Debug)]
-struct MalformedQuery;
+enum Malformed {
+    Path,
+    Query,
+}
 
 /// The request that an event holds.
 pub fn request(event: LambdaEvent<LambdaRequest>) -> lambda_http::Request {
     let LambdaEvent { mut payload, context } = event;
-    let is_malformed = make_harmless(&mut payload);
+    let malformed = make_harmless(&mut payload);
 
     let mut request = lambda_http::Request::from(payload).with_lambda_context(context);
-    if is_malformed {
-        request.extensions_mut().insert(MalformedQuery);
+    if let Some(malformed) = malformed {
+        request.extensions_mut().insert(malformed);
     }
     request
 }
 
-/// Takes out of an event what cannot be a part of a URL. Returns whether that was its query.
-fn make_harmless(event: &mut LambdaRequest) -> bool {
+/// Takes out of an event what cannot be a part of a URL. Returns what that was.
+fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
     match event {
         LambdaRequest::ApiGatewayV1(event) => {
             remove_host(&mut event.headers);
             remove_host(&mut event.multi_value_headers);
-            make_absolute(&mut event.path);
+            let path = make_absolute(&mut event.path);
+
             // Its parameters come one by one, and are encoded by whoever puts them together.
-            false
+            let bytes = |(name, value): (&str, &str)| name.len() + value.len();
+            let is_too_long = event.multi_value_query_string_parameters.iter().map(bytes).sum::<usize>() > MAX_BYTES;
+            if is_too_long {
+                event.query_string_parameters = Default::default();
+                event.multi_value_query_string_parameters = Default::default();
+            }
+            path.or(is_too_long.then_some(Malformed::Query))
         }
         LambdaRequest::ApiGatewayV2(event) => {
             remove_host(&mut event.headers);
-            make_absolute(&mut event.raw_path);
+            let path = make_absolute(&mut event.raw_path);
+
             let is_malformed = event.raw_query_string.as_deref().is_some_and(|query| !is_query(query));
             if is_malformed {
                 event.raw_query_string = None;
                 event.query_string_parameters = Default::default();
             }
-            is_malformed
+            path.or(is_malformed.then_some(Malformed::Query))
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -86,16 +103,20 @@ fn remove_host(headers: &mut HeaderMap) {
     }
 }
 
-fn make_absolute(path: &mut Option<String>) {
-    if let Some(path) = path
-        && !path.starts_with('/')
-    {
+fn make_absolute(path: &mut Option<String>) -> Option<Malformed> {
+    let path = path.as_mut()?;
+    if !path.starts_with('/') {
         path.insert(0, '/');
     }
+    let is_too_long = path.len() > MAX_BYTES;
+    if is_too_long {
+        path.truncate(1);
+    }
+    is_too_long.then_some(Malformed::Path)
 }
 
 fn is_query(text: &str) -> bool {
-    !text.contains('#') && PathAndQuery::try_from(format!("/?{text}")).is_ok()
+    text.len() <= MAX_BYTES && !text.contains('#') && PathAndQuery::try_from(format!("/?{text}")).is_ok()
 }
 
 /// Whether the event's path is as the platform sent it.
@@ -129,15 +150,18 @@ pub(super) fn restore_path(mut request: Request) -> Request {
     request
 }
 
-/// Refuses a request whose query is none.
-pub(super) async fn refuse_malformed_query(request: Request, next: Next) -> Result<Response, ApiError> {
-    if request.extensions().get::<MalformedQuery>().is_some() {
-        return Err(ApiError::bad_request(
-            "The query of the URL has a character that does not belong there. Percent-encode spaces, quotes and angle \
-             brackets; a space as %20.",
-        ));
+/// Refuses a request with a part of its URL that is none.
+pub(super) async fn refuse_malformed_url(request: Request, next: Next) -> Result<Response, ApiError> {
+    match request.extensions().get::<Malformed>() {
+        None => Ok(next.run(request).await),
+        Some(Malformed::Path) => {
+            Err(ApiError::bad_request(format!("The path of the URL must have at most {MAX_BYTES} bytes.")))
+        }
+        Some(Malformed::Query) => Err(ApiError::bad_request(format!(
+            "The query of the URL has a character that does not belong there, or more than {MAX_BYTES} bytes. \
+             Percent-encode spaces, quotes and angle brackets; a space as %20."
+        ))),
     }
-    Ok(next.run(request).await)
 }
 
 /// An answer as all front doors take it.

@@ -74,7 +74,7 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(missing_version, api_version::check))
-        .layer(from_fn(front_door::refuse_malformed_query))
+        .layer(from_fn(front_door::refuse_malformed_url))
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn(time_limit::limit))
         .layer(CatchPanicLayer::custom(panic::response))
@@ -86,7 +86,13 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
 }
 
 async fn no_such_path(uri: Uri) -> ApiError {
-    ApiError::not_found(format!("The broker has nothing at {}; its paths begin with /v2/.", uri.path()))
+    let path = uri.path();
+    let hint = if path.starts_with("/v2/") {
+        "Check the path; ids of instances and bindings must have no slash."
+    } else {
+        "Its paths begin with /v2/."
+    };
+    ApiError::not_found(format!("The broker has nothing at {path}. {hint}"))
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> ApiError {

@@ -1,9 +1,10 @@
 //! The stack exists, and the record does not: the table was restored, or somebody has deleted an item.
 
+use aws_service_broker::broker::stack::StackStatus::DeleteFailed;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Client, INSTANCE};
+use crate::support::{Client, FakeStack, INSTANCE};
 
 /// An instance whose record is lost.
 async fn with_lost_record() -> Client {
@@ -31,36 +32,120 @@ async fn the_same_request_adopts_the_stack_of_a_lost_record() {
     client.bind("one", json!({})).await.expect(201);
 }
 
+/// A platform has an instance deleted whose creation has failed: the data would go with it.
 #[tokio::test]
-async fn a_stack_with_other_parameters_is_not_adopted_and_can_be_deleted() {
+async fn a_request_with_other_parameters_is_refused_at_once_and_told_those_of_the_stack() {
     let client = with_lost_record().await;
+    let refused = client.provision(json!({"parameters": {"DelaySeconds": 8}})).await.expect(400);
+    let description = refused.description();
+    assert!(description.contains("other parameters: `DelaySeconds` is `7`"), "{description}");
+    assert!(client.world.instance(INSTANCE).is_none());
+    assert_eq!(client.deprovision().await.expect(410).body["state"], json!(null));
+    assert_eq!(client.world.stack_names().len(), 1);
+
+    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
+    delete(&client).await;
+}
+
+#[tokio::test]
+async fn a_stack_that_is_still_being_created_with_other_parameters_is_not_adopted_and_can_be_deleted() {
+    let client = Client::new();
+    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client.world.edit(|account| account.instances.clear());
     client.provision(json!({"parameters": {"DelaySeconds": 8}})).await.expect(202);
+    client.world.complete_stacks();
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
-    assert!(description.contains("other parameters: `DelaySeconds`"), "{description}");
+    assert!(description.contains("other parameters: `DelaySeconds` is `7`. Delete the instance"), "{description}");
+    delete(&client).await;
+}
 
+async fn delete(client: &Client) {
     client.deprovision().await.expect(202);
     client.world.complete_stacks();
-    assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
+    assert_eq!(state_after_a_minute(client).await.0, "succeeded");
     assert!(client.world.stack_names().is_empty());
 }
 
 #[tokio::test]
 async fn a_stack_of_somebody_else_is_neither_adopted_nor_deleted() {
     let client = with_lost_record().await;
-    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags.clear()));
+    client.world.edit(|account| account.stacks.values_mut().for_each(untag));
     let refused = client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(400);
-    assert!(refused.description().contains("its tags do not say"), "{}", refused.description());
+    assert!(refused.description().contains("Its tags do not say"), "{}", refused.description());
     assert!(client.world.instance(INSTANCE).is_none());
     assert_eq!(client.world.stack_names().len(), 1);
 }
 
+fn untag(stack: &mut FakeStack) {
+    stack.tags.clear();
+}
+
+/// A stack that somebody else has made, by itself in an account.
+async fn stack_of_somebody_else() -> FakeStack {
+    let other = Client::new();
+    // Requests of their own, with ids of their own.
+    other.world.set_turn(9);
+    other.provision(json!({})).await.expect(202);
+    other.finish().await;
+    let mut stack = other.world.stack();
+    untag(&mut stack);
+    stack
+}
+
 #[tokio::test]
-async fn a_deletion_leaves_alone_a_stack_that_is_not_the_instances() {
-    let client = Client::new();
-    client.provision(json!({})).await.expect(202);
-    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags.clear()));
+async fn a_deletion_leaves_alone_a_stack_that_somebody_else_has_made_under_the_instances_name() {
+    let stack = stack_of_somebody_else().await;
+    for is_known in [false, true] {
+        let client = Client::new();
+        client.provision(json!({})).await.expect(202);
+        if is_known {
+            client.finish().await;
+        }
+        client.world.edit(|account| account.stacks.values_mut().for_each(|ours| *ours = stack.clone()));
+        if is_known {
+            let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
+            assert!(refused.description().contains("does not exist any more"), "{}", refused.description());
+        }
+        client.deprovision().await.expect(202);
+        assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
+        assert_eq!(client.world.stack(), stack);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
+    for (is_known, fails_first) in [(false, false), (false, true), (true, false), (true, true)] {
+        let client = Client::new();
+        client.provision(json!({})).await.expect(202);
+        if is_known {
+            client.finish().await;
+        }
+        client.world.edit(|account| account.stacks.values_mut().for_each(untag));
+        if fails_first {
+            client.deprovision().await.expect(202);
+            client.world.settle_stacks(DeleteFailed, Some("No."));
+            assert_eq!(state_after_a_minute(&client).await.0, "failed");
+        }
+        delete(&client).await;
+    }
+}
+
+/// A record of an earlier version does not know its stack's id, and that of a deletion not what was before it.
+#[tokio::test]
+async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
+    let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
-    assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
+    client.world.settle_stacks(DeleteFailed, Some("No."));
+    client.last_operation().await.expect(200);
+    client.world.edit(|account| {
+        account.stacks.values_mut().for_each(untag);
+        account.instances.values_mut().for_each(|instance| instance.stack_id = None);
+    });
+    client.deprovision().await.expect(202);
+    let (state, description) = state_after_a_minute(&client).await;
+    assert_eq!(state, "failed");
+    assert!(description.contains("its tag servicebroker:instance-id does not name this instance"), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);
 }

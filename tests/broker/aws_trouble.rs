@@ -260,7 +260,6 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
         open: 400 "KMSInvalidStateException" "arn:aws:kms:x:0:key/k is pending deletion." => "KEY_ARN",
         seal: 400 "NotFoundException" "Key 'arn:aws:kms:x:0:key/k' does not exist" => "KEY_ARN",
         create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "DEPLOY_ROLE_ARN",
-        delete_user: 409 "DeleteConflict" "Cannot delete entity, must remove users from group first." => "take it away",
         create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "PERMISSIONS_BOUNDARY_ARN",
     }
     let aws = Aws::saying(Some((400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")));
@@ -268,6 +267,24 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
     let error = secrets.read().await.expect_err("no secret");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
     assert!(error.to_string().contains("CREDENTIALS_SECRET_ARN"), "{error}");
+}
+
+#[tokio::test]
+async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
+    let message = "Cannot delete entity, must remove users from group first.";
+    let aws = Aws::saying(Some((409, "DeleteConflict", message)));
+    let error = delete_user(aws.broker().await).await.expect_err("a group");
+    assert_eq!(error.kind, PortErrorKind::InUse, "{error}");
+    let told = aws_service_broker::broker::Error::from(error).to_string();
+    assert!(told.contains(message) && told.contains("operator take that away"), "{told}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_told_from_one_without_words() {
+    // XML has no such character.
+    let aws = Aws::saying(Some((400, "ValidationError", "a\u{1}")));
+    let error = create_stack(aws.broker().await).await.expect_err("no XML");
+    assert!(!error.to_string().contains("no code") && error.to_string().contains("XML"), "{error}");
 }
 
 #[tokio::test]

@@ -139,8 +139,8 @@ async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
     assert!(!failed.description().contains(PASSWORD));
     client.bind("one", ids.clone()).await.expect(200);
     client.world.edit(|account| account.parameters.clear());
-    let failed = client.fetch_binding("one").await.expect(500);
-    assert!(failed.description().contains("operator"), "{}", failed.description());
+    let failed = client.fetch_binding("one").await.expect(400);
+    assert!(failed.description().contains("delete the instance and create it again"), "{}", failed.description());
     client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
     let failed = client.fetch_binding("one").await.expect(500);
     assert!(failed.description().contains("operator"), "{}", failed.description());

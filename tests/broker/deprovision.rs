@@ -1,5 +1,5 @@
 use aws_service_broker::broker::{
-    ports::PortErrorKind::Unavailable,
+    ports::PortErrorKind::{InUse, Unavailable},
     stack::StackStatus::{DeleteFailed, RollbackFailed},
 };
 use jiff::SignedDuration;
@@ -28,7 +28,8 @@ async fn an_instance_whose_deletion_has_failed_can_be_bound_to_empty_it() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteFailed, Some("The bucket you tried to delete is not empty"));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+    let failed = client.last_operation().await.expect(200).body;
+    assert_eq!((&failed["state"], &failed["instance_usable"]), (&json!("failed"), &json!(true)));
 
     client.world.let_time_pass(SignedDuration::from_hours(1));
     client.bind("purge", json!({})).await.expect(201);
@@ -67,4 +68,45 @@ async fn a_deletion_is_accepted_in_time_however_long_it_takes_to_tear_down() {
         assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
         assert!(client.world.users().is_empty() && client.world.stack_names().is_empty());
     }
+}
+
+/// IAM does not delete a user that somebody has put into a group, or given a password.
+#[tokio::test]
+async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_other_binding_its_keys() {
+    let client = Client::with_instance().await;
+    for id in ["one", "two"] {
+        client.bind(id, json!({})).await.expect(201);
+    }
+    let expected = "Somebody has given a binding's identity in AWS twin more than the broker gave it";
+    client.world.inject("identities.delete_user", Fault::Before(InUse));
+    let refused = client.unbind("one").await.expect(500);
+    assert!(refused.description().starts_with(expected), "{}", refused.description());
+
+    client.world.inject("identities.delete_user", Fault::Before(InUse));
+    client.deprovision().await.expect(202);
+    let failed = client.last_operation().await.expect(200);
+    assert_eq!((&failed.body["state"], &failed.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert!(failed.description().starts_with(expected), "{}", failed.description());
+    assert!(failed.description().ends_with("is gone. Remove the cause, then delete the instance again."));
+    let users: Vec<_> = client.world.users().into_values().collect();
+    assert!(users.iter().all(|user| user.access_keys.is_empty() && user.policy.is_null()), "{users:?}");
+    assert_eq!((users.len(), client.world.bindings().len(), client.world.stack_names().len()), (1, 1, 1));
+
+    client.deprovision().await.expect(202);
+    client.finish().await;
+    assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_refusal_of_awss_and_the_advice_are_two_sentences() {
+    let client = Client::with_instance().await;
+    client
+        .world
+        .inject("stacks.delete", Fault::Rejected("Stack cannot be deleted while TerminationProtection is enabled"));
+    client.deprovision().await.expect(202);
+    let expected = "Stack cannot be deleted while TerminationProtection is enabled. Remove the cause, then delete the \
+                    instance again.";
+    assert_eq!(client.last_operation().await.expect(200).description(), expected);
 }

@@ -158,6 +158,25 @@ async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
     }
 }
 
+/// Nothing longer comes through a front door, but whoever may invoke the function needs none.
+#[tokio::test]
+async fn a_url_that_is_too_long_is_refused() {
+    let long = "a".repeat(70_000);
+    for (front_door, path) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
+        let mut event = read(&format!("{front_door}catalog"));
+        event[path] = format!("/v2/{long}").into();
+        let refused = send_event(&Client::new(), &event).await.expect(400);
+        assert_eq!(refused.description(), "The path of the URL must have at most 10240 bytes.");
+
+        let mut event = read(&format!("{front_door}catalog"));
+        event["rawQueryString"] = long.as_str().into();
+        event["queryStringParameters"] = json!({"q": long});
+        event["multiValueQueryStringParameters"] = json!({"q": [long]});
+        let refused = send_event(&Client::new(), &event).await.expect(400);
+        assert!(refused.description().contains("more than 10240 bytes"), "{}", refused.description());
+    }
+}
+
 /// The client chooses it, and API Gateway hands it on.
 #[tokio::test]
 async fn a_host_that_is_none_changes_nothing() {

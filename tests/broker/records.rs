@@ -93,6 +93,7 @@ fn instance() -> Instance {
         update: None,
         location: None,
         stack_name: "osb-database-an-instance".into(),
+        stack_id: None,
         outputs: BTreeMap::new(),
         operation: operation(OperationKind::Provision, 1),
         previous_operation: None,

@@ -81,9 +81,17 @@ Resources:
         let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
         assert!(answer.description().contains("{{resolve") && !answer.description().contains("hunter2"));
     }
+    // XML cannot hold them, so that nobody could read the stack any more.
+    for parameters in [json!({"Text": "a\u{0}"}), json!({"Text": "\u{1b}[1m"}), json!({"Texts": ["a", "\u{FFFE}"]})] {
+        let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
+        assert!(answer.description().contains("must not contain control characters"), "{}", answer.description());
+    }
     assert!(client.world.stack_names().is_empty());
 
-    client.request("PUT", path, Some(request(&json!({"Text": "{{harmless}} resolve:"})))).await.expect(202);
+    client
+        .request("PUT", path, Some(request(&json!({"Text": "\t\r\n\u{1F600} {{harmless}} resolve:"}))))
+        .await
+        .expect(202);
     client.world.complete_stacks();
     client.request("GET", "/v2/service_instances/an-instance/last_operation", None).await.expect(200);
     let change = json!({"service_id": ids["service_id"], "parameters": {"Text": "{{resolve:ssm:a}}"}});

@@ -11,7 +11,7 @@ use aws_service_broker::{
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, INSTANCE, World, catalog};
+use crate::support::{Client, FakeStack, Fault, INSTANCE, World, catalog};
 
 /// Invokes the function with this payload.
 async fn sweep(client: &Client, payload: Value) -> Value {
@@ -23,6 +23,7 @@ async fn sweep(client: &Client, payload: Value) -> Value {
 fn nothing(stacks: usize, users: usize, records: usize) -> Value {
     json!({
         "stacks_without_record": [],
+        "stacks_without_tag": [],
         "users_without_binding": [],
         "roles_without_binding": [],
         "instances_without_stack": [],
@@ -119,6 +120,21 @@ async fn what_others_have_made_is_not_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stack_whose_tags_somebody_has_taken_away_is_told_and_never_removed() {
+    let client = some_instances().await;
+    let untag = |stack: &mut FakeStack| stack.tags.clear();
+    client.world.edit(|account| account.stacks.values_mut().for_each(untag));
+    assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6), "records name them");
+
+    let (stack, _) = lose_the_records(&client);
+    let removal = json!({"remove": {"stacks": [stack]}});
+    let found = sweep(&client, removal).await;
+    assert_eq!((&found["stacks_without_record"], &found["stacks_without_tag"][0]["name"]), (&json!([]), &json!(stack)));
+    assert_eq!(found["removed"][&stack], "nothing was done: it is not among the findings");
+    assert!(client.world.stack_names().contains(&stack));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
@@ -205,7 +221,6 @@ fn a_request_that_is_not_understood_removes_nothing() {
 async fn an_instance_whose_stack_has_lost_its_tags_is_not_without_one() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags.clear()));
-    assert_eq!(sweep(&client, json!({})).await, nothing(0, 1, 6));
     let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
     assert_eq!(removed[INSTANCE], "nothing was done: it is not among the findings");
     assert_eq!(client.world.stack_names().len(), 4);

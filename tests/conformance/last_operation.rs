@@ -170,18 +170,25 @@ async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_update
 }
 
 #[tokio::test]
-async fn loi_06_a_failed_deletion_says_that_the_instance_cannot_be_used_and_a_failed_creation_says_nothing() {
-    let client = Client::with_instance().await;
-    client.deprovision().await.expect(202);
-    client.world.settle_stacks(DeleteFailed, None);
-    let answer = client.last_operation().await.expect(200);
-    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (Some(&json!(false)), None));
+async fn loi_06_a_failed_deletion_says_whether_the_instance_can_be_bound_and_a_failed_creation_says_nothing() {
+    for (client, usable) in [(Client::with_instance().await, true), (with_failed_creation().await, false)] {
+        client.deprovision().await.expect(202);
+        client.world.settle_stacks(DeleteFailed, None);
+        let answer = client.last_operation().await.expect(200);
+        let expected = (Some(&json!(usable)), None);
+        assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), expected);
+    }
 
+    let answer = with_failed_creation().await.last_operation().await.expect(200);
+    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+}
+
+async fn with_failed_creation() -> Client {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, None);
-    let answer = client.last_operation().await.expect(200);
-    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+    client.last_operation().await.expect(200);
+    client
 }
 
 #[tokio::test]

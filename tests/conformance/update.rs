@@ -228,7 +228,7 @@ async fn upd_08_an_instance_that_failed_is_not_updated() {
     client.world.settle_stacks(UpdateRollbackFailed, None);
     client.last_operation().await.expect(200);
     let answer = client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
-    assert!(answer.description().contains("UpdateRollbackFailed"), "{}", answer.description());
+    assert!(answer.description().contains("UPDATE_ROLLBACK_FAILED"), "{}", answer.description());
 }
 
 #[tokio::test]

@@ -49,10 +49,10 @@ pub async fn a_user_is_created_once_and_goes_when_its_key_and_policy_have_gone(i
 pub async fn a_user_with_a_key_or_a_policy_is_not_deleted(identities: &impl Identities) {
     let name = created(identities).await;
     let key = identities.create_access_key(&name).await.expect("a key");
-    assert_eq!(identities.delete_user(&name).await.expect_err("a key").kind, PortErrorKind::Misconfigured);
+    assert_eq!(identities.delete_user(&name).await.expect_err("a key").kind, PortErrorKind::InUse);
     identities.delete_access_key(&name, &key.id).await.expect("delete");
     identities.put_policy(&name, POLICY).await.expect("a policy");
-    assert_eq!(identities.delete_user(&name).await.expect_err("a policy").kind, PortErrorKind::Misconfigured);
+    assert_eq!(identities.delete_user(&name).await.expect_err("a policy").kind, PortErrorKind::InUse);
     identities.delete_policy(&name).await.expect("delete");
     identities.delete_user(&name).await.expect("delete");
 }

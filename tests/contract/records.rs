@@ -51,6 +51,7 @@ pub fn instance() -> Instance {
         update: None,
         location: None,
         stack_name: "a-stack".into(),
+        stack_id: Some("arn:aws:cloudformation:us-east-1:000000000000:stack/a-stack/1".into()),
         outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
         operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
         previous_operation: None,

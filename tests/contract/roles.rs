@@ -48,7 +48,7 @@ pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(r
 pub async fn a_role_with_a_policy_is_not_deleted(roles: &impl Roles) {
     let name = created(roles).await;
     roles.put_policy(&name, "one", POLICY).await.expect("put");
-    assert_eq!(roles.delete(&name).await.expect_err("a policy").kind, PortErrorKind::Misconfigured);
+    assert_eq!(roles.delete(&name).await.expect_err("a policy").kind, PortErrorKind::InUse);
     roles.delete_policy(&name, "one").await.expect("delete");
     roles.delete(&name).await.expect("delete");
 }

@@ -13,6 +13,7 @@ macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { stacks, $new;
             a_stack_is_created_once_described_with_its_outputs_and_deleted
+            a_stack_is_known_by_its_id_even_when_another_has_its_name
             a_stack_has_no_outputs_before_it_is_complete
             a_stack_is_described_with_its_tags_and_parameters_and_without_secrets
             a_stack_is_updated_with_what_is_given_and_keeps_the_rest
@@ -69,7 +70,7 @@ fn queue(name: &str) -> NewStack<'_> {
 /// An update that leaves everything as it is.
 fn update<'a>(name: &'a str, token: &'a str) -> StackUpdate<'a> {
     let parameters = ["Delay", "Password"].map(|parameter| (parameter.into(), ParameterValue::Previous)).into();
-    StackUpdate { name, template_body: None, parameters, tags: tags(), token }
+    StackUpdate { stack: name, template_body: None, parameters, tags: tags(), token }
 }
 
 async fn created(stacks: &impl SettlingStacks) -> String {
@@ -101,6 +102,34 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(stac
     delete(stacks, &name).await;
     assert_eq!(stacks.delete(&name, "deprovision-2").await.expect("delete"), DeleteStack::Accepted);
     assert_eq!(stacks.events(&name, "provision-1").await.expect("events"), None, "its name is no longer its own");
+}
+
+pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(stacks: &impl SettlingStacks) {
+    let name = created(stacks).await;
+    let id = stacks.describe(&name).await.expect("describe").expect("a stack").id;
+    assert_eq!(
+        stacks.describe(&id).await.expect("describe").map(|stack| stack.status),
+        Some(StackStatus::CreateComplete)
+    );
+    let events = stacks.events(&id, "provision-1").await.expect("events");
+    assert_eq!(Sight::of(events.as_ref()), Sight::Reached(StackStatus::CreateComplete));
+    let changed = StackUpdate { parameters: delay("7"), ..update(&id, "update-1") };
+    assert_eq!(stacks.update(&changed).await.expect("update"), UpdateStack::Accepted);
+    stacks.settle(&name).await;
+    assert_eq!(stacks.delete(&id, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+    stacks.settle(&name).await;
+
+    let again = NewStack { token: "provision-2", ..queue(&name) };
+    assert_eq!(stacks.create(&again).await.expect("create"), CreateStack::Accepted);
+    stacks.settle(&name).await;
+    assert_eq!(stacks.describe(&id).await.expect("describe"), None);
+    assert_eq!(stacks.events(&id, "deprovision-1").await.expect("events"), None);
+    assert_eq!(stacks.delete(&id, "deprovision-2").await.expect("delete"), DeleteStack::Accepted);
+    stacks.settle(&name).await;
+    let other = stacks.describe(&name).await.expect("describe").expect("the other stack");
+    assert_eq!(other.status, StackStatus::CreateComplete);
+    assert_ne!(other.id, id);
+    delete(stacks, &name).await;
 }
 
 pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl SettlingStacks) {

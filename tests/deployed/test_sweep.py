@@ -14,6 +14,7 @@ from support import BROKER, BrokerTestCase, client, forget, role_of, stacks_of, 
 
 FINDINGS = (
     "stacks_without_record",
+    "stacks_without_tag",
     "users_without_binding",
     "roles_without_binding",
     "instances_without_stack",

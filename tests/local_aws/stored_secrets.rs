@@ -31,11 +31,11 @@ impl Stores {
 
 #[async_trait]
 impl Secrets for Stores {
-    async fn parameter(&self, name: &str) -> PortResult<SecretString> {
+    async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>> {
         self.secrets.parameter(name).await
     }
 
-    async fn secret(&self, arn: &str) -> PortResult<SecretString> {
+    async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
         self.secrets.secret(arn).await
     }
 }

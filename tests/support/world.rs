@@ -75,6 +75,7 @@ pub enum Act {
 /// A stack as the twin of CloudFormation keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FakeStack {
+    pub id: String,
     pub status: StackStatus,
     /// Those that were given, without the template's defaults.
     pub parameters: BTreeMap<String, String>,
@@ -456,6 +457,12 @@ impl State {
 }
 
 impl Account {
+    /// The stack of this name or id.
+    fn stack_mut(&mut self, name_or_id: &str) -> Option<&mut FakeStack> {
+        let is_meant = |(name, stack): &(&String, &mut FakeStack)| *name == name_or_id || stack.id == name_or_id;
+        self.stacks.iter_mut().find(is_meant).map(|(_, stack)| stack)
+    }
+
     fn act(&mut self, act: Act, now: Timestamp) {
         for stack in self.stacks.values_mut() {
             stack.act(act, now);
@@ -778,6 +785,8 @@ impl Stacks for World {
                     return CreateStack::Exists;
                 }
                 let mut created = FakeStack {
+                    // No two stacks are created with one token.
+                    id: format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{}/{}", stack.name, stack.token),
                     status: StackStatus::CreateInProgress,
                     parameters: given(&stack.parameters),
                     template_body: stack.template_body.to_owned(),
@@ -801,8 +810,8 @@ impl Stacks for World {
         self.submit(
             "stacks.update",
             |state| {
-                let Some(stack) = state.account.stacks.get_mut(update.name) else {
-                    return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.name));
+                let Some(stack) = state.account.stack_mut(update.stack) else {
+                    return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.stack));
                 };
                 if stack.token == update.token {
                     return UpdateStack::Accepted;
@@ -834,9 +843,10 @@ impl Stacks for World {
         .await
     }
 
-    async fn describe(&self, name: &str) -> PortResult<Option<Stack>> {
+    async fn describe(&self, stack: &str) -> PortResult<Option<Stack>> {
         self.call("stacks.describe", |state| {
-            state.account.stacks.get(name).map(|stack| Stack {
+            state.account.stack_mut(stack).map(|stack| Stack {
+                id: stack.id.clone(),
                 status: stack.status,
                 parameters: shown(&stack.template_body, &stack.parameters),
                 tags: stack.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
@@ -846,8 +856,8 @@ impl Stacks for World {
         .await
     }
 
-    async fn events(&self, name: &str, token: &str) -> PortResult<Option<OperationEvents>> {
-        self.call("stacks.events", |state| Some(state.account.stacks.get(name)?.events_of(token))).await
+    async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>> {
+        self.call("stacks.events", |state| Some(state.account.stack_mut(stack)?.events_of(token))).await
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
@@ -855,7 +865,7 @@ impl Stacks for World {
         self.submit(
             "stacks.delete",
             |state| {
-                let Some(stack) = state.account.stacks.get_mut(name) else { return DeleteStack::Accepted };
+                let Some(stack) = state.account.stack_mut(name) else { return DeleteStack::Accepted };
                 if stack.token == token || stack.status == StackStatus::DeleteInProgress {
                     return DeleteStack::Accepted;
                 }
@@ -929,7 +939,7 @@ fn iam_error(action: &'static str, code: &str) -> PortError {
     let kind = match code {
         "NoSuchEntity" => PortErrorKind::Unavailable,
         "LimitExceeded" => PortErrorKind::Exhausted,
-        _ => PortErrorKind::Misconfigured,
+        _ => PortErrorKind::InUse,
     };
     PortError { service: "IAM", action, kind, detail: code.into() }
 }
@@ -1083,19 +1093,17 @@ impl Roles for World {
 
 #[async_trait]
 impl Secrets for World {
-    async fn parameter(&self, name: &str) -> PortResult<SecretString> {
-        self.call("secrets.parameter", |state| stored(&state.account.parameters, "GetParameter", name)).await?
+    async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>> {
+        self.call("secrets.parameter", |state| stored(&state.account.parameters, name)).await
     }
 
-    async fn secret(&self, arn: &str) -> PortResult<SecretString> {
-        self.call("secrets.secret", |state| stored(&state.account.secrets, "GetSecretValue", arn)).await?
+    async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
+        self.call("secrets.secret", |state| stored(&state.account.secrets, arn)).await
     }
 }
 
-fn stored(store: &BTreeMap<String, String>, action: &'static str, name: &str) -> PortResult<SecretString> {
-    let (kind, detail) = (PortErrorKind::Misconfigured, format!("{name} does not exist"));
-    let missing = PortError { service: "twin", action, kind, detail };
-    store.get(name).map(|text| SecretString::from(text.as_str())).ok_or(missing)
+fn stored(store: &BTreeMap<String, String>, name: &str) -> Option<SecretString> {
+    store.get(name).map(|text| SecretString::from(text.as_str()))
 }
 
 #[async_trait]
