@@ -136,6 +136,10 @@ pub enum Condition {
         /// A number that stands for none, and is left out wherever it occurs.
         without: Option<Text>,
     },
+    /// `MaxItems` of an entry of `Lists`: the list has at most so many values that are not empty.
+    AtMost(Operand, usize),
+    /// `UniqueItems` of an entry of `Lists`: no value that is not empty is in the list twice.
+    Distinct(Operand),
     /// `AllowedPattern` of an entry of `Matching`: the regular expression is found in every value that is not empty.
     EachMatches(Operand, Text),
     /// `ForbiddenPattern` of an entry of `Matching`: the regular expression is found in no value that is not empty.
@@ -153,7 +157,7 @@ pub enum Operand {
     Text(Text),
     /// `Ref` of a parameter with one value.
     Parameter(Text),
-    /// `Ref` of a parameter that is a list.
+    /// `Ref` of a parameter that is a list, or a text that is one with commas.
     ListParameter(Text),
     /// Values one after the other.
     List(List<Operand>),

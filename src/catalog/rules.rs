@@ -4,7 +4,7 @@
 //! or a stack, and in the author's words.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
@@ -46,6 +46,12 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
         }
         Condition::Ascending { values: operands, without } => {
             is_ascending(operands, without.as_deref().and_then(number), values)
+        }
+        Condition::AtMost(list, limit) => Some(given(list, values)?.len() <= *limit),
+        Condition::Distinct(list) => {
+            let entries = given(list, values)?;
+            let distinct: BTreeSet<_> = entries.iter().collect();
+            Some(distinct.len() == entries.len())
         }
         Condition::EachMatches(operand, pattern) => {
             // The compiler has refused what is no pattern.

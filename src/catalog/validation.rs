@@ -39,7 +39,8 @@ impl Check<'_> {
         let mistakes = general
             .chain(self.value_mistakes(&errors))
             .chain(dynamic_references(&parameters))
-            .chain(control_characters(&parameters));
+            .chain(control_characters(&parameters))
+            .chain(too_many_bytes(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
     }
@@ -278,4 +279,36 @@ fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> boo
 
 fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(separator)
+}
+
+/// CloudFormation's limit of one parameter value.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+const MAX_VALUE_BYTES: usize = 4_096;
+
+/// The mistakes in values that the schema takes, as it counts characters, and CloudFormation does not.
+fn too_many_bytes(parameters: &Value) -> Vec<String> {
+    let refuse = |(name, value): (&String, &Value)| {
+        has_too_many_bytes(value).then(|| format!("{} must have at most 4,096 bytes.", parameter(name)))
+    };
+    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
+}
+
+fn has_too_many_bytes(value: &Value) -> bool {
+    match value {
+        // The schema refuses a text of more characters than that.
+        Value::String(text) => text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES,
+        // CloudFormation takes a list as text with commas.
+        Value::Array(entries) => {
+            let length: usize = entries.iter().map(bytes).sum();
+            length + entries.len().saturating_sub(1) > MAX_VALUE_BYTES
+        }
+        _ => false,
+    }
+}
+
+fn bytes(entry: &Value) -> usize {
+    match entry {
+        Value::String(text) => text.len(),
+        other => other.to_string().len(),
+    }
 }

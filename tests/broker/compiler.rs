@@ -376,6 +376,27 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
 }
 
 #[test]
+fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
+    let with = |entry: &str| {
+        let text = GOOD.replacen("    Bindings:\n", &format!("    Lists: [{entry}]\n    Bindings:\n"), 1);
+        compile("template.yaml", &text)
+    };
+    with("{Parameter: Color, MaxItems: 2, UniqueItems: true, Description: x}").expect("a template");
+    for (entry, reason) in [
+        ("{Parameter: Color, MaxItems: 2}", "an entry of Lists needs a Description"),
+        ("{MaxItems: 2, Description: x}", "an entry of Lists needs a Parameter"),
+        ("{Parameter: Color, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
+        ("{Parameter: Color, UniqueItems: false, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
+        ("{Parameter: Color, MaxItems: two, Description: x}", "MaxItems of an entry of Lists is a whole number"),
+        ("{Parameter: Colour, MaxItems: 2, Description: x}", "the template has no parameter `Colour`"),
+        ("{Parameter: Color, MaxItem: 2, Description: x}", "`MaxItem` is no key of an entry of Lists"),
+    ] {
+        let error = with(entry).expect_err(entry);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+}
+
+#[test]
 fn matching_names_parameters_and_patterns_and_has_a_text() {
     let with = |entry: &str| {
         let text = GOOD.replacen("    Bindings:\n", &format!("    Matching: [{entry}]\n    Bindings:\n"), 1);

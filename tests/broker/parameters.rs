@@ -28,6 +28,7 @@ Parameters:
   Word: {Type: String, AllowedValues: ['OFF', 'OPTIONAL', 'ON'], Default: 'OFF'}
   Choice: {Type: String, AllowedValues: ['', a, b], ConstraintDescription: must be the name of a zone, Default: a}
   Short: {Type: String, MaxLength: 4, Default: ''}
+  Text: {Type: String, Default: ''}
   Between: {Type: String, MinLength: 1, MaxLength: 4, Default: x}
   Pattern: {Type: String, AllowedPattern: '[a-z]*', Default: ''}
   Anchored: {Type: String, AllowedPattern: '^[a-z]{0,9}$', Default: ''}
@@ -245,6 +246,26 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
     ] {
         let answer = Platform::new().provision(parameters.clone()).await.expect(400);
         assert_eq!(sorted(answer.description()), sorted(text), "{parameters}");
+    }
+}
+
+/// CloudFormation counts the bytes of a value, the schema the characters of a text.
+#[tokio::test]
+async fn a_value_has_at_most_as_many_bytes_as_cloudformation_takes() {
+    let list = |second: usize| json!({"Plain": ["a".repeat(2_000), "ü".repeat(second)]});
+    for (parameters, refusal) in [
+        (json!({"Text": "ü".repeat(2_048)}), None),
+        (json!({"Text": "ü".repeat(2_049)}), Some("The parameter `Text` must have at most 4,096 bytes.")),
+        (json!({"Text": "u".repeat(4_097)}), Some("The parameter `Text` must have at most 4096 characters.")),
+        (list(1_047), None),
+        (list(1_048), Some("The parameter `Plain` must have at most 4,096 bytes.")),
+    ] {
+        let answer = Platform::new().provision(parameters).await;
+        let Some(text) = refusal else {
+            answer.expect(202);
+            continue;
+        };
+        assert_eq!(answer.expect(400).description(), text);
     }
 }
 

@@ -220,28 +220,73 @@ async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
+    let (queue, fifo) = ("arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:sqs:us-east-1:000000000000:q.fifo");
+    let standard = Some("must not be that of a FIFO queue, because the topic is a standard one");
+    for (topic, endpoint, dead_letters, refusal) in [
+        ("t", queue, queue, None),
+        ("t", queue, fifo, standard),
+        ("t.fifo", queue, queue, None),
+        ("t.fifo", fifo, fifo, None),
+        ("t.fifo", fifo, "", None),
+        ("t.fifo", fifo, queue, Some("must be that of a FIFO queue, because the Endpoint is that of one")),
+    ] {
+        let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
+        let parameters = json!({
+            "TopicArn": topic, "Protocol": "sqs", "Endpoint": endpoint, "DeadLetterQueueArn": dead_letters,
+        });
+        assert_outcome("sns", "subscription", parameters, refusal).await;
+    }
+    for (dead_letters, refusal) in [(queue, None), (fifo, standard)] {
+        let parameters = json!({"Protocol": "sqs", "Endpoint": queue, "DeadLetterQueueArn": dead_letters});
+        assert_outcome("sns", "topicwithsub", parameters, refusal).await;
+    }
+}
+
+#[tokio::test]
 async fn values_of_a_record_have_the_form_of_its_type() {
+    let text = |characters: usize| format!("\"{}\"", "x".repeat(characters));
+    let escapes = |characters: usize| format!("\"{}\"", "\\344".repeat(characters));
     for (record_type, values, accepted) in [
         ("A", "192.0.2.1", true),
         ("A", "192.0.2.1, 192.0.2.2", true),
         ("A", "www.example.com", false),
         ("A", "192.0.2.1,", false),
+        ("A", "192.0.2.255, 255.0.0.1", true),
+        ("A", "192.0.2.256", false),
+        ("A", "192.0.2.1,300.0.2.1", false),
         ("AAAA", "2001:db8::1,::1", true),
         ("AAAA", "::ffff:192.0.2.1", true),
         ("AAAA", "192.0.2.1", false),
+        ("AAAA", "::", true),
+        ("AAAA", "2001:DB8:0:0:0:0:0:1", true),
+        ("AAAA", ":::::", false),
+        ("AAAA", "2001:db8::1::2", false),
+        ("AAAA", "2001:db8::1,1:2:3:4:5:6:7", false),
+        ("AAAA", "1:2:3:4:5:6:7:8:9", false),
         ("CNAME", "www.example.com.", true),
         ("CNAME", "www.example.com,example.com", false),
         ("PTR", "a.example.com,b.example.com", true),
         ("PTR", "a b", false),
         ("MX", "10 mail.example.com,20 other.example.com", true),
         ("MX", "mail.example.com", false),
+        ("MX", "65535 mail.example.com", true),
+        ("MX", "10 mail.example.com,65536 other.example.com", false),
         ("SRV", "10 5 443 www.example.com", true),
         ("SRV", "443 www.example.com", false),
+        ("SRV", "10 5 65536 www.example.com", false),
         ("TXT", r#""v=spf1 -all""#, true),
         ("TXT", r#""one" "two","three""#, true),
         ("TXT", "v=spf1 -all", false),
+        ("TXT", r#""with \"quotes\"""#, true),
+        ("TXT", &*format!("{} {}", text(255), text(255)), true),
+        ("TXT", &*text(256), false),
+        ("TXT", &*escapes(255), true),
+        ("TXT", &*escapes(256), false),
         ("CAA", r#"0 issue "ca.example.com""#, true),
         ("CAA", "ca.example.com", false),
+        ("CAA", r#"255 issue ";""#, true),
+        ("CAA", r#"256 issue ";""#, false),
     ] {
         let parameters = json!({
             "HostedZoneId": "Z0123456789ABCDEFGHIJ", "RecordName": "www.example.com",
@@ -249,6 +294,23 @@ async fn values_of_a_record_have_the_form_of_its_type() {
         });
         let refusal = format!("of the type {record_type} ");
         assert_outcome("route53", "recordset", parameters, (!accepted).then_some(&*refusal)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_has_each_of_its_values_once() {
+    let differ = Some("RecordValues must differ from each other.");
+    for (record_type, values, refusal) in [
+        ("A", "192.0.2.1,192.0.2.11", None),
+        ("A", "192.0.2.1,192.0.2.2, 192.0.2.1", differ),
+        ("TXT", r#""one","One""#, None),
+        ("TXT", r#""one","one""#, differ),
+    ] {
+        let parameters = json!({
+            "HostedZoneId": "Z0123456789ABCDEFGHIJ", "RecordName": "www.example.com",
+            "RecordType": record_type, "RecordValues": values,
+        });
+        assert_outcome("route53", "recordset", parameters, refusal).await;
     }
 }
 
@@ -271,19 +333,63 @@ async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
 }
 
 #[tokio::test]
-async fn cost_tracking_needs_complete_ids_of_models() {
+async fn cost_tracking_needs_complete_ids_of_its_kind() {
     let complete = Some("must be complete, without *");
-    for (tracking, model, refusal) in [
+    let of_model = Some("must be that of a model, without a geography");
+    let of_profile = Some("must begin with a geography");
+    for (tracking, id, refusal) in [
         ("none", "amazon.nova-*", None),
+        ("none", "us.amazon.nova-lite-v1:0", None),
         ("foundation-model", "amazon.nova-lite-v1:0", None),
         ("foundation-model", "amazon.nova-*", complete),
+        ("foundation-model", "us.amazon.nova-lite-v1:0", of_model),
+        ("foundation-model", "us-gov.anthropic.claude-3-haiku-20240307-v1:0", of_model),
+        ("foundation-model", "global.amazon.nova-2-lite-v1:0", of_model),
+        ("inference-profile", "us.amazon.nova-lite-v1:0", None),
+        ("inference-profile", "apac.amazon.nova-lite-v1:0", None),
         ("inference-profile", "us.amazon.*", complete),
+        ("inference-profile", "amazon.nova-lite-v1:0", of_profile),
     ] {
+        // The default of ModelId is a profile.
+        let first = if tracking == "foundation-model" { "amazon.nova-micro-v1:0" } else { "us.amazon.nova-micro-v1:0" };
         for parameter in ["ModelId", "ModelId2", "ModelId3"] {
-            let parameters = json!({"CostTracking": tracking, parameter: model});
+            let mut parameters = json!({"CostTracking": tracking, "ModelId": first});
+            parameters[parameter] = json!(id);
             assert_outcome("bedrock", "models", parameters, refusal).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_bot_begins_with_a_language_of_lex() {
+    let unknown = Some("The parameter `LocaleId` must be one of `af_ZA`, ");
+    for (locale, refusal) in
+        [("en_US", None), ("de_AT", None), ("es_419", None), ("no_NO", None), ("de_BE", unknown), ("en-US", unknown)]
+    {
+        assert_outcome("lex", "default", json!({"LocaleId": locale}), refusal).await;
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
+    for (parameter, arn) in [
+        ("LambdaFunctionArns", "arn:aws:lambda:us-east-1:000000000000:function:f"),
+        ("SqsQueueArns", "arn:aws:sqs:us-east-1:000000000000:q"),
+        ("SnsTopicArns", "arn:aws:sns:us-east-1:000000000000:t"),
+    ] {
+        let arns = |count: usize| json!({parameter: (0..count).map(|n| format!("{arn}{n}")).collect::<Vec<_>>()});
+        let refusal = format!("{parameter} must have at most 20 entries.");
+        assert_outcome("stepfunctions", "standard", arns(20), None).await;
+        assert_outcome("stepfunctions", "standard", arns(21), Some(&*refusal)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
+    let definition = |characters: usize| json!({"Definition": format!("{{{}}}", "ü".repeat(characters))});
+    assert_outcome("stepfunctions", "standard", definition(2_047), None).await;
+    let refusal = Some("The parameter `Definition` must have at most 4,096 bytes.");
+    assert_outcome("stepfunctions", "standard", definition(2_048), refusal).await;
 }
 
 #[tokio::test]
@@ -295,6 +401,9 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
         ("http://localhost:3000/callback,com.example.app://callback", None),
         ("http://shop.example", https),
         ("http://local.example", https),
+        ("http://local", https),
+        ("http://localhos", https),
+        ("http://local,https://shop.example", https),
         ("http://localhost.example", https),
         ("https://shop.example,http://shop.example", https),
     ] {

@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 21] = [
+const SPECIFICATION_KEYS: [&str; 22] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -40,6 +40,7 @@ const SPECIFICATION_KEYS: [&str; 21] = [
     "PlanUpdateable",
     "UpdatableParameters",
     "Ascending",
+    "Lists",
     "Matching",
     "Subdomains",
     "OutputsAsIs",
@@ -73,6 +74,7 @@ const BINDINGS_KEYS: [&str; 7] = [
 const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
+const LIST_KEYS: [&str; 4] = ["Parameter", "MaxItems", "UniqueItems", "Description"];
 const MATCHING_KEYS: [&str; 5] = ["When", "Parameter", "AllowedPattern", "ForbiddenPattern", "Description"];
 const SUBDOMAIN_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
@@ -125,6 +127,7 @@ fn check_specification(specification: &Node) -> Checked<()> {
     check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
     check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
     check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
+    check_each_entry(specification.get("Lists"), &LIST_KEYS, "an entry of Lists")?;
     check_each_entry(specification.get("Matching"), &MATCHING_KEYS, "an entry of Matching")?;
     check_each_entry(specification.get("Subdomains"), &SUBDOMAIN_KEYS, "an entry of Subdomains")?;
 

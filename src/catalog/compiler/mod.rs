@@ -67,7 +67,7 @@ const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
 ];
 /// What an output begins with that says where a secret is kept: in SSM's Parameter Store, or in Secrets Manager.
-const SECRET_PREFIXES: [&str; 2] = ["ssm:", "secretsmanager:"];
+const SECRET_PREFIXES: [&str; 3] = ["ssm:", "secretsmanager:", "cognito:"];
 
 /// Why a template cannot be in the catalog.
 #[derive(Debug, thiserror::Error)]

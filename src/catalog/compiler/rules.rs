@@ -1,5 +1,5 @@
-//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, `Matching` of texts and
-//! `Subdomains`.
+//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, `Lists`, `Matching` of
+//! texts and `Subdomains`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -28,6 +28,7 @@ pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
     };
     rules
         .chain(entries("Ascending").map(|entry| compiler.ascending(entry)))
+        .chain(entries("Lists").map(|entry| compiler.list(entry)))
         .chain(entries("Matching").map(|entry| compiler.matching(entry)))
         .chain(entries("Subdomains").map(|entry| compiler.subdomain(entry)))
         .collect()
@@ -147,6 +148,24 @@ impl Compiler<'_> {
         Ok(Rule { conditions: List::default(), assertions: assertions(node, "Ascending", [holds])? })
     }
 
+    /// A limit of a list's entries, or that all of them differ. A text is a list with commas.
+    fn list(&self, node: &Node) -> Checked<Rule> {
+        let list = match self.value(node, "Parameter", "Lists")? {
+            Operand::Parameter(name) => Operand::ListParameter(name),
+            list => list,
+        };
+        let limit = node.get("MaxItems").map(max_items).transpose()?;
+        let is_unique = node.get("UniqueItems").and_then(Node::text) == Some("true");
+        if limit.is_none() && !is_unique {
+            return Err(missing(node, "Lists", "MaxItems or UniqueItems: true"));
+        }
+        let at_most = limit.map(|limit| Condition::AtMost(list.clone(), limit));
+        let distinct = is_unique.then(|| Condition::Distinct(list));
+
+        let holds = at_most.into_iter().chain(distinct);
+        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Lists", holds)? })
+    }
+
     /// The forms that a parameter's value may have where others have certain values, such as an endpoint by its protocol.
     fn matching(&self, node: &Node) -> Checked<Rule> {
         let value = self.value(node, "Parameter", "Matching")?;
@@ -194,6 +213,12 @@ fn assertions(node: &Node, of: &str, all: impl IntoIterator<Item = Condition>) -
 
     let assertion = |holds| Assertion { holds, description: description.trim().to_owned().into() };
     Ok(all.into_iter().map(assertion).collect())
+}
+
+/// The number of entries that a list may have.
+fn max_items(node: &Node) -> Checked<usize> {
+    let limit = node.text().and_then(|text| text.parse().ok());
+    limit.ok_or_else(|| fault(node, "MaxItems of an entry of Lists is a whole number"))
 }
 
 /// A regular expression of the syntax that the function evaluates.
