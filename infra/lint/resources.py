@@ -1,5 +1,5 @@
 """What the resources in the stacks of instances must be, for cfn-lint: names that are short enough for every instance,
-and a change of a deletion policy that CloudFormation sees.
+deletion policies whose change CloudFormation sees, and properties without secrets.
 """
 
 from __future__ import annotations
@@ -214,3 +214,35 @@ def longest_of_parameter(cfn: Any, name: str) -> list[str]:
     if "AllowedValues" in parameter:
         return [max(map(str, parameter["AllowedValues"]), key=len)]
     return ["x" * int(parameter["MaxLength"])] if "MaxLength" in parameter else []
+
+
+# Attributes by which CloudFormation hands out what nobody but an application may see.
+SECRET_ATTRIBUTE = re.compile(r"(Secret|Password|SecretAccessKey|PrivateKey|ApiKey|StreamKey|Token)$", re.IGNORECASE)
+ATTRIBUTE_IN_SUB = re.compile(r"\$\{([A-Za-z0-9]+)\.([A-Za-z0-9.]+)\}")
+
+
+class SecretAttributes(CloudFormationLintRule):
+    """CloudFormation shows the properties of every resource in the stack's events, for 90 days, and every output."""
+
+    id = "E9011"
+    shortdesc = "Check that no secret attribute is a property or an output"
+    description = "No property and no output has a secret attribute of a resource, be it as a part of a text"
+    source_url = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html"
+    tags = ["resources", "outputs"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        return [
+            RuleMatch(path, f"{attribute} is a secret, which would be in the stack's events or outputs")
+            for path, attribute in attributes(cfn)
+            if path[0] in ("Resources", "Outputs") and SECRET_ATTRIBUTE.search(attribute)
+        ]
+
+
+def attributes(cfn: Any) -> Iterator[tuple[list[Any], str]]:
+    """Every attribute that the template refers to, with the path of the reference."""
+    for *path, value in cfn.search_deep_keys("Fn::GetAtt"):
+        resource, _, attribute = value.partition(".") if isinstance(value, str) else (value[0], ".", value[1])
+        yield path, f"{resource}.{attribute}"
+    for *path, value in cfn.search_deep_keys("Fn::Sub"):
+        text = value if isinstance(value, str) else value[0]
+        yield from ((path, f"{resource}.{attribute}") for resource, attribute in ATTRIBUTE_IN_SUB.findall(text))

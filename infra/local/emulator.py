@@ -23,7 +23,7 @@ from typing import Any
 
 from ministack import app as gateway
 from ministack.core import lambda_runtime
-from ministack.services import cloudformation, dynamodb, eventbridge, secretsmanager, stepfunctions, waf
+from ministack.services import dynamodb, eventbridge, secretsmanager, stepfunctions, waf
 from ministack.services.cloudformation import changesets, engine, provisioners, stacks
 from ministack.services.cloudformation import handlers as handlers_of_requests
 
@@ -32,6 +32,8 @@ import cloudformation_rules
 import deletion_rules
 import iam_rules
 import pace
+import resource_properties
+import stack_deletions
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -278,40 +280,6 @@ def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) ->
 EVALUATE_CONDITIONS = engine._evaluate_conditions
 
 
-async def delete_stack(stack_name: str, stack_id: str, *arguments: Any, **options: Any) -> None:
-    """What a resource depends on is deleted after it, so not at all if the resource cannot be deleted.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
-    """
-    stack = cloudformation._stacks[stack_name]
-    stack[KEPT] = {}
-    await DELETE_STACK(stack_name, stack_id, *arguments, **options)
-    stack["_resources"].update(stack.pop(KEPT))
-    cloudformation_rules.bury(stack_name)
-
-
-def delete_resource(
-    resource_type: str,
-    physical_id: str,
-    properties: dict[str, Any],
-    stack_name: str | None = None,
-    logical_id: str | None = None,
-) -> None:
-    try:
-        DELETE_RESOURCE(resource_type, physical_id, properties, stack_name, logical_id)
-    except Exception:
-        stack = cloudformation._stacks.get(stack_name) or {}
-        if KEPT in stack:
-            resources = stack["_resources"]
-            needed = stacks._with_dependencies([logical_id], stack["_template"]["Resources"], set(resources))
-            stack[KEPT].update({name: resources.pop(name) for name in needed - {logical_id}})
-        raise
-
-
-KEPT = "_kept"  # out of sight of the deletion that is going on
-DELETE_STACK, DELETE_RESOURCE = stacks._delete_stack_async, stacks._delete_resource
-
-
 def kill_workers(workers: list[Any]) -> None:
     """While a function is updated it answers requests, those with its previous code too: ministack would end them.
 
@@ -383,14 +351,13 @@ def register() -> None:
         handlers.setdefault(name, {"create": resource.create, "delete": resource.delete})
     for module in (changesets, engine, handlers_of_requests, stacks):
         module._evaluate_conditions = evaluate_conditions
-    for module in (handlers_of_requests, stacks):
-        module._delete_stack_async = delete_stack
-    stacks._delete_resource = delete_resource
     lambda_runtime.kill_workers = kill_workers
     gateway.app = serve
     authorization.register()
     deletion_rules.register()
+    stack_deletions.register()
     pace.register()
+    resource_properties.register()
     iam_rules.register()
     cloudformation_rules.register()
     table = handlers["AWS::DynamoDB::Table"]

@@ -1,9 +1,10 @@
-//! [`Secrets`] with SSM and Secrets Manager.
+//! [`Secrets`] with SSM, Secrets Manager and Cognito.
 
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_sdk_cognitoidentityprovider::operation::describe_user_pool_client::DescribeUserPoolClientError;
 use aws_sdk_secretsmanager::{error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError};
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use secrecy::SecretString;
@@ -13,18 +14,25 @@ use crate::broker::ports::{PortResult, Secrets};
 
 const SSM: Service = Service("SSM");
 const SECRETS_MANAGER: Service = Service("Secrets Manager");
+const COGNITO: Service = Service("Cognito");
 
 /// Where the stacks of instances keep secrets.
 pub struct StoredSecrets {
     config: SdkConfig,
     ssm: OnceLock<aws_sdk_ssm::Client>,
     secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
+    cognito: OnceLock<aws_sdk_cognitoidentityprovider::Client>,
 }
 
 impl StoredSecrets {
     /// With these settings.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { config: config.clone(), ssm: OnceLock::new(), secrets_manager: OnceLock::new() }
+        Self {
+            config: config.clone(),
+            ssm: OnceLock::new(),
+            secrets_manager: OnceLock::new(),
+            cognito: OnceLock::new(),
+        }
     }
 }
 
@@ -49,6 +57,23 @@ impl Secrets for StoredSecrets {
             Err(error) => return Err(SECRETS_MANAGER.failed("GetSecretValue")(error)),
         };
         Ok(secret.map(SecretString::from))
+    }
+
+    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>> {
+        let cognito = self.cognito.get_or_init(|| aws_sdk_cognitoidentityprovider::Client::new(&self.config));
+        let read = cognito.describe_user_pool_client().user_pool_id(user_pool_id).client_id(client_id).send().await;
+        let client = match read {
+            Ok(read) => read.user_pool_client,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DescribeUserPoolClientError::is_resource_not_found_exception) =>
+            {
+                None
+            }
+            Err(error) => return Err(COGNITO.failed("DescribeUserPoolClient")(error)),
+        };
+        Ok(client.and_then(|client| client.client_secret).map(SecretString::from))
     }
 }
 

@@ -454,7 +454,7 @@ pub struct NewRole {
     pub tags: Vec<Tag>,
 }
 
-/// SSM and Secrets Manager: secrets of instances, kept there by their stacks.
+/// SSM, Secrets Manager and Cognito: secrets of instances, kept there by their stacks.
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// The value of a parameter of SSM's Parameter Store, decrypted; nothing where there is none.
@@ -462,6 +462,9 @@ pub trait Secrets: Send + Sync {
 
     /// The current text of a secret of Secrets Manager; nothing where there is none.
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>>;
+
+    /// The secret of an app client of a Cognito user pool; nothing where there is none.
+    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>>;
 }
 
 /// Lambda: functions of instances that make credentials.

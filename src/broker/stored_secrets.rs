@@ -23,6 +23,8 @@ enum Store<'a> {
     Parameter(&'a str),
     /// `secretsmanager:ARN` or `secretsmanager:ARN#key`: a secret of Secrets Manager.
     Secret(&'a str),
+    /// `cognito:USER_POOL_ID/CLIENT_ID`: the secret of an app client.
+    Client(&'a str, &'a str),
 }
 
 impl<'a> Store<'a> {
@@ -32,6 +34,7 @@ impl<'a> Store<'a> {
         match name.split_once(':')? {
             ("ssm", name) => Some((Self::Parameter(name), key)),
             ("secretsmanager", arn) => Some((Self::Secret(arn), key)),
+            ("cognito", client) => client.split_once('/').map(|(pool, client)| (Self::Client(pool, client), key)),
             _ => None,
         }
     }
@@ -40,6 +43,7 @@ impl<'a> Store<'a> {
         match self {
             Self::Parameter(name) => secrets.parameter(name).await,
             Self::Secret(arn) => secrets.secret(arn).await,
+            Self::Client(user_pool_id, client_id) => secrets.client_secret(user_pool_id, client_id).await,
         }
     }
 }

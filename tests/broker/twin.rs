@@ -21,6 +21,13 @@ impl StoringSecrets for World {
         self.edit(|account| drop(account.secrets.insert(arn.clone(), value.into())));
         arn
     }
+
+    async fn make_client(&self) -> (String, String, String) {
+        let [user_pool_id, client_id, secret] = ["us-east-1_pool", "client", "a secret"].map(str::to_owned);
+        let client = (user_pool_id.clone(), client_id.clone());
+        self.edit(|account| drop(account.client_secrets.insert(client, secret.clone())));
+        (user_pool_id, client_id, secret)
+    }
 }
 
 impl MadeFunctions for World {

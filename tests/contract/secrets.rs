@@ -10,6 +10,7 @@ macro_rules! tests {
         crate::contract::promises! { secrets, $new;
             a_parameter_is_read_in_the_clear
             of_a_secret_the_current_version_is_read
+            of_an_app_client_its_secret_is_read
         }
     };
 }
@@ -22,6 +23,9 @@ pub trait StoringSecrets: Secrets {
 
     /// Stores a secret, or a new version of it, and returns its ARN.
     async fn put_secret(&self, name: &str, value: &str) -> String;
+
+    /// Makes a user pool with an app client, and returns their ids and the client's secret.
+    async fn make_client(&self) -> (String, String, String);
 }
 
 fn text(read: PortResult<Option<SecretString>>) -> Option<String> {
@@ -42,4 +46,11 @@ pub async fn of_a_secret_the_current_version_is_read(secrets: &impl StoringSecre
     assert_eq!(secrets.put_secret(&name, "another").await, arn);
     assert_eq!(text(secrets.secret(&arn).await).as_deref(), Some("another"));
     assert_eq!(text(secrets.secret(&format!("{arn}-no")).await), None);
+}
+
+pub async fn of_an_app_client_its_secret_is_read(secrets: &impl StoringSecrets) {
+    let (user_pool_id, client_id, secret) = secrets.make_client().await;
+    assert_eq!(text(secrets.client_secret(&user_pool_id, &client_id).await), Some(secret));
+    assert_eq!(text(secrets.client_secret(&user_pool_id, "nobody").await), None);
+    assert_eq!(text(secrets.client_secret("us-east-1_nobody", &client_id).await), None);
 }

@@ -16,6 +16,9 @@ from support import BROKER, BrokerTestCase, client, records_of, stacks_of
 Credentials = dict[str, str]
 Use = Callable[[Credentials], None]
 
+# How the names of credentials end that nobody but the application may see.
+SECRET_CREDENTIALS = ("SECRET", "SECRET_ACCESS_KEY", "PASSWORD", "TOKEN")
+
 # How many things that a binding is not for are tried with it, at least.
 NEIGHBOURS = 3
 
@@ -62,6 +65,7 @@ class ServiceTestCase(BrokerTestCase):
         scopes = bind_schema["Scope"]["enum"] if "Scope" in bind_schema else [None]
         self.assertEqual(sorted(map(str, uses)), sorted(map(str, scopes)), "the scopes that are tried")
 
+        self.secrets: set[str] = set()
         instance, ids = self.provision(self.service, plan, dict(parameters or {}))
         for scope, use in uses.items():
             with self.subTest(service=self.service, plan=plan, scope=scope):
@@ -73,10 +77,19 @@ class ServiceTestCase(BrokerTestCase):
         if parameters is not None:
             self.set_back(instance, ids, offered, parameters, uses)
         self.assertEqual(BROKER.fetch_instance(instance, ids).expect(200)["plan_id"], ids.plan_id)
+        self.assert_no_secret_in_events(instance)
         self.deprovision(instance, ids)
         self.assertEqual(stacks_of(instance), [])
         self.assertEqual(records_of(instance), [])
         BROKER.fetch_instance(instance, ids).expect(404)
+
+    def assert_no_secret_in_events(self, instance: str) -> None:
+        """Many may read a stack's events, which show the properties of its resources."""
+        [stack] = stacks_of(instance)
+        pages = client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+        events = [event for page in pages for event in page["StackEvents"]]
+        self.assertTrue(any("ResourceProperties" in event for event in events), "no event shows properties")
+        self.assertEqual(aws.leaked(self.secrets, json.dumps(events, default=str)), [])
 
     def offered_plan(self, plan: str) -> dict[str, Any]:
         services = BROKER.catalog().expect(200)["services"]
@@ -94,7 +107,9 @@ class ServiceTestCase(BrokerTestCase):
     def bind_with(self, instance: str, ids: Plan, scope: str | None) -> tuple[str, Credentials]:
         binding = str(uuid.uuid4())
         parameters = {"Scope": scope} if scope else {}
-        return binding, BROKER.bind(instance, binding, ids, parameters).expect(201)["credentials"]
+        credentials = BROKER.bind(instance, binding, ids, parameters).expect(201)["credentials"]
+        self.secrets |= {value for name, value in credentials.items() if name.endswith(SECRET_CREDENTIALS)}
+        return binding, credentials
 
     def assert_fits(self, policy: dict[str, Any]) -> None:
         """The binding's policy is one that IAM takes, also where names are longer than here."""

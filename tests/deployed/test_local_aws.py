@@ -67,7 +67,11 @@ class StacksTest(BrokerTestCase):
         self.addCleanup(lambda: self.cloudformation.delete_stack(StackName=self.name))
 
     def create(self, resources: dict[str, Any], **request: Any) -> str:
-        body = json.dumps({"Parameters": {"Known": {"Type": "String", "Default": ""}}, "Resources": resources})
+        parameters = {
+            "Known": {"Type": "String", "Default": ""},
+            "Hidden": {"Type": "String", "Default": "a hidden value", "NoEcho": True},
+        }
+        body = json.dumps({"Parameters": parameters, "Resources": resources})
         return self.cloudformation.create_stack(StackName=self.name, TemplateBody=body, **request)["StackId"]
 
     def wait(self, state: str) -> None:
@@ -112,6 +116,23 @@ class StacksTest(BrokerTestCase):
         self.wait("create_complete")
         update = {"StackName": self.name, "UsePreviousTemplate": True, "Parameters": given}
         self.assert_refused("ValidationError", words, self.cloudformation.update_stack, **update)
+
+    def test_events_show_properties_without_hidden_parameters_and_resolved_references(self) -> None:
+        client("ssm").put_parameter(Name=f"/{self.name}", Value="a stored value", Type="String")
+        values = ["a value", {"Ref": "Hidden"}, f"{{{{resolve:ssm:/{self.name}}}}}"]
+        tags = [{"Key": str(number), "Value": value} for number, value in enumerate(values)]
+        stack = self.create({"Queue": {**QUEUE, "Properties": {"DelaySeconds": 7, "Tags": tags}}})
+        self.wait("create_complete")
+
+        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        shown = [event["ResourceProperties"] for event in events if event["LogicalResourceId"] == "Queue"]
+        self.assertEqual(len(shown), 2)
+        for properties in map(json.loads, shown):
+            self.assertEqual(properties["DelaySeconds"], 7)
+            self.assertEqual([tag["Value"] for tag in properties["Tags"]], ["a value", "****", values[2]])
+        self.assertEqual(
+            [event for event in events if "ResourceProperties" in event and event["LogicalResourceId"] == self.name], []
+        )
 
     def test_a_creation_is_taken_up_by_its_own_token_alone_and_only_while_it_runs(self) -> None:
         stack = self.create(WAITING, ClientRequestToken="one")

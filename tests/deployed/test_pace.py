@@ -1,4 +1,6 @@
-"""Stacks that take time, fail, roll back or are not deleted, seen through the broker's URL as platforms see them."""
+"""Stacks that take time, fail, roll back or are not deleted: seen through the broker's URL as platforms see them, and,
+where a test depends on when they are deleted, by their operator.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import urllib.request
 import uuid
 from typing import Any
 
+from another_broker import OFTEN
 from osb import Answer
 from support import BROKER, BrokerTestCase, client, stacks_of
 
@@ -74,6 +77,14 @@ class PaceTest(BrokerTestCase):
         self.follow(accepted)
         self.deprovision_here()
 
+    def test_an_instance_is_deleted_while_it_is_being_created(self) -> None:
+        pace(seconds=SECONDS)
+        BROKER.provision(self.instance, self.ids).expect(202)
+        _, end = self.deprovision_here()
+        self.assertEqual((end.body["state"], stacks_of(self.instance)), ("succeeded", []))
+        queues = client("sqs").list_queues().get("QueueUrls", [])
+        self.assertFalse([queue for queue in queues if self.instance in queue])
+
     def test_a_creation_that_fails_is_rolled_back_and_can_be_deleted_and_asked_for_again(self) -> None:
         pace(failing={"AWS::SQS::Queue": "create"})
         _, end = self.provision_here()
@@ -133,6 +144,108 @@ class PaceTest(BrokerTestCase):
                 pace(**wrong)
             self.assertEqual(raised.exception.code, 400)
             self.assertTrue(json.load(raised.exception)["error"])
+
+
+class HaltedCreationTest(BrokerTestCase):
+    """Stacks of the operator's that are deleted while they are being created."""
+
+    # A queue, whose creation is going on when the stack is deleted, and what comes after it.
+    RESOURCES = {
+        "First": {"Type": "AWS::SQS::Queue"},
+        "Second": {"Type": "AWS::SNS::Topic", "DependsOn": "First"},
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(pace)
+        self.cloudformation, self.name = client("cloudformation"), f"halted-{uuid.uuid4()}"
+
+    def create(self, resources: dict[str, Any]) -> str:
+        body = json.dumps({"Resources": resources})
+        return self.cloudformation.create_stack(StackName=self.name, TemplateBody=body)["StackId"]
+
+    def wait(self, state: str) -> None:
+        self.cloudformation.get_waiter(f"stack_{state}").wait(StackName=self.name, WaiterConfig=OFTEN)
+
+    def status(self, stack: str) -> str:
+        return self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+
+    def events(self, stack: str) -> list[tuple[str, str]]:
+        """Logical ids with their statuses, the oldest first; the stack's own has its name."""
+        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        return [(event["LogicalResourceId"], event["ResourceStatus"]) for event in reversed(events)]
+
+    def queues(self) -> list[str]:
+        return client("sqs").list_queues(QueueNamePrefix=self.name).get("QueueUrls", [])
+
+    def test_a_deletion_halts_a_creation_and_deletes_what_was_created(self) -> None:
+        pace(seconds=SECONDS)
+        stack = self.create(self.RESOURCES)
+        self.assertEqual(self.events(stack), [(self.name, "CREATE_IN_PROGRESS"), ("First", "CREATE_IN_PROGRESS")])
+
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.assertEqual(self.status(stack), "DELETE_IN_PROGRESS")
+        self.wait("delete_complete")
+        expected = [
+            (self.name, "CREATE_IN_PROGRESS"),
+            ("First", "CREATE_IN_PROGRESS"),
+            ("First", "CREATE_COMPLETE"),
+            (self.name, "DELETE_IN_PROGRESS"),
+            ("First", "DELETE_IN_PROGRESS"),
+            ("First", "DELETE_COMPLETE"),
+            (self.name, "DELETE_COMPLETE"),
+        ]
+        self.assertEqual((self.events(stack), self.queues()), (expected, []))
+
+    def test_a_deletion_halts_the_creation_of_the_last_resource(self) -> None:
+        pace(seconds=SECONDS)
+        stack = self.create({"First": self.RESOURCES["First"]})
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.wait("delete_complete")
+        self.assertIn(("First", "DELETE_COMPLETE"), self.events(stack))
+        self.assertNotIn((self.name, "CREATE_COMPLETE"), self.events(stack))
+        self.assertEqual((self.status(stack), self.queues()), ("DELETE_COMPLETE", []))
+
+    def test_a_creation_that_fails_while_it_is_halted_is_not_rolled_back(self) -> None:
+        pace(seconds=SECONDS, failing={"AWS::SQS::Queue": "create"})
+        stack = self.create(self.RESOURCES)
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.wait("delete_complete")
+        expected = [
+            (self.name, "CREATE_IN_PROGRESS"),
+            ("First", "CREATE_IN_PROGRESS"),
+            ("First", "CREATE_FAILED"),
+            (self.name, "DELETE_IN_PROGRESS"),
+            (self.name, "DELETE_COMPLETE"),
+        ]
+        self.assertEqual(self.events(stack), expected)
+
+    def test_a_rollback_is_over_before_its_stack_is_deleted(self) -> None:
+        pace(seconds=SECONDS, failing={"AWS::SNS::Topic": "create"})
+        stack = self.create(self.RESOURCES)
+        deadline = time.monotonic() + DEADLINE
+        while self.status(stack) != "ROLLBACK_IN_PROGRESS" and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.assertEqual(self.status(stack), "DELETE_IN_PROGRESS")
+        self.wait("delete_complete")
+        self.assertEqual(self.events(stack)[-1], (self.name, "DELETE_COMPLETE"))
+        self.assertEqual(self.events(stack).count(("First", "DELETE_COMPLETE")), 1)
+        self.assertEqual((self.status(stack), self.queues()), ("DELETE_COMPLETE", []))
+
+    def test_of_two_deletions_at_once_one_does_the_work(self) -> None:
+        stack = self.create(self.RESOURCES)
+        self.wait("create_complete")
+        pace(seconds=SECONDS)
+        for _ in range(2):
+            self.cloudformation.delete_stack(StackName=self.name)
+        self.wait("delete_complete")
+        events = self.events(stack)
+        for name in (self.name, *self.RESOURCES):
+            self.assertEqual(events.count((name, "DELETE_IN_PROGRESS")), 1, name)
+            self.assertEqual(events.count((name, "DELETE_COMPLETE")), 1, name)
+        self.assertEqual(self.status(stack), "DELETE_COMPLETE")
 
 
 if __name__ == "__main__":

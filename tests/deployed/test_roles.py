@@ -440,11 +440,16 @@ class BrokerRoleTest(BrokerTestCase):
             BROKER.bind(instance, binding, plan, {"RoleName": role["RoleName"]}).expect(201)
             yield lambda: BROKER.unbind(instance, binding, plan)
 
-    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue")
-    def test_read_a_secret_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
+    @needs(BROKERS, "ReadClientSecretsOfInstances cognito-idp:DescribeUserPoolClient")
+    def test_read_the_secret_of_an_instances_app_client(self) -> Iterator[Callable[[], Answer]]:
         with self.instance("cognito", "production") as (instance, plan):
             binding, _ = self.bind(instance, plan)
             yield lambda: BROKER.fetch_binding(instance, binding, plan)
+
+    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue")
+    def test_read_a_secret_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
+        tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
+        yield from self.reading(secret(unique_name(), tags))
 
     @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt")
     def test_read_a_secret_that_is_encrypted_with_a_key(self) -> Iterator[Callable[[], Answer]]:

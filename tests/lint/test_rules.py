@@ -70,6 +70,18 @@ class RulesTest(unittest.TestCase):
             "Name can have 280 characters; 255 are allowed",
         )
 
+    def test_a_secret_attribute_in_a_property_or_an_output_is_found(self) -> None:
+        self.assert_finds(
+            resources.SecretAttributes(),
+            "cognito",
+            {
+                "ManagedLoginVersion: 1\n": "ManagedLoginVersion: !GetAtt Client.ClientSecret\n",
+                "Value: !Sub cognito:${UserPool}/${Client}\n": "Value: !Sub ${UserPool}/${Client.ClientSecret}\n",
+            },
+            "Client.ClientSecret is a secret, which would be in the stack's events or outputs",
+            "Client.ClientSecret is a secret, which would be in the stack's events or outputs",
+        )
+
     def test_a_pattern_without_words_is_found(self) -> None:
         self.assert_finds(
             parameters.Constraints(),

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     aws::Calls,
-    contract::{self, secrets::StoringSecrets},
+    contract::{self, secrets::StoringSecrets, unique},
 };
 
 /// The adapter, and what stores secrets for it.
@@ -16,6 +16,7 @@ struct Stores {
     secrets: StoredSecrets,
     ssm: aws_sdk_ssm::Client,
     secrets_manager: aws_sdk_secretsmanager::Client,
+    cognito: aws_sdk_cognitoidentityprovider::Client,
 }
 
 impl Stores {
@@ -25,6 +26,7 @@ impl Stores {
             secrets: StoredSecrets::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             secrets_manager: aws_sdk_secretsmanager::Client::new(&config),
+            cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
         }
     }
 }
@@ -37,6 +39,10 @@ impl Secrets for Stores {
 
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
         self.secrets.secret(arn).await
+    }
+
+    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>> {
+        self.secrets.client_secret(user_pool_id, client_id).await
     }
 }
 
@@ -56,6 +62,14 @@ impl StoringSecrets for Stores {
             }
         };
         arn.expect("an ARN")
+    }
+
+    async fn make_client(&self) -> (String, String, String) {
+        let pool = self.cognito.create_user_pool().pool_name(unique()).send().await.expect("a pool");
+        let user_pool_id = pool.user_pool.and_then(|pool| pool.id).expect("an id");
+        let client = self.cognito.create_user_pool_client().user_pool_id(&user_pool_id).client_name("client");
+        let client = client.generate_secret(true).send().await.expect("a client").user_pool_client.expect("a client");
+        (user_pool_id, client.client_id.expect("an id"), client.client_secret.expect("a secret"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One AWS account in memory, behind all ports of the broker.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, HashMap},
     fmt,
     future::{pending, poll_fn},
@@ -154,6 +155,8 @@ pub struct Account {
     pub parameters: BTreeMap<String, String>,
     /// Of Secrets Manager, by ARN.
     pub secrets: BTreeMap<String, String>,
+    /// Of Cognito's app clients, by user pool and client.
+    pub client_secrets: BTreeMap<(String, String), String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
     /// How often somebody has acted in the console.
@@ -1100,9 +1103,14 @@ impl Secrets for World {
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
         self.call("secrets.secret", |state| stored(&state.account.secrets, arn)).await
     }
+
+    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>> {
+        let client = (user_pool_id.to_owned(), client_id.to_owned());
+        self.call("secrets.client_secret", |state| stored(&state.account.client_secrets, &client)).await
+    }
 }
 
-fn stored(store: &BTreeMap<String, String>, name: &str) -> Option<SecretString> {
+fn stored<K: Ord + ?Sized, L: Borrow<K> + Ord>(store: &BTreeMap<L, String>, name: &K) -> Option<SecretString> {
     store.get(name).map(|text| SecretString::from(text.as_str()))
 }
 
