@@ -440,33 +440,33 @@ class BrokerRoleTest(BrokerTestCase):
             BROKER.bind(instance, binding, plan, {"RoleName": role["RoleName"]}).expect(201)
             yield lambda: BROKER.unbind(instance, binding, plan)
 
-    @needs(BROKERS, "ReadClientSecretsOfInstances cognito-idp:DescribeUserPoolClient")
+    @needs(BROKERS, "ReadClientSecretsOfInstances cognito-idp:DescribeUserPoolClient", denied=400)
     def test_read_the_secret_of_an_instances_app_client(self) -> Iterator[Callable[[], Answer]]:
         with self.instance("cognito", "production") as (instance, plan):
             binding, _ = self.bind(instance, plan)
             yield lambda: BROKER.fetch_binding(instance, binding, plan)
 
-    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue")
+    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue", denied=400)
     def test_read_a_secret_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
         tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
         yield from self.reading(secret(unique_name(), tags))
 
-    @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt")
+    @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt", denied=400)
     def test_read_a_secret_that_is_encrypted_with_a_key(self) -> Iterator[Callable[[], Answer]]:
         tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
         yield from self.reading(secret(unique_name(), tags, KmsKeyId=kms_key()))
 
-    @needs(BROKERS, "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue")
+    @needs(BROKERS, "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue", denied=400)
     def test_read_a_secret_of_a_database(self) -> Iterator[Callable[[], Answer]]:
         database = {"aws:rds:primaryDBInstanceArn": arn("rds", f"db:{unique_name()}")}
         yield from self.reading(secret(f"rds!db-{uuid.uuid4()}", database))
 
-    @needs(BROKERS, "ReadMasterSecretsOfClusters secretsmanager:GetSecretValue")
+    @needs(BROKERS, "ReadMasterSecretsOfClusters secretsmanager:GetSecretValue", denied=400)
     def test_read_a_secret_of_a_cluster(self) -> Iterator[Callable[[], Answer]]:
         cluster = {"aws:rds:primaryDBClusterArn": arn("rds", f"cluster:{unique_name()}")}
         yield from self.reading(secret(f"rds!cluster-{uuid.uuid4()}", cluster))
 
-    @needs(BROKERS, "ReadParametersOfInstances ssm:GetParameter")
+    @needs(BROKERS, "ReadParametersOfInstances ssm:GetParameter", denied=400)
     def test_read_a_parameter_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
         yield from self.reading(parameter({"servicebroker:instance-id": "an instance"}))
 
