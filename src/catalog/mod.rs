@@ -75,6 +75,7 @@ pub struct Offered<'a> {
     /// The plan.
     pub plan: &'a Plan,
     schemas: &'a PlanSchemas,
+    asked_for: &'a osb::Object,
 }
 
 /// A request named what is not in the catalog.
@@ -136,7 +137,7 @@ impl Catalog {
     /// Says which of the two is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
         let entry = self.find_entry(service_id)?;
-        entry.offered().find(|(id, _)| *id == plan_id).map(|(_, offered)| offered).ok_or_else(|| {
+        entry.offered(&self.asked_for).find(|(id, _)| *id == plan_id).map(|(_, offered)| offered).ok_or_else(|| {
             let plans: Vec<_> = entry.offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
             let (offering, plans) = (entry.offering.name.to_string(), plans.join(", "));
             NotOffered::Plan { offering, plan_id: plan_id.into(), plans }
@@ -167,9 +168,9 @@ impl Catalog {
         Ok(osb::Catalog { services: services.collect::<Result<_, _>>()? })
     }
 
-    fn service_offering<'a>(&self, entry: &'a Entry) -> serde_json::Result<osb::ServiceOffering<'a>> {
+    fn service_offering<'a>(&'a self, entry: &'a Entry) -> serde_json::Result<osb::ServiceOffering<'a>> {
         let offering = &entry.offering;
-        let plans = entry.offered().map(|(id, offered)| self.service_plan(id, offered));
+        let plans = entry.offered(&self.asked_for).map(|(id, offered)| self.service_plan(id, offered));
         Ok(osb::ServiceOffering {
             name: &offering.name,
             id: &entry.id,
@@ -223,10 +224,10 @@ impl Catalog {
 
 impl Entry {
     /// The ids of the plans, and what is known of each.
-    fn offered(&self) -> impl Iterator<Item = (&str, Offered<'_>)> {
+    fn offered<'a>(&'a self, asked_for: &'a osb::Object) -> impl Iterator<Item = (&'a str, Offered<'a>)> {
         let Self { offering, plans, .. } = self;
         let plans = offering.plans.iter().zip(plans);
-        plans.map(move |(plan, entry)| (&*entry.id, Offered { offering, plan, schemas: &entry.schemas }))
+        plans.map(move |(plan, entry)| (&*entry.id, Offered { offering, plan, schemas: &entry.schemas, asked_for }))
     }
 }
 
@@ -267,7 +268,8 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
-        self.check(&self.schemas.create, "The plan takes", parameters, known)
+        let besides: Vec<_> = self.asked_for.keys().map(String::as_str).collect();
+        self.check(&self.schemas.create, "The plan takes", &besides, parameters, known)
     }
 
     /// Checks the `parameters` of an update request that are normalised.
@@ -276,20 +278,21 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
-        self.check(&self.schemas.update, "An update of this plan takes", parameters, &BTreeSet::new())
+        self.check(&self.schemas.update, "An update of this plan takes", &[], parameters, &BTreeSet::new())
     }
 
     fn check(
         &self,
         schema: &LazySchema,
         taker: &str,
+        besides: &[&str],
         parameters: &osb::Object,
         known: &BTreeSet<&str>,
     ) -> Result<(), String> {
         let decided = self.plan.parameters.iter().map(|given| &*given.name).filter(|name| !self.takes(name));
         let decided: Vec<_> = decided.collect();
         let constraints = &self.offering.constraints;
-        let check = Check { schema: schema.get()?, constraints, taker, decided: &decided };
+        let check = Check { schema: schema.get()?, constraints, taker, besides, decided: &decided };
         check.check(parameters, known)
     }
 
@@ -327,7 +330,7 @@ impl Offered<'_> {
     pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
         let parameters = in_forms_of(&self.schemas.bind, parameters);
         let (schema, constraints) = (self.schemas.bind.get()?, &*self.offering.bindings.constraints);
-        let check = Check { schema, constraints, taker: "A binding takes", decided: &[] };
+        let check = Check { schema, constraints, taker: "A binding takes", besides: &[], decided: &[] };
         check.check(&parameters, &BTreeSet::new())?;
         Ok(parameters)
     }

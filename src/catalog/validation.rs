@@ -24,6 +24,8 @@ pub struct Check<'a> {
     pub constraints: &'a [Constraint],
     /// What begins the list of the parameters that there are, such as "The plan takes".
     pub taker: &'a str,
+    /// Parameters that there are besides those of the schema, and that are checked elsewhere.
+    pub besides: &'a [&'a str],
     /// Parameters of the template that the plan decides, so that nobody else can.
     pub decided: &'a [&'a str],
 }
@@ -49,7 +51,7 @@ impl Check<'_> {
     fn general_mistakes(&self, error: &ValidationError<'_>) -> Vec<String> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known: Vec<_> = self.schema.names().collect();
+                let known: Vec<_> = self.schema.names().chain(self.besides.iter().copied()).collect();
                 let unknown = unexpected.iter().map(|name| self.unknown_parameter(name, &known));
                 let takes = match known.as_slice() {
                     [] => format!("{} no parameters.", self.taker),
@@ -58,9 +60,17 @@ impl Check<'_> {
                 vec![unknown.chain([takes]).collect::<Vec<_>>().join(" ")]
             }
             ValidationErrorKind::Required { property } => {
-                vec![format!("The parameter `{}` is missing.", property.as_str().unwrap_or_default())]
+                vec![self.missing_parameter(property.as_str().unwrap_or_default())]
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn missing_parameter(&self, name: &str) -> String {
+        let description = self.schema.property(name).and_then(|property| property["description"].as_str());
+        match description.and_then(|text| text.split(". ").next()) {
+            Some(sentence) => format!("{} is missing: {}.", parameter(name), sentence.trim_end_matches('.')),
+            None => format!("{} is missing.", parameter(name)),
         }
     }
 

@@ -46,6 +46,14 @@ async fn nobody_can_choose_where_the_operator_allows_nothing() {
 }
 
 #[tokio::test]
+async fn a_misspelt_choice_is_told_with_what_may_be_meant() {
+    let (client, _) = two_places();
+    let refused = client.provision(json!({"parameters": {"regoin": "eu-west-1"}})).await.expect(400);
+    assert!(refused.description().starts_with("Unknown parameter `regoin`; did you mean `region`?"));
+    assert!(refused.description().contains("`target_account_id`"), "{}", refused.description());
+}
+
+#[tokio::test]
 async fn the_catalog_shows_what_can_be_chosen() {
     let (client, _) = two_places();
     let catalog = client.request("GET", "/v2/catalog", None).await.expect(200);

@@ -23,7 +23,7 @@ Parameters:
   AtLeast: {Type: Number, MinValue: 1, Default: 1}
   Size: {Type: Number, AllowedValues: [1, 3, 5], Default: 1}
   Number: {Type: Number, MinValue: 0, MaxValue: 1, Default: 0.4}
-  Anything: {Type: Number}
+  Anything: {Type: Number, Description: How much of it. Or more.}
   Answer: {Type: String, AllowedValues: ['yes', 'no'], Default: 'no'}
   Word: {Type: String, AllowedValues: ['OFF', 'OPTIONAL', 'ON'], Default: 'OFF'}
   Choice: {Type: String, AllowedValues: ['', a, b], ConstraintDescription: must be the name of a zone, Default: a}
@@ -288,7 +288,7 @@ async fn what_is_unknown_or_missing_is_told_with_what_may_be_meant() {
     assert!(fixed.starts_with("Unknown parameter `Fixed`: the plan decides it. The plan takes: "), "{fixed}");
     let mut members = platform.ids.clone();
     members["parameters"] = json!({});
-    assert_eq!(told(platform.client.provision(members).await), "The parameter `Anything` is missing.");
+    assert_eq!(told(platform.client.provision(members).await), "The parameter `Anything` is missing: How much of it.");
 }
 
 #[tokio::test]
