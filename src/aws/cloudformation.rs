@@ -232,6 +232,7 @@ fn summary(stack: &types::Stack) -> Option<StackSummary> {
     let tag = stack.tags().iter().find(|tag| tag.key() == Some(INSTANCE_ID_TAG));
     Some(StackSummary {
         name: stack.stack_name()?.to_owned(),
+        id: stack.stack_id()?.to_owned(),
         status: stack.stack_status()?.as_str().to_owned(),
         instance_id: tag.and_then(|tag| tag.value()).map(str::to_owned),
         created_at: stack.creation_time().and_then(|time| Timestamp::from_second(time.secs()).ok()),

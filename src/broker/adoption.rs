@@ -2,8 +2,9 @@
 //!
 //! After the table was restored to an earlier day, or a record was deleted by hand, the platform's next request meets a
 //! stack that an operation of the lost record has created. It becomes the instance's if it is what the request asks for.
+//! Otherwise nothing happens to it: what the platform knows is not what holds the data.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Broker, Result,
@@ -11,8 +12,51 @@ use super::{
     operation::{Operation, OperationKind},
     parameters,
     ports::{PLAN_TAG, Stack, Tag},
+    stack::StackStatus,
 };
 use crate::catalog::Offered;
+
+/// What is known of the owner of a stack that has an instance's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// It is the instance's.
+    Proven,
+    /// It is somebody else's, or that of a lost record.
+    Refuted,
+    /// Nothing.
+    Unknown,
+}
+
+/// Why a stack cannot become an instance's: for the user, with what can be done, and without any value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// Its tags name another instance, or none.
+    Foreign,
+    /// CloudFormation does not update it.
+    Unfit(StackStatus),
+    /// Its tags name another plan.
+    OtherPlan,
+    /// CloudFormation does not tell values of `NoEcho` parameters.
+    HasSecrets,
+    /// These of its parameters have other values.
+    OtherParameters(Vec<String>),
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let as_it_was = "An instance that is created as the stack was has it back, with its data.";
+        let operator = "The broker's operator finds it with the sweep.";
+        match self {
+            Self::Foreign => f.write_str("Its tags do not say that it is this instance's. Create another instance."),
+            Self::Unfit(status) => write!(f, "It is in the status {status}. {operator}"),
+            Self::OtherPlan => write!(f, "It is of another plan. {as_it_was}"),
+            Self::HasSecrets => {
+                write!(f, "Its secret parameters cannot be compared with those of the request. {operator}")
+            }
+            Self::OtherParameters(names) => write!(f, "It has other values of {}. {as_it_was}", names.join(", ")),
+        }
+    }
+}
 
 impl Broker {
     /// Ends a creation that meets an existing stack: as succeeded where the stack is the instance's and has the requested
@@ -27,27 +71,31 @@ impl Broker {
         };
         match check_adoptable(&offered, &instance, &stack) {
             Ok(()) => self.succeed(instance).await,
-            Err(difference) => {
-                let reason = format!(
-                    "A stack of this instance exists already. {difference} Delete the instance, which deletes that stack \
-                     and its data, then create it again."
-                );
-                self.fail(instance, reason, false).await
+            Err(misfit) => {
+                let reason = existing_stack(&instance, &misfit);
+                self.fail(instance, format!("{reason} {LEAVES_ALONE}"), false).await
             }
         }
     }
 
-    /// Who a stack of the instance's name belongs to, where the record does not know the stack's id. Its tag says it, or,
-    /// where somebody has changed that, the events of the operation before the deletion that runs.
+    /// Who a stack of the instance's name belongs to, where the record does not know the stack's id. The events of the
+    /// operation before the deletion say it, whatever somebody has done to the tags; where there is no such operation,
+    /// the tags do.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
-        if stack.is_of(&instance.id) {
-            return Ok(Ownership::Proven);
-        }
+        let is_tagged = stack.is_of(&instance.id);
         let before = instance.previous_operation.as_ref();
-        let Some(before) = before.filter(|operation| operation.kind != OperationKind::Deprovision) else {
-            return Ok(Ownership::Unknown);
+        let before = before.filter(|operation| operation.kind != OperationKind::Deprovision);
+        let is_proven = match before {
+            None if !is_tagged => return Ok(Ownership::Unknown),
+            None => true,
+            // Its events may come a moment after it.
+            Some(_) if is_tagged && stack.status.is_in_progress() => true,
+            Some(before) => {
+                let is_older = is_tagged && before.kind != OperationKind::Provision;
+                is_older || self.has_events(instance, stack, before).await?
+            }
         };
-        Ok(if self.has_events(instance, stack, before).await? { Ownership::Proven } else { Ownership::Refuted })
+        Ok(if is_proven { Ownership::Proven } else { Ownership::Refuted })
     }
 
     /// True if the operation has done something to the stack.
@@ -58,66 +106,56 @@ impl Broker {
 
     /// The reason why a stack that was there before the creation cannot become the instance's; nothing where it can, or
     /// where it is the creation's own.
-    pub(super) async fn check_existing_stack(
+    pub(super) async fn misfit(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
         stack: &Stack,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<Misfit>> {
         if stack.is_of(&instance.id) && stack.status.is_in_progress() {
             return Ok(None);
         }
-        let Err(difference) = check_adoptable(offered, instance, stack) else { return Ok(None) };
+        let Err(misfit) = check_adoptable(offered, instance, stack) else { return Ok(None) };
         let is_own = self.has_events(instance, stack, &instance.operation).await?;
-        Ok((!is_own).then_some(difference))
+        Ok((!is_own).then_some(misfit))
     }
 }
 
-/// What is known of the owner of a stack that has an instance's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ownership {
-    /// It is the instance's.
-    Proven,
-    /// It is somebody else's.
-    Refuted,
-    /// Nothing.
-    Unknown,
+/// What is told of a creation that has failed because of an existing stack, and that is still to be deleted.
+pub(super) const LEAVES_ALONE: &str = "Delete this one first, which leaves the stack alone.";
+
+/// What is told of a stack that is in the way of a creation.
+pub(super) fn existing_stack(instance: &Instance, misfit: &Misfit) -> String {
+    format!("The stack {} exists already. {misfit}", instance.stack_name)
 }
 
 /// The reason why the stack cannot be taken for the one that was asked for.
-fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) -> Result<(), String> {
+fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) -> Result<(), Misfit> {
     let plan = Tag::new(PLAN_TAG, &offered.plan.name);
     if !stack.is_of(&instance.id) {
-        return Err("Its tags do not say that it is this instance's.".into());
+        return Err(Misfit::Foreign);
     }
     if !stack.status.can_be_updated() {
-        return Err(format!("It is in the status {}.", stack.status));
+        return Err(Misfit::Unfit(stack.status));
     }
     if stack.tags.get(plan.key) != Some(&plan.value) {
-        return Err("It is of another plan.".into());
+        return Err(Misfit::OtherPlan);
     }
-    // CloudFormation does not tell them.
     if instance.attributes.secret_parameters.is_some() {
-        return Err("Its secret parameters cannot be compared with those of the request.".into());
+        return Err(Misfit::HasSecrets);
     }
 
-    let differing =
-        differing_parameters(&parameters::of_stack(offered, &instance.attributes.parameters.0), offered, stack);
-    if differing.is_empty() {
-        return Ok(());
-    }
-    Err(format!("It has other parameters: {}.", differing.join(", ")))
+    let expected = parameters::of_stack(offered, &instance.attributes.parameters.0);
+    let differing = differing_parameters(&expected, offered, stack);
+    if differing.is_empty() { Ok(()) } else { Err(Misfit::OtherParameters(differing)) }
 }
 
-/// The parameters that the stack does not have, has besides, or has with another value, each with what the stack has.
+/// The names of the parameters that the stack does not have, has besides, or has with another value.
 fn differing_parameters(expected: &BTreeMap<String, String>, offered: &Offered<'_>, stack: &Stack) -> Vec<String> {
     let is_secret = |name: &String| offered.offering.secret_parameters.iter().any(|secret| secret == name);
     let names = expected.keys().chain(stack.parameters.keys().filter(|name| !expected.contains_key(*name)));
     names
         .filter(|name| !is_secret(name) && expected.get(*name) != stack.parameters.get(*name))
-        .map(|name| match stack.parameters.get(name) {
-            Some(value) => format!("`{name}` is `{value}`"),
-            None => format!("`{name}` is not among them"),
-        })
+        .map(|name| format!("`{name}`"))
         .collect()
 }

@@ -13,7 +13,7 @@ use super::{
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::{DeleteStack, INSTANCE_ID_TAG, PortError, PortErrorKind, Stack, Update},
+    ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Update},
     waiting::Waiting,
 };
 
@@ -63,58 +63,93 @@ impl Broker {
     /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a
     /// binding, the rest is left to a later poll.
     pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
-        match self.tear_down_bindings(&instance).await? {
-            Bindings::Gone => self.tear_down_stack(instance).await,
-            Bindings::Busy => Ok(instance),
-            Bindings::InUse(reason) => self.fail_deletion(instance, &reason).await,
+        let Some(revoked) = self.revoke_bindings(&instance).await? else { return Ok(instance) };
+        for binding in revoked {
+            match self.remove_binding_of_what_goes(binding, instance.operation.started_at).await {
+                Err(Error::Concurrency) => return Ok(instance),
+                Err(error) if error.is_in_use() => return self.fail_deletion(instance, &error.to_string()).await,
+                removed => removed?,
+            }
         }
+
+        if instance.stack_id.is_some() { self.delete_stack(instance).await } else { self.find_stack(instance).await }
     }
 
-    /// Removes all bindings that can be removed: what is in the way of one leaves no other its keys.
-    async fn tear_down_bindings(&self, instance: &Instance) -> Result<Bindings> {
-        let (mut bindings, mut failure) = (Bindings::Gone, None);
+    /// Takes its keys and policies from every binding, before anything that may be in the way: an identity that cannot be
+    /// deleted, or a function that does not answer. Returns the bindings that are left; nothing while a request may be at
+    /// work on one.
+    async fn revoke_bindings(&self, instance: &Instance) -> Result<Option<Vec<Binding>>> {
+        let (mut revoked, mut is_busy, mut failure) = (Vec::new(), false, None);
         for binding in self.records.bindings(&instance.id).await? {
-            match self.tear_down_binding(binding, instance.operation.started_at).await {
-                Ok(true) => {}
-                Ok(false) if bindings == Bindings::Gone => bindings = Bindings::Busy,
-                Ok(false) => {}
-                Err(Error::Port(PortError { kind: PortErrorKind::InUse, detail, service, action })) => {
-                    let in_use = Error::Port(PortError { kind: PortErrorKind::InUse, detail, service, action });
-                    bindings = Bindings::InUse(in_use.to_string());
-                }
-                Err(Error::Port(error)) if error.is_passing() => return Err(error.into()),
+            match self.revoke_binding(binding).await {
+                Ok(Revoked::Done(binding)) => revoked.push(*binding),
+                Ok(Revoked::Gone) => {}
+                Ok(Revoked::Busy) => is_busy = true,
+                // What is in the way of one leaves no other its keys.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        failure.map_or(Ok(bindings), Err)
+        match failure {
+            Some(error) => Err(error),
+            None => Ok((!is_busy).then_some(revoked)),
+        }
     }
 
-    /// Has the stack deleted that is known to be the instance's, or is found to be.
-    async fn tear_down_stack(&self, mut instance: Instance) -> Result<Instance> {
-        let stacks = self.stacks_of(&instance).await;
-        if instance.stack_id.is_none() {
-            let Some(stack) = stacks.describe(&instance.stack_name).await? else {
-                return self.forget_without_stack(instance).await;
-            };
-            match self.ownership(&instance, &stack).await? {
-                Ownership::Proven => {}
-                Ownership::Refuted => {
-                    tracing::warn!(stack_name = instance.stack_name, "not deleted: it is not the instance's");
-                    return self.forget_without_stack(instance).await;
-                }
-                Ownership::Unknown => {
-                    let reason = unknown_owner(&instance);
-                    return self.fail_deletion(instance, &reason).await;
-                }
-            }
-            // The next deletion, if this one fails, knows it again whatever becomes of its tags.
-            instance.stack_id = Some(stack.id);
-            if self.records.update_instance(&instance).await? == Update::Conflict {
-                return self.reread(&instance).await;
-            }
-            instance.version += 1;
+    async fn revoke_binding(&self, binding: Binding) -> Result<Revoked> {
+        if binding.is_tombstone() {
+            return Ok(Revoked::Gone);
         }
+        let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
+        let binding = self.records.begin_unbind(&binding.instance_id, &binding.id, &operation).await?;
+        let Some(binding) = binding.filter(|binding| !binding.is_tombstone()) else { return Ok(Revoked::Gone) };
+        if binding.operation.kind != OperationKind::Unbind {
+            return Ok(Revoked::Busy);
+        }
+        self.revoke_identity(&binding).await?;
+        Ok(Revoked::Done(Box::new(binding)))
+    }
 
+    /// Looks for the stack of an instance that was not seen to be created, and has it deleted if it is the instance's.
+    async fn find_stack(&self, instance: Instance) -> Result<Instance> {
+        let Some(stack) = self.stacks_of(&instance).await.describe(&instance.stack_name).await? else {
+            return self.forget_without_stack(instance).await;
+        };
+        match self.ownership(&instance, &stack).await? {
+            Ownership::Proven => self.delete_found_stack(instance, stack.id).await,
+            Ownership::Refuted => {
+                let mut instance = instance;
+                instance.operation.reason = Some(left_alone(&instance));
+                self.forget_without_stack(instance).await
+            }
+            Ownership::Unknown => {
+                let reason = unknown_owner(&instance);
+                self.fail_deletion(instance, &reason).await
+            }
+        }
+    }
+
+    /// Ends the deletion of an instance whose stack has gone, unless a late request has created another one since.
+    pub(super) async fn delete_successor(&self, instance: Instance) -> Result<Instance> {
+        let stack = self.stacks_of(&instance).await.describe(&instance.stack_name).await?;
+        match stack.filter(|stack| stack.is_of(&instance.id)) {
+            Some(stack) => self.delete_found_stack(instance, stack.id).await,
+            None => self.succeed(instance).await,
+        }
+    }
+
+    /// Writes down which stack is the instance's, and has it deleted: the next deletion, if this one fails, knows it again
+    /// whatever becomes of its tags.
+    async fn delete_found_stack(&self, mut instance: Instance, stack_id: String) -> Result<Instance> {
+        instance.stack_id = Some(stack_id);
+        if self.records.update_instance(&instance).await? == Update::Conflict {
+            return self.reread(&instance).await;
+        }
+        instance.version += 1;
+        self.delete_stack(instance).await
+    }
+
+    async fn delete_stack(&self, instance: Instance) -> Result<Instance> {
+        let stacks = self.stacks_of(&instance).await;
         match stacks.delete(instance.stack(), &instance.operation.id).await? {
             DeleteStack::Accepted => Ok(instance),
             // Somebody else is at work on it; a poll tries again.
@@ -135,24 +170,6 @@ impl Broker {
             return Ok(instance);
         }
         self.succeed(instance).await
-    }
-
-    /// Whether the binding is gone.
-    async fn tear_down_binding(&self, binding: Binding, begun: Timestamp) -> Result<bool> {
-        if binding.is_tombstone() {
-            return Ok(true);
-        }
-        let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        let binding = self.records.begin_unbind(&binding.instance_id, &binding.id, &operation).await?;
-        match binding {
-            Some(binding) if binding.is_tombstone() => Ok(true),
-            Some(binding) if binding.operation.kind != OperationKind::Unbind => Ok(false),
-            Some(binding) => match self.remove_binding_of_what_goes(binding, begun).await {
-                Err(Error::Concurrency) => Ok(false),
-                removed => removed.map(|()| true),
-            },
-            None => Ok(true),
-        }
     }
 
     /// Removes a binding whose instance is being deleted. What a function has made for it goes with the instance, so that
@@ -186,14 +203,17 @@ impl Broker {
     }
 }
 
-/// How the removal of an instance's bindings stands.
-#[derive(PartialEq, Eq)]
-enum Bindings {
+/// What became of a binding that is to be revoked.
+enum Revoked {
+    Done(Box<Binding>),
     Gone,
-    /// A request may be at work on one.
+    /// A request may be at work on it.
     Busy,
-    /// Somebody has to do something in AWS first: for the user.
-    InUse(String),
+}
+
+/// What is told at the end of a deletion that has left a stack of the instance's name alone.
+fn left_alone(Instance { stack_name, .. }: &Instance) -> String {
+    format!("The instance is deleted. The stack {stack_name}, which it has not made, is left in AWS as it is.")
 }
 
 /// Why a stack of the instance's name is left alone, though it may be the instance's.

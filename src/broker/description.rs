@@ -25,7 +25,7 @@ pub fn of_instance(
     match operation.state {
         OperationState::InProgress => running(operation.kind, events, template_resources, now),
         OperationState::Succeeded => match operation.kind {
-            OperationKind::Deprovision => "The instance is deleted.".into(),
+            OperationKind::Deprovision => operation.reason.clone().unwrap_or_else(|| "The instance is deleted.".into()),
             OperationKind::Update => "The instance is updated.".into(),
             _ => "The instance is created.".into(),
         },

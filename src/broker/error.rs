@@ -48,6 +48,17 @@ pub enum Error {
     /// The function of the service that makes credentials has failed, or has no proper answer.
     #[error("The service's own function for bindings has failed. {0}")]
     Function(String),
+    /// A secret that the instance keeps in AWS cannot be read.
+    #[error(
+        "The broker cannot read the secret that the instance keeps in AWS (output {output} of its stack). If somebody has \
+         deleted it, delete the instance and create it again; otherwise the broker's operator finds the reason in its log."
+    )]
+    LostSecret {
+        /// Of the stack, which names the secret.
+        output: String,
+        /// For the log: what happened.
+        detail: String,
+    },
     /// A port failed.
     #[error("{}", advice(.0))]
     Port(#[from] PortError),
@@ -99,7 +110,7 @@ impl Error {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Port(error) => Some(error.to_string()),
-            Self::Corrupt(detail) => Some(detail.clone()),
+            Self::Corrupt(detail) | Self::LostSecret { detail, .. } => Some(detail.clone()),
             _ => None,
         }
     }
@@ -113,6 +124,11 @@ impl Error {
                 Ok(T::default())
             }
         }
+    }
+
+    /// True if somebody has to take away first what was added by hand in AWS.
+    pub(super) fn is_in_use(&self) -> bool {
+        matches!(self, Self::Port(PortError { kind: PortErrorKind::InUse, .. }))
     }
 
     /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.

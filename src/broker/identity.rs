@@ -223,15 +223,26 @@ impl Broker {
         })
     }
 
-    /// Deletes what the record names. What does not exist is deleted.
-    pub(super) async fn delete_identity(&self, binding: &Binding, identity: &Identity) -> PortResult<()> {
+    /// Takes all that it may do from what the record names: its keys and its policy.
+    pub(super) async fn revoke_identity(&self, binding: &Binding) -> PortResult<()> {
         let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
-        match identity {
-            Identity::User { user_name, .. } => delete_user(&*identities, user_name).await,
-            Identity::Role { role_name, .. } => delete_role(&*roles, role_name).await,
-            Identity::RolePolicy { role_arn, policy_name } => {
+        match &binding.identity {
+            Some(Identity::User { user_name, .. }) => revoke_user(&*identities, user_name).await,
+            Some(Identity::Role { role_name, .. }) => roles.delete_policy(role_name, POLICY_NAME).await,
+            Some(Identity::RolePolicy { role_arn, policy_name }) => {
                 roles.delete_policy(role_name(role_arn), policy_name).await
             }
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes what the record names, and what is revoked. What does not exist is deleted.
+    pub(super) async fn delete_identity(&self, binding: &Binding) -> PortResult<()> {
+        let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
+        match &binding.identity {
+            Some(Identity::User { user_name, .. }) => identities.delete_user(user_name).await,
+            Some(Identity::Role { role_name, .. }) => roles.delete(role_name).await,
+            Some(Identity::RolePolicy { .. }) | None => Ok(()),
         }
     }
 }
@@ -258,9 +269,13 @@ async fn create_user(identities: &dyn Identities, user: &NewUser, policy: &str) 
 
 /// Deletes a user with all that it has.
 pub(super) async fn delete_user(identities: &dyn Identities, user_name: &str) -> PortResult<()> {
-    delete_access_keys(identities, user_name).await?;
-    identities.delete_policy(user_name).await?;
+    revoke_user(identities, user_name).await?;
     identities.delete_user(user_name).await
+}
+
+async fn revoke_user(identities: &dyn Identities, user_name: &str) -> PortResult<()> {
+    delete_access_keys(identities, user_name).await?;
+    identities.delete_policy(user_name).await
 }
 
 /// Deletes a role of a binding.

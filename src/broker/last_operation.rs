@@ -173,7 +173,7 @@ impl Broker {
             Progress::Succeeded
                 if sight == Sight::NoStack && instance.stack_id.is_some() && instance.may_have_been_created_again() =>
             {
-                Ok((self.tear_down(Instance { stack_id: None, ..instance }).await?, events))
+                Ok((self.delete_successor(instance).await?, events))
             }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
             Progress::Failed => {

@@ -17,7 +17,7 @@ pub struct Operation {
     pub kind: OperationKind,
     /// How it stands.
     pub state: OperationState,
-    /// Why it failed, for the user.
+    /// Why it failed, or what a deletion has left alone, for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether the instance can be used, and updated, although an update or a deprovisioning of it has failed.

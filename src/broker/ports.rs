@@ -219,6 +219,8 @@ pub trait Stacks: Send + Sync {
 pub struct StackSummary {
     /// Unique in the account and region.
     pub name: String,
+    /// Its ARN.
+    pub id: String,
     /// As CloudFormation names it.
     pub status: String,
     /// Of its tag, if it has one that says that the broker has made it.

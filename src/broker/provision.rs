@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Broker, Error, Location, Locations, Result,
+    adoption::{LEAVES_ALONE, existing_stack},
     description::with_advice,
     id::InstanceId,
     instance::{Attributes, Instance, Json},
@@ -128,11 +129,11 @@ impl Broker {
         instance: Instance,
         secrets: &Object,
     ) -> Result<Provisioned> {
-        let Some(reason) = self.create_stack(offered, &instance, secrets).await? else {
+        let Some(refusal) = self.create_stack(offered, &instance, secrets).await? else {
             return Ok(self.accepted(instance));
         };
         match self.records.delete_instance(&instance).await? {
-            Update::Done => Err(Error::rejected(&reason, secrets)),
+            Update::Done => Err(refusal.error),
             // The same request was sent again, and goes on with the record.
             Update::Conflict => self.joined(&instance).await.map(|instance| self.accepted(instance)),
         }
@@ -154,9 +155,8 @@ impl Broker {
         match self.create_stack(offered, &instance, secrets).await? {
             None => Ok(instance),
             // What the other request has sent may still arrive: the record stays.
-            Some(reason) => {
-                let reason = Error::rejected(&reason, secrets).to_string();
-                self.fail(instance, with_advice(&reason, advice(OperationKind::Provision, false)), false).await
+            Some(Refusal { error, advice }) => {
+                self.fail(instance, with_advice(&error.to_string(), advice), false).await
             }
         }
     }
@@ -177,13 +177,13 @@ impl Broker {
         }
     }
 
-    /// Creates the stack that the record names, or finds it created. Otherwise the reason why CloudFormation refuses it.
+    /// Creates the stack that the record names, or finds it created. Otherwise the reason why there will be none.
     async fn create_stack(
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
         secrets: &Object,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<Refusal>> {
         let parameters = parameters::merge(instance.attributes.parameters.0.clone(), secrets);
         let stack = NewStack {
             name: &instance.stack_name,
@@ -202,16 +202,21 @@ impl Broker {
         // It may be refused because of itself: a request whose answer got lost is sent again. A stack of the instance that
         // another operation has made is adopted by the polls of this one, if it can be: a platform that is told of a
         // failure later than now has the stack deleted, and its data with it.
-        let Some(existing) = stacks.describe(&instance.stack_name).await? else { return Ok(Some(reason)) };
-        let difference = self.check_existing_stack(offered, instance, &existing).await?;
-        Ok(difference.map(|difference| {
-            format!(
-                "the stack {} exists already. {difference} An instance that is created just as the stack is has it back, with \
-                 its data.",
-                instance.stack_name
-            )
-        }))
+        let Some(existing) = stacks.describe(&instance.stack_name).await? else {
+            let error = Error::rejected(&reason, secrets);
+            return Ok(Some(Refusal { error, advice: advice(OperationKind::Provision, false) }));
+        };
+        let misfit = self.misfit(offered, instance, &existing).await?;
+        Ok(misfit
+            .map(|misfit| Refusal { error: Error::Invalid(existing_stack(instance, &misfit)), advice: LEAVES_ALONE }))
     }
+}
+
+/// Why there will be no stack.
+struct Refusal {
+    error: Error,
+    /// What can be done where the platform knows of the instance.
+    advice: &'static str,
 }
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Broker, Error, Result,
     instance::Instance,
-    ports::{PortError, PortErrorKind, PortResult, Secrets},
+    ports::{PortErrorKind, PortResult, Secrets},
 };
 use crate::catalog::{Offered, reference};
 
@@ -53,7 +53,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where a secret does not exist any more; that of a port; or [`Error::Corrupt`] where a secret
+    /// [`Error::LostSecret`] where a secret does not exist any more; that of a port; or [`Error::Corrupt`] where a secret
     /// does not have the key that is referred to.
     pub(super) async fn stored_secrets(&self, offered: &Offered<'_>, instance: &Instance) -> Result<StoredSecrets> {
         let stores = self.site(instance.location.as_ref()).await.secrets;
@@ -68,8 +68,7 @@ impl Broker {
                 continue;
             };
             if !read.contains_key(&store) {
-                let secret = existing(store.read(&*stores).await)?.ok_or_else(|| is_lost(output))?;
-                read.insert(store.clone(), secret);
+                read.insert(store.clone(), existing(output, store.read(&*stores).await)?);
             }
             let Some(text) = read.get(&store) else { continue };
             let keys = outputs_key.into_iter().chain(key);
@@ -83,23 +82,16 @@ impl Broker {
     }
 }
 
-/// The secret; nothing where it does not exist, or where AWS does not tell that: the broker may read what has the tag of
-/// an instance, which a secret that is deleted has not.
-fn existing(read: PortResult<Option<SecretString>>) -> PortResult<Option<SecretString>> {
-    match read {
-        Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
-            tracing::warn!(reason = detail, "a secret of an instance that the broker may not read, or that is deleted");
-            Ok(None)
-        }
-        read => read,
-    }
-}
-
-fn is_lost(output: &str) -> Error {
-    Error::Invalid(format!(
-        "The broker cannot read the secret that the instance keeps in AWS (output {output} of its stack). If somebody has \
-         deleted it, delete the instance and create it again; otherwise the broker's operator finds the reason in its log."
-    ))
+/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what has the tag of an
+/// instance, and what does not exist has none.
+fn existing(output: &str, read: PortResult<Option<SecretString>>) -> Result<SecretString> {
+    let detail = match read {
+        Ok(Some(secret)) => return Ok(secret),
+        Ok(None) => "it does not exist, or is no text".to_owned(),
+        Err(error) if error.kind == PortErrorKind::Denied => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    Err(Error::LostSecret { output: output.to_owned(), detail })
 }
 
 /// What a JSON object has under a key, as text.

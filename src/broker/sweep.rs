@@ -141,10 +141,10 @@ struct Inventory {
     roles: ByName<IdentitySummary>,
 }
 
-/// Names of stacks, users and roles.
+/// Names of stacks, each with the stack's id, and of users and roles.
 #[derive(Default)]
 struct Names {
-    stacks: BTreeSet<String>,
+    stacks: BTreeMap<String, String>,
     users: BTreeSet<String>,
     roles: BTreeSet<String>,
 }
@@ -174,7 +174,7 @@ impl Broker {
         let without_stack = compared.without_stack.into_iter();
         let without_stack = without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
         let looked_at_stacks = after.stacks.len();
-        let stacks = lost(&compared.unnamed.stacks, after.stacks).into_iter();
+        let stacks = lost(&compared.unnamed.stacks.into_keys().collect(), after.stacks).into_iter();
         let (stacks_without_record, stacks_without_tag) = stacks.partition(|stack| stack.item.instance_id.is_some());
         Ok(Findings {
             looked_at: LookedAt {
@@ -209,20 +209,22 @@ impl Broker {
         }
 
         // A request may have taken up since what was found.
-        let asked_for =
-            Names { stacks: removal.stacks.clone(), users: removal.users.clone(), roles: removal.roles.clone() };
+        let found = findings.stacks_without_record.iter().map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
+        let stacks = found.filter(|(name, _)| removal.stacks.contains(name)).collect();
+        let asked_for = Names { stacks, users: removal.users.clone(), roles: removal.roles.clone() };
         let unnamed = self.unnamed(asked_for).await?;
 
         for name in &removal.stacks {
-            let found = find(&findings.stacks_without_record, name, &unnamed.stacks, |stack| &stack.name);
+            let is_unnamed = unnamed.stacks.contains_key(name);
+            let found = find(&findings.stacks_without_record, name, is_unnamed, |stack| &stack.name);
             note(&mut removed, name, self.remove_stack(found).await);
         }
         for name in &removal.users {
-            let found = find(&findings.users_without_binding, name, &unnamed.users, |user| &user.name);
+            let found = find(&findings.users_without_binding, name, unnamed.users.contains(name), |user| &user.name);
             note(&mut removed, name, self.remove_user(found).await);
         }
         for name in &removal.roles {
-            let found = find(&findings.roles_without_binding, name, &unnamed.roles, |role| &role.name);
+            let found = find(&findings.roles_without_binding, name, unnamed.roles.contains(name), |role| &role.name);
             note(&mut removed, name, self.remove_role(found).await);
         }
         for id in &removal.instances {
@@ -236,7 +238,7 @@ impl Broker {
         let Some(stack) = found else { return Ok(NOT_FOUND.into()) };
         let token = format!("sweep-{}", self.environment.uuid());
         let stacks = self.site(stack.location.as_ref()).await.stacks;
-        Ok(match stacks.delete(&stack.item.name, &token).await? {
+        Ok(match stacks.delete(&stack.item.id, &token).await? {
             DeleteStack::Accepted => "is being deleted".into(),
             DeleteStack::Rejected(reason) => format!("CloudFormation refuses to delete it: {reason}"),
         })
@@ -331,7 +333,7 @@ impl Broker {
 
     /// Reads all records, and compares each with what was listed before.
     async fn compare(&self, listed: Inventory, unreachable: &mut Unreachable) -> Result<Comparison> {
-        let stacks: BTreeSet<_> = listed.stacks.into_keys().collect();
+        let stacks: BTreeMap<_, _> = listed.stacks.into_iter().map(|(name, stack)| (name, stack.item.id)).collect();
         let unnamed = Names {
             stacks: stacks.clone(),
             users: listed.users.into_keys().collect(),
@@ -345,7 +347,7 @@ impl Broker {
                 compared.records += 1;
                 compared.unnamed.forget_those_of(&record);
                 match record {
-                    ScannedRecord::Instance(instance) if !stacks.contains(&instance.stack_name) => {
+                    ScannedRecord::Instance(instance) if !is_listed(&instance, &stacks) => {
                         self.look_for_stack(&instance, &mut compared, unreachable).await?;
                     }
                     ScannedRecord::Unreadable(record) if compared.unreadable.len() < MAX_FINDINGS => {
@@ -416,7 +418,7 @@ impl Names {
     /// Removes the names that the record has.
     fn forget_those_of(&mut self, record: &ScannedRecord) {
         match record {
-            ScannedRecord::Instance(instance) if !instance.is_tombstone() => {
+            ScannedRecord::Instance(instance) if !instance.is_tombstone() && is_listed(instance, &self.stacks) => {
                 self.stacks.remove(&instance.stack_name);
             }
             ScannedRecord::Binding(binding) if !binding.is_tombstone() => match &binding.identity {
@@ -452,6 +454,12 @@ fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
     operation.in_progress() && now.duration_since(operation.started_at) < LONGEST_OPERATION
 }
 
+/// Whether the instance's stack is among these, which have ids by their names.
+fn is_listed(instance: &Instance, stacks: &BTreeMap<String, String>) -> bool {
+    let listed = stacks.get(&instance.stack_name);
+    listed.is_some_and(|id| instance.stack_id.as_ref().is_none_or(|known| known == id))
+}
+
 fn is_being_deleted(instance: &Instance) -> bool {
     instance.operation.is(OperationKind::Deprovision, OperationState::InProgress)
 }
@@ -474,10 +482,10 @@ fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
 fn find<'a, T>(
     findings: &'a [Located<T>],
     name: &str,
-    unnamed: &BTreeSet<String>,
+    is_unnamed: bool,
     name_of: fn(&T) -> &str,
 ) -> Option<&'a Located<T>> {
-    findings.iter().find(|found| name_of(&found.item) == name).filter(|_| unnamed.contains(name))
+    findings.iter().find(|found| name_of(&found.item) == name).filter(|_| is_unnamed)
 }
 
 /// Notes an outcome. A user and a role may have the same name: both outcomes are told then.

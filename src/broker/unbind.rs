@@ -34,14 +34,13 @@ impl Broker {
     /// Tells the template's function, if it has one, then removes the binding.
     pub(super) async fn release_binding(&self, binding: Binding) -> Result<()> {
         self.invoke_unbind(&binding).await?;
+        self.revoke_identity(&binding).await?;
         self.remove_binding(binding).await
     }
 
-    /// Deletes the identity, then makes a tombstone of the record. Every step can be repeated.
+    /// Deletes the identity, which is revoked, then makes a tombstone of the record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
-        if let Some(identity) = &binding.identity {
-            self.delete_identity(&binding, identity).await?;
-        }
+        self.delete_identity(&binding).await?;
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();
         let tombstone = Binding {

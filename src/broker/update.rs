@@ -193,7 +193,7 @@ impl Broker {
         let refused = match self.send_update(&instance, target, secrets).await {
             Ok((UpdateStack::Accepted, _)) => return Ok(Some(instance.operation.id)),
             Ok((UpdateStack::NoChange, stack)) => match self.missing_changes(&instance.attributes, target, &stack)? {
-                missing if missing.is_empty() => return self.succeed(instance).await.map(|_| None),
+                missing if missing.is_empty() => return self.end_unchanged(instance).await,
                 missing => unseen_change(&missing),
             },
             Ok((UpdateStack::Rejected(reason), _)) => Error::rejected(&reason, secrets),
@@ -219,6 +219,17 @@ impl Broker {
             Update::Done => Err(refused),
             // The same request was sent again, and goes on with the record.
             Update::Conflict => self.joined(&instance).await.map(|joined| Some(joined.operation.id)),
+        }
+    }
+
+    /// Ends an update that finds nothing to do. Returns what to poll with, if somebody else has begun to change the stack.
+    async fn end_unchanged(&self, instance: Instance) -> Result<Option<String>> {
+        let id = instance.operation.id.clone();
+        let ended = self.succeed(instance).await?.operation;
+        match ended.state {
+            _ if ended.id != id => Err(Error::Concurrency),
+            OperationState::Succeeded => Ok(None),
+            OperationState::InProgress | OperationState::Failed => Ok(Some(id)),
         }
     }
 

@@ -100,7 +100,9 @@ impl From<Error> for ApiError {
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
-            Error::Function(_) | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
+            Error::Function(_) | Error::LostSecret { .. } | Error::Corrupt(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, None)
+            }
         };
         // Only an update is ever not supported.
         let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);

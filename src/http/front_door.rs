@@ -74,8 +74,8 @@ fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
             let path = make_absolute(&mut event.path);
 
             // Its parameters come one by one, and are encoded by whoever puts them together.
-            let bytes = |(name, value): (&str, &str)| name.len() + value.len();
-            let is_too_long = event.multi_value_query_string_parameters.iter().map(bytes).sum::<usize>() > MAX_BYTES;
+            let queries = [&event.query_string_parameters, &event.multi_value_query_string_parameters];
+            let is_too_long = queries.into_iter().any(|query| query.to_query_string().len() > MAX_BYTES);
             if is_too_long {
                 event.query_string_parameters = Default::default();
                 event.multi_value_query_string_parameters = Default::default();

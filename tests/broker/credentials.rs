@@ -1,6 +1,10 @@
 //! What an application gets, and where it comes from.
 
-use aws_service_broker::broker::{BindingRules, identity::Identity, ports::PortErrorKind::Throttled};
+use aws_service_broker::broker::{
+    BindingRules,
+    identity::Identity,
+    ports::PortErrorKind::{Denied, Throttled},
+};
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -139,8 +143,13 @@ async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
     assert!(!failed.description().contains(PASSWORD));
     client.bind("one", ids.clone()).await.expect(200);
     client.world.edit(|account| account.parameters.clear());
-    let failed = client.fetch_binding("one").await.expect(400);
-    assert!(failed.description().contains("delete the instance and create it again"), "{}", failed.description());
+    let lost = "delete the instance and create it again";
+    let failed = client.fetch_binding("one").await.expect(500);
+    assert!(failed.description().contains(lost), "{}", failed.description());
+    // A platform that is told of a mistake of its own would not clean up.
+    assert!(client.bind("two", ids.clone()).await.expect(500).description().contains(lost));
+    client.world.inject("secrets.parameter", Fault::Before(Denied));
+    assert!(client.fetch_binding("one").await.expect(500).description().contains(lost));
     client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
     let failed = client.fetch_binding("one").await.expect(500);
     assert!(failed.description().contains("operator"), "{}", failed.description());

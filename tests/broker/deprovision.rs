@@ -90,7 +90,7 @@ async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_othe
     assert!(failed.description().ends_with("is gone. Remove the cause, then delete the instance again."));
     let users: Vec<_> = client.world.users().into_values().collect();
     assert!(users.iter().all(|user| user.access_keys.is_empty() && user.policy.is_null()), "{users:?}");
-    assert_eq!((users.len(), client.world.bindings().len(), client.world.stack_names().len()), (1, 1, 1));
+    assert_eq!((users.len(), client.world.bindings().len(), client.world.stack_names().len()), (2, 2, 1));
 
     client.deprovision().await.expect(202);
     client.finish().await;

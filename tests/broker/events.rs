@@ -170,10 +170,12 @@ async fn a_url_that_is_too_long_is_refused() {
 
         let mut event = read(&format!("{front_door}catalog"));
         event["rawQueryString"] = long.as_str().into();
-        event["queryStringParameters"] = json!({"q": long});
-        event["multiValueQueryStringParameters"] = json!({"q": [long]});
-        let refused = send_event(&Client::new(), &event).await.expect(400);
-        assert!(refused.description().contains("more than 10240 bytes"), "{}", refused.description());
+        for (first, all) in [(json!({"q": long}), json!(null)), (json!(null), json!({"": vec![""; 70_000]}))] {
+            event["queryStringParameters"] = first;
+            event["multiValueQueryStringParameters"] = all;
+            let refused = send_event(&Client::new(), &event).await.expect(400);
+            assert!(refused.description().contains("more than 10240 bytes"), "{}", refused.description());
+        }
     }
 }
 

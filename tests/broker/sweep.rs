@@ -135,6 +135,23 @@ async fn a_stack_whose_tags_somebody_has_taken_away_is_told_and_never_removed() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() {
+    let client = some_instances().await;
+    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
+    client.world.edit(|account| {
+        let ours = account.stacks.get_mut(&stack).expect("the stack");
+        ours.id += "-another";
+        ours.tags.clear();
+    });
+    let found = sweep(&client, json!({})).await;
+    assert_eq!(found["stacks_without_tag"][0]["name"], stack);
+    assert_eq!(found["instances_without_stack"][0]["instance_id"], INSTANCE);
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    assert_eq!(removed[INSTANCE], "The instance is deleted.");
+    assert!(client.world.stack_names().contains(&stack));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);

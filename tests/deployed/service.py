@@ -44,6 +44,11 @@ class ServiceTestCase(BrokerTestCase):
 
     service: str
 
+    def setUp(self) -> None:
+        super().setUp()
+        # All that were handed out.
+        self.secrets: set[str] = set()
+
     def live(
         self,
         plan: str,
@@ -65,7 +70,6 @@ class ServiceTestCase(BrokerTestCase):
         scopes = bind_schema["Scope"]["enum"] if "Scope" in bind_schema else [None]
         self.assertEqual(sorted(map(str, uses)), sorted(map(str, scopes)), "the scopes that are tried")
 
-        self.secrets: set[str] = set()
         instance, ids = self.provision(self.service, plan, dict(parameters or {}))
         for scope, use in uses.items():
             with self.subTest(service=self.service, plan=plan, scope=scope):

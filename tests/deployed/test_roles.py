@@ -440,33 +440,33 @@ class BrokerRoleTest(BrokerTestCase):
             BROKER.bind(instance, binding, plan, {"RoleName": role["RoleName"]}).expect(201)
             yield lambda: BROKER.unbind(instance, binding, plan)
 
-    @needs(BROKERS, "ReadClientSecretsOfInstances cognito-idp:DescribeUserPoolClient", denied=400)
+    @needs(BROKERS, "ReadClientSecretsOfInstances cognito-idp:DescribeUserPoolClient")
     def test_read_the_secret_of_an_instances_app_client(self) -> Iterator[Callable[[], Answer]]:
         with self.instance("cognito", "production") as (instance, plan):
             binding, _ = self.bind(instance, plan)
             yield lambda: BROKER.fetch_binding(instance, binding, plan)
 
-    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue", denied=400)
+    @needs(BROKERS, "ReadSecretsOfInstances secretsmanager:GetSecretValue")
     def test_read_a_secret_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
         tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
         yield from self.reading(secret(unique_name(), tags))
 
-    @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt", denied=400)
+    @needs(BROKERS, "DecryptSecretsOfInstances kms:Decrypt")
     def test_read_a_secret_that_is_encrypted_with_a_key(self) -> Iterator[Callable[[], Answer]]:
         tags = {"servicebroker:instance-id": "an instance", "aws:cloudformation:stack-name": unique_name()}
         yield from self.reading(secret(unique_name(), tags, KmsKeyId=kms_key()))
 
-    @needs(BROKERS, "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue", denied=400)
+    @needs(BROKERS, "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue")
     def test_read_a_secret_of_a_database(self) -> Iterator[Callable[[], Answer]]:
         database = {"aws:rds:primaryDBInstanceArn": arn("rds", f"db:{unique_name()}")}
         yield from self.reading(secret(f"rds!db-{uuid.uuid4()}", database))
 
-    @needs(BROKERS, "ReadMasterSecretsOfClusters secretsmanager:GetSecretValue", denied=400)
+    @needs(BROKERS, "ReadMasterSecretsOfClusters secretsmanager:GetSecretValue")
     def test_read_a_secret_of_a_cluster(self) -> Iterator[Callable[[], Answer]]:
         cluster = {"aws:rds:primaryDBClusterArn": arn("rds", f"cluster:{unique_name()}")}
         yield from self.reading(secret(f"rds!cluster-{uuid.uuid4()}", cluster))
 
-    @needs(BROKERS, "ReadParametersOfInstances ssm:GetParameter", denied=400)
+    @needs(BROKERS, "ReadParametersOfInstances ssm:GetParameter")
     def test_read_a_parameter_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
         yield from self.reading(parameter({"servicebroker:instance-id": "an instance"}))
 
@@ -556,23 +556,32 @@ class SweepRoleTest(BrokerTestCase):
         "EndRecords dynamodb:Query",
         f"DeleteIdentities user/{PREFIX}-{ANY_ID}",
         "EndRecords dynamodb:PutItem",
-        f"DeleteRoles role/{PREFIX}-{ANY_ID}",
-        "TakeFromRolesOfApplications iam:DeleteRolePolicy",
         "WatchStacks cloudformation:DescribeStackEvents",
     )
-    def test_remove_an_instance(self) -> Iterator[Callable[[], Answer]]:
+    def test_remove_an_instance_with_a_user(self) -> Iterator[Callable[[], Answer]]:
+        yield from self.removing_an_instance({})
+
+    @needs(SWEEPS, f"DeleteRoles role/{PREFIX}-{ANY_ID}")
+    def test_remove_an_instance_with_a_role(self) -> Iterator[Callable[[], Answer]]:
+        yield from self.removing_an_instance(SERVICE_ACCOUNT)
+
+    @needs(SWEEPS, "TakeFromRolesOfApplications iam:DeleteRolePolicy")
+    def test_remove_an_instance_with_the_role_of_an_application(self) -> Iterator[Callable[[], Answer]]:
         with application_role(APPLICATION_ROLES) as role:
-            instance, plan = self.provision("sqs", "standard")
-            # In the order in which they are removed.
-            for number, parameters in enumerate([{}, SERVICE_ACCOUNT, {"RoleName": role["RoleName"]}]):
-                bound = BROKER.bind(instance, f"{number}-{uuid.uuid4()}", plan, parameters).expect(201)["credentials"]
-                if parameters == SERVICE_ACCOUNT:
-                    delete_role(bound["AWS_ROLE_ARN"].rpartition("/")[2])
+            yield from self.removing_an_instance({"RoleName": role["RoleName"]})
+
+    def removing_an_instance(self, parameters: dict[str, str]) -> Iterator[Callable[[], Answer]]:
+        """An instance whose stack somebody has deleted, with a binding."""
+        instance, plan = self.provision("sqs", "standard")
+        bound = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(201)["credentials"]
+        if parameters == SERVICE_ACCOUNT:
+            delete_role(bound["AWS_ROLE_ARN"].rpartition("/")[2])
+        elif not parameters:
             delete_user(user_of(instance))
-            (stack,) = stacks_of(instance)
-            client("cloudformation").delete_stack(StackName=stack)
-            yield lambda: removed(instances=[instance])
-            forget(instance)
+        (stack,) = stacks_of(instance)
+        client("cloudformation").delete_stack(StackName=stack)
+        yield lambda: removed(instances=[instance])
+        forget(instance)
 
 
 class GuardRoleTest(BrokerTestCase):

@@ -66,7 +66,7 @@ async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
 async fn a_template_that_an_update_brings_decides_what_is_rejected() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
-    let update = |parameters, token| StackUpdate { name: &name, template_body: None, parameters, tags: tags(), token };
+    let update = |parameters, token| StackUpdate { stack: &name, template_body: None, parameters, tags: tags(), token };
     let UpdateStack::Rejected(reason) = stacks.update(&update(given("901"), "update-1")).await.expect("update") else {
         panic!("CloudFormation took a parameter above its MaxValue")
     };

@@ -111,7 +111,7 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
 
 /// What somebody can do in the AWS console at the time of a call.
 pub fn acts() -> impl Iterator<Item = Fault> {
-    [Act::CancelUpdate, Act::ContinueRollback, Act::Update, Act::Delete].into_iter().map(Fault::Console)
+    [Act::CancelUpdate, Act::ContinueRollback, Act::Update, Act::Delete, Act::Untag].into_iter().map(Fault::Console)
 }
 
 /// An account in which what comes before a scenario has happened.

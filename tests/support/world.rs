@@ -71,6 +71,8 @@ pub enum Act {
     /// To what it is.
     Update,
     Delete,
+    /// Takes all of its tags away.
+    Untag,
 }
 
 /// A stack as the twin of CloudFormation keeps it.
@@ -88,7 +90,7 @@ pub struct FakeStack {
     /// The oldest first, with the token of the request that caused it.
     events: Vec<(String, StackEvent)>,
     /// What a rollback of the running update restores.
-    before_update: Option<(String, BTreeMap<String, String>)>,
+    before_update: Option<(String, BTreeMap<String, String>, Vec<Tag>)>,
 }
 
 /// A user as the twin of IAM keeps it.
@@ -491,6 +493,10 @@ impl FakeStack {
             }
             (Act::Update, status) if status.can_be_updated() => S::UpdateInProgress,
             (Act::Delete, status) if can_be_deleted(status) => S::DeleteInProgress,
+            (Act::Untag, _) => {
+                self.tags.clear();
+                return;
+            }
             _ => return,
         };
         self.token = format!("Console-{act:?}-{}", self.events.len());
@@ -506,8 +512,8 @@ impl FakeStack {
         match status {
             S::UpdateComplete => self.before_update = None,
             S::UpdateRollbackComplete => {
-                if let Some((template_body, parameters)) = self.before_update.take() {
-                    (self.template_body, self.parameters) = (template_body, parameters);
+                if let Some((template_body, parameters, tags)) = self.before_update.take() {
+                    (self.template_body, self.parameters, self.tags) = (template_body, parameters, tags);
                 }
             }
             _ => {}
@@ -770,6 +776,7 @@ impl Stacks for World {
         self.call("stacks.page", |state| {
             let stacks = state.account.stacks.iter().map(|(name, stack)| StackSummary {
                 name: name.clone(),
+                id: stack.id.clone(),
                 status: name_of(stack.status),
                 instance_id: stack.tags.iter().find(|tag| tag.key == INSTANCE_ID_TAG).map(|tag| tag.value.clone()),
                 created_at: stack.events.first().map(|(_, event)| event.at),
@@ -831,7 +838,7 @@ impl Stacks for World {
                 if template_body == stack.template_body && same_parameters && stack.tags == update.tags {
                     return UpdateStack::NoChange;
                 }
-                stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone()));
+                stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone(), stack.tags.clone()));
                 (stack.template_body, stack.parameters) = (template_body, parameters);
                 stack.tags = update.tags.clone();
                 stack.token = update.token.to_owned();
