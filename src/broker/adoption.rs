@@ -16,18 +16,18 @@ use super::{
 };
 use crate::catalog::Offered;
 
-/// What is known of the owner of a stack that has an instance's name.
+/// Result of the search for the owner of a stack that has an instance's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
     /// It is the instance's.
     Proven,
     /// It is somebody else's, or that of a lost record.
     Refuted,
-    /// Nothing.
+    /// Neither the record nor the tags say.
     Unknown,
 }
 
-/// Why a stack cannot become an instance's: for the user, with what can be done, and without any value.
+/// Reason why a stack cannot become an instance's: for the user, with what can be done, and without any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Misfit {
     /// Its tags name another instance, or none.
@@ -44,16 +44,17 @@ pub(super) enum Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let as_it_was = "An instance that is created as the stack was has it back, with its data.";
-        let operator = "The broker's operator finds it with the sweep.";
+        let same_request = "A request with this instance id, and with the plan and the parameters that the stack has, takes \
+                            it over with its data; otherwise ask the broker's operator.";
+        let operator = "Ask the broker's operator to save its data or to delete it.";
         match self {
             Self::Foreign => f.write_str("Its tags do not say that it is this instance's. Create another instance."),
             Self::Unfit(status) => write!(f, "It is in the status {status}. {operator}"),
-            Self::OtherPlan => write!(f, "It is of another plan. {as_it_was}"),
+            Self::OtherPlan => write!(f, "It is of another plan. {same_request}"),
             Self::HasSecrets => {
                 write!(f, "Its secret parameters cannot be compared with those of the request. {operator}")
             }
-            Self::OtherParameters(names) => write!(f, "It has other values of {}. {as_it_was}", names.join(", ")),
+            Self::OtherParameters(names) => write!(f, "It has other values of {}. {same_request}", names.join(", ")),
         }
     }
 }
@@ -72,13 +73,13 @@ impl Broker {
         match check_adoptable(&offered, &instance, &stack) {
             Ok(()) => self.succeed(instance).await,
             Err(misfit) => {
-                let reason = existing_stack(&instance, &misfit);
-                self.fail(instance, format!("{reason} {LEAVES_ALONE}"), false).await
+                let reason = format!("{LEAVES_ALONE} {}", reason_of_misfit(&instance, &misfit));
+                self.fail(instance, reason, false).await
             }
         }
     }
 
-    /// Who a stack of the instance's name belongs to, where the record does not know the stack's id. The events of the
+    /// Finds out whether a stack of the instance's name is the instance's, where the record does not know its id. The events of the
     /// operation before the deletion say it, whatever somebody has done to the tags; where there is no such operation,
     /// the tags do.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
@@ -89,7 +90,7 @@ impl Broker {
             None if !is_tagged => return Ok(Ownership::Unknown),
             None => true,
             // Its events may come a moment after it.
-            Some(_) if is_tagged && stack.status.is_in_progress() => true,
+            Some(_) if is_tagged && stack.status == StackStatus::CreateInProgress => true,
             Some(before) => {
                 let is_older = is_tagged && before.kind != OperationKind::Provision;
                 is_older || self.has_events(instance, stack, before).await?
@@ -121,11 +122,11 @@ impl Broker {
     }
 }
 
-/// What is told of a creation that has failed because of an existing stack, and that is still to be deleted.
-pub(super) const LEAVES_ALONE: &str = "Delete this one first, which leaves the stack alone.";
+/// Advice for a creation that has failed because of an existing stack: the platform knows of the instance.
+pub(super) const LEAVES_ALONE: &str = "Delete this failed instance; the stack stays.";
 
-/// What is told of a stack that is in the way of a creation.
-pub(super) fn existing_stack(instance: &Instance, misfit: &Misfit) -> String {
+/// Reason of a creation's failure that meets an existing stack.
+pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
     format!("The stack {} exists already. {misfit}", instance.stack_name)
 }
 

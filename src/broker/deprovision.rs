@@ -67,7 +67,9 @@ impl Broker {
         for binding in revoked {
             match self.remove_binding_of_what_goes(binding, instance.operation.started_at).await {
                 Err(Error::Concurrency) => return Ok(instance),
-                Err(error) if error.is_in_use() => return self.fail_deletion(instance, &error.to_string()).await,
+                Err(error @ Error::IdentityInUse { .. }) => {
+                    return self.fail(instance, error.to_string(), true).await;
+                }
                 removed => removed?,
             }
         }
@@ -75,7 +77,7 @@ impl Broker {
         if instance.stack_id.is_some() { self.delete_stack(instance).await } else { self.find_stack(instance).await }
     }
 
-    /// Takes its keys and policies from every binding, before anything that may be in the way: an identity that cannot be
+    /// Revokes the keys and policies of every binding, before anything that may be in the way: an identity that cannot be
     /// deleted, or a function that does not answer. Returns the bindings that are left; nothing while a request may be at
     /// work on one.
     async fn revoke_bindings(&self, instance: &Instance) -> Result<Option<Vec<Binding>>> {
@@ -118,11 +120,12 @@ impl Broker {
             Ownership::Proven => self.delete_found_stack(instance, stack.id).await,
             Ownership::Refuted => {
                 let mut instance = instance;
-                instance.operation.reason = Some(left_alone(&instance));
+                tracing::warn!(stack_name = instance.stack_name, "not created by the instance; left in AWS");
+                instance.operation.reason = Some(description_of_stack_left(&instance));
                 self.forget_without_stack(instance).await
             }
             Ownership::Unknown => {
-                let reason = unknown_owner(&instance);
+                let reason = reason_of_unknown_owner(&instance);
                 self.fail_deletion(instance, &reason).await
             }
         }
@@ -203,7 +206,7 @@ impl Broker {
     }
 }
 
-/// What became of a binding that is to be revoked.
+/// Outcome of revoking a binding.
 enum Revoked {
     Done(Box<Binding>),
     Gone,
@@ -211,13 +214,16 @@ enum Revoked {
     Busy,
 }
 
-/// What is told at the end of a deletion that has left a stack of the instance's name alone.
-fn left_alone(Instance { stack_name, .. }: &Instance) -> String {
-    format!("The instance is deleted. The stack {stack_name}, which it has not made, is left in AWS as it is.")
+/// Description of a deletion that has left a stack of the instance's name alone.
+fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
+    format!(
+        "The instance is deleted. The stack {stack_name} was not made by it and stays in AWS; the broker's operator finds \
+         it with the sweep."
+    )
 }
 
-/// Why a stack of the instance's name is left alone, though it may be the instance's.
-fn unknown_owner(Instance { id, stack_name, .. }: &Instance) -> String {
+/// Reason why a stack of the instance's name is left alone, though it may be the instance's.
+fn reason_of_unknown_owner(Instance { id, stack_name, .. }: &Instance) -> String {
     format!(
         "The stack {stack_name} exists in AWS, and its tag {INSTANCE_ID_TAG} does not name this instance, so that the \
          broker has not deleted it. Have the broker's operator set the tag to {}, or delete the stack.",

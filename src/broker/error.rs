@@ -48,10 +48,23 @@ pub enum Error {
     /// The function of the service that makes credentials has failed, or has no proper answer.
     #[error("The service's own function for bindings has failed. {0}")]
     Function(String),
+    /// AWS does not delete a binding's user or role, because somebody has added something to it.
+    #[error(
+        "The IAM identity {name} has something that the broker did not give it ({reason}), so that AWS does not delete it. \
+         What the broker gave it is deleted; what was added still works. Have the broker's operator remove it, then send \
+         the deletion again."
+    )]
+    IdentityInUse {
+        /// Of the user or role.
+        name: String,
+        /// In AWS's words.
+        reason: String,
+    },
     /// A secret that the instance keeps in AWS cannot be read.
     #[error(
-        "The broker cannot read the secret that the instance keeps in AWS (output {output} of its stack). If somebody has \
-         deleted it, delete the instance and create it again; otherwise the broker's operator finds the reason in its log."
+        "The broker cannot read the secret that the output {output} of the instance's stack names. Have the broker's \
+         operator restore it: the log says what is wrong. If it is lost, delete the instance, with its data, and create \
+         another one."
     )]
     LostSecret {
         /// Of the stack, which names the secret.
@@ -93,10 +106,9 @@ fn advice(PortError { service, kind, detail, .. }: &PortError) -> String {
                                          Scope; or, if it adds them to a role, one with fewer policies of its own."
                 .into()
         }
-        PortErrorKind::InUse => format!(
-            "Somebody has given a binding's identity in AWS {service} more than the broker gave it ({detail}). Have the \
-             broker's operator take that away; what the broker gave it is gone."
-        ),
+        PortErrorKind::InUse => {
+            format!("Somebody has added something in AWS {service} that has to go first ({detail}). Have it removed.")
+        }
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
             "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \
@@ -124,11 +136,6 @@ impl Error {
                 Ok(T::default())
             }
         }
-    }
-
-    /// True if somebody has to take away first what was added by hand in AWS.
-    pub(super) fn is_in_use(&self) -> bool {
-        matches!(self, Self::Port(PortError { kind: PortErrorKind::InUse, .. }))
     }
 
     /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.

@@ -93,7 +93,7 @@ impl Naming {
         InstanceId::new(self.uuid_of(stack_name, uuid::fmt::Hyphenated::LENGTH)?).ok()
     }
 
-    /// Whether a stack of this name is one of an instance, by its form.
+    /// True if the name has the form of those of instances' stacks.
     pub fn is_of_instance(&self, stack_name: &str) -> bool {
         let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];
         forms.into_iter().any(|length| self.uuid_of(stack_name, length).is_some())

@@ -237,13 +237,21 @@ impl Broker {
     }
 
     /// Deletes what the record names, and what is revoked. What does not exist is deleted.
-    pub(super) async fn delete_identity(&self, binding: &Binding) -> PortResult<()> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IdentityInUse`] where somebody has added something to it; that of a port.
+    pub(super) async fn delete_identity(&self, binding: &Binding) -> Result<()> {
         let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
-        match &binding.identity {
-            Some(Identity::User { user_name, .. }) => identities.delete_user(user_name).await,
-            Some(Identity::Role { role_name, .. }) => roles.delete(role_name).await,
-            Some(Identity::RolePolicy { .. }) | None => Ok(()),
-        }
+        let (name, deleted) = match &binding.identity {
+            Some(Identity::User { user_name, .. }) => (user_name, identities.delete_user(user_name).await),
+            Some(Identity::Role { role_name, .. }) => (role_name, roles.delete(role_name).await),
+            Some(Identity::RolePolicy { .. }) | None => return Ok(()),
+        };
+        deleted.map_err(|error| match error.kind {
+            PortErrorKind::InUse => Error::IdentityInUse { name: name.clone(), reason: error.detail },
+            _ => error.into(),
+        })
     }
 }
 

@@ -91,7 +91,7 @@ impl Instance {
         }
     }
 
-    /// What CloudFormation is asked for the stack with: its id, or its name as long as that is not known.
+    /// The stack's ARN, or its name until the ARN is known: CloudFormation takes either.
     pub fn stack(&self) -> &str {
         self.stack_id.as_deref().unwrap_or(&self.stack_name)
     }

@@ -259,7 +259,10 @@ impl Broker {
             return Ok(instance);
         }
         match instance.operation.kind {
-            OperationKind::Deprovision if is_ignored(&instance.operation, events, now) => {
+            // A stack that is not known yet was not asked for either.
+            OperationKind::Deprovision
+                if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
+            {
                 let reason = "CloudFormation does not begin to delete the stack. Delete the instance again.";
                 self.fail(instance, reason.into(), false).await
             }

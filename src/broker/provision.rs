@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Broker, Error, Location, Locations, Result,
-    adoption::{LEAVES_ALONE, existing_stack},
+    adoption::{LEAVES_ALONE, reason_of_misfit},
     description::with_advice,
     id::InstanceId,
     instance::{Attributes, Instance, Json},
@@ -133,7 +133,7 @@ impl Broker {
             return Ok(self.accepted(instance));
         };
         match self.records.delete_instance(&instance).await? {
-            Update::Done => Err(refusal.error),
+            Update::Done => Err(refusal.into()),
             // The same request was sent again, and goes on with the record.
             Update::Conflict => self.joined(&instance).await.map(|instance| self.accepted(instance)),
         }
@@ -155,9 +155,7 @@ impl Broker {
         match self.create_stack(offered, &instance, secrets).await? {
             None => Ok(instance),
             // What the other request has sent may still arrive: the record stays.
-            Some(Refusal { error, advice }) => {
-                self.fail(instance, with_advice(&error.to_string(), advice), false).await
-            }
+            Some(refusal) => self.fail(instance, refusal.reason_of_failure(), false).await,
         }
     }
 
@@ -200,23 +198,40 @@ impl Broker {
         };
 
         // It may be refused because of itself: a request whose answer got lost is sent again. A stack of the instance that
-        // another operation has made is adopted by the polls of this one, if it can be: a platform that is told of a
-        // failure later than now has the stack deleted, and its data with it.
+        // another operation has made is adopted by the polls of this one, if it can be. Otherwise it is refused now: a
+        // platform that is told later has to delete the instance first.
         let Some(existing) = stacks.describe(&instance.stack_name).await? else {
             let error = Error::rejected(&reason, secrets);
-            return Ok(Some(Refusal { error, advice: advice(OperationKind::Provision, false) }));
+            return Ok(Some(Refusal::ByCloudFormation(error)));
         };
         let misfit = self.misfit(offered, instance, &existing).await?;
-        Ok(misfit
-            .map(|misfit| Refusal { error: Error::Invalid(existing_stack(instance, &misfit)), advice: LEAVES_ALONE }))
+        Ok(misfit.map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
     }
 }
 
-/// Why there will be no stack.
-struct Refusal {
-    error: Error,
-    /// What can be done where the platform knows of the instance.
-    advice: &'static str,
+/// Reason why there will be no stack.
+enum Refusal {
+    ByCloudFormation(Error),
+    /// One that exists is in the way.
+    ByStack(Error),
+}
+
+impl Refusal {
+    /// The text for a platform that knows of the instance and has to delete it.
+    fn reason_of_failure(&self) -> String {
+        match self {
+            Self::ByCloudFormation(error) => with_advice(&error.to_string(), advice(OperationKind::Provision, false)),
+            Self::ByStack(error) => format!("{LEAVES_ALONE} {error}"),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
+        }
+    }
 }
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.

@@ -68,7 +68,7 @@ impl Broker {
                 continue;
             };
             if !read.contains_key(&store) {
-                read.insert(store.clone(), existing(output, store.read(&*stores).await)?);
+                read.insert(store.clone(), existing(output, &store, store.read(&*stores).await)?);
             }
             let Some(text) = read.get(&store) else { continue };
             let keys = outputs_key.into_iter().chain(key);
@@ -82,12 +82,12 @@ impl Broker {
     }
 }
 
-/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what has the tag of an
-/// instance, and what does not exist has none.
-fn existing(output: &str, read: PortResult<Option<SecretString>>) -> Result<SecretString> {
+/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what has the tags of an
+/// instance's stack, and what does not exist has none.
+fn existing(output: &str, store: &Store<'_>, read: PortResult<Option<SecretString>>) -> Result<SecretString> {
     let detail = match read {
         Ok(Some(secret)) => return Ok(secret),
-        Ok(None) => "it does not exist, or is no text".to_owned(),
+        Ok(None) => format!("the output {output} refers to {store:?}, which does not exist, or has no text"),
         Err(error) if error.kind == PortErrorKind::Denied => error.to_string(),
         Err(error) => return Err(error.into()),
     };

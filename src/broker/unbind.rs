@@ -38,7 +38,8 @@ impl Broker {
         self.remove_binding(binding).await
     }
 
-    /// Deletes the identity, which is revoked, then makes a tombstone of the record. Every step can be repeated.
+    /// Deletes the identity, whose keys and policy must be gone, then makes a tombstone of the record. Every step can be
+    /// repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         self.delete_identity(&binding).await?;
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());

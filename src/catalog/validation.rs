@@ -38,11 +38,7 @@ impl Check<'_> {
         let general = errors.iter().filter(|error| !is_missing_one_of(known, error));
         let general = general.flat_map(|error| self.general_mistakes(error));
 
-        let mistakes = general
-            .chain(self.value_mistakes(&errors))
-            .chain(dynamic_references(&parameters))
-            .chain(control_characters(&parameters))
-            .chain(too_many_bytes(&parameters));
+        let mistakes = general.chain(self.value_mistakes(&errors)).chain(mistakes_beyond_schema(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
     }
@@ -240,34 +236,72 @@ fn limits(minimum: &Value, maximum: &Value) -> Option<String> {
     }
 }
 
-/// CloudFormation would put a secret of the account in the place of such a text, whoever's it is.
+/// A check of a value, and what the value must be, as it follows "The parameter `…`".
+type ValueCheck = (fn(&Value) -> bool, &'static str);
+
+/// Values that the schema takes, and AWS does not.
+const VALUE_CHECKS: [ValueCheck; 3] = [
+    (has_dynamic_reference, "must not contain a reference that begins with {{resolve, nor a part of one"),
+    (has_control_character, "must not contain control characters, other than tabs and line breaks"),
+    (has_too_many_bytes, "must have at most 4,096 bytes"),
+];
+
+fn mistakes_beyond_schema(parameters: &Value) -> impl Iterator<Item = String> + '_ {
+    let parameters = parameters.as_object().into_iter().flatten();
+    parameters.flat_map(|(name, value)| {
+        let mistakes = VALUE_CHECKS.iter().filter(|(is_mistake, _)| is_mistake(value));
+        mistakes.map(move |(_, demand)| format!("{} {demand}.", parameter(name)))
+    })
+}
+
+/// How a reference begins that CloudFormation replaces by a secret of the account, whoever's it is.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
-fn dynamic_references(parameters: &Value) -> Vec<String> {
-    let refuse = |(name, value): (&String, &Value)| {
-        has_text(value, &has_dynamic_reference).then(|| {
-            format!("The parameter `{name}` is not valid: a value must not contain a reference that begins with {{{{resolve.")
-        })
-    };
-    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
+const DYNAMIC_REFERENCE: &str = "{{resolve:";
+
+/// True also for a part of a reference, which a template may put together with the value of another parameter: the first
+/// part ends in the middle of the reference's beginning, or the next one begins there.
+fn has_dynamic_reference(value: &Value) -> bool {
+    let second_half = &DYNAMIC_REFERENCE[1..];
+    has_text(value, &|text| {
+        // Whether CloudFormation takes white space in between is not documented.
+        let text: String = text.split_whitespace().collect();
+        let is_cut_off = || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
+        let is_middle = || !text.is_empty() && second_half.starts_with(&text);
+        text.contains(DYNAMIC_REFERENCE) || text.starts_with(second_half) || is_cut_off() || is_middle()
+    })
 }
 
-/// CloudFormation answers in XML, which cannot hold such a character: it takes a stack with one, and nobody can read
-/// anything of the stack afterwards.
+/// True for what XML cannot hold: CloudFormation takes a stack with it, and then nobody can read its answers about the
+/// stack.
 /// <https://www.w3.org/TR/xml/#charsets>
-fn control_characters(parameters: &Value) -> Vec<String> {
-    let refuse = |(name, value): (&String, &Value)| {
-        has_text(value, &|text| text.chars().any(|character| !is_xml(character)))
-            .then(|| format!("The parameter `{name}` is not valid: a value must not contain control characters."))
-    };
-    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
+fn has_control_character(value: &Value) -> bool {
+    let is_xml = |character| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..);
+    has_text(value, &|text| !text.chars().all(is_xml))
 }
 
-fn is_xml(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
+/// CloudFormation's limit of one parameter value.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+const MAX_VALUE_BYTES: usize = 4_096;
+
+/// True where the schema, which counts characters, takes too much.
+fn has_too_many_bytes(value: &Value) -> bool {
+    match value {
+        // The schema refuses a text of more characters than that.
+        Value::String(text) => text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES,
+        // CloudFormation takes a list as text with commas.
+        Value::Array(entries) => {
+            let length: usize = entries.iter().map(bytes).sum();
+            length + entries.len().saturating_sub(1) > MAX_VALUE_BYTES
+        }
+        _ => false,
+    }
 }
 
-fn has_dynamic_reference(text: &str) -> bool {
-    text.match_indices("resolve").any(|(at, _)| text[..at].trim_end().ends_with("{{"))
+fn bytes(entry: &Value) -> usize {
+    match entry {
+        Value::String(text) => text.len(),
+        other => other.to_string().len(),
+    }
 }
 
 /// True if a text in the value, be it an entry of a list, is such a one.
@@ -289,36 +323,4 @@ fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> boo
 
 fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(separator)
-}
-
-/// CloudFormation's limit of one parameter value.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
-const MAX_VALUE_BYTES: usize = 4_096;
-
-/// The mistakes in values that the schema takes, as it counts characters, and CloudFormation does not.
-fn too_many_bytes(parameters: &Value) -> Vec<String> {
-    let refuse = |(name, value): (&String, &Value)| {
-        has_too_many_bytes(value).then(|| format!("{} must have at most 4,096 bytes.", parameter(name)))
-    };
-    parameters.as_object().into_iter().flatten().filter_map(refuse).collect()
-}
-
-fn has_too_many_bytes(value: &Value) -> bool {
-    match value {
-        // The schema refuses a text of more characters than that.
-        Value::String(text) => text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES,
-        // CloudFormation takes a list as text with commas.
-        Value::Array(entries) => {
-            let length: usize = entries.iter().map(bytes).sum();
-            length + entries.len().saturating_sub(1) > MAX_VALUE_BYTES
-        }
-        _ => false,
-    }
-}
-
-fn bytes(entry: &Value) -> usize {
-    match entry {
-        Value::String(text) => text.len(),
-        other => other.to_string().len(),
-    }
 }

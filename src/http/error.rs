@@ -100,7 +100,7 @@ impl From<Error> for ApiError {
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
-            Error::Function(_) | Error::LostSecret { .. } | Error::Corrupt(_) => {
+            Error::Function(_) | Error::IdentityInUse { .. } | Error::LostSecret { .. } | Error::Corrupt(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, None)
             }
         };

@@ -9,9 +9,10 @@
 //!   REST APIs and function URLs leave the path as it is; to that of a REST API, `lambda_http` adds the stage. Where the
 //!   platform's URL of the broker ends with a slash, the path begins with two.
 //! - **Query.** Function URLs decode a `+` to a space, and pass on whatever else a client has sent. Platforms send
-//!   neither; such a request is refused as others are, once its sender is known. So is one with a URL that is longer than
-//!   any front door passes on: the function can be invoked without one.
+//!   neither; such a request is refused as others are, once its sender is known.
 //!   <https://github.com/aws/aws-lambda-web-adapter/issues/491>
+//! - **Length.** A path or a query of more than 10,240 bytes, which API Gateway never passes on, is refused likewise:
+//!   function URLs and direct invocations may bring one.
 //! - **Host.** The client chooses it, and nothing here depends on it.
 
 use std::collections::BTreeMap;
@@ -46,11 +47,12 @@ const HOST_AND_SCHEME: [&str; 2] = ["host", "x-forwarded-proto"];
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const MAX_BYTES: usize = 10_240;
 
-/// Marks a request with a part of its URL that is none, and that was taken out.
+/// Marks a request with a mistake in its URL: that part was taken out.
 #[derive(Clone, Copy, Debug)]
 enum Malformed {
-    Path,
-    Query,
+    PathTooLong,
+    QueryTooLong,
+    QueryCharacter,
 }
 
 /// The request that an event holds.
@@ -71,7 +73,7 @@ fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
         LambdaRequest::ApiGatewayV1(event) => {
             remove_host(&mut event.headers);
             remove_host(&mut event.multi_value_headers);
-            let path = make_absolute(&mut event.path);
+            let path = check_path(&mut event.path);
 
             // Its parameters come one by one, and are encoded by whoever puts them together.
             let queries = [&event.query_string_parameters, &event.multi_value_query_string_parameters];
@@ -80,18 +82,18 @@ fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
                 event.query_string_parameters = Default::default();
                 event.multi_value_query_string_parameters = Default::default();
             }
-            path.or(is_too_long.then_some(Malformed::Query))
+            path.or(is_too_long.then_some(Malformed::QueryTooLong))
         }
         LambdaRequest::ApiGatewayV2(event) => {
             remove_host(&mut event.headers);
-            let path = make_absolute(&mut event.raw_path);
+            let path = check_path(&mut event.raw_path);
 
-            let is_malformed = event.raw_query_string.as_deref().is_some_and(|query| !is_query(query));
-            if is_malformed {
+            let query = event.raw_query_string.as_deref().and_then(check_query);
+            if query.is_some() {
                 event.raw_query_string = None;
                 event.query_string_parameters = Default::default();
             }
-            path.or(is_malformed.then_some(Malformed::Query))
+            path.or(query)
         }
         _ => None,
     }
@@ -103,20 +105,25 @@ fn remove_host(headers: &mut HeaderMap) {
     }
 }
 
-fn make_absolute(path: &mut Option<String>) -> Option<Malformed> {
+/// Makes the path absolute, or `/` where it is too long.
+fn check_path(path: &mut Option<String>) -> Option<Malformed> {
     let path = path.as_mut()?;
     if !path.starts_with('/') {
         path.insert(0, '/');
     }
-    let is_too_long = path.len() > MAX_BYTES;
-    if is_too_long {
-        path.truncate(1);
+    if path.len() <= MAX_BYTES {
+        return None;
     }
-    is_too_long.then_some(Malformed::Path)
+    path.truncate(1);
+    Some(Malformed::PathTooLong)
 }
 
-fn is_query(text: &str) -> bool {
-    text.len() <= MAX_BYTES && !text.contains('#') && PathAndQuery::try_from(format!("/?{text}")).is_ok()
+fn check_query(text: &str) -> Option<Malformed> {
+    if text.len() > MAX_BYTES {
+        return Some(Malformed::QueryTooLong);
+    }
+    let is_query = !text.contains('#') && PathAndQuery::try_from(format!("/?{text}")).is_ok();
+    (!is_query).then_some(Malformed::QueryCharacter)
 }
 
 /// Whether the event's path is as the platform sent it.
@@ -150,18 +157,17 @@ pub(super) fn restore_path(mut request: Request) -> Request {
     request
 }
 
-/// Refuses a request with a part of its URL that is none.
+/// Refuses a request with a mistake in its URL.
 pub(super) async fn refuse_malformed_url(request: Request, next: Next) -> Result<Response, ApiError> {
-    match request.extensions().get::<Malformed>() {
-        None => Ok(next.run(request).await),
-        Some(Malformed::Path) => {
-            Err(ApiError::bad_request(format!("The path of the URL must have at most {MAX_BYTES} bytes.")))
-        }
-        Some(Malformed::Query) => Err(ApiError::bad_request(format!(
-            "The query of the URL has a character that does not belong there, or more than {MAX_BYTES} bytes. \
-             Percent-encode spaces, quotes and angle brackets; a space as %20."
-        ))),
-    }
+    let reason = match request.extensions().get::<Malformed>() {
+        None => return Ok(next.run(request).await),
+        Some(Malformed::PathTooLong) => format!("The path of the URL must have at most {MAX_BYTES} bytes."),
+        Some(Malformed::QueryTooLong) => format!("The query of the URL must have at most {MAX_BYTES} bytes."),
+        Some(Malformed::QueryCharacter) => "The query of the URL has a character that does not belong there. \
+                                            Percent-encode spaces, quotes and angle brackets; a space as %20."
+            .into(),
+    };
+    Err(ApiError::bad_request(reason))
 }
 
 /// An answer as all front doors take it.

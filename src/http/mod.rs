@@ -1,7 +1,7 @@
 //! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
 //!
 //! From the outside in, a request gets its path back (`front_door.rs`) and passes the log, the echo of its identity, the
-//! panic handler, the time limit, the authentication and the checks of the query and of the API version before it reaches
+//! panic handler, the time limit, the authentication and the checks of the URL and of the API version before it reaches
 //! an endpoint. A 401 so reveals nothing, and every answer is logged.
 
 mod api_version;

@@ -4,7 +4,7 @@ use aws_service_broker::broker::{ports::PortErrorKind::Throttled, stack::StackSt
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Client, FakeStack, Fault, INSTANCE};
+use crate::support::{Act, Client, FakeStack, Fault, INSTANCE};
 
 /// An instance whose record is lost.
 async fn with_lost_record() -> Client {
@@ -40,7 +40,7 @@ async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() 
     let refused = client.provision(other.clone()).await.expect(400);
     let description = refused.description();
     assert!(
-        description.contains("It has other values of `DelaySeconds`. An instance that is created as"),
+        description.contains("It has other values of `DelaySeconds`. A request with this instance id"),
         "{description}"
     );
     assert!(client.world.instance(INSTANCE).is_none());
@@ -62,7 +62,7 @@ async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() 
 async fn assert_left_alone(client: &Client) {
     let (state, description) = state_after_a_minute(client).await;
     assert_eq!(state, "succeeded");
-    assert!(description.ends_with("which it has not made, is left in AWS as it is."), "{description}");
+    assert!(description.contains("was not made by it and stays in AWS"), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);
 }
 
@@ -76,7 +76,7 @@ async fn a_stack_that_is_still_being_created_with_other_parameters_is_neither_ad
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
     assert!(description.contains("other values of `DelaySeconds`"), "{description}");
-    assert!(description.ends_with("Delete this one first, which leaves the stack alone."), "{description}");
+    assert!(description.starts_with("Delete this failed instance; the stack stays. The stack "), "{description}");
     client.deprovision().await.expect(202);
     assert_left_alone(&client).await;
 }
@@ -163,6 +163,20 @@ async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
         }
         delete(&client).await;
     }
+}
+
+/// Nobody may look for hours.
+#[tokio::test]
+async fn a_stack_of_a_lost_record_stays_however_late_the_deletion_is_looked_at() {
+    let client = with_lost_record().await;
+    client.world.inject("stacks.describe", Fault::Before(Throttled));
+    client.provision(json!({"parameters": {"DelaySeconds": 8}})).await.expect(503);
+    client.world.act(Act::Update);
+    client.world.inject("records.bindings", Fault::Before(Throttled));
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    client.world.let_time_pass(SignedDuration::from_hours(2));
+    assert_left_alone(&client).await;
 }
 
 /// A record of an earlier version does not know its stack's id, and that of a deletion not what was before it.

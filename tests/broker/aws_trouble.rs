@@ -276,7 +276,7 @@ async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
     let error = delete_user(aws.broker().await).await.expect_err("a group");
     assert_eq!(error.kind, PortErrorKind::InUse, "{error}");
     let told = aws_service_broker::broker::Error::from(error).to_string();
-    assert!(told.contains(message) && told.contains("operator take that away"), "{told}");
+    assert!(told.contains(message) && told.contains("Have it removed."), "{told}");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
     assert!(!failed.description().contains(PASSWORD));
     client.bind("one", ids.clone()).await.expect(200);
     client.world.edit(|account| account.parameters.clear());
-    let lost = "delete the instance and create it again";
+    let lost = "If it is lost, delete the instance";
     let failed = client.fetch_binding("one").await.expect(500);
     assert!(failed.description().contains(lost), "{}", failed.description());
     // A platform that is told of a mistake of its own would not clean up.

@@ -235,8 +235,8 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
         (json!({"Secret": 10}), "The parameter `Secret` must be a whole number from 0 to 9."),
         (
             json!({"Short": "{{resolve:hunter2}}"}),
-            "The parameter `Short` must have at most 4 characters. The parameter `Short` is not valid: a value must not \
-             contain a reference that begins with {{resolve.",
+            "The parameter `Short` must have at most 4 characters. The parameter `Short` must not contain a \
+             reference that begins with {{resolve, nor a part of one.",
         ),
         (
             json!({"Whole": -1, "Flag": 2}),

@@ -77,6 +77,11 @@ Resources:
         json!({"Text": "{{{resolve:ssm:hunter2}}"}),
         json!({"Text": "{{{{{ resolve:ssm:hunter2}}"}),
         json!({"Texts": ["a", "b{{resolve:ssm:hunter2}}"]}),
+        // A template may put two values together.
+        json!({"Text": "a {{"}),
+        json!({"Text": "a {{ res"}),
+        json!({"Text": " {resolve:ssm:hunter2}}"}),
+        json!({"Text": "{"}),
     ] {
         let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
         assert!(answer.description().contains("{{resolve") && !answer.description().contains("hunter2"));

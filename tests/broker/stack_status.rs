@@ -11,7 +11,7 @@ use aws_service_broker::broker::{
 fn every_status_that_the_sdk_knows_is_known() {
     for name in SdkStatus::values() {
         assert_ne!(StackStatus::parse(name), StackStatus::Unknown, "{name}");
-        assert_eq!(crate::support::name_of(StackStatus::parse(name)), *name);
+        assert_eq!(StackStatus::parse(name).to_string(), *name);
     }
     assert_eq!(StackStatus::parse("SOMETHING_NEW"), StackStatus::Unknown);
 }

@@ -1,7 +1,7 @@
 use aws_service_broker::broker::stack::StackStatus::{DeleteFailed, UpdateRollbackFailed};
 use serde_json::json;
 
-use crate::support::{Client, Fault, name_of};
+use crate::support::{Client, Fault};
 
 /// CloudFormation compares resources, and keeps a stack's parameters where none of them changes.
 const NO_UPDATES: &str = "No updates are to be performed.";
@@ -43,7 +43,7 @@ async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
         let client = Client::with_instance().await;
         client.world.settle_stacks(status, Some("No."));
         let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
-        let expected = format!("status {}, in which it cannot be updated.", name_of(status));
+        let expected = format!("status {}, in which it cannot be updated.", status);
         let description = refused.description();
         assert!(description.contains(&expected) && description.ends_with(advice), "{description}");
     }

@@ -506,7 +506,7 @@ impl FakeStack {
     fn reach(&mut self, status: StackStatus, reason: Option<&str>, at: Timestamp) {
         use StackStatus as S;
         self.status = status;
-        let name = name_of(status);
+        let name = status.to_string();
         let event = StackEvent { subject: Subject::Stack, status: name, reason: reason.map(str::to_owned), at };
         self.events.push((self.token.clone(), event));
         match status {
@@ -559,18 +559,6 @@ impl FakeStack {
 fn can_be_deleted(status: StackStatus) -> bool {
     use StackStatus as S;
     !status.is_in_progress() || matches!(status, S::CreateInProgress | S::RollbackInProgress | S::ReviewInProgress)
-}
-
-/// CloudFormation's name of a status.
-pub fn name_of(status: StackStatus) -> String {
-    let mut text = String::new();
-    for (index, character) in format!("{status:?}").chars().enumerate() {
-        if index > 0 && character.is_uppercase() {
-            text.push('_');
-        }
-        text.extend(character.to_uppercase());
-    }
-    text
 }
 
 impl Environment for World {
@@ -777,7 +765,7 @@ impl Stacks for World {
             let stacks = state.account.stacks.iter().map(|(name, stack)| StackSummary {
                 name: name.clone(),
                 id: stack.id.clone(),
-                status: name_of(stack.status),
+                status: stack.status.to_string(),
                 instance_id: stack.tags.iter().find(|tag| tag.key == INSTANCE_ID_TAG).map(|tag| tag.value.clone()),
                 created_at: stack.events.first().map(|(_, event)| event.at),
             });
@@ -880,7 +868,7 @@ impl Stacks for World {
                     return DeleteStack::Accepted;
                 }
                 if !can_be_deleted(stack.status) {
-                    let status = name_of(stack.status);
+                    let status = stack.status.to_string();
                     return DeleteStack::Rejected(format!("Stack [{name}] cannot be deleted while in status {status}"));
                 }
                 stack.token = token.to_owned();

@@ -66,7 +66,7 @@ const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
     ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
 ];
-/// What an output begins with that says where a secret is kept: in SSM's Parameter Store, or in Secrets Manager.
+/// Prefixes of outputs that say where a secret is kept: Parameter Store, Secrets Manager, or an app client of Cognito.
 const SECRET_PREFIXES: [&str; 3] = ["ssm:", "secretsmanager:", "cognito:"];
 
 /// Why a template cannot be in the catalog.
