@@ -160,7 +160,7 @@ impl Compiler<'_> {
             return Err(missing(node, "Lists", "MaxItems or UniqueItems: true"));
         }
         let at_most = limit.map(|limit| Condition::AtMost(list.clone(), limit));
-        let distinct = is_unique.then(|| Condition::Distinct(list));
+        let distinct = is_unique.then_some(Condition::Distinct(list));
 
         let holds = at_most.into_iter().chain(distinct);
         Ok(Rule { conditions: List::default(), assertions: assertions(node, "Lists", holds)? })
