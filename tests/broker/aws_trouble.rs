@@ -269,7 +269,7 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
     assert!(error.to_string().contains("CREDENTIALS_SECRET_ARN"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
     let message = "Cannot delete entity, must remove users from group first.";
     let aws = Aws::saying(Some((409, "DeleteConflict", message)));
