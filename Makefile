@@ -53,7 +53,7 @@ races: tools ## Let requests race each other on a local AWS 200 times each: minu
 .PHONY: mutants
 mutants: $(MUTANTS) ## Change the code in every way that tests should notice: hours; SHARD=1/50 for a part
 	@# libtest's --fail-fast (.cargo/mutants.toml) is not stable yet.
-	CARGO_TARGET_$(HOST)_RUNNER='env RUSTC_BOOTSTRAP=1' $(MUTANTS) mutants --output target $(if $(SHARD),--shard $(SHARD) --sharding round-robin)
+	CARGO_TARGET_$(HOST)_RUNNER='env RUSTC_BOOTSTRAP=1' $(MUTANTS) mutants --gitignore true --output target $(if $(SHARD),--shard $(SHARD) --sharding round-robin)
 
 .PHONY: test-deployed
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
