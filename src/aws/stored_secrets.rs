@@ -81,8 +81,6 @@ impl Secrets for StoredSecrets {
 /// because it was marked for deletion."
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 fn is_deleted(error: &GetSecretValueError) -> bool {
-    let is_marked = |error: &GetSecretValueError| {
-        error.is_invalid_request_exception() && error.message().is_some_and(|text| text.contains("marked for deletion"))
-    };
-    error.is_resource_not_found_exception() || is_marked(error)
+    let is_marked = error.message().is_some_and(|text| text.contains("marked for deletion"));
+    error.is_resource_not_found_exception() || (error.is_invalid_request_exception() && is_marked)
 }

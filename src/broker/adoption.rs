@@ -79,9 +79,9 @@ impl Broker {
         }
     }
 
-    /// Finds out whether a stack of the instance's name is the instance's, where the record does not know its id. The events of the
-    /// operation before the deletion say it, whatever somebody has done to the tags; where there is no such operation,
-    /// the tags do.
+    /// Determines the owner of a stack that has the instance's name, where the record does not know the stack's id. The
+    /// events of the operation before the deletion decide, whatever the tags say. Without such an operation, the tags
+    /// decide.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
         let is_tagged = stack.is_of(&instance.id);
         let before = instance.previous_operation.as_ref();

@@ -55,9 +55,9 @@ pub enum Error {
          the deletion again."
     )]
     IdentityInUse {
-        /// Of the user or role.
+        /// Name of the IAM user or role.
         name: String,
-        /// In AWS's words.
+        /// AWS's reason why it does not delete the identity.
         reason: String,
     },
     /// A secret that the instance keeps in AWS cannot be read.
@@ -67,9 +67,9 @@ pub enum Error {
          another one."
     )]
     LostSecret {
-        /// Of the stack, which names the secret.
+        /// Name of the stack's output that refers to the secret.
         output: String,
-        /// For the log: what happened.
+        /// Cause, for the log.
         detail: String,
     },
     /// A port failed.

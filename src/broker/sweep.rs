@@ -454,7 +454,7 @@ fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
     operation.in_progress() && now.duration_since(operation.started_at) < LONGEST_OPERATION
 }
 
-/// Whether the instance's stack is among these, which have ids by their names.
+/// Returns true if the instance's stack is in `stacks`, a map of stack names to stack ids.
 fn is_listed(instance: &Instance, stacks: &BTreeMap<String, String>) -> bool {
     let listed = stacks.get(&instance.stack_name);
     listed.is_some_and(|id| instance.stack_id.as_ref().is_none_or(|known| known == id))

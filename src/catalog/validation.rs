@@ -254,7 +254,7 @@ fn mistakes_beyond_schema(parameters: &Value) -> impl Iterator<Item = String> + 
     })
 }
 
-/// How a reference begins that CloudFormation replaces by a secret of the account, whoever's it is.
+/// Beginning of a dynamic reference. CloudFormation replaces it by a secret of the account, whoever owns that.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
@@ -263,7 +263,7 @@ const DYNAMIC_REFERENCE: &str = "{{resolve:";
 fn has_dynamic_reference(value: &Value) -> bool {
     let second_half = &DYNAMIC_REFERENCE[1..];
     has_text(value, &|text| {
-        // Whether CloudFormation takes white space in between is not documented.
+        // AWS does not document whether white space may stand in between.
         let text: String = text.split_whitespace().collect();
         let is_cut_off = || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
         let is_middle = || !text.is_empty() && second_half.starts_with(&text);

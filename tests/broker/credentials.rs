@@ -146,7 +146,7 @@ async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
     let lost = "If it is lost, delete the instance";
     let failed = client.fetch_binding("one").await.expect(500);
     assert!(failed.description().contains(lost), "{}", failed.description());
-    // A platform that is told of a mistake of its own would not clean up.
+    // Platforms start orphan mitigation after a 5xx, not after a 4xx.
     assert!(client.bind("two", ids.clone()).await.expect(500).description().contains(lost));
     client.world.inject("secrets.parameter", Fault::Before(Denied));
     assert!(client.fetch_binding("one").await.expect(500).description().contains(lost));
