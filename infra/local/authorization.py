@@ -53,10 +53,17 @@ def request_context(service: str, action: str, body: bytes, parameters: dict[str
         *_, known = identity(parameters)
         if boundary := parameter(parameters, "PermissionsBoundary") or known.get("PermissionsBoundary"):
             context["iam:PermissionsBoundary"] = boundary
+    if action == "sns:Subscribe":
+        context.update(subscription_context(parameter(parameters, "Protocol"), parameter(parameters, "Endpoint")))
     if service == "kms":
         pairs = json.loads(body or b"{}").get("EncryptionContext") or {}
         context.update({f"kms:EncryptionContext:{key}": value for key, value in pairs.items()})
     return context
+
+
+def subscription_context(protocol: str, endpoint: str) -> Context:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html"""
+    return {"sns:Protocol": protocol, "sns:Endpoint": endpoint}
 
 
 def resource_context(action: str, resource_arn: str) -> Context:
@@ -150,6 +157,31 @@ def key_uses(action: str, service: str, region: str, resource_arn: str) -> Itera
         yield "kms", use, key["Arn"], {**resource_context(use, key["Arn"]), **context}
 
 
+# Not `${*}`, `${?}` and `${$}`, which are these characters themselves.
+VARIABLE = re.compile(r"\$\{([a-z][^}]*)\}")
+
+
+def conditions_met(conditions: Context, context: Any) -> bool:
+    """Evaluates conditions with policy variables in them. One without a value stays as it is, and equals nothing.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        value = iam_evaluator._resolve_condition_key(match[1], context)
+        return value if isinstance(value, str) else match[0]
+
+    def with_values(element: Any) -> Any:
+        if isinstance(element, dict):
+            return {key: with_values(value) for key, value in element.items()}
+        if isinstance(element, list):
+            return [with_values(each) for each in element]
+        return VARIABLE.sub(value_of, element) if isinstance(element, str) else element
+
+    return CONDITIONS_MET(with_values(conditions), context)
+
+
+CONDITIONS_MET = iam_evaluator._conditions_met
 EXTRACT_RESOURCE_ARN = iam_actions.extract_resource_arn
 REQUEST_TAG_CONTEXT = iam_actions.request_tag_context
 ENFORCE = iam_evaluator.enforce
@@ -159,5 +191,6 @@ def register() -> None:
     iam_actions.extract_resource_arn = extract_resource_arn
     iam_actions.request_tag_context = request_context
     iam_evaluator.enforce = enforce
+    iam_evaluator._conditions_met = conditions_met
     # Whose tags ministack knows, but does not evaluate.
     tagging._RESOURCE_TAG_COLLECTORS.setdefault("cognito-idp", tagging._collect_cognito)

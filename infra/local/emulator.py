@@ -34,6 +34,7 @@ import iam_rules
 import pace
 import resource_properties
 import stack_deletions
+import subscriptions
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -360,6 +361,7 @@ def register() -> None:
     resource_properties.register()
     iam_rules.register()
     cloudformation_rules.register()
+    subscriptions.register()
     table = handlers["AWS::DynamoDB::Table"]
     for step in ("create", "update"):
         table[step] = with_key(table[step])

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from service import Credentials, ServiceTestCase
-from support import client, unique_name
+from support import BROKER, client, unique_name
 
 
 class EventBridgeTest(ServiceTestCase):
@@ -40,6 +40,21 @@ class EventBridgeTest(ServiceTestCase):
         }
         self.live("bus", {"Publish": publish, "Replay": self.replay}, parameters)
         client("kms").schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+
+    def test_the_owner_of_a_queue_agrees_to_the_events_of_one_rule(self) -> None:
+        """The local EventBridge does not ask the policies of queues."""
+        queue, queue_ids = self.provision("sqs", "standard")
+        _, queue_keys = self.bind(queue, queue_ids)
+        self.assertEqual(trusted_sources(queue_keys), [])
+        instance, ids = self.provision(self.service, "bus", {"TargetArn": queue_keys["QUEUE_ARN"]})
+        binding, credentials = self.bind_with(instance, ids, "Publish")
+        source = {"SourceRuleArn": credentials["RULE_ARN"]}
+        accepted = BROKER.update(queue, queue_ids, {"parameters": source}).expect(202)
+        BROKER.wait(queue, queue_ids, accepted.get("operation"))
+        self.assertEqual(trusted_sources(queue_keys), [credentials["RULE_ARN"]])
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+        self.deprovision(queue, queue_ids)
 
     def publish(self, binding: Credentials) -> None:
         events, bus = client("events", binding), binding["EVENT_BUS_NAME"]
@@ -95,6 +110,15 @@ class EventBridgeTest(ServiceTestCase):
             lambda: events.create_event_bus(Name=unique_name()),
         )
         client("events").delete_event_bus(Name=neighbour)
+
+
+def trusted_sources(queue: Credentials) -> list[str]:
+    """The rules that may send to the queue of a binding."""
+    asked = {"QueueUrl": queue["QUEUE_URL"], "AttributeNames": ["Policy"]}
+    policy = json.loads(client("sqs").get_queue_attributes(**asked)["Attributes"]["Policy"])
+    return [
+        each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in policy["Statement"] if each["Effect"] == "Allow"
+    ]
 
 
 class Queue:

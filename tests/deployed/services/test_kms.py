@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from datetime import datetime, timezone
 from typing import Any
 
 from service import Credentials, ServiceTestCase
-from support import client
+from support import BROKER, client
 
 
 class KmsTest(ServiceTestCase):
@@ -29,6 +31,7 @@ class KmsTest(ServiceTestCase):
                 "KeySpec": "ECC_NIST_P256",
                 "RotationPeriodInDays": 90,
                 "ServicePrincipals": "sns.amazonaws.com,events.amazonaws.com",
+                "ServiceSourceArns": "arn:aws:sns:us-east-1:000000000000:orders-*",
                 "PendingWindowInDays": 7,
                 "DeletionPolicy": "Retain",
             },
@@ -43,6 +46,23 @@ class KmsTest(ServiceTestCase):
         retained = self.key_of_a_deleted_instance({"DeletionPolicy": "Retain"})
         self.assertEqual(retained["KeyState"], "Enabled")
         client("kms").schedule_key_deletion(KeyId=retained["KeyId"], PendingWindowInDays=7)
+
+    def test_a_service_uses_the_key_for_what_its_owner_names(self) -> None:
+        sources = ["arn:aws:sns:us-east-1:000000000000:orders", "arn:aws:events:us-east-1:000000000000:event-bus/a-*"]
+        parameters = {"ServicePrincipals": "sns.amazonaws.com", "ServiceSourceArns": ",".join(sources)}
+        instance, ids = self.provision(self.service, "default", parameters)
+        binding, credentials = self.bind_with(instance, ids, "Use")
+        policy = client("kms").get_key_policy(KeyId=credentials["KEY_ARN"], PolicyName="default")["Policy"]
+        [services] = [each for each in json.loads(policy)["Statement"] if each["Sid"] == "AllowServices"]
+        self.assertEqual(services["Principal"], {"Service": ["sns.amazonaws.com"]})
+        self.assertEqual(services["Condition"]["ArnLikeIfExists"], {"aws:SourceArn": sources})
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+
+    def test_a_service_without_a_source_is_refused_at_once(self) -> None:
+        parameters = {"ServicePrincipals": "sns.amazonaws.com"}
+        answer = BROKER.provision(str(uuid.uuid4()), BROKER.plan("kms", "default"), parameters).expect(400)
+        self.assertIn("ServicePrincipals needs ServiceSourceArns", answer["description"])
 
     def key_of_a_deleted_instance(self, parameters: dict[str, Any]) -> dict[str, Any]:
         instance, ids = self.provision(self.service, "default", parameters)

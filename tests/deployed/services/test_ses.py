@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 from service import Credentials, ServiceTestCase
-from support import client, unique_name
+from support import BROKER, client, kms_key, unique_name
 
 ACCOUNT = "000000000000"
 SEND = ("ses:SendEmail", "ses:SendRawEmail", "ses:SendBulkEmail")
@@ -32,11 +33,29 @@ class SesTest(ServiceTestCase):
         domain = unique_domain()
         self.live("address", self.uses, {"EmailAddress": f"me@{domain}", **options(domain)})
 
+    def test_the_owner_of_a_topic_agrees_to_the_events_of_this_instance_alone(self) -> None:
+        instance, ids = self.provision(self.service, "identity", {"Domain": unique_domain()})
+        binding, credentials = self.bind_with(instance, ids, "Send")
+        source = {"PublishingService": "ses", "PublishingSourceArn": credentials["SES_CONFIGURATION_SET_ARN"]}
+        topic, topic_ids = self.provision("sns", "topic", {"KmsKeyArn": kms_key(), **source})
+        _, keys = self.bind(topic, topic_ids)
+        accepted = BROKER.update(instance, ids, {"parameters": {"EventTopicArn": keys["TOPIC_ARN"]}}).expect(202)
+        BROKER.wait(instance, ids, accepted.get("operation"))
+
+        attributes = client("sns").get_topic_attributes(TopicArn=keys["TOPIC_ARN"])["Attributes"]
+        [trusted] = [each for each in json.loads(attributes["Policy"])["Statement"] if each["Effect"] == "Allow"]
+        self.assertEqual(trusted["Principal"], {"Service": "ses.amazonaws.com"})
+        self.assertEqual(trusted["Condition"]["ArnLike"], {"aws:SourceArn": source["PublishingSourceArn"]})
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+        self.deprovision(topic, topic_ids)
+
     def send(self, binding: Credentials) -> None:
         """The local AWS does not know which identity a message is from, so that IAM's simulator is asked."""
         identity = arn("identity", binding["SES_IDENTITY"])
         configuration_set = arn("configuration-set", binding["SES_CONFIGURATION_SET"])
         self.assertEqual(binding["SES_IDENTITY_ARN"], identity)
+        self.assertEqual(binding["SES_CONFIGURATION_SET_ARN"], configuration_set)
         for action in SEND:
             self.assert_simulated(action, identity)
             self.assert_simulated(action, configuration_set)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import aws
+from osb import Plan, UnexpectedAnswer
 from service import Credentials, ServiceTestCase
-from support import client, kms_key, unique_name
+from support import BROKER, BrokerTestCase, client, kms_key, unique_name
+
+# Any alarm, and any bucket, of these names.
+ALARMS = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:orders-*"
+BUCKETS = "arn:aws:s3:::orders-*"
 
 
 class SnsTest(ServiceTestCase):
@@ -28,7 +38,9 @@ class SnsTest(ServiceTestCase):
             "DisplayName": "news",
             "KmsKeyArn": kms_key(),
             "PublishingService": "s3",
+            "PublishingSourceArn": BUCKETS,
             "AllowSubscriptions": "true",
+            "SubscribableEndpoints": "*@example.com",
         }
         self.live("topic", self.uses, changed)
 
@@ -45,7 +57,9 @@ class SnsTest(ServiceTestCase):
             "DeadLetterQueueArn": Mailbox().arn,
             "KmsKeyArn": kms_key(),
             "PublishingService": "cloudwatch",
+            "PublishingSourceArn": ALARMS,
             "AllowSubscriptions": "true",
+            "SubscribableEndpoints": "*@example.com,+14155550100",
         }
         self.live("topicwithsub", {**self.uses, "Publish": publish}, changed)
 
@@ -73,6 +87,11 @@ class SnsTest(ServiceTestCase):
     def publish(self, binding: Credentials) -> None:
         sns, topic = client("sns", binding), {"TopicArn": binding["TOPIC_ARN"]}
         sns.publish(**topic, Message="hello")
+        # A key that the user names is of use for this topic alone.
+        for statement in self.policy["Statement"]:
+            if "kms:GenerateDataKey" in statement["Action"]:
+                own = {"kms:EncryptionContext:aws:sns:topicArn": binding["TOPIC_ARN"]}
+                self.assertEqual(statement["Condition"]["StringEquals"], own)
         neighbour = client("sns").create_topic(Name=unique_name())["TopicArn"]
         self.assert_denied(
             lambda: sns.delete_topic(**topic),
@@ -108,6 +127,150 @@ class SnsTest(ServiceTestCase):
         )
 
 
+class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
+    """SNS gives whoever names the topic and the endpoint of a subscription that exists that subscription. An instance
+    could then change it, and its deletion would end it: so the topic's owner says which endpoints may be subscribed.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mailbox = Mailbox()
+
+    def test_nobody_gets_hold_of_a_subscription_that_exists(self) -> None:
+        listed = Mailbox()
+        with self.topic({"AllowSubscriptions": "true", "SubscribableEndpoints": listed.arn}) as (_, _, topic):
+            applications = self.subscribed_by_an_application(topic)
+            self.assert_refused(topic, self.mailbox)
+            self.assertEqual(subscriptions(topic), {applications: self.mailbox.arn})
+
+    def test_an_endpoint_that_the_owner_lists_is_subscribed(self) -> None:
+        listed = {"AllowSubscriptions": "true", "SubscribableEndpoints": f"*@example.com,{self.mailbox.arn}"}
+        with self.topic(listed) as (_, _, topic):
+            applications = self.subscribed_by_an_application(topic, Mailbox())
+            instance, plan = self.subscribe(topic, self.mailbox)
+            client("sns").publish(TopicArn=topic, Message="hello")
+            self.assertEqual(self.mailbox.receive(), ["hello"])
+            self.deprovision(instance, plan)
+            self.assertEqual(list(subscriptions(topic)), [applications])
+
+    def test_a_subscription_whose_endpoint_is_taken_out_stays_and_nobody_else_gets_hold_of_it(self) -> None:
+        listed = {"AllowSubscriptions": "true", "SubscribableEndpoints": self.mailbox.arn}
+        with self.topic(listed) as (owner, plan_of_owner, topic):
+            instance, plan = self.subscribe(topic, self.mailbox)
+            self.update(owner, plan_of_owner, {"SubscribableEndpoints": ""})
+            before = subscriptions(topic)
+            self.assert_refused(topic, self.mailbox)
+            self.assertEqual(subscriptions(topic), before)
+
+            # Its own instance still changes and ends it.
+            self.update(instance, plan, {"RawMessageDelivery": "true"})
+            client("sns").publish(TopicArn=topic, Message="hello")
+            self.assertEqual(self.mailbox.bodies(), ["hello"])
+            self.deprovision(instance, plan)
+            self.assertEqual(subscriptions(topic), {})
+
+    def test_nobody_is_let_in_without_endpoints(self) -> None:
+        for parameters in ({}, {"AllowSubscriptions": "true"}):
+            with self.subTest(parameters), self.topic(parameters) as (_, _, topic):
+                self.assert_refused(topic, self.mailbox)
+
+    def test_the_subscription_of_the_topics_own_instance_is_nobody_elses(self) -> None:
+        own = {"Protocol": "sqs", "Endpoint": self.mailbox.arn}
+        everything = {**own, "AllowSubscriptions": "true", "SubscribableEndpoints": "*"}
+        for parameters in (own, everything):
+            with self.subTest(parameters), self.topic(parameters, "topicwithsub") as (_, _, topic):
+                before = subscriptions(topic)
+                self.assert_refused(topic, self.mailbox)
+                self.assertEqual(subscriptions(topic), before)
+
+    def test_the_tag_of_another_topic_names_the_endpoint(self) -> None:
+        sns, other = client("sns"), Mailbox()
+        tag = {"Key": "servicebroker:subscribable", "Value": self.mailbox.arn}
+        topic = sns.create_topic(Name=f"orders-{uuid.uuid4()}", Tags=[tag])["TopicArn"]
+        untagged = sns.create_topic(Name=f"orders-{uuid.uuid4()}")["TopicArn"]
+        instance, plan = self.subscribe(topic, self.mailbox)
+        self.assert_refused(topic, other)
+        self.assert_refused(untagged, self.mailbox)
+        self.deprovision(instance, plan)
+        for arn in (topic, untagged):
+            sns.delete_topic(TopicArn=arn)
+
+    def test_applications_with_the_scope_subscribe_need_no_list(self) -> None:
+        with self.topic({}) as (owner, plan, topic):
+            binding = str(uuid.uuid4())
+            keys = BROKER.bind(owner, binding, plan, {"Scope": "Subscribe"}).expect(201)["credentials"]
+            client("sns", keys).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=self.mailbox.arn)
+            self.assertEqual(list(subscriptions(topic).values()), [self.mailbox.arn])
+            BROKER.unbind(owner, binding, plan).expect(200)
+
+    @contextmanager
+    def topic(self, parameters: dict[str, Any], plan: str = "topic") -> Iterator[tuple[str, Plan, str]]:
+        instance, ids = self.provision("sns", plan, parameters)
+        binding, keys = self.bind(instance, ids)
+        try:
+            yield instance, ids, keys["TOPIC_ARN"]
+        finally:
+            BROKER.unbind(instance, binding, ids).expect(200)
+            self.deprovision(instance, ids)
+
+    def subscribe(self, topic: str, mailbox: Mailbox) -> tuple[str, Plan]:
+        return self.provision("sns", "subscription", subscription(topic, mailbox))
+
+    def subscribed_by_an_application(self, topic: str, mailbox: Mailbox | None = None) -> str:
+        endpoint = (mailbox or self.mailbox).arn
+        return client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)["SubscriptionArn"]
+
+    def assert_refused(self, topic: str, mailbox: Mailbox) -> None:
+        """An instance that names the topic and the endpoint is not created. Its deletion ends nothing."""
+        instance, plan = str(uuid.uuid4()), BROKER.plan("sns", "subscription")
+        accepted = BROKER.provision(instance, plan, subscription(topic, mailbox)).expect(202)
+        with self.assertRaisesRegex(UnexpectedAnswer, "not authorized to perform: sns:Subscribe"):
+            BROKER.wait(instance, plan, accepted.get("operation"))
+        self.deprovision(instance, plan)
+
+    def update(self, instance: str, plan: Plan, parameters: dict[str, Any]) -> None:
+        accepted = BROKER.update(instance, plan, {"parameters": parameters}).expect(202)
+        BROKER.wait(instance, plan, accepted.get("operation"))
+
+
+class PublishingServiceTest(BrokerTestCase):
+    """A service publishes for everybody in the account, so the topic's owner says for which source it may."""
+
+    def test_a_service_publishes_for_the_source_that_the_owner_names(self) -> None:
+        s3, own, others = client("s3"), f"orders-{uuid.uuid4()}", f"mallory-{uuid.uuid4()}"
+        parameters = {"KmsKeyArn": kms_key(), "PublishingService": "s3", "PublishingSourceArn": BUCKETS}
+        instance, plan = self.provision("sns", "topic", parameters)
+        _, keys = self.bind(instance, plan)
+        notified = {"TopicConfigurations": [{"TopicArn": keys["TOPIC_ARN"], "Events": ["s3:ObjectCreated:*"]}]}
+        for bucket in (own, others):
+            s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_notification_configuration(Bucket=own, NotificationConfiguration=notified)
+
+        def attack() -> None:
+            s3.put_bucket_notification_configuration(Bucket=others, NotificationConfiguration=notified)
+
+        # S3 tries whether it may publish: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
+        self.assertEqual(aws.error_code(attack), "InvalidArgument")
+        for bucket in (own, others):
+            s3.delete_bucket(Bucket=bucket)
+        self.deprovision(instance, plan)
+
+    def test_a_service_without_a_source_is_refused_at_once(self) -> None:
+        parameters = {"KmsKeyArn": kms_key(), "PublishingService": "ses"}
+        answer = BROKER.provision(str(uuid.uuid4()), BROKER.plan("sns", "topic"), parameters).expect(400)
+        self.assertIn("PublishingService needs a PublishingSourceArn", answer["description"])
+
+
+def subscription(topic: str, mailbox: Mailbox) -> dict[str, str]:
+    return {"TopicArn": topic, "Protocol": "sqs", "Endpoint": mailbox.arn}
+
+
+def subscriptions(topic: str) -> dict[str, str]:
+    """The endpoints of a topic, by the ARNs of their subscriptions."""
+    found = client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return {each["SubscriptionArn"]: each["Endpoint"] for each in found}
+
+
 class Mailbox:
     """A queue of the operator's that a topic may deliver to."""
 
@@ -123,10 +286,14 @@ class Mailbox:
 
     def receive(self, seconds: int = 5) -> list[str]:
         """What has arrived, wrapped or raw; it is taken out."""
+        return [text_of(body) for body in self.bodies(seconds)]
+
+    def bodies(self, seconds: int = 5) -> list[str]:
+        """What has arrived, as it came; it is taken out."""
         received = self._sqs.receive_message(**self._queue, WaitTimeSeconds=seconds).get("Messages", [])
         for message in received:
             self._sqs.delete_message(**self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return [text_of(message["Body"]) for message in received]
+        return [message["Body"] for message in received]
 
 
 def text_of(body: str) -> str:

@@ -36,6 +36,7 @@ class SqsTest(ServiceTestCase):
             "UseDeadLetterQueue": "false",
             "KmsKeyArn": kms_key(),
             "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
+            "SourceRuleArn": "arn:aws:events:us-east-1:000000000000:rule/bus/rule",
         }
         self.live("standard", self.uses, changed)
 
@@ -53,6 +54,7 @@ class SqsTest(ServiceTestCase):
             "UseDeadLetterQueue": "true",
             "KmsKeyArn": kms_key(),
             "SourceTopicArn": "arn:aws:sns:us-east-1:000000000000:topic.fifo",
+            "SourceRuleArn": "arn:aws:events:us-east-1:000000000000:rule/rule",
         }
         self.live("fifo", self.uses, changed)
 
