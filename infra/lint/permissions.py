@@ -1,5 +1,7 @@
-"""What the IAM statements in a template's AWS::ServiceBroker::Specification must be, for cfn-lint, which does not look
-for policies in Metadata: actions that exist and are needed, and no more resources than an action needs.
+"""What IAM statements must be, for cfn-lint.
+
+It does not look for policies in a template's AWS::ServiceBroker::Specification: there, actions exist and are needed,
+with no more resources than an action needs. In resources, services are trusted for a source.
 
 https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/getting_started/rules.md
 """
@@ -83,6 +85,30 @@ class Roles(CloudFormationLintRule):
         ]
 
 
+class Sources(CloudFormationLintRule):
+    """A service acts for everybody in the account, and so for everybody who uses the broker in it: `aws:SourceAccount`
+    alone tells no tenants apart. Where AWS does not say that a service sends `aws:SourceArn`, say so: `ignore_checks:
+    [E9012]` in the resource's Metadata, with the reason.
+    """
+
+    id = "E9012"
+    shortdesc = "Check for what services are trusted"
+    description = (
+        "A statement that allows a service something has a condition on `aws:SourceArn`, trust policies as well"
+    )
+    source_url = "https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"
+    tags = ["resources", "iam"]
+
+    def match(self, cfn: Any) -> list[RuleMatch]:
+        return [
+            RuleMatch(
+                ["Resources", name], f"{name} trusts {service} for everybody: it needs a condition on aws:SourceArn"
+            )
+            for name, resource in cfn.get_resources().items()
+            for service in services_of_everybody(resource.get("Properties", {}))
+        ]
+
+
 def matches(
     cfn: Any, findings: Callable[[Any], Iterator[str]], parts: tuple[str, ...] = ("DeployPolicy", "Bindings")
 ) -> list[RuleMatch]:
@@ -140,6 +166,31 @@ def called_actions(cfn: Any) -> Iterator[str]:
                 # https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-develop.html
                 if operation != "list":
                     yield from map(str.lower, handler["permissions"])
+
+
+def services_of_everybody(properties: Any) -> Iterator[str]:
+    """The services that a statement somewhere in the properties allows something, whatever they do it for."""
+    if isinstance(properties, list):
+        for each in properties:
+            yield from services_of_everybody(each)
+    if not isinstance(properties, dict):
+        return
+    principal = properties.get("Principal")
+    if isinstance(principal, dict) and "Service" in principal and properties.get("Effect") == "Allow":
+        if not names_source(properties.get("Condition", {})):
+            yield str(principal["Service"])
+    for each in properties.values():
+        yield from services_of_everybody(each)
+
+
+def names_source(condition: dict[str, Any]) -> bool:
+    """True if the condition holds for sources that it names, and not for all others. Names of keys are in any case."""
+    return any(
+        key.lower() == "aws:sourcearn"
+        for operator, keys in condition.items()
+        if "Not" not in operator and operator != "Null"
+        for key in keys
+    )
 
 
 def known_actions(pattern: str) -> list[Any]:

@@ -45,6 +45,49 @@ class PatternsTest(unittest.TestCase):
             ],
         )
 
+    def test_endpoints_to_subscribe_have_wildcards_and_no_variables(self) -> None:
+        self.assert_takes(
+            "sns",
+            "SubscribableEndpoints",
+            [
+                "",
+                "*",
+                f"arn:aws:sqs:{ACCOUNT}:orders,*@example.com,+14155550100,https://*.example.com/?path=a|b",
+                f"arn:aws:lambda:{ACCOUNT}:function:f:$LATEST",
+            ],
+            ["a@example.com, b@example.com", "a@example.com,", "${aws:username}", "a b"],
+        )
+
+    def test_a_service_publishes_for_what_it_has(self) -> None:
+        self.assert_takes(
+            "sns",
+            "PublishingSourceArn",
+            [
+                "",
+                f"arn:aws:cloudwatch:{ACCOUNT}:alarm:Too many orders, again",
+                "arn:aws-cn:s3:::orders-*",
+                f"arn:aws:ses:{ACCOUNT}:configuration-set/osb-ses-0",
+                f"arn:aws:ses:{ACCOUNT}:identity/me+news@example.com",
+            ],
+            ["*", "orders", f"arn:aws:sqs:{ACCOUNT}:q", f"arn:aws:cloudwatch:{ACCOUNT}:alarm:${{aws:username}}"],
+        )
+
+    def test_a_key_is_used_for_arns_of_services(self) -> None:
+        self.assert_takes(
+            "kms",
+            "ServiceSourceArns",
+            ["", f"arn:aws:sns:{ACCOUNT}:*,arn:aws:s3:::orders", f"arn:aws:events:{ACCOUNT}:rule/bus/*"],
+            ["*", "arn:aws:*", "arn:aws:sns:*", f"arn:aws:sns:{ACCOUNT}:t, arn:aws:s3:::b", "arn:aws:s3:::${a}"],
+        )
+
+    def test_a_queue_gets_events_of_a_rule(self) -> None:
+        self.assert_takes(
+            "sqs",
+            "SourceRuleArn",
+            ["", f"arn:aws:events:{ACCOUNT}:rule/name", f"arn:aws:events:{ACCOUNT}:rule/osb-eventbridge-0/name"],
+            [f"arn:aws:events:{ACCOUNT}:rule/*", f"arn:aws:events:{ACCOUNT}:event-bus/a", "rule/name"],
+        )
+
     def test_a_target_of_eventbridge_is_one_that_needs_no_role(self) -> None:
         self.assert_takes(
             "eventbridge",
@@ -99,6 +142,22 @@ class RulesTest(unittest.TestCase):
         ]:
             given = {"TransitionStorageClass": class_, "TransitionDays": days}
             self.assertEqual(bool(broken_rules("s3", given)), is_refused, given)
+
+    def test_a_service_publishes_and_uses_keys_for_a_source(self) -> None:
+        publishing = {"PublishingService": "s3", "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"}
+        topic = {"Creates": "topic", "TopicArn": "", "Protocol": "https", "Endpoint": ""}
+        self.assert_rules("sns", {**topic, **publishing, "PublishingSourceArn": "arn:aws:s3:::b"})
+        self.assertEqual(len(broken_rules("sns", {**topic, **publishing})), 1)
+        self.assertEqual(len(broken_rules("kms", {"ServicePrincipals": "sns.amazonaws.com"})), 1)
+
+    def test_endpoints_to_subscribe_need_the_flag_and_not_the_other_way_round(self) -> None:
+        topic = {"Creates": "topic", "TopicArn": "", "Protocol": "https", "Endpoint": ""}
+        self.assert_rules("sns", {**topic, "AllowSubscriptions": "true"})
+        self.assert_rules(
+            "sns",
+            {**topic, "SubscribableEndpoints": "*"},
+            "SubscribableEndpoints needs AllowSubscriptions to be true.",
+        )
 
     def test_settings_of_an_alias_need_an_alias(self) -> None:
         record = {"Creates": "recordset", "DomainName": "", "HostedZoneId": "Z1", "RecordName": "a.example"}

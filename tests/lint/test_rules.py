@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY / "infra/lint"))
 
 import parameters  # noqa: E402
+import permissions  # noqa: E402
 import resources  # noqa: E402
 
 
@@ -80,6 +81,36 @@ class RulesTest(unittest.TestCase):
             },
             "Client.ClientSecret is a secret, which would be in the stack's events or outputs",
             "Client.ClientSecret is a secret, which would be in the stack's events or outputs",
+        )
+
+    def test_a_service_that_is_trusted_for_the_account_is_found(self) -> None:
+        self.assert_finds(
+            permissions.Sources(),
+            "sqs",
+            {
+                "ArnEquals:\n                  aws:SourceArn: !Ref SourceTopicArn": "StringEquals:\n"
+                "                  aws:SourceAccount: !Ref AWS::AccountId"
+            },
+            "QueuePolicy trusts sns.amazonaws.com for everybody: it needs a condition on aws:SourceArn",
+        )
+
+    def test_a_service_that_is_trusted_for_all_but_a_source_is_found(self) -> None:
+        self.assert_finds(
+            permissions.Sources(),
+            "sqs",
+            {
+                "ArnEquals:\n                  aws:SourceArn: !Ref SourceRuleArn": "ArnNotEquals:\n"
+                "                  aws:SourceArn: !Ref SourceRuleArn"
+            },
+            "QueuePolicy trusts events.amazonaws.com for everybody: it needs a condition on aws:SourceArn",
+        )
+
+    def test_a_role_that_a_service_takes_for_the_account_is_found(self) -> None:
+        self.assert_finds(
+            permissions.Sources(),
+            "stepfunctions",
+            {"                aws:SourceArn: !Sub\n": "                aws:SourceOrgID: !Sub\n"},
+            "Role trusts states.amazonaws.com for everybody: it needs a condition on aws:SourceArn",
         )
 
     def test_a_pattern_without_words_is_found(self) -> None:
