@@ -244,6 +244,54 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
 }
 
 #[tokio::test]
+async fn a_service_publishes_for_a_source_of_its_own() {
+    let alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:orders-*";
+    let (bucket, mail) = ("arn:aws:s3:::orders", "arn:aws:ses:us-east-1:000000000000:configuration-set/orders");
+    let missing = Some("PublishingService needs a PublishingSourceArn");
+    for (publishing, source, refusal) in [
+        ("cloudwatch", alarm, None),
+        ("cloudwatch", bucket, Some("the PublishingSourceArn must be that of an alarm")),
+        ("s3", bucket, None),
+        ("s3", mail, Some("the PublishingSourceArn must be that of a bucket")),
+        ("ses", mail, None),
+        ("ses", alarm, Some("must be that of a configuration set or an identity")),
+        ("ses", "", missing),
+        ("none", "", None),
+    ] {
+        let key = "arn:aws:kms:us-east-1:000000000000:key/k";
+        let parameters = json!({"KmsKeyArn": key, "PublishingService": publishing, "PublishingSourceArn": source});
+        assert_outcome("sns", "topic", parameters, refusal).await;
+    }
+}
+
+#[tokio::test]
+async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag() {
+    let flag = Some("SubscribableEndpoints needs AllowSubscriptions to be true.");
+    for (allowed, endpoints, refusal) in [
+        ("true", "*@shop.example,+14155550100", None),
+        ("true", "", None),
+        ("true", "+14155550100,+14155550100", Some("none of them twice")),
+        ("false", "", None),
+        ("false", "*@shop.example", flag),
+    ] {
+        let parameters = json!({"AllowSubscriptions": allowed, "SubscribableEndpoints": endpoints});
+        assert_outcome("sns", "topic", parameters, refusal).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_used_by_services_for_sources_that_are_named() {
+    let topics = "arn:aws:sns:us-east-1:000000000000:orders-*";
+    let missing = Some("ServicePrincipals needs ServiceSourceArns");
+    for (services, sources, refusal) in
+        [("sns.amazonaws.com", topics, None), ("sns.amazonaws.com", "", missing), ("", "", None)]
+    {
+        let parameters = json!({"ServicePrincipals": services, "ServiceSourceArns": sources});
+        assert_outcome("kms", "default", parameters, refusal).await;
+    }
+}
+
+#[tokio::test]
 async fn values_of_a_record_have_the_form_of_its_type() {
     let text = |characters: usize| format!("\"{}\"", "x".repeat(characters));
     let escapes = |characters: usize| format!("\"{}\"", "\\344".repeat(characters));
