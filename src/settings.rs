@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, env};
 use jiff::SignedDuration;
 
 use crate::{
-    broker::{BindingRules, Location, Locations, RolePatterns, WorkloadIdentity},
-    catalog,
+    broker::{BindingRules, Location, Locations, OwnRoles, RolePatterns, WorkloadIdentity},
+    catalog::{self, Consents, EnabledPlans, ParameterLimits, Restrictions},
     http::MissingVersion,
 };
 
@@ -23,6 +23,11 @@ pub struct Settings {
     pub name_prefix: String,
     /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for all.
     pub enabled_services: Vec<String>,
+    /// What is offered of these services:
+    /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that do not occur.
+    /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
+    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas in between.
+    pub restrictions: Restrictions,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -61,6 +66,9 @@ pub enum InvalidSetting {
     /// Which one, and what it may be.
     #[error("the environment variable {0} is not {1}: infra/template.yaml sets it")]
     Wrong(&'static str, &'static str),
+    /// Which one, and why it is not usable.
+    #[error("the environment variable {0} is not usable: {1}")]
+    Unusable(&'static str, String),
 }
 
 impl Settings {
@@ -87,6 +95,13 @@ impl Settings {
             broker_id: required("BROKER_ID")?,
             name_prefix: required("NAME_PREFIX")?,
             enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
+            restrictions: Restrictions {
+                plans: EnabledPlans::parse(&optional("ENABLED_PLANS").unwrap_or_default(), catalog::offerings())
+                    .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
+                limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
+                    .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
+                consents: consents(&variable),
+            },
             table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
@@ -102,6 +117,7 @@ impl Settings {
             stack_events: yes_or_no("STACK_EVENTS", &required("STACK_EVENTS")?)?,
             binding_rules: BindingRules {
                 lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
+                own_roles: OwnRoles::beside(&required("DEPLOY_ROLE_ARN")?),
                 roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
                 workload_identity: WorkloadIdentity {
                     oidc_provider_arn: optional("OIDC_PROVIDER_ARN"),
@@ -142,6 +158,16 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
         return Ok(names);
     }
     Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))
+}
+
+/// The entries of every setting of the templates.
+fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
+    let entries = |list: String| list.split(',').map(|entry| entry.trim().to_owned()).collect();
+    let given = catalog::settings().into_iter().filter_map(|name| {
+        let list = variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
+        Some((name.to_owned(), entries(list)))
+    });
+    given.collect()
 }
 
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {

@@ -51,7 +51,7 @@ mod waiting;
 use std::sync::Arc;
 
 pub use bind::{BindingView, Bound};
-pub use binding_rules::{BindingRules, RolePatterns, WorkloadIdentity};
+pub use binding_rules::{BindingRules, OwnRoles, RolePatterns, WorkloadIdentity};
 pub use deadline::Deadline;
 pub use error::{Error, Result};
 pub use instance_view::InstanceView;

@@ -43,6 +43,11 @@ impl Broker {
 }
 
 impl Policy {
+    /// True if a statement denies something: to a role with other policies it would take what these allow.
+    pub fn denies(&self) -> bool {
+        self.statements.iter().any(|statement| statement["Effect"] == "Deny")
+    }
+
     /// The document; an identity with a lifetime is denied everything after it.
     pub fn document(&self, lifetime: Option<Lifetime>) -> String {
         let ends_at = lifetime.map(|lifetime| lifetime.ends_at.to_string());

@@ -317,6 +317,10 @@ pub struct Stack {
 
 /// The key of the tag that names the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
+/// The key of the tag that names the organization of an instance, and the one whose instances may use a thing.
+pub const ORGANIZATION_TAG: &str = "servicebroker:organization-guid";
+/// The key of the tag that names the space of an instance, and the one whose instances may use a thing.
+pub const SPACE_TAG: &str = "servicebroker:space-guid";
 /// The key of the tag that names the plan of a stack's instance.
 pub const PLAN_TAG: &str = "servicebroker:plan";
 
@@ -443,6 +447,8 @@ pub struct Role {
     pub name: String,
     /// With its path.
     pub arn: String,
+    /// Its tags, with their values.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An IAM role to create.

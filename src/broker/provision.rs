@@ -13,7 +13,7 @@ use super::{
     operation::{Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, PLAN_TAG, Purpose, Tag, Update},
+    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG, Tag, Update},
     secret_parameters::Digester,
 };
 use crate::{
@@ -49,7 +49,9 @@ impl Broker {
         platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
         let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
-        offered.check_rules(&parameters::of_stack(&offered, &parameters)).map_err(Error::Invalid)?;
+        let values = parameters::of_stack(&offered, &parameters);
+        offered.check_rules(&values).map_err(Error::Invalid)?;
+        let refusal = check_new(&offered, &values, accepts_incomplete).err();
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();
@@ -76,11 +78,13 @@ impl Broker {
             id,
         };
         self.observe(&instance.attributes);
-        let existing = if accepts_incomplete {
-            self.records.insert_instance(&instance, now).await?
-        } else {
-            // What is there already needs no platform that polls.
-            Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
+        let existing = match refusal {
+            None => self.records.insert_instance(&instance, now).await?,
+            // What is there already needs no platform that polls, and no permission that it was created with.
+            Some(refusal) => {
+                let existing = self.records.instance(&instance.id, now).await?;
+                Some(existing.filter(|existing| !existing.is_tombstone()).ok_or(refusal)?)
+            }
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
         if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
@@ -254,6 +258,13 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
     }
 }
 
+/// Checks what only an instance that does not exist yet has to fulfil.
+fn check_new(offered: &Offered<'_>, values: &BTreeMap<String, String>, accepts_incomplete: bool) -> Result<()> {
+    offered.check_offered()?;
+    offered.check_allowed(values).map_err(Error::Invalid)?;
+    if accepts_incomplete { Ok(()) } else { Err(Error::AsyncRequired) }
+}
+
 /// The platform's catalog must be the one that the broker has now (OSBAPI, Maintenance Info Object).
 pub(super) fn check_maintenance_info(
     offered: &Offered<'_>,
@@ -274,7 +285,7 @@ pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attribut
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
-        Tag::new("servicebroker:organization-guid", &attributes.organization_guid),
-        Tag::new("servicebroker:space-guid", &attributes.space_guid),
+        Tag::new(ORGANIZATION_TAG, &attributes.organization_guid),
+        Tag::new(SPACE_TAG, &attributes.space_guid),
     ]
 }

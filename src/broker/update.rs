@@ -99,6 +99,9 @@ impl Broker {
         let after = self.catalog.find(&current.service_id, &plan_id)?;
         check_maintenance_info(&after, request.maintenance_info.as_ref())?;
         let changes_plan = plan_id != current.plan_id;
+        if changes_plan {
+            after.check_offered()?;
+        }
         if changes_plan && !before.plan.plan_updateable {
             return Err(Error::Unsupported(format!(
                 "An instance of the plan `{}` cannot change its plan. Create a new instance.",
@@ -140,6 +143,7 @@ impl Broker {
             check_rules(&after, &target, &secrets, changes_plan)?;
         }
         check_fixed((&before, current), (&after, &target))?;
+        check_allowed((&before, current), (&after, &target))?;
         Ok((target, secrets))
     }
 
@@ -367,6 +371,14 @@ fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attri
         quoted(&changed),
         if changed.len() == 1 { "it" } else { "each" },
     )))
+}
+
+/// Checks what changes against what the operator allows. The instance may keep what it was created with.
+fn check_allowed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
+    let changed = changed(before, after);
+    let mut values = parameters::of_stack(after.0, &after.1.parameters.0);
+    values.retain(|name, _| changed.contains(name));
+    after.0.check_allowed(&values).map_err(Error::Invalid)
 }
 
 /// The stack's parameters, secret ones among them, that are not the same for both.

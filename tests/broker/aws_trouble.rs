@@ -129,7 +129,7 @@ fn settings() -> Settings {
         "BINDING_LIFETIME_DAYS" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
-        "ENABLED_SERVICES" | "LOCATIONS" => "",
+        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "LOCATIONS" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")

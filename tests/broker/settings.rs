@@ -10,7 +10,8 @@ fn variable(name: &str) -> Option<String> {
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
-        "LOCATIONS" => String::new(),
+        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" => String::new(),
+        "RECORD_ZONES" => "Z1,Z2".into(),
         name => format!("the {name}"),
     })
 }
@@ -59,6 +60,18 @@ fn services_that_are_enabled_are_in_the_catalog() {
     for wrong in ["sqs,mainframe", ","] {
         let error = read(wrong).expect_err(wrong).to_string();
         assert!(error.contains("ENABLED_SERVICES is not a list of names of services"), "{error}");
+    }
+}
+
+#[test]
+fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
+    let restrictions = Settings::read(variable).expect("all are set").restrictions;
+    assert_eq!(restrictions.consents["RecordZones"], ["Z1", "Z2"]);
+    assert_eq!(restrictions.consents.get("RecordNames"), None, "an empty list is none");
+    for (name, value) in [("ENABLED_PLANS", "sqs/none"), ("PARAMETER_LIMITS", "{\"sqs\": 1}")] {
+        let wrong = |other: &str| if other == name { Some(value.into()) } else { variable(other) };
+        let error = Settings::read(wrong).expect_err(value).to_string();
+        assert!(error.contains(name) && error.contains("is not usable"), "{error}");
     }
 }
 

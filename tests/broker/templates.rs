@@ -22,10 +22,14 @@ impl Repository {
             |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        let generated = ["service names", "conditions", "deploy policies", "boundary"].map(part).concat();
+        let generated = ["service names", "settings of services", "conditions", "deploy policies", "boundary"];
+        let generated = generated.map(part).concat();
         let shared = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
         let share = |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
-        repository.write("infra/template.yaml", &(generated.clone() + &shared.map(share).concat()));
+        repository.write(
+            "infra/template.yaml",
+            &(generated.clone() + &part("variables of services") + &shared.map(share).concat()),
+        );
         repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));
         repository
     }

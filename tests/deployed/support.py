@@ -89,9 +89,10 @@ ANYBODY = {
 
 @contextmanager
 def application_role(prefix: str) -> Iterator[dict[str, Any]]:
-    """A role that has nothing to do with the broker."""
+    """A role that has nothing to do with the broker, and whose owner lets instances of the tests' space use it."""
     iam, name = client("iam"), f"{prefix}{uuid.uuid4()}"
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
+    tags = [{"Key": "servicebroker:space-guid", "Value": "local"}]
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY), Tags=tags)["Role"]
     try:
         yield made
     finally:

@@ -23,12 +23,12 @@ use aws_service_broker::{
             AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
             IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
-            ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
+            SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
             UnreadableRecord, Update, UpdateStack, Vault,
         },
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
-    catalog::{self},
+    catalog::{self, Restrictions},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
@@ -362,7 +362,9 @@ impl World {
     pub fn make_role(&self, path_and_name: &str) -> String {
         let arn = format!("arn:aws:iam::000000000000:role/{path_and_name}");
         let name = path_and_name.rsplit('/').next().expect("a name").to_owned();
-        let (trust_policy, tags, policies) = (Value::Null, Vec::new(), BTreeMap::new());
+        // Its owner lets instances of the tests' space use it.
+        let tags = vec![Tag::new(SPACE_TAG, "a-space")];
+        let (trust_policy, policies) = (Value::Null, BTreeMap::new());
         self.state().account.roles.insert(name, FakeRole { arn: arn.clone(), trust_policy, tags, policies });
         arn
     }
@@ -1030,7 +1032,11 @@ impl Identities for World {
 impl Roles for World {
     async fn find(&self, name: &str) -> PortResult<Option<Role>> {
         self.call("roles.find", |state| {
-            state.account.roles.get(name).map(|role| Role { name: name.to_owned(), arn: role.arn.clone() })
+            state.account.roles.get(name).map(|role| Role {
+                name: name.to_owned(),
+                arn: role.arn.clone(),
+                tags: role.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
+            })
         })
         .await
     }
@@ -1188,7 +1194,13 @@ impl PlatformSecrets for World {
     }
 }
 
+/// The operator's consent to whatever users name.
+pub fn everything() -> Restrictions {
+    let consents = catalog::settings().into_iter().map(|name| (name.to_owned(), vec!["*".to_owned()])).collect();
+    Restrictions { consents, ..Restrictions::default() }
+}
+
 /// The catalog that the tests use: that of the account and broker for which the sample events were made.
 pub fn catalog() -> catalog::Catalog {
-    catalog::Catalog::compiled_in("000000000000", "awsservicebroker")
+    catalog::Catalog::compiled_in("000000000000", "awsservicebroker").restricted(&everything())
 }
