@@ -38,7 +38,8 @@ use crate::broker::{
     id::{BindingId, InstanceId},
     instance::{Instance, latest_reusable_expiry},
     operation::{LONGEST_REQUEST, Operation},
-    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
+    ports::{Deletion, InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
+    requester::{Refused, Requester},
 };
 
 const SERVICE: Service = Service("DynamoDB");
@@ -260,14 +261,23 @@ impl Records for DynamoDb {
         }
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
         let written = self
-            .begin(instance_key(id), operation)?
+            .begin(instance_key(id), deletion.operation)?
             .condition_expression(
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
-                 AND NOT (#operation.kind = :update AND #operation.#state = :in_progress)",
+                 AND NOT (#operation.kind = :update AND #operation.#state = :in_progress) \
+                 AND attributes.service_id = :service_id \
+                 AND NOT (refused.requester = :requester AND refused.#until > :now)",
             )
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":service_id", string(deletion.service_id))
+            .expression_attribute_values(
+                ":requester",
+                string(deletion.requester.map(Requester::as_str).unwrap_or_default()),
+            )
+            .expression_attribute_values(":now", number(deletion.operation.started_at.as_second()))
             .expression_attribute_values(":deprovision", string("deprovision"))
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":update", string("update"))
@@ -277,6 +287,20 @@ impl Records for DynamoDb {
             .send()
             .await;
         begun(written)?.map(record).transpose()
+    }
+
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
+        let written = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(id)))
+            .update_expression("SET refused = :refused")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":refused", attribute(refused)?)
+            .send()
+            .await;
+        begun(written).map(drop)
     }
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
@@ -352,6 +376,7 @@ impl Records for DynamoDb {
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
@@ -361,8 +386,10 @@ impl Records for DynamoDb {
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) \
                  AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress \
-                 AND #operation.started_at > :nobody_since)",
+                 AND #operation.started_at > :nobody_since) \
+                 AND service_id = :service_id",
             )
+            .expression_attribute_values(":service_id", string(service_id))
             .expression_attribute_values(":unbind", string("unbind"))
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":bind", string("bind"))

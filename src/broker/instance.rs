@@ -10,6 +10,7 @@ use super::{
     id::InstanceId,
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
+    requester::{Refused, Requester},
     secret_parameters::SecretParameters,
 };
 use crate::osb::Object;
@@ -44,6 +45,12 @@ pub struct Instance {
     /// have its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
+    /// The user who created it or updated it last, if the platform tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<Requester>,
+    /// The last other user who asked for its id and was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
     /// Of the stack, as it was when the last operation ended.
     pub outputs: BTreeMap<String, String>,
     /// The last one.
@@ -126,6 +133,13 @@ impl Instance {
     /// is not known how many.
     pub fn may_have_been_created_again(&self) -> bool {
         self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
+    }
+
+    /// The same instance, changed by this user, who may delete it from now on whatever was refused before.
+    #[must_use]
+    pub fn changed_by(self, requester: Option<&Requester>) -> Self {
+        let refused = self.refused.filter(|refused| Some(&refused.requester) != requester);
+        Self { changed_by: requester.cloned(), refused, ..self }
     }
 
     /// The same instance with another operation begun.

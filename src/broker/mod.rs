@@ -39,6 +39,7 @@ mod policy;
 pub mod ports;
 mod provision;
 mod remaining;
+pub mod requester;
 pub mod secret_parameters;
 pub mod stack;
 mod stack_changed;

@@ -14,6 +14,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::Operation,
+    requester::{Refused, Requester},
     stack::{OperationEvents, StackStatus},
 };
 
@@ -80,9 +81,12 @@ pub trait Records: Send + Sync {
     /// Removes the record if it is still of this version and operation.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone; and returns
-    /// the record as it is then. Nothing where there is none.
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>>;
+    /// Puts the operation into the record, unless a deletion or an update runs already, it is a tombstone, or the deletion
+    /// is meant for another instance; and returns the record as it is then. Nothing where there is none.
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>>;
+
+    /// Puts the refused user into the record, if there is one, and leaves its version as it is.
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()>;
 
     /// The record and that of one binding.
     async fn instance_and_binding(
@@ -104,17 +108,38 @@ pub trait Records: Send + Sync {
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
 
     /// Puts `operation` into the record, unless a deletion runs already, or a request may be at work on its creation at
-    /// the time that `operation` starts, or it is a tombstone; and returns the record as it is then. Nothing where
-    /// there is none.
+    /// the time that `operation` starts, it is a tombstone or of another service; and returns the record as it is then.
+    /// Nothing where there is none.
     async fn begin_unbind(
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>>;
 
     /// A page of all records there are, tombstones among them.
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>>;
+}
+
+/// The intent to delete an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Deletion<'a> {
+    /// The instance's, as the platform knows it.
+    pub service_id: &'a str,
+    /// The user for whom the platform deletes, if it tells.
+    pub requester: Option<&'a Requester>,
+    /// To begin.
+    pub operation: &'a Operation,
+}
+
+impl Deletion<'_> {
+    /// True if the instance is not the one that the platform means to delete: it deletes what it believes to be left of a
+    /// creation that was refused.
+    pub fn misses(&self, instance: &Instance) -> bool {
+        let refused = instance.refused.as_ref();
+        refused.is_some_and(|refused| refused.keeps_out(self.requester, self.operation.started_at))
+    }
 }
 
 /// A part of a list.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{
     Broker, Error, Location, Locations, Result,
     adoption::{LEAVES_ALONE, reason_of_misfit},
@@ -14,6 +16,7 @@ use super::{
     parameters,
     platform::Platform,
     ports::{CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG, Tag, Update},
+    requester::{Refused, Requester},
     secret_parameters::Digester,
 };
 use crate::{
@@ -42,6 +45,7 @@ impl Broker {
         &self,
         id: InstanceId,
         request: ProvisionRequest,
+        requester: Option<&Requester>,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
@@ -70,6 +74,8 @@ impl Broker {
             location,
             stack_name: self.naming.stack(&offered.offering.name, &id),
             stack_id: None,
+            changed_by: requester.cloned(),
+            refused: None,
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
             previous_operation: None,
@@ -96,6 +102,9 @@ impl Broker {
         let same = existing.location == instance.location
             && existing.attributes.same_request(&instance.attributes)
             && self.same_secrets(&existing, &secrets).await?;
+        if !same {
+            self.remember_refused(&existing, requester, now).await;
+        }
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
                 return Ok(Provisioned { operation: None, view: self.view(&existing) });
@@ -107,6 +116,18 @@ impl Broker {
         let resumed = self.resume_provision(&offered, existing, &secrets).await?;
         // A deletion may have begun since.
         if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
+    }
+
+    /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.
+    async fn remember_refused(&self, existing: &Instance, requester: Option<&Requester>, now: Timestamp) {
+        let (Some(requester), Some(owner)) = (requester, &existing.changed_by) else { return };
+        if requester == owner {
+            return;
+        }
+        let refused = Refused::new(requester.clone(), now);
+        if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
+            tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
+        }
     }
 
     /// The location that the request chooses, and the other parameters. What was allowed once is the answer to the same

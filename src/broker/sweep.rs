@@ -269,7 +269,7 @@ impl Broker {
         }
 
         let deadline = Deadline::after(LONGEST_REMOVAL);
-        match self.deprovision(&id, Waiting::Briefly(deadline)).await {
+        match self.deprovision(&id, &instance.attributes.service_id, None, Waiting::Briefly(deadline)).await {
             Ok(_) => Ok(self.last_operation(&id, None, deadline).await?.description),
             Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
             Err(Error::Gone) => Ok("gone".into()),

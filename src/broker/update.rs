@@ -17,6 +17,7 @@ use super::{
     platform::Platform,
     ports::{Stack, StackUpdate, Update, UpdateStack},
     provision::{check_maintenance_info, tags},
+    requester::Requester,
     secret_parameters::SecretParameters,
     stack::{OperationEvents, StackStatus},
 };
@@ -40,6 +41,7 @@ impl Broker {
         &self,
         id: &InstanceId,
         request: UpdateRequest,
+        requester: Option<&Requester>,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let (instance, events) = self.advance(self.find_instance(id).await?).await?;
@@ -48,6 +50,7 @@ impl Broker {
         }
 
         let platform = Platform::of(request.context.as_ref(), &instance.attributes.context.0);
+        let instance = instance.changed_by(requester);
         let updated = self.update_instance(instance, events, request, platform, accepts_incomplete).await;
         platform.final_result(updated)
     }
@@ -91,8 +94,7 @@ impl Broker {
         let current = &instance.attributes;
         if *request.service_id != *current.service_id {
             self.catalog.find_service(&request.service_id)?;
-            let reason = "The service instance is of another service offering. Send the service_id that it has.";
-            return Err(Error::Invalid(reason.into()));
+            return Err(Error::of_another_service("service instance"));
         }
         let plan_id = request.plan_id.map_or_else(|| current.plan_id.clone(), NonEmpty::into_inner);
         let before = self.catalog.find(&current.service_id, &current.plan_id)?;

@@ -120,16 +120,17 @@ impl Ask {
     fn path(self) -> String {
         let instance = format!("/v2/service_instances/{INSTANCE}");
         let binding = |id| format!("{instance}/service_bindings/{id}");
-        let (asynchronous, any) = ("accepts_incomplete=true", "service_id=any&plan_id=any");
+        let asynchronous = "accepts_incomplete=true";
+        let ids = format!("service_id={}&plan_id={}", IDS.0, IDS.1);
         match self {
             Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
-            Self::Deprovision => format!("{instance}?{any}&{asynchronous}"),
+            Self::Deprovision => format!("{instance}?{ids}&{asynchronous}"),
             Self::Poll => format!("{instance}/last_operation"),
             Self::FetchInstance | Self::StackEvent => instance,
             Self::Bind(id) | Self::BindRole(id) | Self::BindServiceAccount(id) => binding(id),
             Self::BindAsync(id) | Self::Rotate(id) => format!("{}?{asynchronous}", binding(id)),
-            Self::Unbind(id) => format!("{}?{any}", binding(id)),
-            Self::UnbindAsync(id) => format!("{}?{any}&{asynchronous}", binding(id)),
+            Self::Unbind(id) => format!("{}?{ids}", binding(id)),
+            Self::UnbindAsync(id) => format!("{}?{ids}&{asynchronous}", binding(id)),
             Self::PollBinding(id) => format!("{}/last_operation", binding(id)),
         }
     }

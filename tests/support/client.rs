@@ -175,8 +175,15 @@ impl Client {
     }
 
     pub async fn deprovision(&self) -> Answer {
-        let query = "accepts_incomplete=true&service_id=any&plan_id=any";
+        let query = format!("accepts_incomplete=true&{}", self.ids());
         self.request("DELETE", &format!("/v2/service_instances/{INSTANCE}?{query}"), None).await
+    }
+
+    /// The query that names the service of [`INSTANCE`]; that of `sqs` where there is no record of one.
+    pub fn ids(&self) -> String {
+        let instance = self.world.instance(INSTANCE);
+        let service_id = instance.map_or_else(|| service_id("sqs"), |instance| instance.attributes.service_id);
+        format!("service_id={service_id}&plan_id=any")
     }
 
     /// Binds [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
@@ -206,13 +213,13 @@ impl Client {
     }
 
     pub async fn unbind(&self, id: &str) -> Answer {
-        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?service_id=any&plan_id=any");
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{}", self.ids());
         self.request("DELETE", &path, None).await
     }
 
     /// Likewise, for a platform that polls bindings.
     pub async fn unbind_async(&self, id: &str) -> Answer {
-        let query = "service_id=any&plan_id=any&accepts_incomplete=true";
+        let query = format!("{}&accepts_incomplete=true", self.ids());
         let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{query}");
         self.request("DELETE", &path, None).await
     }

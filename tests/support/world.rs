@@ -20,12 +20,13 @@ use aws_service_broker::{
         instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
-            IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Deletion, Environment, Functions, INSTANCE_ID_TAG,
+            Identities, IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
             SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
             UnreadableRecord, Update, UpdateStack, Vault,
         },
+        requester::Refused,
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
     catalog::{self, Restrictions},
@@ -651,17 +652,28 @@ impl Records for World {
         .await
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
             let instance = state.account.instances.get_mut(id)?;
+            let operation = deletion.operation;
+            let is_meant = instance.attributes.service_id == deletion.service_id && !deletion.misses(instance);
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
-            if !deleting && !instance.is_updating() {
+            if is_meant && !deleting && !instance.is_updating() {
                 instance.previous_operation = Some(std::mem::replace(&mut instance.operation, operation.clone()));
                 instance.update = None;
                 instance.version += 1;
             }
             Some(instance.clone())
+        })
+        .await
+    }
+
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
+        self.call("records.remember_refused", |state| {
+            if let Some(instance) = state.account.instances.get_mut(id) {
+                instance.refused = Some(refused.clone());
+            }
         })
         .await
     }
@@ -727,6 +739,7 @@ impl Records for World {
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         self.call("records.begin_unbind", |state| {
@@ -736,7 +749,7 @@ impl Records for World {
                 OperationKind::Unbind => current.state != OperationState::Failed,
                 _ => current.may_be_running(operation.started_at),
             };
-            if !busy {
+            if !busy && binding.service_id == service_id {
                 binding.previous_operation = Some(std::mem::replace(&mut binding.operation, operation.clone()));
                 binding.version += 1;
             }
