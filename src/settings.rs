@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, env};
 use jiff::SignedDuration;
 
 use crate::{
-    broker::{BindingRules, Location, Locations, OwnRoles, RolePatterns, WorkloadIdentity},
+    broker::{BindingRules, Location, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
     catalog::{self, Consents, EnabledPlans, ParameterLimits, Restrictions},
     http::MissingVersion,
 };
@@ -28,6 +28,10 @@ pub struct Settings {
     /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
     /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas in between.
     pub restrictions: Restrictions,
+    /// How much there may be at a time; 0 is any number:
+    /// - `MAX_INSTANCES_PER_ORGANIZATION`
+    /// - `MAX_BINDINGS_PER_INSTANCE`
+    pub quotas: Quotas,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -101,6 +105,13 @@ impl Settings {
                 limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
                     .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
                 consents: consents(&variable),
+            },
+            quotas: Quotas {
+                instances_per_organization: quota(
+                    "MAX_INSTANCES_PER_ORGANIZATION",
+                    &required("MAX_INSTANCES_PER_ORGANIZATION")?,
+                )?,
+                bindings_per_instance: quota("MAX_BINDINGS_PER_INSTANCE", &required("MAX_BINDINGS_PER_INSTANCE")?)?,
             },
             table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
@@ -202,6 +213,12 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
         ));
     }
     Ok(table_name)
+}
+
+/// None for 0.
+fn quota(name: &'static str, text: &str) -> Result<Option<usize>, InvalidSetting> {
+    let quota: usize = text.parse().map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
+    Ok((quota > 0).then_some(quota))
 }
 
 /// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within what they can be.

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValue,
-        ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ const LOCATED: u32 = 2;
 const META: &str = "META";
 /// With what the sort key of a binding's item begins.
 const BINDING: &str = "BINDING#";
+/// The index of instances by their organization: infra/template.yaml makes it.
+const BY_ORGANIZATION: &str = "by-organization";
 /// The attribute by which a write of an item is told from one that is the same otherwise.
 const WRITE: &str = "write";
 /// The attributes that name something in AWS.
@@ -71,6 +73,9 @@ type Item = HashMap<String, AttributeValue>;
 struct Stored<R> {
     pk: String,
     sk: String,
+    /// The key in the index [`BY_ORGANIZATION`], for instances that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
     schema: u32,
     #[serde(flatten)]
     record: R,
@@ -234,6 +239,24 @@ impl Records for DynamoDb {
             .await
             .map_err(SERVICE.failed("GetItem"))?;
         Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance.expires_at, now)))
+    }
+
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+        let mut pages = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_ORGANIZATION)
+            .select(Select::Count)
+            .key_condition_expression("organization = :organization")
+            .expression_attribute_values(":organization", string(organization_key(organization_guid)))
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += page.map_err(SERVICE.failed("Query"))?.count;
+        }
+        Ok(usize::try_from(count).unwrap_or_default())
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
@@ -496,12 +519,19 @@ fn key(pk: String, sk: impl Into<String>) -> Item {
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
     let schema = schema_of(instance.location.as_ref());
-    item(Stored { pk: partition(&instance.id), sk: META.into(), schema, record: instance })
+    let organization = (!instance.is_tombstone()).then(|| organization_key(&instance.attributes.organization_guid));
+    item(Stored { pk: partition(&instance.id), sk: META.into(), organization, schema, record: instance })
+}
+
+/// The key of an organization in the index: a GUID may be longer than a key.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+fn organization_key(guid: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, guid.as_bytes()).to_string()
 }
 
 fn binding_item(binding: &Binding) -> PortResult<Item> {
     let (pk, sk) = (partition(&binding.instance_id), binding_sort_key(&binding.id));
-    item(Stored { pk, sk, schema: schema_of(binding.location.as_ref()), record: binding })
+    item(Stored { pk, sk, organization: None, schema: schema_of(binding.location.as_ref()), record: binding })
 }
 
 fn schema_of(location: Option<&Location>) -> u32 {

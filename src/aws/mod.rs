@@ -77,6 +77,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         place,
         locations: settings.locations.clone(),
         rules: settings.binding_rules.clone(),
+        quotas: settings.quotas,
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
         sites: Arc::new(AwsSites::new(settings, config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),

@@ -181,6 +181,7 @@ impl Broker {
         binding: Binding,
         context: Option<&Object>,
     ) -> Result<Binding> {
+        self.check_binding_quota(instance, binding.predecessor_id.is_some()).await?;
         let parameters = &binding.parameters.0;
         let identity = match self.policy(offered, instance, parameters)? {
             Some(policy) => {

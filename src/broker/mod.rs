@@ -38,6 +38,7 @@ mod platform;
 mod policy;
 pub mod ports;
 mod provision;
+mod quotas;
 mod remaining;
 pub mod requester;
 pub mod secret_parameters;
@@ -60,6 +61,7 @@ pub use last_operation::LastOperation;
 pub use location::{Location, Locations};
 pub use place::Place;
 pub use provision::Provisioned;
+pub use quotas::Quotas;
 pub use stack_changed::Looks;
 pub use waiting::Waiting;
 
@@ -83,6 +85,8 @@ pub struct Broker {
     pub locations: Locations,
     /// What the operator has decided about bindings.
     pub rules: BindingRules,
+    /// How much there may be at a time.
+    pub quotas: Quotas,
     /// Its state.
     pub records: Arc<dyn Records>,
     /// What instances and bindings are made with.

@@ -75,6 +75,9 @@ pub trait Records: Send + Sync {
     /// The record, unless it has expired.
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
 
+    /// How many instances the organization has, tombstones not among them. What was written a moment ago may be missing.
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize>;
+
     /// Replaces the record if its version is still that of `instance`, and counts the version up.
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;
 

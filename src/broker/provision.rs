@@ -55,7 +55,7 @@ impl Broker {
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
         let values = parameters::of_stack(&offered, &parameters);
         offered.check_rules(&values).map_err(Error::Invalid)?;
-        let refusal = check_new(&offered, &values, accepts_incomplete).err();
+        let refusal = self.refusal(&offered, &values, &request.organization_guid, accepts_incomplete).await?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();
@@ -116,6 +116,24 @@ impl Broker {
         let resumed = self.resume_provision(&offered, existing, &secrets).await?;
         // A deletion may have begun since.
         if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
+    }
+
+    /// Why there can be no new instance; nothing where there can be one.
+    async fn refusal(
+        &self,
+        offered: &Offered<'_>,
+        values: &BTreeMap<String, String>,
+        organization_guid: &str,
+        accepts_incomplete: bool,
+    ) -> Result<Option<Error>> {
+        if let Err(refusal) = check_new(offered, values, accepts_incomplete) {
+            return Ok(Some(refusal));
+        }
+        match self.check_instance_quota(organization_guid).await {
+            Ok(()) => Ok(None),
+            Err(refusal @ Error::Invalid(_)) => Ok(Some(refusal)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_service_broker::{
-    broker::Broker,
+    broker::{Broker, Quotas, stack::StackStatus},
     catalog::{Catalog, EnabledPlans, ParameterLimits, Restrictions, offerings},
 };
 use serde_json::{Value, json};
@@ -260,4 +260,46 @@ fn limits_that_are_none_are_told() {
         let refused = ParameterLimits::parse(text, offerings()).expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
+}
+
+fn with_quotas(client: Client, quotas: Quotas) -> Client {
+    let broker = client.broker();
+    client.with_broker(Broker { quotas, ..broker })
+}
+
+#[tokio::test]
+async fn an_organization_has_no_more_instances_than_the_operator_allows() {
+    let quotas = Quotas { instances_per_organization: Some(2), ..Quotas::default() };
+    let client = with_quotas(Client::new(), quotas);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    client.provision_as("two", json!({})).await.expect(202);
+    let refused = client.provision_as("three", json!({})).await.expect(400);
+    assert!(refused.description().contains("has the 2 service instances"), "{refused:?}");
+    client.provision_as("three", json!({"organization_guid": "another"})).await.expect(202);
+
+    // Sent again, what exists is the answer; and what is deleted does not count.
+    client.provision(json!({})).await.expect(200);
+    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(StackStatus::DeleteComplete, None);
+    client.last_operation().await.expect(200);
+    client.provision_as("four", json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn an_instance_has_no_more_bindings_than_the_operator_allows() {
+    let quotas = Quotas { bindings_per_instance: Some(1), ..Quotas::default() };
+    let client = with_quotas(Client::with_instance().await, quotas);
+    let bound = client.bind("one", json!({})).await.expect(201);
+    let refused = client.bind("two", json!({})).await.expect(400);
+    assert!(refused.description().contains("has the 1 service bindings"), "{refused:?}");
+    assert_eq!(client.bind("one", json!({})).await.expect(200).body, bound.body);
+
+    let rotation = json!({"predecessor_binding_id": "one"});
+    client.bind("two", rotation.clone()).await.expect(201);
+    client.bind("three", rotation).await.expect(400);
+    client.unbind("one").await.expect(200);
+    client.unbind("two").await.expect(200);
+    client.bind("four", json!({})).await.expect(201);
 }

@@ -5,6 +5,8 @@ fn variable(name: &str) -> Option<String> {
     Some(match name {
         "DEPLOY_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/deploy".into(),
         "BINDING_LIFETIME_DAYS" => "90".into(),
+        "MAX_INSTANCES_PER_ORGANIZATION" => "0".into(),
+        "MAX_BINDINGS_PER_INSTANCE" => "5".into(),
         "MISSING_VERSION_STATUS" => "412".into(),
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
@@ -72,6 +74,17 @@ fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
         let wrong = |other: &str| if other == name { Some(value.into()) } else { variable(other) };
         let error = Settings::read(wrong).expect_err(value).to_string();
         assert!(error.contains(name) && error.contains("is not usable"), "{error}");
+    }
+}
+
+#[test]
+fn a_quota_of_none_is_no_quota() {
+    let quotas = Settings::read(variable).expect("all are set").quotas;
+    assert_eq!((quotas.instances_per_organization, quotas.bindings_per_instance), (None, Some(5)));
+    for name in ["MAX_INSTANCES_PER_ORGANIZATION", "MAX_BINDINGS_PER_INSTANCE"] {
+        let wrong = |other: &str| if other == name { Some("-1".into()) } else { variable(other) };
+        let error = Settings::read(wrong).expect_err("-1").to_string();
+        assert!(error.contains(name) && error.contains("a whole number"), "{error}");
     }
 }
 

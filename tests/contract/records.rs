@@ -1,6 +1,6 @@
 //! [`Records`]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_service_broker::{
     aws::System,
@@ -34,6 +34,7 @@ macro_rules! tests {
             a_deletion_that_is_meant_for_something_else_changes_nothing
             a_deletion_for_a_refused_user_changes_nothing_for_a_day
             a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way
+            instances_of_an_organization_are_counted_without_tombstones
             of_two_writes_that_are_the_same_one_is_done
             a_record_is_removed_with_its_operation_and_not_by_its_version_alone
             bindings_that_are_inserted_at_the_same_moment_all_are
@@ -350,4 +351,33 @@ pub async fn a_deletion_for_a_refused_user_changes_nothing_for_a_day(table: &imp
         assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
         assert!(begin(requester, 1).await.operation.in_progress(), "{requester:?}");
     }
+}
+
+pub async fn instances_of_an_organization_are_counted_without_tombstones(table: &impl Records) {
+    let (now, organization) = (System.now(), unique());
+    let of_organization = || {
+        let mut instance = instance();
+        instance.attributes.organization_guid = organization.clone();
+        instance
+    };
+    // The index of a table may lag behind it.
+    let count = async |expected: usize| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while table.count_instances(&organization).await.expect("count") != expected {
+            assert!(tokio::time::Instant::now() < deadline, "never {expected}");
+            tokio::task::yield_now().await;
+        }
+    };
+    count(0).await;
+    let (one, other) = (of_organization(), of_organization());
+    for instance in [&one, &other, &instance()] {
+        assert_eq!(table.insert_instance(instance, now).await.expect("insert"), None);
+    }
+    count(2).await;
+    let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    let begun = begin_deprovision(table, &one, &deprovision).await.expect("an instance");
+    count(2).await;
+    let tombstone = Instance { operation: deprovision.succeeded(), ..begun };
+    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
+    count(1).await;
 }

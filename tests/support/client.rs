@@ -3,7 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{BindingRules, Broker, Location, Locations, Looks, Place, authentication::Authenticator, id::Naming},
+    broker::{
+        BindingRules, Broker, Location, Locations, Looks, Place, Quotas, authentication::Authenticator, id::Naming,
+    },
     catalog::Catalog,
     http::{MissingVersion, router},
 };
@@ -72,6 +74,7 @@ impl Client {
             naming: Naming::new("osb"),
             place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
             rules,
+            quotas: Quotas::default(),
             records: shared.clone(),
             locations: Locations::default(),
             sites: shared.clone(),

@@ -627,6 +627,14 @@ impl Records for World {
         .await
     }
 
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+        self.call("records.count_instances", |state| {
+            let instances = state.account.instances.values().filter(|instance| !instance.is_tombstone());
+            instances.filter(|instance| instance.attributes.organization_guid == organization_guid).count()
+        })
+        .await
+    }
+
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
         self.call("records.update_instance", |state| match state.account.instances.get_mut(&instance.id) {
             Some(stored) if stored.version == instance.version => {
