@@ -128,7 +128,7 @@ class AthenaTest(ServiceTestCase):
         self.assert_simulated("glue:GetDatabase", f"{glue}:catalog")
         self.assert_simulated("glue:GetDatabase", f"{glue}:database/{database}")
         self.assert_simulated("glue:GetTable", f"{glue}:table/{database}/greetings")
-        self.assert_simulated_denied("glue:GetTable", f"{glue}:table/{database}x/greetings")
+        self.assert_simulated_denied("glue:GetTable", f"{glue}:table/{unique_name()}/greetings")
         self.assert_simulated_denied("glue:DeleteDatabase", f"{glue}:database/{database}")
         # Through Athena, that is: see below.
         if "DATA_LOCATION" in binding:
