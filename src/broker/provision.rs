@@ -270,11 +270,13 @@ pub(super) fn check_maintenance_info(
 
 /// So that people find in AWS what belongs to an instance, and whose it is.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
+    let owner = attributes.owner();
+
     vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
-        Tag::new("servicebroker:organization-guid", &attributes.organization_guid),
-        Tag::new("servicebroker:space-guid", &attributes.space_guid),
+        Tag::new("servicebroker:organization-guid", &owner.organization_guid),
+        Tag::new("servicebroker:space-guid", &owner.space_guid),
     ]
 }
