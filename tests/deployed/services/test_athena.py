@@ -133,6 +133,10 @@ class AthenaTest(ServiceTestCase):
         # Through Athena, that is: see below.
         if "DATA_LOCATION" in binding:
             self.assertEqual(binding["DATA_LOCATION"], f"s3://{self.bucket}/data/")
+            # Only of the instance's own space, whatever the tags of the identity say.
+            [reading] = [each for each in self.policy["Statement"] if "s3:GetObject" in each["Action"]]
+            tag = "s3:BucketTag/servicebroker:space-guid"
+            self.assertEqual(reading["Condition"]["StringEquals"][tag], "local")
             self.assert_simulated("s3:GetObject", f"arn:aws:s3:::{self.bucket}/data/greetings/monday/1.csv")
             self.assert_simulated("s3:ListBucket", f"arn:aws:s3:::{self.bucket}")
             self.assert_simulated_denied("s3:GetObject", f"arn:aws:s3:::{self.bucket}/other/1.csv")
