@@ -10,6 +10,7 @@ use super::{
     id::InstanceId,
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
+    ports::tag_value,
     requester::{Refused, Requester},
     secret_parameters::SecretParameters,
 };
@@ -154,7 +155,21 @@ fn is_doubtful(before: &Operation) -> bool {
     before.is_taken_up || before.kind == OperationKind::Deprovision
 }
 
+/// Whose an instance is, in the words of the tags that its stack and all that the stack makes have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// The tag `servicebroker:organization-guid`.
+    pub organization_guid: String,
+    /// The tag `servicebroker:space-guid`.
+    pub space_guid: String,
+}
+
 impl Attributes {
+    /// The instance's organization and space, as tags have them.
+    pub fn owner(&self) -> Owner {
+        Owner { organization_guid: tag_value(&self.organization_guid), space_guid: tag_value(&self.space_guid) }
+    }
+
     /// Whether a request for these is the same as one for `other`. Context, headers and times do not count.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id

@@ -36,7 +36,8 @@ impl Broker {
         let statements: Vec<Value> = serde_json::from_str(&scope.statements)
             .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
         let place = self.place_of(instance.location.as_ref());
-        let references = References::new(&place, &instance.outputs);
+        let owner = instance.attributes.owner();
+        let references = References::new(&place, &owner, &instance.outputs);
         let statements = reference::render_statements(&statements, |name| references.value(name));
         Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
     }

@@ -370,14 +370,18 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// A tag that people can search for: characters which not every AWS service allows become `_`, and what is longer
-    /// than 256 characters is cut. Records hold the full text.
-    /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+    /// A tag that people can search for. Records hold the full text.
     pub fn new(key: &'static str, value: &str) -> Self {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
-        let value = value.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect();
-        Self { key, value }
+        Self { key, value: tag_value(value) }
     }
+}
+
+/// The text as a tag's value: characters which not every AWS service allows become `_`, and what is longer than 256
+/// characters is cut.
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+pub fn tag_value(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+    text.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect()
 }
 
 /// IAM: one user a binding. Each method is one call, so that the domain decides in which order they come.

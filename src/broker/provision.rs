@@ -320,11 +320,13 @@ pub(super) fn check_maintenance_info(
 
 /// So that people find in AWS what belongs to an instance, and whose it is.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
+    let owner = attributes.owner();
+
     vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
-        Tag::new(ORGANIZATION_TAG, &attributes.organization_guid),
-        Tag::new(SPACE_TAG, &attributes.space_guid),
+        Tag::new(ORGANIZATION_TAG, &owner.organization_guid),
+        Tag::new(SPACE_TAG, &owner.space_guid),
     ]
 }

@@ -47,12 +47,15 @@ const MAX_NAME_LENGTH: usize = 63;
 /// OSBAPI, Catalog Management: strings should not be longer, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// References that are not outputs of the stack: CloudFormation's pseudo parameters and the binding's own identity.
-const PSEUDO_REFERENCES: [&str; 7] = [
+/// References that are not outputs of the stack: CloudFormation's pseudo parameters, whose the instance is, as its tags
+/// say, and the binding's own identity.
+const PSEUDO_REFERENCES: [&str; 9] = [
     "AWS::Region",
     "AWS::AccountId",
     "AWS::Partition",
     "AWS::URLSuffix",
+    "Instance.OrganizationGuid",
+    "Instance.SpaceGuid",
     "Identity.AccessKeyId",
     "Identity.SecretAccessKey",
     ROLE_ARN,
