@@ -3,8 +3,8 @@
 sbom.py <target>    writes a CycloneDX document to the standard output
 
 It lists what cargo compiles into the program for that target, macros included, and neither what tests need nor what the
-build script alone does. The same Cargo.lock gives the same bytes: the document's date is a constant, and its serial number
-follows from its content. Runs in the environment of `requirements/build.txt`.
+build script alone does. The same Cargo.lock gives the same bytes: the date is a constant, and the serial number follows
+from the content. Runs in the environment of `requirements/build.txt`.
 """
 
 from __future__ import annotations
