@@ -105,7 +105,7 @@ class FrontDoorTest(BrokerTestCase):
         domain = {"DomainName": DOMAIN, "CertificateArn": CERTIFICATE, "HostedZoneId": zone_id}
         acl = self.web_acl()
 
-        made = self.broker("named", FrontDoor="rest-api", WebAclArn=acl, DefaultEndpoint="no", **domain)
+        made = self.broker("named", FrontDoor="rest-api", WebAclArn=acl, **domain)
         outputs = made.broker.outputs
         self.assertEqual(outputs["BrokerUrl"], f"https://{DOMAIN}")
         self.assert_domain_serves(made)
@@ -115,15 +115,16 @@ class FrontDoorTest(BrokerTestCase):
         [guarded] = client("wafv2").list_resources_for_web_acl(WebACLArn=acl)["ResourceArns"]
         self.assertRegex(guarded, r"^arn:aws:apigateway:us-east-1::/restapis/\w+/stages/broker$")
         api, stage = guarded.split("/")[2::2]
-        self.assertTrue(client("apigateway").get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
-        alone = client("apigateway").get_stage(restApiId=api, stageName=stage)["description"]
+        gateway = client("apigateway")
+        self.assertFalse(gateway.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
+        everywhere = gateway.get_stage(restApiId=api, stageName=stage)["description"]
 
-        # The endpoint opens with the deployment that changes the stage.
-        opened = {"FrontDoor": "rest-api", "WebAclArn": acl, "DefaultEndpoint": "yes"}
-        made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", **opened, **domain)
-        self.assertFalse(client("apigateway").get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
-        everywhere = client("apigateway").get_stage(restApiId=api, stageName=stage)["description"]
-        self.assertNotEqual(everywhere, alone)
+        # It takes effect because the stage changes, too.
+        alone = {"FrontDoor": "rest-api", "WebAclArn": acl, "DefaultEndpoint": "no"}
+        made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", **alone, **domain)
+        self.assertTrue(gateway.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
+        self.assertNotEqual(gateway.get_stage(restApiId=api, stageName=stage)["description"], everywhere)
+        self.assert_domain_serves(made)
 
         made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", DefaultEndpoint="no", **domain)
         self.assertFalse({"RestApi", "WebAclAssociation"} & made.resources())
