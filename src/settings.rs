@@ -97,7 +97,7 @@ impl Settings {
             region: required("AWS_REGION")?,
             account_id: required("ACCOUNT_ID")?,
             broker_id: required("BROKER_ID")?,
-            name_prefix: required("NAME_PREFIX")?,
+            name_prefix: nobody_elses(required("NAME_PREFIX")?)?,
             enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
             restrictions: Restrictions {
                 plans: EnabledPlans::parse(&optional("ENABLED_PLANS").unwrap_or_default(), catalog::offerings())
@@ -201,6 +201,22 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }
     Ok(Locations(locations.into_iter().collect()))
+}
+
+/// Prefixes that names of others begin with. The deploy role may delete the roles that begin with the prefix, and those of
+/// brokers are `aws-service-broker-…`, where the stack has its default name, and `service-broker-…` in other accounts.
+/// Names of AWS's own services begin with `aws-`, such as those of Control Tower.
+const PREFIXES_OF_OTHERS: [&str; 2] = ["aws", "service"];
+
+/// The prefix, unless names of others begin with it.
+fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
+    if PREFIXES_OF_OTHERS.contains(&prefix.as_str()) {
+        return Err(InvalidSetting::Wrong(
+            "NAME_PREFIX",
+            "a word of its own: the names of roles that are not of instances begin with aws or service",
+        ));
+    }
+    Ok(prefix)
 }
 
 /// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,

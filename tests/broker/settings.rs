@@ -99,8 +99,26 @@ fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
     };
     read("osb", "aws-service-broker-Table").expect("another name");
     read("osb", "osbs-Table").expect("another name");
-    let error = read("aws", "aws-service-broker-Table").expect_err("the same first word").to_string();
-    assert!(error.contains("NAME_PREFIX is not a word of its own"), "{error}");
+    let error = read("broker", "broker-Table").expect_err("the same first word").to_string();
+    assert!(error.contains("NAME_PREFIX is not a word of its own: the broker's stack"), "{error}");
+}
+
+#[test]
+fn names_of_others_do_not_begin_with_the_prefix() {
+    let read = |prefix: &str| {
+        Settings::read(|name| match name {
+            "NAME_PREFIX" => Some(prefix.into()),
+            "TABLE_NAME" => Some("my-broker-Table".into()),
+            name => variable(name),
+        })
+    };
+    for prefix in ["osb", "awsome", "services"] {
+        assert_eq!(read(prefix).expect(prefix).name_prefix, prefix);
+    }
+    for prefix in ["aws", "service"] {
+        let error = read(prefix).expect_err(prefix).to_string();
+        assert!(error.contains("NAME_PREFIX is not a word of its own: the names of roles"), "{error}");
+    }
 }
 
 #[test]
