@@ -41,6 +41,7 @@ mod provision;
 mod quotas;
 mod remaining;
 pub mod requester;
+pub mod retained;
 pub mod secret_parameters;
 pub mod stack;
 mod stack_changed;

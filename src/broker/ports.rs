@@ -218,6 +218,8 @@ pub struct Site {
     pub secrets: Arc<dyn Secrets>,
     /// Those that make credentials.
     pub functions: Arc<dyn Functions>,
+    /// What stacks have created.
+    pub resources: Arc<dyn Resources>,
 }
 
 /// CloudFormation: one stack an instance.
@@ -527,6 +529,24 @@ pub enum Invocation {
     },
     /// There is no such function.
     Missing,
+}
+
+/// Resource Groups Tagging: what the stacks of instances have created.
+#[async_trait]
+pub trait Resources: Send + Sync {
+    /// A page of all resources with the tag of an instance, whichever broker's. AWS adds and removes with some delay.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>>;
+}
+
+/// A resource that a stack has created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StackResource {
+    /// The resource's ARN.
+    pub arn: String,
+    /// The name of its stack, which may not exist any more.
+    pub stack_name: String,
+    /// The instance's id, as a tag holds it.
+    pub instance_id: String,
 }
 
 /// KMS: secrets at rest.

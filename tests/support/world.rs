@@ -22,9 +22,9 @@ use aws_service_broker::{
         ports::{
             AccessKey, CreateStack, CreateUser, DeleteStack, Deletion, Environment, Functions, INSTANCE_ID_TAG,
             Identities, IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
-            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
-            SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
-            UnreadableRecord, Update, UpdateStack, Vault,
+            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Resources, Role,
+            Roles, SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
+            StackUpdate, Stacks, Tag, UnreadableRecord, Update, UpdateStack, Vault,
         },
         requester::Refused,
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
@@ -162,6 +162,8 @@ pub struct Account {
     pub client_secrets: BTreeMap<(String, String), String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
+    /// What stacks have created, as far as a test says.
+    pub resources: Vec<StackResource>,
     /// How often somebody has acted in the console.
     pub acts: usize,
     /// Whether somebody has deleted a stack there.
@@ -776,7 +778,8 @@ impl Sites for World {
             identities: there.clone(),
             roles: there.clone(),
             secrets: there.clone(),
-            functions: there,
+            functions: there.clone(),
+            resources: there,
         }
     }
 }
@@ -1134,6 +1137,13 @@ impl Secrets for World {
 
 fn stored<K: Ord + ?Sized, L: Borrow<K> + Ord>(store: &BTreeMap<L, String>, name: &K) -> Option<SecretString> {
     store.get(name).map(|text| SecretString::from(text.as_str()))
+}
+
+#[async_trait]
+impl Resources for World {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
+        self.call("resources.page", |state| page_of(state.account.resources.iter().cloned(), next)).await
+    }
 }
 
 #[async_trait]
