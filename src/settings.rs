@@ -1,6 +1,9 @@
 //! The function's environment variables, set by `infra/template.yaml`.
 
-use std::{collections::BTreeSet, env};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 use jiff::SignedDuration;
 
@@ -182,25 +185,32 @@ fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
 }
 
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
-    let wrong = InvalidSetting::Wrong("LOCATIONS", "a list of account/region/role, of roles of this broker");
-    let location = |text: &str| match text.split('/').collect::<Vec<_>>()[..] {
-        // The function may assume no others.
-        [account_id, region, role_name] if role_name.starts_with(&format!("service-broker-{prefix}-")) => {
-            Some(Location {
-                account_id: account_id.to_owned(),
-                region: region.to_owned(),
-                role_name: role_name.to_owned(),
-            })
-        }
-        _ => None,
-    };
+    let wrong = InvalidSetting::Wrong(
+        "LOCATIONS",
+        "a list of account/region/role, of roles of this broker, each with =organization|organization or without",
+    );
     let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
     // Each once: of two that are the same none could be chosen.
-    let locations: BTreeSet<_> = texts.map(location).collect::<Option<_>>().ok_or(wrong)?;
+    let locations: Option<BTreeMap<_, _>> = texts.map(|text| location(text, prefix)).collect();
+    let locations = locations.ok_or(wrong)?;
     if !locations.is_empty() && !has_external_id {
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }
-    Ok(Locations(locations.into_iter().collect()))
+    Ok(Locations(locations))
+}
+
+/// A location with the organizations that may use it.
+fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
+    let (location, organizations) =
+        text.split_once('=').map_or((text, None), |(location, list)| (location, Some(list)));
+    let [account_id, region, role_name] = location.split('/').collect::<Vec<_>>()[..] else { return None };
+    let organizations: BTreeSet<_> =
+        organizations.into_iter().flat_map(|list| list.split('|')).map(str::to_owned).collect();
+    // The function may assume no others.
+    let is_ours = role_name.starts_with(&format!("service-broker-{prefix}-"));
+    let location =
+        Location { account_id: account_id.to_owned(), region: region.to_owned(), role_name: role_name.to_owned() };
+    (is_ours && !organizations.contains("")).then_some((location, organizations))
 }
 
 /// Prefixes that names of others begin with. The deploy role may delete the roles that begin with the prefix, and those of

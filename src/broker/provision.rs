@@ -51,7 +51,8 @@ impl Broker {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         let platform = Platform::of(request.context.as_ref(), &Object::new());
         platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
-        let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
+        let (location, parameters) =
+            self.location(&id, &request.organization_guid, request.parameters.unwrap_or_default()).await?;
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
         let values = parameters::of_stack(&offered, &parameters);
         offered.check_rules(&values).map_err(Error::Invalid)?;
@@ -150,17 +151,25 @@ impl Broker {
 
     /// The location that the request chooses, and the other parameters. What was allowed once is the answer to the same
     /// request, though it would be refused today.
-    async fn location(&self, id: &InstanceId, parameters: Object) -> Result<(Option<Location>, Object)> {
+    async fn location(
+        &self,
+        id: &InstanceId,
+        organization_guid: &str,
+        parameters: Object,
+    ) -> Result<(Option<Location>, Object)> {
         if !Location::is_chosen(&parameters) {
             return Ok((None, parameters));
         }
-        let chosen = self.locations.choose(&self.place, parameters.clone());
+        let chosen = self.locations.choose(&self.place, organization_guid, parameters.clone());
         if matches!(&chosen, Ok((Some(_), _))) {
             return chosen;
         }
         let existing = self.records.instance(id, self.environment.now()).await?;
         match existing.and_then(|instance| instance.location) {
-            Some(location) => Locations(vec![location]).choose(&self.place, parameters).or(chosen),
+            Some(location) => {
+                let locations = Locations::from_iter([location]);
+                locations.choose(&self.place, organization_guid, parameters).or(chosen)
+            }
             None => chosen,
         }
     }

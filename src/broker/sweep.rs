@@ -302,7 +302,7 @@ impl Broker {
     async fn inventory(&self, unreachable: &mut Unreachable) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
         inventory.add(self.list(None).await?);
-        for location in &self.locations.0 {
+        for location in self.locations.0.keys() {
             if unreachable.contains_key(location) {
                 continue;
             }

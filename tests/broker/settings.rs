@@ -149,10 +149,16 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     };
     let good = "222222222222/eu-west-1/service-broker-osb-eu-west-1";
     let locations = read(&format!("{good}, {good}-2"), "a-secret").expect("two locations").locations.0;
+    let locations: Vec<_> = locations.into_keys().collect();
     assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
     assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
     assert!(read("", "").expect("none").locations.0.is_empty());
     assert_eq!(read(&format!("{good},{good}"), "an-id").expect("one location").locations.0.len(), 1);
+    let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id").expect("organizations").locations.0;
+    let organizations: Vec<_> =
+        for_two.into_values().map(|guids| guids.into_iter().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(organizations, ["one two", ""]);
+    read(&format!("{good}="), "an-id").expect_err("no organization");
     for wrong in ["222222222222/eu-west-1", "222222222222/eu-west-1/admin", "222222222222/eu-west-1/service-broker-a-b"]
     {
         let error = read(wrong, "an-id").expect_err(wrong).to_string();

@@ -3,7 +3,8 @@ use aws_service_broker::{
         BindingRules, WorkloadIdentity,
         id::InstanceId,
         instance::Instance,
-        ports::{PortErrorKind::Denied, UnreadableRecord},
+        ports::{PortErrorKind::Denied, StackResource, UnreadableRecord},
+        retained::CostClass,
         sweep::Removal,
     },
     sweep::{self, SweepRequest},
@@ -27,8 +28,9 @@ fn nothing(stacks: usize, users: usize, records: usize) -> Value {
         "users_without_binding": [],
         "roles_without_binding": [],
         "instances_without_stack": [],
+        "retained_resources": [],
         "unreadable_records": [],
-        "looked_at": {"stacks": stacks, "users": users, "roles": 0, "records": records},
+        "looked_at": {"stacks": stacks, "users": users, "roles": 0, "resources": 0, "records": records},
     })
 }
 

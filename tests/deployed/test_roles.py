@@ -513,6 +513,7 @@ class SweepRoleTest(BrokerTestCase):
         "ListStacksAndIdentities cloudformation:ListStacks",
         "ListStacksAndIdentities iam:ListUsers",
         "ListStacksAndIdentities iam:ListRoles",
+        "ListStacksAndIdentities tag:GetResources",
         "ReadState dynamodb:Scan",
         "ReadState dynamodb:GetItem",
         "ReadStateEncrypted kms:Decrypt",

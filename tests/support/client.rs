@@ -87,8 +87,13 @@ impl Client {
 
     /// The same broker, whose operator allows these locations.
     pub fn with_locations(self, locations: &[Location]) -> Self {
+        let locations = locations.iter().cloned().collect();
+        self.with_organizations(locations)
+    }
+
+    /// The same broker, whose operator allows these locations to these organizations.
+    pub fn with_organizations(self, locations: Locations) -> Self {
         let broker = self.broker();
-        let locations = Locations(locations.to_vec());
         let catalog = broker.catalog.asking_for(locations.schema(&broker.place));
         self.with_broker(Broker { catalog, locations, ..broker })
     }
