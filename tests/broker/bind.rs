@@ -206,3 +206,12 @@ async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
     client.world.let_time_pass(SignedDuration::from_secs(31));
     client.bind("one", json!({})).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_bind_request_without_its_plan_is_told_what_is_missing() {
+    let client = Client::with_instance().await;
+    for field in ["service_id", "plan_id"] {
+        let refused = client.bind("one", json!({field: null})).await.expect(400);
+        assert_eq!(refused.description(), format!("The body does not fit the API: missing field `{field}`."));
+    }
+}

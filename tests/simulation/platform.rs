@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
-        binding::Binding,
+        binding::{Binding, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
         instance::{Instance, latest_reusable_expiry},
@@ -593,13 +593,20 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     let bindings = account.bindings.values().filter(|binding| has_to_stay(binding.expires_at));
     let bindings: Vec<_> = bindings
         .filter(|binding| !binding_goes(binding))
-        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key().cloned()))
+        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), access_key(binding)))
         .collect();
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
     users.retain(|name, _| going.iter().all(|binding| binding.user_name() != Some(name)));
     let roles = going.is_empty().then(|| account.roles.clone());
     (instances, bindings, stacks, users, roles)
+}
+
+fn access_key(binding: &Binding) -> Option<SealedAccessKey> {
+    match &binding.identity {
+        Some(Identity::User { access_key, .. }) => access_key.clone(),
+        _ => None,
+    }
 }
 
 /// Nothing exists that no record names, and what there is is what the records say.
@@ -633,7 +640,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         );
     }
     for binding in account.bindings.values().filter(|binding| binding.is_usable() && binding.user_name().is_some()) {
-        let key = binding.access_key().map(|key| key.id.clone());
+        let key = access_key(binding).map(|key| key.id);
         let user = binding.user_name().and_then(|name| account.users.get(name));
         promise!(
             user.is_some_and(|user| user.access_keys.iter().eq(&key) && !user.policy.is_null()),

@@ -94,6 +94,13 @@ pub struct FakeStack {
     before_update: Option<(String, BTreeMap<String, String>, Vec<Tag>)>,
 }
 
+impl FakeStack {
+    /// Forgets what has happened to it, as CloudFormation does not show it at once.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+}
+
 /// A user as the twin of IAM keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FakeUser {
