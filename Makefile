@@ -7,12 +7,15 @@
 #   SEED=             the seed of the simulation and of tests by chance; without it they are the same every time
 #   SHARD=            the part of `make mutants` to run, such as 1/50
 #   ARCHITECTURE=     x86_64, or arm64 if the Rust target is installed: the processor that `make package` builds for
+#   RELEASE=yes       for a package that others get: `make package` fails if an advisory applies to a dependency, and
+#                     `make deny` if it cannot be found out
 
 PYTHON ?= python3
 TOOLS ?= .tools
 SIMULATE ?= all
 ARCHITECTURE ?= x86_64
-export PORT TOOLS
+RELEASE ?= no
+export PORT TOOLS RELEASE
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
@@ -81,7 +84,8 @@ lint: tools ## Check formatting, templates, code and dependencies
 deny: $(DENY) ## Check the dependencies' licences, sources and duplicates, and advisories if there is a network
 	$(DENY) check bans licenses sources
 	@if $(DENY) fetch db 2> /dev/null; then $(DENY) check advisories; \
-	else echo "Security advisories NOT checked: the RustSec advisory database cannot be fetched from here."; fi
+	else echo "Security advisories NOT checked: the RustSec advisory database cannot be fetched from here."; \
+	[ "$(RELEASE)" != yes ]; fi
 
 .PHONY: generate
 generate: ## Write the pages and the roles that follow from the templates
@@ -97,7 +101,7 @@ bench: ## Measure the function's cold start, memory and processor time, and what
 	@$(PYTHON) benches/cold_start.py target/release/examples/hello_world target/release/broker
 
 .PHONY: package
-package: tools ## Make a folder and a zip that others deploy without Rust, for ARCHITECTURE
+package: tools $(if $(filter yes,$(RELEASE)),deny) ## Make a folder and a zip that others deploy without Rust; RELEASE=yes to hand out
 	@$(LOCAL) infra/package.py $(ARCHITECTURE)
 
 .PHONY: load

@@ -1,21 +1,24 @@
 """What it takes to deploy the broker without Rust, as a folder and as a zip of it: `make package`.
 
 package.py [x86_64 | arm64]    compiles the program and writes target/package and, beside it,
-                               target/aws-service-broker-<version>-<architecture>.zip
+                               target/aws-service-broker-<version>-<architecture>.zip, the same with .cdx.json, which
+                               lists the crates in the program, and with .sha256, the digests of both
 
 The same program and files give the same bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from local_aws import REPOSITORY, LocalAwsError, sam
+from local_aws import REPOSITORY, TOOLS, LocalAwsError, sam
 
 INFRA = REPOSITORY / "infra"
 # As `sam build` leaves it. Every function of the stack is this program.
@@ -23,6 +26,8 @@ PROGRAM = INFRA / ".aws-sam" / "build" / "Function" / "bootstrap"
 VERSION = re.search(r'^version = "(.+)"$', (REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)[1]
 # The earliest that a zip can tell.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+# What cargo-lambda compiles for.
+TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 
 
 def main() -> int:
@@ -37,7 +42,9 @@ def main() -> int:
         return 1
     make(package, architecture)
     write_zip(archive, sorted(package.iterdir()))
-    print(f"{package.relative_to(REPOSITORY)}, {archive.relative_to(REPOSITORY)}")
+    inventory = write_inventory(archive, architecture)
+    checksums = write_checksums([archive, inventory])
+    print(*(file.relative_to(REPOSITORY) for file in (package, archive, inventory, checksums)), sep="\n")
     return 0
 
 
@@ -78,6 +85,22 @@ def write_zip(path: Path, files: list[Path]) -> None:
             entry.create_system = 3  # Unix, for the permissions
             entry.external_attr = (0o755 if file == PROGRAM else 0o644) << 16
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def write_inventory(archive: Path, architecture: str) -> Path:
+    """Lists the crates in the program beside the archive. The library that it takes is in another environment."""
+    inventory = archive.with_suffix(".cdx.json")
+    command = [TOOLS / "build" / "bin" / "python", INFRA / "sbom.py", TARGETS[architecture]]
+    inventory.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return inventory
+
+
+def write_checksums(files: list[Path]) -> Path:
+    """Writes the files' digests beside the first of them, as `sha256sum --check` reads them in their folder."""
+    checksums = files[0].with_suffix(".sha256")
+    digests = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    checksums.write_text("".join(f"{digest}  {file.name}\n" for digest, file in zip(digests, files, strict=True)))
+    return checksums
 
 
 README = """\

@@ -1,12 +1,15 @@
 //! The function's environment variables, set by `infra/template.yaml`.
 
-use std::{collections::BTreeSet, env};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 use jiff::SignedDuration;
 
 use crate::{
-    broker::{BindingRules, Location, Locations, RolePatterns, WorkloadIdentity},
-    catalog,
+    broker::{BindingRules, Location, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
+    catalog::{self, Consents, EnabledPlans, ParameterLimits, Restrictions},
     http::MissingVersion,
 };
 
@@ -23,6 +26,15 @@ pub struct Settings {
     pub name_prefix: String,
     /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for all.
     pub enabled_services: Vec<String>,
+    /// What is offered of these services:
+    /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that do not occur.
+    /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
+    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas in between.
+    pub restrictions: Restrictions,
+    /// How much there may be at a time; 0 is any number:
+    /// - `MAX_INSTANCES_PER_ORGANIZATION`
+    /// - `MAX_BINDINGS_PER_INSTANCE`
+    pub quotas: Quotas,
     /// `TABLE_NAME`: the DynamoDB table.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -61,6 +73,9 @@ pub enum InvalidSetting {
     /// Which one, and what it may be.
     #[error("the environment variable {0} is not {1}: infra/template.yaml sets it")]
     Wrong(&'static str, &'static str),
+    /// Which one, and why it is not usable.
+    #[error("the environment variable {0} is not usable: {1}")]
+    Unusable(&'static str, String),
 }
 
 impl Settings {
@@ -85,8 +100,22 @@ impl Settings {
             region: required("AWS_REGION")?,
             account_id: required("ACCOUNT_ID")?,
             broker_id: required("BROKER_ID")?,
-            name_prefix: required("NAME_PREFIX")?,
+            name_prefix: nobody_elses(required("NAME_PREFIX")?)?,
             enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
+            restrictions: Restrictions {
+                plans: EnabledPlans::parse(&optional("ENABLED_PLANS").unwrap_or_default(), catalog::offerings())
+                    .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
+                limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
+                    .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
+                consents: consents(&variable),
+            },
+            quotas: Quotas {
+                instances_per_organization: quota(
+                    "MAX_INSTANCES_PER_ORGANIZATION",
+                    &required("MAX_INSTANCES_PER_ORGANIZATION")?,
+                )?,
+                bindings_per_instance: quota("MAX_BINDINGS_PER_INSTANCE", &required("MAX_BINDINGS_PER_INSTANCE")?)?,
+            },
             table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
             credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
@@ -102,6 +131,7 @@ impl Settings {
             stack_events: yes_or_no("STACK_EVENTS", &required("STACK_EVENTS")?)?,
             binding_rules: BindingRules {
                 lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
+                own_roles: OwnRoles::beside(&required("DEPLOY_ROLE_ARN")?),
                 roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
                 workload_identity: WorkloadIdentity {
                     oidc_provider_arn: optional("OIDC_PROVIDER_ARN"),
@@ -144,26 +174,59 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
     Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))
 }
 
+/// The entries of every setting of the templates.
+fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
+    let entries = |list: String| list.split(',').map(|entry| entry.trim().to_owned()).collect();
+    let given = catalog::settings().into_iter().filter_map(|name| {
+        let list = variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
+        Some((name.to_owned(), entries(list)))
+    });
+    given.collect()
+}
+
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
-    let wrong = InvalidSetting::Wrong("LOCATIONS", "a list of account/region/role, of roles of this broker");
-    let location = |text: &str| match text.split('/').collect::<Vec<_>>()[..] {
-        // The function may assume no others.
-        [account_id, region, role_name] if role_name.starts_with(&format!("service-broker-{prefix}-")) => {
-            Some(Location {
-                account_id: account_id.to_owned(),
-                region: region.to_owned(),
-                role_name: role_name.to_owned(),
-            })
-        }
-        _ => None,
-    };
+    let wrong = InvalidSetting::Wrong(
+        "LOCATIONS",
+        "a list of account/region/role, of roles of this broker, each with =organization|organization or without",
+    );
     let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
     // Each once: of two that are the same none could be chosen.
-    let locations: BTreeSet<_> = texts.map(location).collect::<Option<_>>().ok_or(wrong)?;
+    let locations: Option<BTreeMap<_, _>> = texts.map(|text| location(text, prefix)).collect();
+    let locations = locations.ok_or(wrong)?;
     if !locations.is_empty() && !has_external_id {
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }
-    Ok(Locations(locations.into_iter().collect()))
+    Ok(Locations(locations))
+}
+
+/// A location with the organizations that may use it.
+fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
+    let (location, organizations) =
+        text.split_once('=').map_or((text, None), |(location, list)| (location, Some(list)));
+    let [account_id, region, role_name] = location.split('/').collect::<Vec<_>>()[..] else { return None };
+    let organizations: BTreeSet<_> =
+        organizations.into_iter().flat_map(|list| list.split('|')).map(str::to_owned).collect();
+    // The function may assume no others.
+    let is_ours = role_name.starts_with(&format!("service-broker-{prefix}-"));
+    let location =
+        Location { account_id: account_id.to_owned(), region: region.to_owned(), role_name: role_name.to_owned() };
+    (is_ours && !organizations.contains("")).then_some((location, organizations))
+}
+
+/// Prefixes that names of others begin with. The deploy role may delete the roles that begin with the prefix, and those of
+/// brokers are `aws-service-broker-…`, where the stack has its default name, and `service-broker-…` in other accounts.
+/// Names of AWS's own services begin with `aws-`, such as those of Control Tower.
+const PREFIXES_OF_OTHERS: [&str; 2] = ["aws", "service"];
+
+/// The prefix, unless names of others begin with it.
+fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
+    if PREFIXES_OF_OTHERS.contains(&prefix.as_str()) {
+        return Err(InvalidSetting::Wrong(
+            "NAME_PREFIX",
+            "a word of its own: the names of roles that are not of instances begin with aws or service",
+        ));
+    }
+    Ok(prefix)
 }
 
 /// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,
@@ -176,6 +239,12 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
         ));
     }
     Ok(table_name)
+}
+
+/// None for 0.
+fn quota(name: &'static str, text: &str) -> Result<Option<usize>, InvalidSetting> {
+    let quota: usize = text.parse().map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
+    Ok((quota > 0).then_some(quota))
 }
 
 /// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within what they can be.

@@ -137,6 +137,21 @@ def key_of(service: str, arn: str) -> str | None:
     return None
 
 
+def encryption_context(service: str, arn: str) -> dict[str, str]:
+    """What the service adds to what it asks of KMS, so that policies can tell for which resource that is."""
+    match service:
+        case "dynamodb":
+            return {"aws:dynamodb:tableName": table_name(arn)}
+        case "secretsmanager":
+            # A request may leave out the random characters at the end.
+            return {"SecretARN": (secretsmanager._resolve(arn)[1] or {}).get("ARN", arn)}
+        case "sqs":
+            return {"aws:sqs:arn": arn}
+        case "ssm":
+            return {"PARAMETER_ARN": arn}
+    return {}
+
+
 def table_name(arn: str) -> str:
     return arn.split("/")[1]
 
@@ -150,9 +165,9 @@ def key_uses(action: str, service: str, region: str, resource_arn: str) -> Itera
     key = kms._resolve_key(key_of(service, resource_arn))
     if not key:
         return
-    context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
-    if service == "dynamodb":
-        context["kms:EncryptionContext:aws:dynamodb:tableName"] = table_name(resource_arn)
+    pairs = encryption_context(service, resource_arn)
+    context = {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
+    context["kms:ViaService"] = f"{service}.{region}.amazonaws.com"
     for use in uses:
         yield "kms", use, key["Arn"], {**resource_context(use, key["Arn"]), **context}
 

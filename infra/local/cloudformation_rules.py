@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, iam, lambda_svc
 from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, helpers, provisioners
 
@@ -173,20 +175,22 @@ UPDATABLE = (
 
 
 def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters], Response]:
-    """Keeps the role that a stack was last given, and refuses every operation once that role is gone.
+    """Keeps the role that a stack was last given, and refuses every operation once that role is gone, or does not trust
+    CloudFormation for this stack.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
     """
 
     @functools.wraps(handle)
     def handler(p: Parameters) -> Response:
-        stack, role = handlers._resolve_stack(helpers._p(p, "StackName")), helpers._p(p, "RoleARN")
+        name, role = helpers._p(p, "StackName"), helpers._p(p, "RoleARN")
+        stack = handlers._resolve_stack(name)
         is_there = stack is not None and stack["StackStatus"] != "DELETE_COMPLETE"
         role = role or (stack.get(ROLE) if is_there else None)
-        if role and all(known["Arn"] != role for known in iam._roles.values()):
+        if role and not can_assume(role, stack["StackId"] if stack else stack_arn(name)):
             return helpers._error("ValidationError", f"Role {role} is invalid or cannot be assumed")
         response = handle(p)
-        if response[0] == 200 and (stack := handlers._resolve_stack(helpers._p(p, "StackName"))):
+        if response[0] == 200 and (stack := handlers._resolve_stack(name)):
             stack[ROLE] = role
         return response
 
@@ -194,6 +198,46 @@ def with_role(handle: Callable[[Parameters], Response]) -> Callable[[Parameters]
 
 
 ROLE = "_role_arn"
+SERVICE = "cloudformation.amazonaws.com"
+
+
+def stack_arn(name: str) -> str:
+    """The ARN of a stack that is not there, but for the part that CloudFormation makes up."""
+    return (
+        name if name.startswith("arn:") else f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/"
+    )
+
+
+def can_assume(role_arn: str, stack: str) -> bool:
+    """Whether CloudFormation can assume a role for a stack, whose ARN and account it names.
+
+    AWS documents these two condition keys for stack sets and extensions:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    role = next((known for known in iam._roles.values() if known["Arn"] == role_arn), None)
+    if role is None:
+        return False
+    trust = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(trust) if isinstance(trust, str) else trust).get("Statement", [])
+    about_it = [each for each in statements if SERVICE in services(each.get("Principal"))]
+    context = iam_evaluator.EvalContext(
+        principal_arn=SERVICE,
+        principal_type="AWSService",
+        principal_account=get_account_id(),
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=get_region(),
+        service_context={"aws:sourcearn": stack, "aws:sourceaccount": get_account_id()},
+    )
+    # ministack knows no services as principals.
+    anybody = [{**each, "Principal": "*"} for each in about_it]
+    return iam_evaluator.evaluate_trust_policy({"Statement": anybody}, SERVICE, context)
+
+
+def services(principal: Any) -> list[str]:
+    """The services that a statement is about."""
+    named = principal.get("Service", []) if isinstance(principal, dict) else []
+    return [named] if isinstance(named, str) else named
 
 
 def describe_stacks(p: Parameters) -> Response:

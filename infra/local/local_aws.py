@@ -45,6 +45,10 @@ SETTINGS = [
     "LogLevel=trace",
     f"BindableRoles={APPLICATION_ROLES}*",
     f"OidcProviderArn={OIDC_PROVIDER}",
+    "SenderIdentities=*",
+    "PrivateZoneVpcs=vpc-*",
+    "RecordZones=Z*",
+    "RecordNames=*",
 ]
 
 

@@ -5,6 +5,9 @@
 makes one Python environment for each file in `requirements/`, since aws-sam-cli and ministack pin different versions of
 botocore. An environment remembers the digest of the requirements that it was made from, so that a second run is done at
 once. Runs under the system's Python, so it uses the standard library only.
+
+These tools compile the program that is deployed, so only the wheels whose digests the requirements list are installed:
+an index does not let anybody replace a file, but a file that fits better can be added to an old version.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ def install(requirements: Path, environment: Path) -> None:
     venv.create(environment, with_pip=True)
     # The requirements are the complete closure, so pip has nothing to resolve.
     pip = [str(environment / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--no-deps", "--requirement", str(requirements)], check=True)
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(requirements)]
+    subprocess.run([*pip, "install", *options], check=True)
     stamp.write_text(digest)
 
 

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, KeysAndAttributes, Put, ReturnValue,
-        ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
 use jiff::Timestamp;
@@ -38,7 +38,8 @@ use crate::broker::{
     id::{BindingId, InstanceId},
     instance::{Instance, latest_reusable_expiry},
     operation::{LONGEST_REQUEST, Operation},
-    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
+    ports::{Deletion, InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
+    requester::{Refused, Requester},
 };
 
 const SERVICE: Service = Service("DynamoDB");
@@ -53,6 +54,8 @@ const LOCATED: u32 = 2;
 const META: &str = "META";
 /// With what the sort key of a binding's item begins.
 const BINDING: &str = "BINDING#";
+/// The index of instances by their organization: infra/template.yaml makes it.
+const BY_ORGANIZATION: &str = "by-organization";
 /// The attribute by which a write of an item is told from one that is the same otherwise.
 const WRITE: &str = "write";
 /// The attributes that name something in AWS.
@@ -70,6 +73,9 @@ type Item = HashMap<String, AttributeValue>;
 struct Stored<R> {
     pk: String,
     sk: String,
+    /// The key in the index [`BY_ORGANIZATION`], for instances that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
     schema: u32,
     #[serde(flatten)]
     record: R,
@@ -235,6 +241,24 @@ impl Records for DynamoDb {
         Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance.expires_at, now)))
     }
 
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+        let mut pages = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_ORGANIZATION)
+            .select(Select::Count)
+            .key_condition_expression("organization = :organization")
+            .expression_attribute_values(":organization", string(organization_key(organization_guid)))
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += page.map_err(SERVICE.failed("Query"))?.count;
+        }
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
         let next = Instance { version: instance.version + 1, ..instance.clone() };
         self.replace(instance_item(&next)?, instance.version).await
@@ -260,14 +284,23 @@ impl Records for DynamoDb {
         }
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
         let written = self
-            .begin(instance_key(id), operation)?
+            .begin(instance_key(id), deletion.operation)?
             .condition_expression(
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
-                 AND NOT (#operation.kind = :update AND #operation.#state = :in_progress)",
+                 AND NOT (#operation.kind = :update AND #operation.#state = :in_progress) \
+                 AND attributes.service_id = :service_id \
+                 AND NOT (refused.requester = :requester AND refused.#until > :now)",
             )
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":service_id", string(deletion.service_id))
+            .expression_attribute_values(
+                ":requester",
+                string(deletion.requester.map(Requester::as_str).unwrap_or_default()),
+            )
+            .expression_attribute_values(":now", number(deletion.operation.started_at.as_second()))
             .expression_attribute_values(":deprovision", string("deprovision"))
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":update", string("update"))
@@ -277,6 +310,20 @@ impl Records for DynamoDb {
             .send()
             .await;
         begun(written)?.map(record).transpose()
+    }
+
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
+        let written = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(instance_key(id)))
+            .update_expression("SET refused = :refused")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":refused", attribute(refused)?)
+            .send()
+            .await;
+        begun(written).map(drop)
     }
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
@@ -352,6 +399,7 @@ impl Records for DynamoDb {
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
@@ -361,8 +409,10 @@ impl Records for DynamoDb {
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) \
                  AND NOT (#operation.kind = :bind AND #operation.#state = :in_progress \
-                 AND #operation.started_at > :nobody_since)",
+                 AND #operation.started_at > :nobody_since) \
+                 AND service_id = :service_id",
             )
+            .expression_attribute_values(":service_id", string(service_id))
             .expression_attribute_values(":unbind", string("unbind"))
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":bind", string("bind"))
@@ -469,12 +519,19 @@ fn key(pk: String, sk: impl Into<String>) -> Item {
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
     let schema = schema_of(instance.location.as_ref());
-    item(Stored { pk: partition(&instance.id), sk: META.into(), schema, record: instance })
+    let organization = (!instance.is_tombstone()).then(|| organization_key(&instance.attributes.organization_guid));
+    item(Stored { pk: partition(&instance.id), sk: META.into(), organization, schema, record: instance })
+}
+
+/// The key of an organization in the index: a GUID may be longer than a key.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+fn organization_key(guid: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, guid.as_bytes()).to_string()
 }
 
 fn binding_item(binding: &Binding) -> PortResult<Item> {
     let (pk, sk) = (partition(&binding.instance_id), binding_sort_key(&binding.id));
-    item(Stored { pk, sk, schema: schema_of(binding.location.as_ref()), record: binding })
+    item(Stored { pk, sk, organization: None, schema: schema_of(binding.location.as_ref()), record: binding })
 }
 
 fn schema_of(location: Option<&Location>) -> u32 {

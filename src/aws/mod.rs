@@ -8,6 +8,7 @@ mod http_client;
 mod iam;
 mod kms;
 mod lambda;
+mod resources;
 mod secrets_manager;
 mod sites;
 mod stored_secrets;
@@ -25,6 +26,7 @@ pub use dynamodb::DynamoDb;
 pub use iam::Iam;
 pub use kms::Kms;
 pub use lambda::Lambda;
+pub use resources::Tagging;
 pub use secrets_manager::SecretsManager;
 pub use sites::AwsSites;
 pub use stored_secrets::StoredSecrets;
@@ -68,13 +70,16 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         region: settings.region.clone(),
         partition: settings.partition().to_owned(),
     };
-    let catalog = Catalog::compiled_in(&settings.account_id, &settings.broker_id).only(&settings.enabled_services);
+    let catalog = Catalog::compiled_in(&settings.account_id, &settings.broker_id)
+        .only(&settings.enabled_services)
+        .restricted(&settings.restrictions);
     Broker {
         catalog: catalog.asking_for(settings.locations.schema(&place)),
         naming: Naming::new(&settings.name_prefix),
         place,
         locations: settings.locations.clone(),
         rules: settings.binding_rules.clone(),
+        quotas: settings.quotas,
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
         sites: Arc::new(AwsSites::new(settings, config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_config::{SdkConfig, sts::AssumeRoleProvider};
 use aws_sdk_dynamodb::config::{Region, SharedCredentialsProvider};
 
-use super::{CloudFormation, Iam, Lambda, StoredSecrets};
+use super::{CloudFormation, Iam, Lambda, StoredSecrets, Tagging};
 use crate::{
     broker::{
         Location,
@@ -93,5 +93,6 @@ fn site(config: &SdkConfig, identity_path: &str, boundary_arn: &str, deploy_role
         roles: iam,
         secrets: Arc::new(StoredSecrets::new(config)),
         functions: Arc::new(Lambda::new(config)),
+        resources: Arc::new(Tagging::new(config)),
     }
 }

@@ -181,9 +181,16 @@ impl Broker {
         binding: Binding,
         context: Option<&Object>,
     ) -> Result<Binding> {
+        self.check_binding_quota(instance, binding.predecessor_id.is_some()).await?;
         let parameters = &binding.parameters.0;
         let identity = match self.policy(offered, instance, parameters)? {
-            Some(_) => Some(self.requested_identity(instance, &binding.id, parameters, context).await?),
+            Some(policy) => {
+                let identity = self.requested_identity(instance, &binding.id, parameters, context).await?;
+                if policy.denies() && matches!(identity, Identity::RolePolicy { .. }) {
+                    return Err(denies_a_role(&policy));
+                }
+                Some(identity)
+            }
             None => None,
         };
         let function = self.bind_function(offered, instance)?;
@@ -345,6 +352,14 @@ impl Broker {
             (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
         }
     }
+}
+
+fn denies_a_role(policy: &Policy) -> Error {
+    Error::Invalid(format!(
+        "The scope {} of this plan denies things, which a role of an application would lose for all that it does. Bind \
+         without RoleName and RoleArn, or with a ServiceAccount.",
+        policy.scope
+    ))
 }
 
 /// The lifetime of an access key that is made now.

@@ -101,14 +101,6 @@ impl Binding {
         }
     }
 
-    /// The user's access key, once it has one.
-    pub fn access_key(&self) -> Option<&SealedAccessKey> {
-        match &self.identity {
-            Some(Identity::User { access_key, .. }) => access_key.as_ref(),
-            _ => None,
-        }
-    }
-
     /// Whether `other` is what the same request would have made.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id

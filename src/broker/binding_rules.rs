@@ -13,6 +13,8 @@ pub struct BindingRules {
     pub lifetime: Option<SignedDuration>,
     /// The roles that a binding may add its permissions to.
     pub roles: RolePatterns,
+    /// Roles of the broker's own stack, which no binding ever adds to.
+    pub own_roles: OwnRoles,
     /// Who vouches for Kubernetes' service accounts.
     pub workload_identity: WorkloadIdentity,
     /// Whether outputs are the credentials' keys as the templates name them: `QueueURL`, and not `QUEUE_URL`.
@@ -49,6 +51,32 @@ impl RolePatterns {
     pub fn allow(&self, role_arn: &str) -> bool {
         let Some((_, role)) = role_arn.split_once(":role/") else { return false };
         self.0.iter().any(|pattern| WildMatch::new(pattern).matches(role))
+    }
+}
+
+/// The roles of the broker's own stack, whose names CloudFormation begins with the same text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnRoles {
+    beginning: Option<String>,
+}
+
+impl OwnRoles {
+    /// The roles of the stack that the deploy role of this ARN is of.
+    ///
+    /// ```
+    /// # use aws_service_broker::broker::OwnRoles;
+    /// let roles = OwnRoles::beside("arn:aws:iam::123456789012:role/aws-service-broker-DeployRole-1ABC");
+    /// assert!(roles.contain("arn:aws:iam::123456789012:role/aws-service-broker-FunctionRole-2DEF"));
+    /// assert!(!roles.contain("arn:aws:iam::123456789012:role/aws-service"));
+    /// ```
+    pub fn beside(deploy_role_arn: &str) -> Self {
+        let beginning = deploy_role_arn.rsplit_once("DeployRole").map(|(beginning, _)| beginning.to_owned());
+        Self { beginning: beginning.filter(|beginning| beginning.ends_with('-')) }
+    }
+
+    /// True if the role of this ARN is one of them.
+    pub fn contain(&self, role_arn: &str) -> bool {
+        self.beginning.as_deref().is_some_and(|beginning| role_arn.starts_with(beginning))
     }
 }
 

@@ -6,7 +6,11 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{
-    Broker, Place, Result, bind::Endpoint, identity::Access, instance::Instance, stored_secrets::StoredSecrets,
+    Broker, Place, Result,
+    bind::Endpoint,
+    identity::Access,
+    instance::{Instance, Owner},
+    stored_secrets::StoredSecrets,
 };
 use crate::{
     catalog::{Offered, reference},
@@ -21,6 +25,7 @@ const MASK: &str = "(credential)";
 /// What `${…}` may stand for in a template's bindings.
 pub struct References<'a> {
     place: &'a Place,
+    owner: &'a Owner,
     outputs: &'a BTreeMap<String, String>,
     access: Option<&'a Access>,
     secrets: Option<&'a StoredSecrets>,
@@ -28,26 +33,33 @@ pub struct References<'a> {
 
 impl<'a> References<'a> {
     /// Those that are no secret.
-    pub fn new(place: &'a Place, outputs: &'a BTreeMap<String, String>) -> Self {
-        Self { place, outputs, access: None, secrets: None }
+    pub fn new(place: &'a Place, owner: &'a Owner, outputs: &'a BTreeMap<String, String>) -> Self {
+        Self { place, owner, outputs, access: None, secrets: None }
     }
 
-    /// The value of a reference; nothing for an output that the stack has not, or has empty.
+    /// The value of a reference; nothing for one that the instance has not, or has empty.
     pub fn value(&self, name: &str) -> Option<&'a str> {
         match (name, self.access) {
             ("AWS::Region", _) => Some(&self.place.region),
             ("AWS::AccountId", _) => Some(&self.place.account_id),
             ("AWS::Partition", _) => Some(&self.place.partition),
             ("AWS::URLSuffix", _) => Some(self.place.url_suffix()),
+            ("Instance.OrganizationGuid", _) => given(&self.owner.organization_guid),
+            ("Instance.SpaceGuid", _) => given(&self.owner.space_guid),
             ("Identity.AccessKeyId", Some(Access::Key(key))) => Some(&key.id),
             ("Identity.SecretAccessKey", Some(Access::Key(key))) => Some(key.secret.expose_secret()),
             ("Identity.RoleArn", Some(Access::Role { arn })) => Some(arn),
             _ => match self.secrets.and_then(|secrets| secrets.get(name)) {
                 Some(secret) => Some(secret.expose_secret()),
-                None => self.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty()),
+                None => self.outputs.get(name).and_then(|value| given(value)),
             },
         }
     }
+}
+
+/// The text, unless it is empty.
+fn given(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// The template's credentials, and what of them is kept elsewhere.
@@ -86,7 +98,8 @@ impl Broker {
         let secrets = self.stored_secrets(offered, instance).await?;
         let outputs = &instance.outputs;
         let place = self.place_of(instance.location.as_ref());
-        let references = References { place: &place, outputs, access, secrets: Some(&secrets) };
+        let owner = instance.attributes.owner();
+        let references = References { place: &place, owner: &owner, outputs, access, secrets: Some(&secrets) };
         let declared = offered.offering.bindings.credentials.iter();
         let credentials = declared.filter_map(|credential| {
             let value = reference::render_credential(&credential.value, |name| references.value(name))?;
@@ -102,7 +115,8 @@ impl Broker {
     /// The hosts that an application connects to.
     pub(super) fn endpoints(&self, offered: &Offered<'_>, instance: &Instance) -> Vec<Endpoint> {
         let place = self.place_of(instance.location.as_ref());
-        let references = References::new(&place, &instance.outputs);
+        let owner = instance.attributes.owner();
+        let references = References::new(&place, &owner, &instance.outputs);
         let render = |text: &str| reference::render(text, |name| references.value(name));
         let declared = offered.offering.bindings.endpoints.iter();
         declared

@@ -13,7 +13,8 @@ use super::{
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Update},
+    ports::{DeleteStack, Deletion, INSTANCE_ID_TAG, Stack, Update},
+    requester::Requester,
     waiting::Waiting,
 };
 
@@ -29,19 +30,25 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance; [`Error::Concurrency`] while an update
-    /// runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
-    pub async fn deprovision(&self, id: &InstanceId, waiting: Waiting) -> Result<String> {
+    /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance, or none of this user's;
+    /// [`Error::Invalid`] where it is of another service; [`Error::Concurrency`] while an update runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
+    pub async fn deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        requester: Option<&Requester>,
+        waiting: Waiting,
+    ) -> Result<String> {
         if !waiting.is_polled() {
             let instance = self.records.instance(id, self.environment.now()).await?;
             let exists = instance.is_some_and(|instance| !instance.is_tombstone());
             return Err(if exists { Error::AsyncRequired } else { Error::Gone });
         }
-        let mut instance = self.begin_deprovision(id).await?;
+        let mut instance = self.begin_deprovision(id, service_id, requester).await?;
         if instance.is_updating() {
             // It may be over without anybody having looked.
             self.advance(instance).await?;
-            instance = self.begin_deprovision(id).await?;
+            instance = self.begin_deprovision(id, service_id, requester).await?;
         }
         if instance.is_updating() {
             return Err(Error::Concurrency);
@@ -52,10 +59,23 @@ impl Broker {
         Ok(operation)
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId) -> Result<Instance> {
+    async fn begin_deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        requester: Option<&Requester>,
+    ) -> Result<Instance> {
         let operation = Operation::begin(OperationKind::Deprovision, self.environment.uuid(), self.environment.now());
-        let instance = self.records.begin_deprovision(id, &operation).await?;
+        let deletion = Deletion { service_id, requester, operation: &operation };
+        let instance = self.records.begin_deprovision(id, &deletion).await?;
         let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)?;
+        if instance.attributes.service_id != service_id {
+            return Err(Error::of_another_service("service instance"));
+        }
+        if deletion.misses(&instance) {
+            tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
+            return Err(Error::Gone);
+        }
         self.observe(&instance.attributes);
         Ok(instance)
     }
@@ -102,7 +122,8 @@ impl Broker {
             return Ok(Revoked::Gone);
         }
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        let binding = self.records.begin_unbind(&binding.instance_id, &binding.id, &operation).await?;
+        let Binding { instance_id, id, service_id, .. } = &binding;
+        let binding = self.records.begin_unbind(instance_id, id, service_id, &operation).await?;
         let Some(binding) = binding.filter(|binding| !binding.is_tombstone()) else { return Ok(Revoked::Gone) };
         if binding.operation.kind != OperationKind::Unbind {
             return Ok(Revoked::Busy);

@@ -144,6 +144,11 @@ impl Error {
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 
+    /// The request names the `service_id` of another offering than this instance or binding has.
+    pub fn of_another_service(what: &str) -> Self {
+        Self::Invalid(format!("The {what} is of another service offering. Send the service_id that it has."))
+    }
+
     pub(super) fn instance_not_found() -> Self {
         Self::NotFound("There is no service instance of this id.".into())
     }

@@ -114,7 +114,7 @@ impl Naming {
 }
 
 /// A UUID that stands for these texts and no others: each is preceded by its length.
-fn digest(texts: &[&str]) -> Uuid {
+pub(super) fn digest(texts: &[&str]) -> Uuid {
     let name: String = texts.iter().map(|text| format!("{}:{text}", text.len())).collect();
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }

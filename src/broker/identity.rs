@@ -13,8 +13,8 @@ use super::{
     instance::Instance,
     policy::Policy,
     ports::{
-        AccessKey, CreateUser, Identities, NewRole, NewUser, PortError, PortErrorKind, PortResult, Purpose, Role,
-        Roles, Site, Tag,
+        AccessKey, CreateUser, Identities, NewRole, NewUser, ORGANIZATION_TAG, PortError, PortErrorKind, PortResult,
+        Purpose, Role, Roles, SPACE_TAG, Site, Tag,
     },
 };
 use crate::osb::Object;
@@ -107,11 +107,11 @@ impl Broker {
                  {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
             ))),
             (Some(name), None, None) => {
-                let role_arn = self.application_role(name).await?.arn;
+                let role_arn = self.application_role(name, instance).await?.arn;
                 Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
             }
             (None, Some(arn), None) => {
-                let role_arn = self.application_role(role_name(arn)).await?.arn;
+                let role_arn = self.application_role(role_name(arn), instance).await?.arn;
                 if role_arn != arn {
                     return Err(no_such_role());
                 }
@@ -127,8 +127,8 @@ impl Broker {
         }
     }
 
-    /// A role that the operator has allowed bindings to add to.
-    async fn application_role(&self, name: &str) -> Result<Role> {
+    /// A role that the operator has allowed bindings to add to, and its owner those of this instance.
+    async fn application_role(&self, name: &str, instance: &Instance) -> Result<Role> {
         if self.rules.roles.is_empty() {
             return Err(Error::Invalid(format!(
                 "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} and {ROLE_ARN}."
@@ -147,8 +147,14 @@ impl Broker {
             found => found?.ok_or_else(no_such_role)?,
         };
         // The broker's own roles, and those of bindings, are nobody's to add to, whatever the patterns say.
-        if self.naming.is_ours(&role.name) || !self.rules.roles.allow(&role.arn) {
+        if self.naming.is_ours(&role.name)
+            || self.rules.own_roles.contain(&role.arn)
+            || !self.rules.roles.allow(&role.arn)
+        {
             return Err(not_allowed());
+        }
+        if !has_consent(&role, instance) {
+            return Err(no_consent(instance));
         }
         Ok(role)
     }
@@ -253,6 +259,25 @@ impl Broker {
             _ => error.into(),
         })
     }
+}
+
+/// True if the role's owner has tagged it with the instance's space or organization: naming a role gives no right to it.
+fn has_consent(role: &Role, instance: &Instance) -> bool {
+    consents(instance).iter().any(|tag| role.tags.get(tag.key) == Some(&tag.value))
+}
+
+/// The tags of which a role needs one.
+fn consents(instance: &Instance) -> [Tag; 2] {
+    let attributes = &instance.attributes;
+    [Tag::new(SPACE_TAG, &attributes.space_guid), Tag::new(ORGANIZATION_TAG, &attributes.organization_guid)]
+}
+
+fn no_consent(instance: &Instance) -> Error {
+    let tags = consents(instance).map(|tag| format!("{} with the value {}", tag.key, tag.value));
+    Error::Invalid(format!(
+        "The role's owner has not allowed instances of this space to use it. Have the owner give the role the tag {}.",
+        tags.join(", or ")
+    ))
 }
 
 /// Adds the policy to an application's role, which its owner may have deleted since the broker has looked for it.

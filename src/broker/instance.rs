@@ -10,6 +10,8 @@ use super::{
     id::InstanceId,
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
+    ports::tag_value,
+    requester::{Refused, Requester},
     secret_parameters::SecretParameters,
 };
 use crate::osb::Object;
@@ -44,6 +46,12 @@ pub struct Instance {
     /// have its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
+    /// The user who created it or updated it last, if the platform tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<Requester>,
+    /// The last other user who asked for its id and was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
     /// Of the stack, as it was when the last operation ended.
     pub outputs: BTreeMap<String, String>,
     /// The last one.
@@ -128,6 +136,13 @@ impl Instance {
         self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
     }
 
+    /// The same instance, changed by this user, who may delete it from now on whatever was refused before.
+    #[must_use]
+    pub fn changed_by(self, requester: Option<&Requester>) -> Self {
+        let refused = self.refused.filter(|refused| Some(&refused.requester) != requester);
+        Self { changed_by: requester.cloned(), refused, ..self }
+    }
+
     /// The same instance with another operation begun.
     #[must_use]
     pub fn begin(self, operation: Operation) -> Self {
@@ -140,7 +155,21 @@ fn is_doubtful(before: &Operation) -> bool {
     before.is_taken_up || before.kind == OperationKind::Deprovision
 }
 
+/// Whose an instance is, in the words of the tags that its stack and all that the stack makes have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// The tag `servicebroker:organization-guid`.
+    pub organization_guid: String,
+    /// The tag `servicebroker:space-guid`.
+    pub space_guid: String,
+}
+
 impl Attributes {
+    /// The instance's organization and space, as tags have them.
+    pub fn owner(&self) -> Owner {
+        Owner { organization_guid: tag_value(&self.organization_guid), space_guid: tag_value(&self.space_guid) }
+    }
+
     /// Whether a request for these is the same as one for `other`. Context, headers and times do not count.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id

@@ -1,6 +1,8 @@
 //! Where an instance is: in the broker's own account and Region, unless its user chooses another location of those that
 //! the operator allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,9 +25,17 @@ pub struct Location {
     pub role_name: String,
 }
 
-/// The locations that the operator allows besides the broker's own.
+/// The locations that the operator allows besides the broker's own, each with the GUIDs of the organizations that may have
+/// instances there; every organization may where none is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Locations(pub Vec<Location>);
+pub struct Locations(pub BTreeMap<Location, BTreeSet<String>>);
+
+impl FromIterator<Location> for Locations {
+    /// Locations for every organization.
+    fn from_iter<T: IntoIterator<Item = Location>>(locations: T) -> Self {
+        Self(locations.into_iter().map(|location| (location, BTreeSet::new())).collect())
+    }
+}
 
 impl Locations {
     /// The location that a provision request chooses, none being the broker's own, and the other parameters. Where the
@@ -34,7 +44,12 @@ impl Locations {
     /// # Errors
     ///
     /// [`Error::Invalid`] where the operator does not allow it, or more than one fits.
-    pub fn choose(&self, home: &Place, mut parameters: Object) -> Result<(Option<Location>, Object)> {
+    pub fn choose(
+        &self,
+        home: &Place,
+        organization_guid: &str,
+        mut parameters: Object,
+    ) -> Result<(Option<Location>, Object)> {
         if self.0.is_empty() {
             return Ok((None, parameters));
         }
@@ -53,14 +68,17 @@ impl Locations {
             (location.account_id.as_str(), location.region.as_str()) == (account, region)
                 && role.as_ref().is_none_or(|role| location.role_name == *role)
         };
-        let fitting: Vec<_> = self.0.iter().filter(fits).collect();
+        let fitting: Vec<_> = self.of(organization_guid).filter(fits).collect();
         match fitting[..] {
             [location] => Ok((Some(location.clone()), parameters)),
             [] => Err(Error::Invalid(format!(
                 "The broker's operator does not allow instances there. Choose one of: {}.",
-                self.choices(home)
+                self.choices(home, organization_guid)
             ))),
-            _ => Err(Error::Invalid(format!("Name a {ROLE} as well. Choose one of: {}.", self.choices(home)))),
+            _ => Err(Error::Invalid(format!(
+                "Name a {ROLE} as well. Choose one of: {}.",
+                self.choices(home, organization_guid)
+            ))),
         }
     }
 
@@ -103,7 +121,7 @@ impl Locations {
             }
             properties.insert(name.into(), property);
         };
-        let of_all = |home, field: fn(&Location) -> &str| self.0.iter().map(field).chain(home).collect();
+        let of_all = |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
         let (account, region) = (home.account_id.as_str(), home.region.as_str());
         let accounts = of_all(Some(account), |location| &location.account_id);
         add(ACCOUNT, "The AWS account that the instance is to be in.", Some(account), accounts);
@@ -115,9 +133,17 @@ impl Locations {
         properties
     }
 
-    fn choices(&self, home: &Place) -> String {
+    /// The locations where the organization may have instances.
+    fn of(&self, organization_guid: &str) -> impl Iterator<Item = &Location> {
+        let may_use = move |organizations: &BTreeSet<String>| {
+            organizations.is_empty() || organizations.contains(organization_guid)
+        };
+        self.0.iter().filter(move |(_, organizations)| may_use(organizations)).map(|(location, _)| location)
+    }
+
+    fn choices(&self, home: &Place, organization_guid: &str) -> String {
         let own = format!("`{}` in `{}`", home.account_id, home.region);
-        let others = self.0.iter().map(|location| {
+        let others = self.of(organization_guid).map(|location| {
             let Location { account_id, region, role_name } = location;
             format!("`{account_id}` in `{region}` by `{role_name}`")
         });

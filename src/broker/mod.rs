@@ -38,7 +38,10 @@ mod platform;
 mod policy;
 pub mod ports;
 mod provision;
+mod quotas;
 mod remaining;
+pub mod requester;
+pub mod retained;
 pub mod secret_parameters;
 pub mod stack;
 mod stack_changed;
@@ -51,7 +54,7 @@ mod waiting;
 use std::sync::Arc;
 
 pub use bind::{BindingView, Bound};
-pub use binding_rules::{BindingRules, RolePatterns, WorkloadIdentity};
+pub use binding_rules::{BindingRules, OwnRoles, RolePatterns, WorkloadIdentity};
 pub use deadline::Deadline;
 pub use error::{Error, Result};
 pub use instance_view::InstanceView;
@@ -59,6 +62,7 @@ pub use last_operation::LastOperation;
 pub use location::{Location, Locations};
 pub use place::Place;
 pub use provision::Provisioned;
+pub use quotas::Quotas;
 pub use stack_changed::Looks;
 pub use waiting::Waiting;
 
@@ -82,6 +86,8 @@ pub struct Broker {
     pub locations: Locations,
     /// What the operator has decided about bindings.
     pub rules: BindingRules,
+    /// How much there may be at a time.
+    pub quotas: Quotas,
     /// Its state.
     pub records: Arc<dyn Records>,
     /// What instances and bindings are made with.

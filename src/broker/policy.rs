@@ -36,13 +36,19 @@ impl Broker {
         let statements: Vec<Value> = serde_json::from_str(&scope.statements)
             .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
         let place = self.place_of(instance.location.as_ref());
-        let references = References::new(&place, &instance.outputs);
+        let owner = instance.attributes.owner();
+        let references = References::new(&place, &owner, &instance.outputs);
         let statements = reference::render_statements(&statements, |name| references.value(name));
         Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
     }
 }
 
 impl Policy {
+    /// True if a statement denies something: to a role with other policies it would take what these allow.
+    pub fn denies(&self) -> bool {
+        self.statements.iter().any(|statement| statement["Effect"] == "Deny")
+    }
+
     /// The document; an identity with a lifetime is denied everything after it.
     pub fn document(&self, lifetime: Option<Lifetime>) -> String {
         let ends_at = lifetime.map(|lifetime| lifetime.ends_at.to_string());

@@ -14,6 +14,7 @@ use super::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::Operation,
+    requester::{Refused, Requester},
     stack::{OperationEvents, StackStatus},
 };
 
@@ -74,15 +75,21 @@ pub trait Records: Send + Sync {
     /// The record, unless it has expired.
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
 
+    /// How many instances the organization has, tombstones not among them. What was written a moment ago may be missing.
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize>;
+
     /// Replaces the record if its version is still that of `instance`, and counts the version up.
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;
 
     /// Removes the record if it is still of this version and operation.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone; and returns
-    /// the record as it is then. Nothing where there is none.
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>>;
+    /// Puts the operation into the record, unless a deletion or an update runs already, it is a tombstone, or the deletion
+    /// is meant for another instance; and returns the record as it is then. Nothing where there is none.
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>>;
+
+    /// Puts the refused user into the record, if there is one, and leaves its version as it is.
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()>;
 
     /// The record and that of one binding.
     async fn instance_and_binding(
@@ -104,17 +111,38 @@ pub trait Records: Send + Sync {
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
 
     /// Puts `operation` into the record, unless a deletion runs already, or a request may be at work on its creation at
-    /// the time that `operation` starts, or it is a tombstone; and returns the record as it is then. Nothing where
-    /// there is none.
+    /// the time that `operation` starts, it is a tombstone or of another service; and returns the record as it is then.
+    /// Nothing where there is none.
     async fn begin_unbind(
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>>;
 
     /// A page of all records there are, tombstones among them.
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>>;
+}
+
+/// The intent to delete an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Deletion<'a> {
+    /// The instance's, as the platform knows it.
+    pub service_id: &'a str,
+    /// The user for whom the platform deletes, if it tells.
+    pub requester: Option<&'a Requester>,
+    /// To begin.
+    pub operation: &'a Operation,
+}
+
+impl Deletion<'_> {
+    /// True if the instance is not the one that the platform means to delete: it deletes what it believes to be left of a
+    /// creation that was refused.
+    pub fn misses(&self, instance: &Instance) -> bool {
+        let refused = instance.refused.as_ref();
+        refused.is_some_and(|refused| refused.keeps_out(self.requester, self.operation.started_at))
+    }
 }
 
 /// A part of a list.
@@ -190,6 +218,8 @@ pub struct Site {
     pub secrets: Arc<dyn Secrets>,
     /// Those that make credentials.
     pub functions: Arc<dyn Functions>,
+    /// What stacks have created.
+    pub resources: Arc<dyn Resources>,
 }
 
 /// CloudFormation: one stack an instance.
@@ -317,6 +347,10 @@ pub struct Stack {
 
 /// The key of the tag that names the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
+/// The key of the tag that names the organization of an instance, and the one whose instances may use a thing.
+pub const ORGANIZATION_TAG: &str = "servicebroker:organization-guid";
+/// The key of the tag that names the space of an instance, and the one whose instances may use a thing.
+pub const SPACE_TAG: &str = "servicebroker:space-guid";
 /// The key of the tag that names the plan of a stack's instance.
 pub const PLAN_TAG: &str = "servicebroker:plan";
 
@@ -338,14 +372,18 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// A tag that people can search for: characters which not every AWS service allows become `_`, and what is longer
-    /// than 256 characters is cut. Records hold the full text.
-    /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+    /// A tag that people can search for. Records hold the full text.
     pub fn new(key: &'static str, value: &str) -> Self {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
-        let value = value.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect();
-        Self { key, value }
+        Self { key, value: tag_value(value) }
     }
+}
+
+/// The text as a tag's value: characters which not every AWS service allows become `_`, and what is longer than 256
+/// characters is cut.
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+pub fn tag_value(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+    text.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect()
 }
 
 /// IAM: one user a binding. Each method is one call, so that the domain decides in which order they come.
@@ -443,6 +481,8 @@ pub struct Role {
     pub name: String,
     /// With its path.
     pub arn: String,
+    /// Its tags, with their values.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An IAM role to create.
@@ -489,6 +529,24 @@ pub enum Invocation {
     },
     /// There is no such function.
     Missing,
+}
+
+/// Resource Groups Tagging: what the stacks of instances have created.
+#[async_trait]
+pub trait Resources: Send + Sync {
+    /// A page of all resources with the tag of an instance, whichever broker's. AWS adds and removes with some delay.
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>>;
+}
+
+/// A resource that a stack has created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StackResource {
+    /// The resource's ARN.
+    pub arn: String,
+    /// The name of its stack, which may not exist any more.
+    pub stack_name: String,
+    /// The instance's id, as a tag holds it.
+    pub instance_id: String,
 }
 
 /// KMS: secrets at rest.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{
     Broker, Error, Location, Locations, Result,
     adoption::{LEAVES_ALONE, reason_of_misfit},
@@ -13,7 +15,8 @@ use super::{
     operation::{Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, PLAN_TAG, Purpose, Tag, Update},
+    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG, Tag, Update},
+    requester::{Refused, Requester},
     secret_parameters::Digester,
 };
 use crate::{
@@ -42,14 +45,18 @@ impl Broker {
         &self,
         id: InstanceId,
         request: ProvisionRequest,
+        requester: Option<&Requester>,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         let platform = Platform::of(request.context.as_ref(), &Object::new());
         platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
-        let (location, parameters) = self.location(&id, request.parameters.unwrap_or_default()).await?;
+        let (location, parameters) =
+            self.location(&id, &request.organization_guid, request.parameters.unwrap_or_default()).await?;
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
-        offered.check_rules(&parameters::of_stack(&offered, &parameters)).map_err(Error::Invalid)?;
+        let values = parameters::of_stack(&offered, &parameters);
+        offered.check_rules(&values).map_err(Error::Invalid)?;
+        let refusal = self.refusal(&offered, &values, &request.organization_guid, accepts_incomplete).await?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();
@@ -68,6 +75,8 @@ impl Broker {
             location,
             stack_name: self.naming.stack(&offered.offering.name, &id),
             stack_id: None,
+            changed_by: requester.cloned(),
+            refused: None,
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
             previous_operation: None,
@@ -76,11 +85,13 @@ impl Broker {
             id,
         };
         self.observe(&instance.attributes);
-        let existing = if accepts_incomplete {
-            self.records.insert_instance(&instance, now).await?
-        } else {
-            // What is there already needs no platform that polls.
-            Some(self.records.instance(&instance.id, now).await?.ok_or(Error::AsyncRequired)?)
+        let existing = match refusal {
+            None => self.records.insert_instance(&instance, now).await?,
+            // What is there already needs no platform that polls, and no permission that it was created with.
+            Some(refusal) => {
+                let existing = self.records.instance(&instance.id, now).await?;
+                Some(existing.filter(|existing| !existing.is_tombstone()).ok_or(refusal)?)
+            }
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
         if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
@@ -92,6 +103,9 @@ impl Broker {
         let same = existing.location == instance.location
             && existing.attributes.same_request(&instance.attributes)
             && self.same_secrets(&existing, &secrets).await?;
+        if !same {
+            self.remember_refused(&existing, requester, now).await;
+        }
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
                 return Ok(Provisioned { operation: None, view: self.view(&existing) });
@@ -105,19 +119,57 @@ impl Broker {
         if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
     }
 
+    /// Why there can be no new instance; nothing where there can be one.
+    async fn refusal(
+        &self,
+        offered: &Offered<'_>,
+        values: &BTreeMap<String, String>,
+        organization_guid: &str,
+        accepts_incomplete: bool,
+    ) -> Result<Option<Error>> {
+        if let Err(refusal) = check_new(offered, values, accepts_incomplete) {
+            return Ok(Some(refusal));
+        }
+        match self.check_instance_quota(organization_guid).await {
+            Ok(()) => Ok(None),
+            Err(refusal @ Error::Invalid(_)) => Ok(Some(refusal)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.
+    async fn remember_refused(&self, existing: &Instance, requester: Option<&Requester>, now: Timestamp) {
+        let (Some(requester), Some(owner)) = (requester, &existing.changed_by) else { return };
+        if requester == owner {
+            return;
+        }
+        let refused = Refused::new(requester.clone(), now);
+        if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
+            tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
+        }
+    }
+
     /// The location that the request chooses, and the other parameters. What was allowed once is the answer to the same
     /// request, though it would be refused today.
-    async fn location(&self, id: &InstanceId, parameters: Object) -> Result<(Option<Location>, Object)> {
+    async fn location(
+        &self,
+        id: &InstanceId,
+        organization_guid: &str,
+        parameters: Object,
+    ) -> Result<(Option<Location>, Object)> {
         if !Location::is_chosen(&parameters) {
             return Ok((None, parameters));
         }
-        let chosen = self.locations.choose(&self.place, parameters.clone());
+        let chosen = self.locations.choose(&self.place, organization_guid, parameters.clone());
         if matches!(&chosen, Ok((Some(_), _))) {
             return chosen;
         }
         let existing = self.records.instance(id, self.environment.now()).await?;
         match existing.and_then(|instance| instance.location) {
-            Some(location) => Locations(vec![location]).choose(&self.place, parameters).or(chosen),
+            Some(location) => {
+                let locations = Locations::from_iter([location]);
+                locations.choose(&self.place, organization_guid, parameters).or(chosen)
+            }
             None => chosen,
         }
     }
@@ -254,6 +306,13 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
     }
 }
 
+/// Checks what only an instance that does not exist yet has to fulfil.
+fn check_new(offered: &Offered<'_>, values: &BTreeMap<String, String>, accepts_incomplete: bool) -> Result<()> {
+    offered.check_offered()?;
+    offered.check_allowed(values).map_err(Error::Invalid)?;
+    if accepts_incomplete { Ok(()) } else { Err(Error::AsyncRequired) }
+}
+
 /// The platform's catalog must be the one that the broker has now (OSBAPI, Maintenance Info Object).
 pub(super) fn check_maintenance_info(
     offered: &Offered<'_>,
@@ -270,11 +329,13 @@ pub(super) fn check_maintenance_info(
 
 /// So that people find in AWS what belongs to an instance, and whose it is.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
+    let owner = attributes.owner();
+
     vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
-        Tag::new("servicebroker:organization-guid", &attributes.organization_guid),
-        Tag::new("servicebroker:space-guid", &attributes.space_guid),
+        Tag::new(ORGANIZATION_TAG, &owner.organization_guid),
+        Tag::new(SPACE_TAG, &owner.space_guid),
     ]
 }

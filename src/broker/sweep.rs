@@ -22,7 +22,8 @@ use super::{
     instance::Instance,
     operation::{Operation, OperationKind, OperationState},
     pages::Pages,
-    ports::{DeleteStack, IdentitySummary, PortResult, ScannedRecord, StackSummary, UnreadableRecord},
+    ports::{DeleteStack, IdentitySummary, PortResult, ScannedRecord, StackResource, StackSummary, UnreadableRecord},
+    retained::RetainedResource,
 };
 
 /// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
@@ -56,6 +57,9 @@ pub struct Findings {
     pub roles_without_binding: Vec<Located<IdentitySummary>>,
     /// Instances that platforms have, and whose stack does not exist.
     pub instances_without_stack: Vec<InstanceWithoutStack>,
+    /// What stacks that do not exist any more have left, because users wanted to keep it. It costs money until somebody
+    /// deletes it; the sweep never does.
+    pub retained_resources: Vec<Located<RetainedResource>>,
     /// What is in the table and cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
     /// Locations that could not be looked at from end to end: nothing of them is among the other findings.
@@ -92,6 +96,7 @@ pub struct LookedAt {
     pub stacks: usize,
     pub users: usize,
     pub roles: usize,
+    pub resources: usize,
     pub records: usize,
 }
 
@@ -133,12 +138,14 @@ type ByName<T> = BTreeMap<String, Located<T>>;
 /// Locations that could not be looked at, with the reasons.
 type Unreachable = BTreeMap<Location, String>;
 
-/// The broker's stacks, users and roles at all locations.
+/// The broker's stacks, users, roles and resources at all locations.
 #[derive(Default)]
 struct Inventory {
     stacks: ByName<StackSummary>,
     users: ByName<IdentitySummary>,
     roles: ByName<IdentitySummary>,
+    /// By ARN.
+    resources: ByName<StackResource>,
 }
 
 /// Names of stacks, each with the stack's id, and of users and roles.
@@ -167,13 +174,15 @@ impl Broker {
     pub async fn sweep(&self) -> Result<Findings> {
         let mut unreachable = Unreachable::new();
 
-        let before = self.inventory(&mut unreachable).await?;
+        let mut before = self.inventory(&mut unreachable).await?;
+        let resources = before.take_left_behind();
         let compared = self.compare(before, &mut unreachable).await?;
         let after = self.inventory(&mut unreachable).await?;
 
         let without_stack = compared.without_stack.into_iter();
         let without_stack = without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
         let looked_at_stacks = after.stacks.len();
+        let retained = retained(resources, &after);
         let stacks = lost(&compared.unnamed.stacks.into_keys().collect(), after.stacks).into_iter();
         let (stacks_without_record, stacks_without_tag) = stacks.partition(|stack| stack.item.instance_id.is_some());
         Ok(Findings {
@@ -181,6 +190,7 @@ impl Broker {
                 stacks: looked_at_stacks,
                 users: after.users.len(),
                 roles: after.roles.len(),
+                resources: after.resources.len(),
                 records: compared.records,
             },
             stacks_without_record,
@@ -188,6 +198,7 @@ impl Broker {
             users_without_binding: lost(&compared.unnamed.users, after.users),
             roles_without_binding: lost(&compared.unnamed.roles, after.roles),
             instances_without_stack: without_stack.map(|found| found.item).collect(),
+            retained_resources: retained,
             unreadable_records: compared.unreadable,
             unreachable_locations: unreachable
                 .into_iter()
@@ -269,7 +280,7 @@ impl Broker {
         }
 
         let deadline = Deadline::after(LONGEST_REMOVAL);
-        match self.deprovision(&id, Waiting::Briefly(deadline)).await {
+        match self.deprovision(&id, &instance.attributes.service_id, None, Waiting::Briefly(deadline)).await {
             Ok(_) => Ok(self.last_operation(&id, None, deadline).await?.description),
             Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
             Err(Error::Gone) => Ok("gone".into()),
@@ -291,7 +302,7 @@ impl Broker {
     async fn inventory(&self, unreachable: &mut Unreachable) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
         inventory.add(self.list(None).await?);
-        for location in &self.locations.0 {
+        for location in self.locations.0.keys() {
             if unreachable.contains_key(location) {
                 continue;
             }
@@ -322,6 +333,12 @@ impl Broker {
         while let Some(users) = pages.next().await? {
             let users = users.into_iter().filter(|user| self.naming.is_ours(&user.name));
             inventory.users.extend(users.map(|user| (user.name.clone(), located(user, location))));
+        }
+        let mut pages = Pages::new(PAUSE, async |next| site.resources.page(next).await);
+        while let Some(resources) = pages.next().await? {
+            let ours = resources.into_iter().filter(|resource| self.naming.is_of_instance(&resource.stack_name));
+            let resources = ours.filter(|resource| !is_stack(&resource.arn));
+            inventory.resources.extend(resources.map(|found| (found.arn.clone(), located(found, location))));
         }
         let mut pages = Pages::new(PAUSE, async |next| site.roles.page(next).await);
         while let Some(roles) = pages.next().await? {
@@ -411,7 +428,29 @@ impl Inventory {
         add(&mut self.stacks, other.stacks);
         add(&mut self.users, other.users);
         add(&mut self.roles, other.roles);
+        add(&mut self.resources, other.resources);
     }
+
+    /// Takes the resources whose stacks are not listed.
+    fn take_left_behind(&mut self) -> ByName<StackResource> {
+        let mut resources = std::mem::take(&mut self.resources);
+        resources.retain(|_, found| !self.stacks.contains_key(&found.item.stack_name));
+        resources
+    }
+}
+
+/// The resources that were found twice, both times without their stack.
+fn retained(resources: ByName<StackResource>, after: &Inventory) -> Vec<Located<RetainedResource>> {
+    let is_left = |found: &Located<StackResource>| {
+        after.resources.contains_key(&found.item.arn) && !after.stacks.contains_key(&found.item.stack_name)
+    };
+    let left = resources.into_values().filter(is_left).take(MAX_FINDINGS);
+    left.map(|Located { item, location }| Located { item: RetainedResource::new(item), location }).collect()
+}
+
+/// True for the ARN of a stack, which the Tagging API lists as well.
+fn is_stack(arn: &str) -> bool {
+    arn.split(':').nth(2) == Some("cloudformation")
 }
 
 impl Names {

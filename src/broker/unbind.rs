@@ -16,12 +16,22 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where there is no such binding; [`Error::Concurrency`] while its creation runs; a
+    /// [`Error::Gone`] where there is no such binding; [`Error::Invalid`] where it is of another service;
+    /// [`Error::Concurrency`] while its creation runs; a
     /// [`Error::Port`] leaves the record, so that a deletion sent again goes on from there.
-    pub async fn unbind(&self, instance_id: &InstanceId, id: &BindingId, waiting: Waiting) -> Result<Option<String>> {
+    pub async fn unbind(
+        &self,
+        instance_id: &InstanceId,
+        id: &BindingId,
+        service_id: &str,
+        waiting: Waiting,
+    ) -> Result<Option<String>> {
         let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        let binding = self.records.begin_unbind(instance_id, id, &operation).await?;
+        let binding = self.records.begin_unbind(instance_id, id, service_id, &operation).await?;
         let binding = binding.filter(|binding| !binding.is_tombstone()).ok_or(Error::Gone)?;
+        if binding.service_id != service_id {
+            return Err(Error::of_another_service("service binding"));
+        }
         self.observe_plan(&binding.service_id, &binding.plan_id);
         if binding.operation.kind != OperationKind::Unbind {
             return Err(Error::Concurrency);

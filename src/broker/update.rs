@@ -17,6 +17,7 @@ use super::{
     platform::Platform,
     ports::{Stack, StackUpdate, Update, UpdateStack},
     provision::{check_maintenance_info, tags},
+    requester::Requester,
     secret_parameters::SecretParameters,
     stack::{OperationEvents, StackStatus},
 };
@@ -40,6 +41,7 @@ impl Broker {
         &self,
         id: &InstanceId,
         request: UpdateRequest,
+        requester: Option<&Requester>,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let (instance, events) = self.advance(self.find_instance(id).await?).await?;
@@ -48,6 +50,7 @@ impl Broker {
         }
 
         let platform = Platform::of(request.context.as_ref(), &instance.attributes.context.0);
+        let instance = instance.changed_by(requester);
         let updated = self.update_instance(instance, events, request, platform, accepts_incomplete).await;
         platform.final_result(updated)
     }
@@ -91,14 +94,16 @@ impl Broker {
         let current = &instance.attributes;
         if *request.service_id != *current.service_id {
             self.catalog.find_service(&request.service_id)?;
-            let reason = "The service instance is of another service offering. Send the service_id that it has.";
-            return Err(Error::Invalid(reason.into()));
+            return Err(Error::of_another_service("service instance"));
         }
         let plan_id = request.plan_id.map_or_else(|| current.plan_id.clone(), NonEmpty::into_inner);
         let before = self.catalog.find(&current.service_id, &current.plan_id)?;
         let after = self.catalog.find(&current.service_id, &plan_id)?;
         check_maintenance_info(&after, request.maintenance_info.as_ref())?;
         let changes_plan = plan_id != current.plan_id;
+        if changes_plan {
+            after.check_offered()?;
+        }
         if changes_plan && !before.plan.plan_updateable {
             return Err(Error::Unsupported(format!(
                 "An instance of the plan `{}` cannot change its plan. Create a new instance.",
@@ -140,6 +145,7 @@ impl Broker {
             check_rules(&after, &target, &secrets, changes_plan)?;
         }
         check_fixed((&before, current), (&after, &target))?;
+        check_allowed((&before, current), (&after, &target))?;
         Ok((target, secrets))
     }
 
@@ -367,6 +373,14 @@ fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attri
         quoted(&changed),
         if changed.len() == 1 { "it" } else { "each" },
     )))
+}
+
+/// Checks what changes against what the operator allows. The instance may keep what it was created with.
+fn check_allowed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
+    let changed = changed(before, after);
+    let mut values = parameters::of_stack(after.0, &after.1.parameters.0);
+    values.retain(|name, _| changed.contains(name));
+    after.0.check_allowed(&values).map_err(Error::Invalid)
 }
 
 /// The stack's parameters, secret ones among them, that are not the same for both.

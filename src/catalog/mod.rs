@@ -1,11 +1,13 @@
 //! What the broker offers: `templates/`, compiled into the binary by the build script.
 
 pub mod compiler;
+mod consent;
 pub mod model;
 mod normalization;
 mod parameter_schema;
 pub mod policy;
 pub mod reference;
+mod restrictions;
 mod rules;
 mod spelling;
 mod validation;
@@ -22,7 +24,12 @@ use serde_json::{
 };
 use uuid::Uuid;
 
-pub use self::normalization::plain;
+pub use self::{
+    consent::Consents,
+    normalization::plain,
+    restrictions::{EnabledPlans, ParameterLimit, ParameterLimits, Restrictions},
+    spelling::screaming_snake_case,
+};
 use self::{
     model::{Offering, Plan},
     normalization::normalized,
@@ -43,6 +50,16 @@ pub fn is_service(name: &str) -> bool {
     OFFERINGS.iter().any(|offering| offering.name == name)
 }
 
+/// The names of the operator's settings that templates have, each once.
+pub fn settings() -> BTreeSet<&'static str> {
+    OFFERINGS.iter().flat_map(|offering| offering.settings.iter()).map(|setting| &*setting.name).collect()
+}
+
+/// The compiled-in offerings.
+pub fn offerings() -> &'static [Offering] {
+    OFFERINGS
+}
+
 /// The offerings of one deployment of the broker, with its ids. Its clones share what is computed once.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -50,6 +67,8 @@ pub struct Catalog {
     namespace: Uuid,
     /// What instances of every plan are asked for besides their plan's parameters, as properties of a JSON Schema.
     asked_for: osb::Object,
+    /// What users may name.
+    consents: Arc<Consents>,
 }
 
 /// An offering, and what is computed of it once a process.
@@ -65,6 +84,10 @@ struct Entry {
 struct PlanEntry {
     id: String,
     schemas: PlanSchemas,
+    /// Schema of what users may choose of the parameters that the operator limits.
+    limits: Option<LazySchema>,
+    /// False where there are instances of the plan at most: the operator does not offer it.
+    is_offered: bool,
 }
 
 /// A plan that a request names.
@@ -74,11 +97,12 @@ pub struct Offered<'a> {
     pub offering: &'a Offering,
     /// The plan.
     pub plan: &'a Plan,
-    schemas: &'a PlanSchemas,
+    entry: &'a PlanEntry,
     asked_for: &'a osb::Object,
+    consents: &'a Consents,
 }
 
-/// A request named what is not in the catalog.
+/// A request names what is not in the catalog.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotOffered {
     /// Its `service_id`.
@@ -93,6 +117,16 @@ pub enum NotOffered {
         plan_id: String,
         /// The names of the plans that there are.
         plans: String,
+    },
+    /// Its `plan_id`, of a plan that there are instances of at most.
+    #[error(
+        "The broker's operator does not offer the plan `{plan}` of `{offering}`. Fetch the catalog again and choose another one."
+    )]
+    PlanForNewInstances {
+        /// The name of the offering.
+        offering: String,
+        /// The name of the plan.
+        plan: String,
     },
 }
 
@@ -110,7 +144,7 @@ impl Catalog {
         }
         let offerings = self.entries.iter().map(|entry| &entry.offering);
         let offerings = offerings.filter(|offering| services.iter().any(|name| *name == offering.name));
-        Self { entries: entries(self.namespace, offerings.cloned()), ..self }
+        Self { entries: entries(self.namespace, offerings.cloned(), &Restrictions::default()), ..self }
     }
 
     /// The same catalog, in which a request for an instance of whatever plan may have these parameters, too: properties
@@ -126,8 +160,17 @@ impl Catalog {
     /// moves from it keeps its service classes.
     pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
         let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
-        let entries = entries(namespace, offerings.into_owned());
-        Self { entries, namespace, asked_for: osb::Object::new() }
+        let entries = entries(namespace, offerings.into_owned(), &Restrictions::default());
+        Self { entries, namespace, asked_for: osb::Object::new(), consents: Arc::default() }
+    }
+
+    /// The same catalog with the operator's restrictions. Plans that are not offered, or that need a consent which the
+    /// operator has not given, are there for existing instances only.
+    #[must_use]
+    pub fn restricted(self, restrictions: &Restrictions) -> Self {
+        let offerings = self.entries.iter().map(|entry| entry.offering.clone());
+        let entries = entries(self.namespace, offerings, restrictions);
+        Self { entries, consents: Arc::new(restrictions.consents.clone()), ..self }
     }
 
     /// The plan of these ids.
@@ -137,10 +180,28 @@ impl Catalog {
     /// Says which of the two is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
         let entry = self.find_entry(service_id)?;
-        entry.offered(&self.asked_for).find(|(id, _)| *id == plan_id).map(|(_, offered)| offered).ok_or_else(|| {
-            let plans: Vec<_> = entry.offering.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
-            let (offering, plans) = (entry.offering.name.to_string(), plans.join(", "));
-            NotOffered::Plan { offering, plan_id: plan_id.into(), plans }
+        let plan = self.plans(entry).find(|offered| offered.entry.id == plan_id);
+        plan.ok_or_else(|| NotOffered::Plan {
+            offering: entry.offering.name.to_string(),
+            plan_id: plan_id.into(),
+            plans: self.names_of_plans(entry),
+        })
+    }
+
+    fn names_of_plans(&self, entry: &Entry) -> String {
+        let offered = self.plans(entry).filter(Offered::is_offered);
+        offered.map(|offered| format!("`{}`", offered.plan.name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The plans of a service, those that are not offered among them.
+    fn plans<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = Offered<'a>> {
+        let Entry { offering, plans, .. } = entry;
+        offering.plans.iter().zip(plans).map(move |(plan, entry)| Offered {
+            offering,
+            plan,
+            entry,
+            asked_for: &self.asked_for,
+            consents: &self.consents,
         })
     }
 
@@ -164,13 +225,14 @@ impl Catalog {
     ///
     /// None for offerings that the compiler made: their JSON texts are JSON.
     pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
-        let services = self.entries.iter().map(|entry| self.service_offering(entry));
+        let is_offered = |entry: &&Entry| entry.plans.iter().any(|plan| plan.is_offered);
+        let services = self.entries.iter().filter(is_offered).map(|entry| self.service_offering(entry));
         Ok(osb::Catalog { services: services.collect::<Result<_, _>>()? })
     }
 
     fn service_offering<'a>(&'a self, entry: &'a Entry) -> serde_json::Result<osb::ServiceOffering<'a>> {
         let offering = &entry.offering;
-        let plans = entry.offered(&self.asked_for).map(|(id, offered)| self.service_plan(id, offered));
+        let plans = self.plans(entry).filter(Offered::is_offered).map(|offered| self.service_plan(offered));
         Ok(osb::ServiceOffering {
             name: &offering.name,
             id: &entry.id,
@@ -186,7 +248,7 @@ impl Catalog {
         })
     }
 
-    fn service_plan<'a>(&self, id: &'a str, offered: Offered<'a>) -> serde_json::Result<osb::ServicePlan<'a>> {
+    fn service_plan<'a>(&self, offered: Offered<'a>) -> serde_json::Result<osb::ServicePlan<'a>> {
         let Offered { offering, plan, .. } = offered;
         let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
             Ok(osb::InputParameters { parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?) })
@@ -201,7 +263,7 @@ impl Catalog {
             osb::InputParameters { parameters: Cow::Owned(to_raw_value(&schema)?) }
         };
         Ok(osb::ServicePlan {
-            id,
+            id: &offered.entry.id,
             name: &plan.name,
             description: &plan.description,
             metadata: serde_json::from_str(&plan.metadata)?,
@@ -222,23 +284,30 @@ impl Catalog {
     }
 }
 
-impl Entry {
-    /// The ids of the plans, and what is known of each.
-    fn offered<'a>(&'a self, asked_for: &'a osb::Object) -> impl Iterator<Item = (&'a str, Offered<'a>)> {
-        let Self { offering, plans, .. } = self;
-        let plans = offering.plans.iter().zip(plans);
-        plans.map(move |(plan, entry)| (&*entry.id, Offered { offering, plan, schemas: &entry.schemas, asked_for }))
-    }
-}
-
-fn entries(namespace: Uuid, offerings: impl IntoIterator<Item = Offering>) -> Arc<[Entry]> {
+fn entries(
+    namespace: Uuid,
+    offerings: impl IntoIterator<Item = Offering>,
+    restrictions: &Restrictions,
+) -> Arc<[Entry]> {
     let id = |name: &str| Uuid::new_v5(&namespace, name.as_bytes()).to_string();
-    let entry = |offering: Offering| {
-        let plans = offering.plans.iter().map(|plan| PlanEntry {
-            id: id(&format!("service__{}__plan__{}", offering.name, plan.name)),
-            schemas: PlanSchemas::new(&offering, plan),
-        });
-        Entry { id: id(&offering.name), plans: plans.collect(), offering }
+    let entry = |mut offering: Offering| {
+        let mut plans: Vec<_> = offering
+            .plans
+            .iter()
+            .map(|plan| PlanEntry {
+                id: id(&format!("service__{}__plan__{}", offering.name, plan.name)),
+                schemas: PlanSchemas::new(&offering, plan),
+                limits: None,
+                is_offered: restrictions.plans.allow(&offering, plan)
+                    && consent::is_usable(&offering, plan, &restrictions.consents),
+            })
+            .collect();
+        if !restrictions.limits.is_empty() {
+            for (plan, entry) in offering.plans.to_mut().iter_mut().zip(&mut plans) {
+                entry.limits = restrictions.limits.apply(&offering.name, plan).map(LazySchema::new);
+            }
+        }
+        Entry { id: id(&offering.name), plans, offering }
     };
     offerings.into_iter().map(entry).collect()
 }
@@ -247,7 +316,7 @@ impl Offered<'_> {
     /// The parameters of a provision or update request in the forms that the catalog shows: numbers and flags that came
     /// as text are numbers and flags. What fits no form stays as it is, for a check to refuse.
     pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
-        in_forms_of(&self.schemas.create, parameters)
+        in_forms_of(&self.entry.schemas.create, parameters)
     }
 
     /// Checks the `parameters` of a provision request against the schema that the catalog shows, and returns them
@@ -269,7 +338,7 @@ impl Offered<'_> {
     /// As [`Self::check_parameters`].
     pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
         let besides: Vec<_> = self.asked_for.keys().map(String::as_str).collect();
-        self.check(&self.schemas.create, "The plan takes", &besides, parameters, known)
+        self.check(&self.entry.schemas.create, "The plan takes", &besides, parameters, known)
     }
 
     /// Checks the `parameters` of an update request that are normalised.
@@ -278,7 +347,7 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
-        self.check(&self.schemas.update, "An update of this plan takes", &[], parameters, &BTreeSet::new())
+        self.check(&self.entry.schemas.update, "An update of this plan takes", &[], parameters, &BTreeSet::new())
     }
 
     fn check(
@@ -307,9 +376,46 @@ impl Offered<'_> {
         if broken.is_empty() { Ok(()) } else { Err(broken.join(" ")) }
     }
 
+    /// True if the operator offers the plan for new instances.
+    pub fn is_offered(&self) -> bool {
+        self.entry.is_offered
+    }
+
+    /// Checks that the operator offers the plan for new instances.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOffered::PlanForNewInstances`].
+    pub fn check_offered(&self) -> Result<(), NotOffered> {
+        if self.is_offered() {
+            return Ok(());
+        }
+        let (offering, plan) = (self.offering.name.to_string(), self.plan.name.to_string());
+        Err(NotOffered::PlanForNewInstances { offering, plan })
+    }
+
+    /// Checks the values of a stack's parameters that a request chooses, as CloudFormation takes them, against what the
+    /// operator allows.
+    ///
+    /// # Errors
+    ///
+    /// A text for the user that names every parameter which is not allowed; it repeats no value.
+    pub fn check_allowed(&self, values: &BTreeMap<String, String>) -> Result<(), String> {
+        if let Some(limits) = &self.entry.limits {
+            let schema = limits.get()?;
+            let limited = values.iter().filter(|(name, _)| schema.property(name).is_some());
+            let limited = limited.map(|(name, value)| (name.clone(), value.clone().into())).collect();
+            let constraints = &self.offering.constraints;
+            let check = Check { schema, constraints, taker: "The plan takes", besides: &[], decided: &[] };
+            check.check(&normalized(schema, limited), &BTreeSet::new())?;
+        }
+        let refusals = consent::refusals(self.offering, self.consents, values);
+        if refusals.is_empty() { Ok(()) } else { Err(refusals.join(" ")) }
+    }
+
     /// Whether the plan leaves the parameter to the user.
     pub fn takes(&self, parameter: &str) -> bool {
-        self.schemas.create.get().is_ok_and(|schema| schema.property(parameter).is_some())
+        self.entry.schemas.create.get().is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
     /// Whether the template has the parameter, be it fixed by the plan or left to the user.
@@ -328,8 +434,8 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
-        let parameters = in_forms_of(&self.schemas.bind, parameters);
-        let (schema, constraints) = (self.schemas.bind.get()?, &*self.offering.bindings.constraints);
+        let parameters = in_forms_of(&self.entry.schemas.bind, parameters);
+        let (schema, constraints) = (self.entry.schemas.bind.get()?, &*self.offering.bindings.constraints);
         let check = Check { schema, constraints, taker: "A binding takes", besides: &[], decided: &[] };
         check.check(&parameters, &BTreeSet::new())?;
         Ok(parameters)

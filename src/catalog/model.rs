@@ -47,8 +47,27 @@ pub struct Offering {
     /// Names of the outputs that the author has written as references to where a secret is kept. Nothing else is taken
     /// for one, whatever a user makes an output's value be.
     pub secret_outputs: List<Text>,
+    /// What users name only with the operator's consent.
+    pub settings: List<Setting>,
     /// What a binding is made of.
     pub bindings: Bindings,
+}
+
+/// A setting of the operator's: entries that values of parameters have to fit. Naming a thing that the instance did not
+/// create gives no right to it.
+#[derive(Bake, Clone, Debug, PartialEq)]
+#[databake(path = aws_service_broker::catalog::model)]
+pub struct Setting {
+    /// The parameter of the broker's stack; services may share one.
+    pub name: Text,
+    /// The parameters whose values, unless they are empty, have to fit an entry. None where IAM alone checks it.
+    pub parameters: List<Text>,
+    /// Plans that cannot be used, and so are not offered, while there is no entry.
+    pub plans: List<Text>,
+    /// The form in which a value has an entry: text with the reference `${name}` and with `*` for anything.
+    pub form: Text,
+    /// Regular expression of one character that a `*` in an entry stands for.
+    pub wildcard: Text,
 }
 
 /// A service plan: a template with some parameters fixed.

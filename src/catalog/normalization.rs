@@ -23,7 +23,8 @@ pub fn normalized(schema: &ParameterSchema, mut parameters: Object) -> Object {
     parameters
 }
 
-fn normalized_value(property: &Value, value: Value) -> Value {
+/// Returns the value in the form that a property of a schema shows.
+pub fn normalized_value(property: &Value, value: Value) -> Value {
     match (json_type(property), value) {
         ("boolean", Value::String(text)) if text.eq_ignore_ascii_case("true") => true.into(),
         ("boolean", Value::String(text)) if text.eq_ignore_ascii_case("false") => false.into(),

@@ -22,9 +22,9 @@ impl PlanSchemas {
     /// The schemas of this plan.
     pub fn new(offering: &Offering, plan: &Plan) -> Self {
         Self {
-            create: LazySchema::new(&plan.create_schema),
-            update: LazySchema::new(&plan.update_schema),
-            bind: LazySchema::new(&offering.bindings.create_schema),
+            create: LazySchema::new(plan.create_schema.clone()),
+            update: LazySchema::new(plan.update_schema.clone()),
+            bind: LazySchema::new(offering.bindings.create_schema.clone()),
         }
     }
 }
@@ -37,8 +37,9 @@ pub struct LazySchema {
 }
 
 impl LazySchema {
-    fn new(text: &Text) -> Self {
-        Self { text: text.clone(), compiled: OnceLock::new() }
+    /// The schema of this text, not compiled yet.
+    pub fn new(text: Text) -> Self {
+        Self { text, compiled: OnceLock::new() }
     }
 
     /// The compiled schema.

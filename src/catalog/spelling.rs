@@ -16,3 +16,21 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 fn folded(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
+
+/// `QueueURL` → `QUEUE_URL`: a word begins at a capital that follows a small letter or digit, or that precedes a small
+/// letter.
+pub fn screaming_snake_case(name: &str) -> String {
+    let mut key = String::new();
+    let mut previous: Option<char> = None;
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        let after_word = previous.is_some_and(|previous| !previous.is_uppercase());
+        let before_word = previous.is_some() && characters.peek().is_some_and(|next| next.is_lowercase());
+        if character.is_uppercase() && (after_word || before_word) {
+            key.push('_');
+        }
+        key.extend(character.to_uppercase());
+        previous = Some(character);
+    }
+    key
+}

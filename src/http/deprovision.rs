@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 
-use super::{App, error::ApiError, path::InstancePath, query::Query};
+use super::{App, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query};
 use crate::{
     broker::{Deadline, Waiting},
     osb::{DeleteQuery, OperationResponse},
@@ -12,8 +12,10 @@ pub async fn deprovision(
     State(app): State<App>,
     InstancePath(id): InstancePath,
     Query(query): Query<DeleteQuery>,
+    RequestedBy(requester): RequestedBy,
     Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
-    let operation = app.broker.deprovision(&id, Waiting::new(query.accepts_incomplete, deadline)).await?;
+    let waiting = Waiting::new(query.accepts_incomplete, deadline);
+    let operation = app.broker.deprovision(&id, &query.service_id, requester.as_ref(), waiting).await?;
     Ok((StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) })))
 }

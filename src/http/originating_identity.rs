@@ -1,11 +1,16 @@
 //! `X-Broker-API-Originating-Identity`: the platform's user for whom a request is made (OSBAPI, Originating Identity).
 //!
-//! It is for the log only, and may be missing on any request: orphan mitigation has no user.
+//! It may be missing on any request: Cloud Foundry's orphan mitigation has no user.
 
-use axum::http::{HeaderMap, HeaderName};
+use std::convert::Infallible;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, request::Parts},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::osb::Object;
+use crate::{broker::requester::Requester, osb::Object};
 
 static HEADER: HeaderName = HeaderName::from_static("x-broker-api-originating-identity");
 /// Who it is, by platform: Kubernetes sends groups and more along, which no log line needs.
@@ -20,6 +25,19 @@ pub struct OriginatingIdentity {
     pub user: Option<String>,
     /// Why the header cannot be read.
     pub mistake: Option<&'static str>,
+}
+
+/// The platform's user, if the platform tells one.
+pub struct RequestedBy(pub Option<Requester>);
+
+impl<S: Sync> FromRequestParts<S> for RequestedBy {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let identity = of(&parts.headers);
+        let (platform, user) = (identity.platform.as_deref(), identity.user.as_deref());
+        Ok(Self(platform.zip(user).map(|(platform, user)| Requester::new(platform, user))))
+    }
 }
 
 /// The identity that the platform sent, with what is wrong with it: no request fails for it.

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{App, body::Body, error::ApiError, path::InstancePath, query::Query};
+use super::{App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query};
 use crate::{
     broker::{InstanceView, Provisioned},
     osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
@@ -12,9 +12,10 @@ pub async fn provision(
     State(app): State<App>,
     InstancePath(id): InstancePath,
     Query(query): Query<AcceptsIncomplete>,
+    RequestedBy(requester): RequestedBy,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
-    Ok(response(app.broker.provision(id, request, query.accepts_incomplete).await?))
+    Ok(response(app.broker.provision(id, request, requester.as_ref(), query.accepts_incomplete).await?))
 }
 
 /// The answer to a request that creates or changes an instance.

@@ -1,6 +1,9 @@
 //! The stack exists, and the record does not: the table was restored, or somebody has deleted an item.
 
-use aws_service_broker::broker::{ports::PortErrorKind::Throttled, stack::StackStatus::DeleteFailed};
+use aws_service_broker::broker::{
+    ports::{INSTANCE_ID_TAG, PortErrorKind::Throttled, Tag},
+    stack::StackStatus::DeleteFailed,
+};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -195,4 +198,18 @@ async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
     assert_eq!(state, "failed");
     assert!(description.contains("its tag servicebroker:instance-id does not name this instance"), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);
+
+    // The operator does what the text says.
+    let tag = Tag::new(INSTANCE_ID_TAG, INSTANCE);
+    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags = vec![tag.clone()]));
+    delete(&client).await;
+}
+
+/// CloudFormation shows the first event of a stack a moment after the stack.
+#[tokio::test]
+async fn a_deletion_takes_a_stack_that_has_no_events_yet() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.edit(|account| account.stacks.values_mut().for_each(FakeStack::forget_events));
+    delete(&client).await;
 }

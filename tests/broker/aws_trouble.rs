@@ -126,10 +126,10 @@ fn settings() -> Settings {
         "ACCOUNT_ID" => "000000000000",
         "BROKER_ID" => "awsservicebroker",
         "NAME_PREFIX" => "osb",
-        "BINDING_LIFETIME_DAYS" => "0",
+        "BINDING_LIFETIME_DAYS" | "MAX_INSTANCES_PER_ORGANIZATION" | "MAX_BINDINGS_PER_INSTANCE" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
-        "ENABLED_SERVICES" | "LOCATIONS" => "",
+        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "LOCATIONS" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")

@@ -6,7 +6,36 @@ use aws_service_broker::broker::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, plan_id, service_id};
+use crate::support::{Client, Fault, catalog_of, ids_of, plan_id, service_id};
+
+/// A service whose bindings may read what has the tags of the instance's space and organization.
+const OF_A_SPACE: &str = "\
+Description: Data of a space.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: shared
+    ServicePlans:
+      only: {Description: The only plan.}
+    Bindings:
+      DefaultScope: Read
+      Policies:
+        Read:
+          - Effect: Allow
+            Action: s3:GetObject
+            Resource: '*'
+            Condition:
+              StringEquals:
+                s3:BucketTag/servicebroker:space-guid: ${Instance.SpaceGuid}
+          - Effect: Allow
+            Action: s3:ListBucket
+            Resource: '*'
+            Condition:
+              StringEquals:
+                s3:BucketTag/servicebroker:organization-guid: ${Instance.OrganizationGuid}
+      Boundary: [{Effect: Allow, Action: ['s3:GetObject', 's3:ListBucket'], Resource: '*'}]
+Resources:
+  Nothing: {Type: 'AWS::CloudFormation::WaitConditionHandle'}
+";
 
 #[tokio::test]
 async fn outputs_that_the_stack_does_not_have_are_left_out() {
@@ -33,6 +62,50 @@ async fn outputs_that_the_stack_does_not_have_are_left_out() {
     );
     let policy = client.world.users().values().next().expect("one user").policy.to_string();
     assert!(!policy.contains("kms:"), "a statement about a key that the stack does not use: {policy}");
+}
+
+/// The client of an instance of that service, with the ids of its plan.
+async fn with_data_of_a_space(space: &str) -> (Client, Value) {
+    let catalog = catalog_of(OF_A_SPACE);
+    let ids = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    let mut members = ids.clone();
+    members["space_guid"] = json!(space);
+    client.provision(members).await.expect(202);
+    client.finish().await;
+    (client, ids)
+}
+
+/// The conditions of the only user's policy.
+fn conditions(client: &Client) -> Vec<Value> {
+    let (_, user) = client.world.users().pop_first().expect("a user");
+    let statements = user.policy["Statement"].as_array().expect("statements").clone();
+    statements.into_iter().map(|statement| statement["Condition"]["StringEquals"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_policy_names_the_space_as_its_tag_does() {
+    let (client, ids) = with_data_of_a_space("space <1>").await;
+    client.bind("one", ids).await.expect(201);
+    assert_eq!(
+        conditions(&client),
+        [
+            json!({"s3:BucketTag/servicebroker:space-guid": "space _1_"}),
+            json!({"s3:BucketTag/servicebroker:organization-guid": "an-organization"}),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_statement_about_a_space_that_is_not_known_is_dropped() {
+    let (client, ids) = with_data_of_a_space("a-space").await;
+    client.world.edit(|account| {
+        let instance = account.instances.values_mut().next().expect("an instance");
+        instance.attributes.space_guid = String::new();
+    });
+    client.bind("one", ids).await.expect(201);
+    let organization = json!({"s3:BucketTag/servicebroker:organization-guid": "an-organization"});
+    assert_eq!(conditions(&client), [organization]);
 }
 
 #[tokio::test]
@@ -132,4 +205,13 @@ async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
     assert!(client.world.users().is_empty());
     client.world.let_time_pass(SignedDuration::from_secs(31));
     client.bind("one", json!({})).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_bind_request_without_its_plan_is_told_what_is_missing() {
+    let client = Client::with_instance().await;
+    for field in ["service_id", "plan_id"] {
+        let refused = client.bind("one", json!({field: null})).await.expect(400);
+        assert_eq!(refused.description(), format!("The body does not fit the API: missing field `{field}`."));
+    }
 }

@@ -35,6 +35,9 @@ async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable()
     client.world.complete_stacks();
     let ended = client.last_operation().await.expect(200);
     assert_eq!((&ended.body["state"], &ended.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    client.world.take_calls();
+    client.bind("another", json!({})).await.expect(201);
+    assert!(!client.world.take_calls().iter().any(|call| call.starts_with("stacks.")), "the record knows it");
     assert!(ended.description().contains("UPDATE_ROLLBACK_COMPLETE"), "{}", ended.description());
     assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
     client.bind("one", json!({})).await.expect(201);

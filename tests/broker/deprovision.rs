@@ -2,10 +2,12 @@ use aws_service_broker::broker::{
     ports::PortErrorKind::{InUse, Unavailable},
     stack::StackStatus::{DeleteFailed, RollbackFailed},
 };
+use axum::http::Request;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, INSTANCE};
+use crate::support::{Answer, Client, Fault, INSTANCE, basic, plan_id, service_id};
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
@@ -109,4 +111,75 @@ async fn a_refusal_of_awss_and_the_advice_are_two_sentences() {
     let expected = "Stack cannot be deleted while TerminationProtection is enabled. Remove the cause, then delete the \
                     instance again.";
     assert_eq!(client.last_operation().await.expect(200).description(), expected);
+}
+
+#[tokio::test]
+async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    let before = client.world.account();
+    let instance = format!("/v2/service_instances/{INSTANCE}");
+    for path in [instance.clone(), format!("{instance}/service_bindings/one")] {
+        for other in [service_id("s3"), "unknown".into()] {
+            let query = format!("service_id={other}&plan_id=any&accepts_incomplete=true");
+            let answer = client.request("DELETE", &format!("{path}?{query}"), None).await.expect(400);
+            assert!(answer.description().contains("of another service offering"), "{answer:?}");
+        }
+    }
+    let after = client.world.account();
+    assert_eq!((after.instances, after.bindings), (before.instances, before.bindings));
+}
+
+/// Sends a request for a user of Kubernetes.
+async fn send_for(client: &Client, user: &str, method: &str, body: Value) -> Answer {
+    let identity = BASE64_STANDARD.encode(json!({"username": user}).to_string());
+    let path = format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true&{}", client.ids());
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", basic("broker", "local-only-password"))
+        .header("x-broker-api-version", "2.17")
+        .header("x-broker-api-originating-identity", format!("kubernetes {identity}"))
+        .header("content-type", "application/json");
+    client.send(request.body(body.to_string()).expect("a request")).await
+}
+
+fn provision_in(space: &str) -> Value {
+    json!({
+        "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"), "organization_guid": "o", "space_guid": space,
+    })
+}
+
+#[tokio::test]
+async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone() {
+    let client = Client::new();
+    send_for(&client, "alice", "PUT", provision_in("shop")).await.expect(202);
+    client.finish().await;
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
+    // The answer got lost on its way.
+    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
+    client.fetch_instance().await.expect(200);
+
+    // Who may change the instance may delete it, whatever was refused to whom.
+    send_for(&client, "alice", "PUT", provision_in("elsewhere")).await.expect(409);
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
+    send_for(&client, "alice", "DELETE", json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_refused_user_may_delete_the_instance_a_day_later_or_after_changing_it() {
+    for changes in [false, true] {
+        let client = Client::new();
+        send_for(&client, "alice", "PUT", provision_in("shop")).await.expect(202);
+        client.finish().await;
+        send_for(&client, "bob", "PUT", provision_in("elsewhere")).await.expect(409);
+        if changes {
+            let change = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 5}});
+            send_for(&client, "bob", "PATCH", change).await.expect(202);
+            client.finish().await;
+        } else {
+            client.world.let_time_pass(SignedDuration::from_hours(24));
+        }
+        send_for(&client, "bob", "DELETE", json!({})).await.expect(202);
+    }
 }

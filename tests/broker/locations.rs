@@ -1,6 +1,8 @@
 //! Instances in other accounts and Regions: only where the operator allows it, and then with all that belongs to them.
 
-use aws_service_broker::broker::{Broker, Location, Looks, ports::PortErrorKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_service_broker::broker::{Broker, Location, Locations, Looks, ports::PortErrorKind};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Fault, INSTANCE, World, plan};
@@ -289,4 +291,19 @@ async fn the_sweep_looks_everywhere_and_says_where() {
     client.broker().remove(&findings, &removal.expect("a removal")).await.expect("removed");
     there.complete_stacks();
     assert!(there.stack_names().is_empty() && there.users().is_empty());
+}
+
+#[tokio::test]
+async fn a_location_is_for_the_organizations_that_the_operator_names() {
+    let allowed = Locations(BTreeMap::from([(ireland(), BTreeSet::from(["an-organization".to_owned()]))]));
+    let client = Client::new().with_organizations(allowed);
+    let body = |organization: &str| {
+        let mut body = in_ireland();
+        body["organization_guid"] = json!(organization);
+        body
+    };
+    let refused = client.provision(body("another")).await.expect(400);
+    assert!(refused.description().contains("does not allow instances there"), "{refused:?}");
+    assert!(!refused.description().contains(&ireland().account_id), "{refused:?}");
+    client.provision(body("an-organization")).await.expect(202);
 }

@@ -67,7 +67,8 @@ impl Watched {
     }
 
     async fn deprovision(&self) -> Answer {
-        let path = format!("{}?accepts_incomplete=true&service_id=any&plan_id=any", self.path);
+        let service_id = support::service_id("sqs");
+        let path = format!("{}?accepts_incomplete=true&service_id={service_id}&plan_id=any", self.path);
         self.client.request("DELETE", &path, None).await
     }
 

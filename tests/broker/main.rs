@@ -27,6 +27,7 @@ mod parameters;
 mod provision;
 mod records;
 mod requests;
+mod restrictions;
 mod roles;
 mod rules;
 mod secret_parameters;

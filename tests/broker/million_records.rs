@@ -12,7 +12,8 @@ use aws_service_broker::broker::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::{Operation, OperationKind},
-    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, Update},
+    ports::{Deletion, InsertBinding, Page, PortResult, Records, ScannedRecord, Update},
+    requester::Refused,
 };
 use jiff::Timestamp;
 
@@ -71,6 +72,10 @@ impl Records for Table {
         Records::instance(&self.world, id, now).await
     }
 
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+        self.world.count_instances(organization_guid).await
+    }
+
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
         self.world.update_instance(instance).await
     }
@@ -79,8 +84,12 @@ impl Records for Table {
         self.world.delete_instance(instance).await
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
-        self.world.begin_deprovision(id, operation).await
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
+        self.world.begin_deprovision(id, deletion).await
+    }
+
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
+        self.world.remember_refused(id, refused).await
     }
 
     async fn instance_and_binding(
@@ -113,9 +122,10 @@ impl Records for Table {
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
-        self.world.begin_unbind(instance_id, binding_id, operation).await
+        self.world.begin_unbind(instance_id, binding_id, service_id, operation).await
     }
 }
 

@@ -94,6 +94,8 @@ fn instance() -> Instance {
         location: None,
         stack_name: "osb-database-an-instance".into(),
         stack_id: None,
+        changed_by: None,
+        refused: None,
         outputs: BTreeMap::new(),
         operation: operation(OperationKind::Provision, 1),
         previous_operation: None,

@@ -1,13 +1,17 @@
 //! Bindings that act with a role in the place of an access key.
 
 use aws_service_broker::broker::{
-    BindingRules, RolePatterns, WorkloadIdentity,
-    ports::PortErrorKind::{Denied, Throttled},
+    BindingRules, OwnRoles, RolePatterns, WorkloadIdentity,
+    ports::{
+        ORGANIZATION_TAG,
+        PortErrorKind::{Denied, Throttled},
+        SPACE_TAG, Tag,
+    },
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Fault, World, catalog};
+use crate::support::{Answer, Client, Fault, World, catalog, plan_id, service_id};
 
 const ISSUER: &str = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE";
 const CLUSTER: &str = "arn:aws:eks:us-east-1:000000000000:cluster/a-cluster";
@@ -21,6 +25,7 @@ fn rules() -> BindingRules {
             oidc_provider_arn: Some(format!("arn:aws:iam::000000000000:oidc-provider/{ISSUER}")),
             eks_cluster_arn: None,
         },
+        own_roles: OwnRoles::beside("arn:aws:iam::000000000000:role/apps/of-broker-DeployRole-1"),
         outputs_as_is: false,
     }
 }
@@ -69,12 +74,14 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
     let client = client(rules()).await;
     let others = client.world.make_role("others/worker");
     client.world.make_role("osb/osb-of-the-broker");
+    client.world.make_role("apps/of-broker-FunctionRole-2");
     let before = client.world.account();
     let elsewhere = "arn:aws:iam::111111111111:role/apps/worker";
     for (parameters, reason) in [
         (json!({"RoleName": "worker"}), "has not allowed this role"),
         (json!({"RoleArn": others}), "has not allowed this role"),
         (json!({"RoleName": "osb-of-the-broker"}), "has not allowed this role"),
+        (json!({"RoleName": "of-broker-FunctionRole-2"}), "has not allowed this role"),
         (json!({"RoleName": "nobody"}), "There is no such IAM role"),
         (json!({"RoleName": "worker", "RoleArn": others}), "Send only one of"),
         (json!({"RoleName": "a b"}), "`RoleName` must be the name of an IAM role"),
@@ -91,6 +98,40 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
     let refused = bind(&client, "one", json!({"RoleName": "hidden"})).await.expect(400);
     assert!(refused.description().contains("has not allowed"), "{}", refused.description());
     assert_eq!(client.world.account().bindings, before.bindings);
+}
+
+#[tokio::test]
+async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_tag() {
+    let client = client(rules()).await;
+    client.world.make_role("apps/worker");
+    let tagged = |key, value| {
+        client.world.edit(|account| {
+            account.roles.get_mut("worker").expect("the role").tags = vec![Tag::new(key, value)];
+        });
+    };
+    for (key, value) in [(SPACE_TAG, "another-space"), (ORGANIZATION_TAG, "a-space"), ("space-guid", "a-space")] {
+        tagged(key, value);
+        let refused = bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400);
+        assert!(refused.description().contains("servicebroker:space-guid with the value a-space"), "{refused:?}");
+        assert_eq!(client.world.roles()["worker"].policies.len(), 0);
+    }
+    for (id, key, value) in [("one", SPACE_TAG, "a-space"), ("two", ORGANIZATION_TAG, "an-organization")] {
+        tagged(key, value);
+        bind(&client, id, json!({"RoleName": "worker"})).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn no_denial_is_ever_put_into_an_applications_role() {
+    let client = Client::with(World::new(), catalog(), rules(), Default::default());
+    let mut request = json!({"service_id": service_id("bedrock"), "plan_id": plan_id("bedrock", "guarded")});
+    client.provision(request.clone()).await.expect(202);
+    client.finish().await;
+    client.world.make_role("apps/worker");
+    request["parameters"] = json!({"RoleName": "worker"});
+    let refused = client.bind("one", request).await.expect(400);
+    assert!(refused.description().contains("The scope Invoke of this plan denies things"), "{refused:?}");
+    assert_eq!(client.world.roles()["worker"].policies.len(), 0);
 }
 
 #[tokio::test]

@@ -432,6 +432,27 @@ async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
     }
 }
 
+/// Its role may, as Step Functions needs it to, and the definition acts with that role.
+#[tokio::test]
+async fn a_definition_calls_neither_logs_nor_traces() {
+    for (resource, is_refused) in [
+        ("arn:aws:states:::aws-sdk:cloudwatchlogs:describeLogGroups", true),
+        ("arn:aws:states:::AWS-SDK:CloudWatchLogs:describeLogGroups", true),
+        ("arn:aws:states:::aws-sdk:xray:putTraceSegments", true),
+        (r"arn:aws:states:::aws-sdk:cl\u006fudwatchlogs:describeLogGroups", true),
+        (r"arn:aws:states:::aws\u002dsdk:cloudwatchlogs:describeLogGroups", true),
+        (r"arn:aws:states:::aws-sdk\u003Acloudwatchlogs:describeLogGroups", true),
+        ("arn:aws:states:::aws-sdk:sqs:sendMessage", false),
+        (r"arn:aws:states:::sqs:sendMessage?caf\u00e9\u0026\u003c", false),
+    ] {
+        for part in ["Definition", "DefinitionPart2", "DefinitionPart3", "DefinitionPart4"] {
+            let refusal = format!("{part} must not call CloudWatch Logs or X-Ray");
+            let parameters = json!({part: format!(r#"{{"Resource": "{resource}"}}"#)});
+            assert_outcome("stepfunctions", "standard", parameters, is_refused.then_some(&*refusal)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
     let definition = |characters: usize| json!({"Definition": format!("{{{}}}", "ü".repeat(characters))});

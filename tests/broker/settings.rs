@@ -5,12 +5,15 @@ fn variable(name: &str) -> Option<String> {
     Some(match name {
         "DEPLOY_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/deploy".into(),
         "BINDING_LIFETIME_DAYS" => "90".into(),
+        "MAX_INSTANCES_PER_ORGANIZATION" => "0".into(),
+        "MAX_BINDINGS_PER_INSTANCE" => "5".into(),
         "MISSING_VERSION_STATUS" => "412".into(),
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
-        "LOCATIONS" => String::new(),
+        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" => String::new(),
+        "RECORD_ZONES" => "Z1,Z2".into(),
         name => format!("the {name}"),
     })
 }
@@ -63,6 +66,29 @@ fn services_that_are_enabled_are_in_the_catalog() {
 }
 
 #[test]
+fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
+    let restrictions = Settings::read(variable).expect("all are set").restrictions;
+    assert_eq!(restrictions.consents["RecordZones"], ["Z1", "Z2"]);
+    assert_eq!(restrictions.consents.get("RecordNames"), None, "an empty list is none");
+    for (name, value) in [("ENABLED_PLANS", "sqs/none"), ("PARAMETER_LIMITS", "{\"sqs\": 1}")] {
+        let wrong = |other: &str| if other == name { Some(value.into()) } else { variable(other) };
+        let error = Settings::read(wrong).expect_err(value).to_string();
+        assert!(error.contains(name) && error.contains("is not usable"), "{error}");
+    }
+}
+
+#[test]
+fn a_quota_of_none_is_no_quota() {
+    let quotas = Settings::read(variable).expect("all are set").quotas;
+    assert_eq!((quotas.instances_per_organization, quotas.bindings_per_instance), (None, Some(5)));
+    for name in ["MAX_INSTANCES_PER_ORGANIZATION", "MAX_BINDINGS_PER_INSTANCE"] {
+        let wrong = |other: &str| if other == name { Some("-1".into()) } else { variable(other) };
+        let error = Settings::read(wrong).expect_err("-1").to_string();
+        assert!(error.contains(name) && error.contains("a whole number"), "{error}");
+    }
+}
+
+#[test]
 fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
     let read = |prefix: &str, table: &str| {
         Settings::read(|name| match name {
@@ -73,8 +99,26 @@ fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
     };
     read("osb", "aws-service-broker-Table").expect("another name");
     read("osb", "osbs-Table").expect("another name");
-    let error = read("aws", "aws-service-broker-Table").expect_err("the same first word").to_string();
-    assert!(error.contains("NAME_PREFIX is not a word of its own"), "{error}");
+    let error = read("broker", "broker-Table").expect_err("the same first word").to_string();
+    assert!(error.contains("NAME_PREFIX is not a word of its own: the broker's stack"), "{error}");
+}
+
+#[test]
+fn names_of_others_do_not_begin_with_the_prefix() {
+    let read = |prefix: &str| {
+        Settings::read(|name| match name {
+            "NAME_PREFIX" => Some(prefix.into()),
+            "TABLE_NAME" => Some("my-broker-Table".into()),
+            name => variable(name),
+        })
+    };
+    for prefix in ["osb", "awsome", "services"] {
+        assert_eq!(read(prefix).expect(prefix).name_prefix, prefix);
+    }
+    for prefix in ["aws", "service"] {
+        let error = read(prefix).expect_err(prefix).to_string();
+        assert!(error.contains("NAME_PREFIX is not a word of its own: the names of roles"), "{error}");
+    }
 }
 
 #[test]
@@ -105,10 +149,16 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     };
     let good = "222222222222/eu-west-1/service-broker-osb-eu-west-1";
     let locations = read(&format!("{good}, {good}-2"), "a-secret").expect("two locations").locations.0;
+    let locations: Vec<_> = locations.into_keys().collect();
     assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
     assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
     assert!(read("", "").expect("none").locations.0.is_empty());
     assert_eq!(read(&format!("{good},{good}"), "an-id").expect("one location").locations.0.len(), 1);
+    let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id").expect("organizations").locations.0;
+    let organizations: Vec<_> =
+        for_two.into_values().map(|guids| guids.into_iter().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(organizations, ["one two", ""]);
+    read(&format!("{good}="), "an-id").expect_err("no organization");
     for wrong in ["222222222222/eu-west-1", "222222222222/eu-west-1/admin", "222222222222/eu-west-1/service-broker-a-b"]
     {
         let error = read(wrong, "an-id").expect_err(wrong).to_string();

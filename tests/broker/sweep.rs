@@ -3,7 +3,8 @@ use aws_service_broker::{
         BindingRules, WorkloadIdentity,
         id::InstanceId,
         instance::Instance,
-        ports::{PortErrorKind::Denied, UnreadableRecord},
+        ports::{PortErrorKind::Denied, StackResource, UnreadableRecord},
+        retained::CostClass,
         sweep::Removal,
     },
     sweep::{self, SweepRequest},
@@ -27,8 +28,9 @@ fn nothing(stacks: usize, users: usize, records: usize) -> Value {
         "users_without_binding": [],
         "roles_without_binding": [],
         "instances_without_stack": [],
+        "retained_resources": [],
         "unreadable_records": [],
-        "looked_at": {"stacks": stacks, "users": users, "roles": 0, "records": records},
+        "looked_at": {"stacks": stacks, "users": users, "roles": 0, "resources": 0, "records": records},
     })
 }
 
@@ -355,4 +357,31 @@ async fn no_page_of_records_is_kept_for_later() {
     let order: Vec<_> = calls.into_iter().filter(|call| ["records.page", "stacks.describe"].contains(call)).collect();
     let one_page = ["records.page", "stacks.describe", "stacks.describe", "stacks.describe"];
     assert_eq!(order, one_page.repeat(3));
+}
+
+#[tokio::test]
+async fn what_a_deleted_instances_stack_has_left_is_told_with_its_cost_and_never_removed() {
+    let client = Client::with_instance().await;
+    let stack = client.world.account().stacks.into_keys().next().expect("a stack");
+    let gone = "osb-kinesis-5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
+    let resource = |arn: &str, stack_name: &str| StackResource {
+        arn: arn.into(),
+        stack_name: stack_name.into(),
+        instance_id: "an instance".into(),
+    };
+    let (stream, queue) = ("arn:aws:kinesis:us-east-1:0:stream/a", "arn:aws:sqs:us-east-1:0:a");
+    client.world.edit(|account| {
+        account.resources = vec![
+            resource("arn:aws:sqs:us-east-1:0:in-use", &stack),
+            resource(stream, gone),
+            resource(queue, gone),
+            resource("arn:aws:cloudformation:us-east-1:0:stack/gone/1", gone),
+            resource("arn:aws:kinesis:us-east-1:0:stream/another-brokers", &gone.replace("osb", "other")),
+        ];
+    });
+    let findings = client.broker().sweep().await.expect("findings");
+    let found: Vec<_> = findings.retained_resources.iter().map(|found| &found.item).collect();
+    let told: Vec<_> = found.iter().map(|found| (&*found.resource.arn, found.cost)).collect();
+    assert_eq!(told, [(stream, CostClass::Hourly), (queue, CostClass::Usage)]);
+    assert_eq!(findings.looked_at.resources, 3);
 }

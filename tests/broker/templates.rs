@@ -7,6 +7,7 @@ use std::{
 };
 
 use aws_service_broker::catalog::compiler;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// As little of the repository as the tool writes to; gone with the value.
@@ -22,10 +23,14 @@ impl Repository {
             |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        let generated = ["service names", "conditions", "deploy policies", "boundary"].map(part).concat();
+        let generated = ["service names", "settings of services", "conditions", "deploy policies", "boundary"];
+        let generated = generated.map(part).concat();
         let shared = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
         let share = |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
-        repository.write("infra/template.yaml", &(generated.clone() + &shared.map(share).concat()));
+        repository.write(
+            "infra/template.yaml",
+            &(generated.clone() + &part("variables of services") + &shared.map(share).concat()),
+        );
         repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));
         repository
     }
@@ -172,4 +177,50 @@ fn every_key_can_be_an_environment_variable() {
             assert!(is_variable(&key), "{service}: {key}");
         }
     }
+}
+
+/// True if the statement lets a binding use a key of KMS. To describe one gives nothing away.
+fn allows_use_of_a_key(statement: &Value) -> bool {
+    let is_use = |action: &Value| {
+        action.as_str().is_some_and(|action| action.starts_with("kms:") && action != "kms:DescribeKey")
+    };
+    let action = &statement["Action"];
+    statement["Effect"] == "Allow" && (is_use(action) || action.as_array().into_iter().flatten().any(is_use))
+}
+
+/// True if the statement is about the service's use of the key for certain resources, or if the key's owner has agreed
+/// to it with a tag.
+fn is_limited_to_what_is_encrypted(statement: &Value) -> bool {
+    let operators = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"];
+    let conditions = operators.into_iter().filter_map(|operator| statement["Condition"][operator].as_object());
+
+    conditions
+        .flat_map(|condition| condition.keys())
+        .any(|key| key.starts_with("kms:EncryptionContext:") || key == "aws:ResourceTag/servicebroker:space-guid")
+}
+
+/// Whoever may create an instance can name any key. In a role that may read more than the instance, the right to use the
+/// key for all of it would be a gift.
+#[test]
+fn a_key_that_a_user_names_is_for_the_instance_alone() {
+    let offerings = compiler::compile_folder(Path::new("templates")).expect("templates");
+    let mut uses = 0;
+
+    // The key of an instance of the service kms is its own.
+    for offering in offerings.iter().filter(|offering| &*offering.name != "kms") {
+        for scope in &*offering.bindings.scopes {
+            let statements: Vec<Value> = serde_json::from_str(&scope.statements).expect("statements");
+            for statement in statements.iter().filter(|statement| allows_use_of_a_key(statement)) {
+                assert!(
+                    is_limited_to_what_is_encrypted(statement),
+                    "{}, scope {}: {statement}",
+                    offering.name,
+                    scope.name
+                );
+                uses += 1;
+            }
+        }
+    }
+
+    assert!(uses >= 20, "statements about keys: {uses}");
 }

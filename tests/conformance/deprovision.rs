@@ -5,7 +5,7 @@ use aws_service_broker::broker::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Client, Fault, INSTANCE};
+use crate::support::{Client, Fault, INSTANCE, service_id};
 
 #[tokio::test]
 async fn dep_05_resent_while_running_it_keeps_the_operation() {
@@ -27,7 +27,7 @@ async fn dep_06_what_does_not_exist_is_gone() {
 
 #[tokio::test]
 async fn dep_06_what_does_not_exist_is_gone_for_a_platform_that_does_not_poll() {
-    let path = format!("/v2/service_instances/{INSTANCE}?service_id=x&plan_id=y");
+    let path = format!("/v2/service_instances/{INSTANCE}?service_id={}&plan_id=y", service_id("sqs"));
     for accepts_incomplete in ["", "&accepts_incomplete=false"] {
         let path = format!("{path}{accepts_incomplete}");
         let client = Client::new();
@@ -45,7 +45,7 @@ async fn dep_06_what_does_not_exist_is_gone_for_a_platform_that_does_not_poll() 
 #[tokio::test]
 async fn dep_07_it_needs_a_platform_that_polls() {
     let client = Client::with_instance().await;
-    let path = format!("/v2/service_instances/{INSTANCE}?service_id=x&plan_id=y");
+    let path = format!("/v2/service_instances/{INSTANCE}?service_id={}&plan_id=y", service_id("sqs"));
     let answer = client.request("DELETE", &path, None).await.expect(422);
     assert_eq!(answer.body["error"], "AsyncRequired");
 }

@@ -123,7 +123,8 @@ async fn cf_14_requests_as_cloud_foundry_sends_them_are_understood() {
         "bind_resource": {"credential_client_id": "x"},
     });
     send("PUT", path.clone(), Some(body)).await.expect(201);
-    send("DELETE", format!("{path}?service_id=s&plan_id=p&accepts_incomplete=true"), None).await.expect(200);
+    let ids = client.ids();
+    send("DELETE", format!("{path}?{ids}&accepts_incomplete=true"), None).await.expect(200);
 }
 
 #[tokio::test]

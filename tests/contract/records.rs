@@ -1,6 +1,6 @@
 //! [`Records`]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_service_broker::{
     aws::System,
@@ -10,7 +10,8 @@ use aws_service_broker::{
         identity::Identity,
         instance::{Attributes, Instance, Json, TOMBSTONE_LIFETIME},
         operation::{LONGEST_REQUEST, Operation, OperationKind},
-        ports::{Environment, InsertBinding, Records, ScannedRecord, Sealed, Update},
+        ports::{Deletion, Environment, InsertBinding, Records, ScannedRecord, Sealed, Update},
+        requester::{Refused, Requester},
     },
 };
 use jiff::SignedDuration;
@@ -30,7 +31,10 @@ macro_rules! tests {
             after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding
             the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for
             the_intent_to_unbind_waits_for_a_binding_that_may_be_running
+            a_deletion_that_is_meant_for_something_else_changes_nothing
+            a_deletion_for_a_refused_user_changes_nothing_for_a_day
             a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way
+            instances_of_an_organization_are_counted_without_tombstones
             of_two_writes_that_are_the_same_one_is_done
             a_record_is_removed_with_its_operation_and_not_by_its_version_alone
             bindings_that_are_inserted_at_the_same_moment_all_are
@@ -52,6 +56,8 @@ pub fn instance() -> Instance {
         location: None,
         stack_name: "a-stack".into(),
         stack_id: Some("arn:aws:cloudformation:us-east-1:000000000000:stack/a-stack/1".into()),
+        changed_by: Some(Requester::new("kubernetes", "a user")),
+        refused: None,
         outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
         operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
         previous_operation: None,
@@ -170,16 +176,21 @@ pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl
     assert_eq!(table.bindings(&instance.id).await.expect("read"), bindings);
 }
 
+async fn begin_deprovision(table: &impl Records, instance: &Instance, operation: &Operation) -> Option<Instance> {
+    let deletion = Deletion { service_id: &instance.attributes.service_id, requester: None, operation };
+    table.begin_deprovision(&instance.id, &deletion).await.expect("update")
+}
+
 pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let deprovision = || Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), None);
+    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, None);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     let first = deprovision();
     let previous_operation = Some(instance.operation.clone());
     let begun = Instance { operation: first.clone(), previous_operation, version: 1, ..instance.clone() };
-    assert_eq!(table.begin_deprovision(&instance.id, &first).await.expect("update"), Some(begun.clone()));
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(begun.clone()));
+    assert_eq!(begin_deprovision(table, &instance, &first).await, Some(begun.clone()));
+    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, Some(begun.clone()));
     let late = table.insert_binding(&instance, &binding(&instance), now).await.expect("insert");
     assert_eq!(late, InsertBinding::InstanceChanged);
     // A deletion that has failed can be begun again, one that has succeeded cannot.
@@ -188,11 +199,11 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
     let second = deprovision();
     let previous_operation = Some(failed.operation.clone());
     let begun = Instance { operation: second.clone(), previous_operation, version: 3, ..failed };
-    assert_eq!(table.begin_deprovision(&instance.id, &second).await.expect("update"), Some(begun.clone()));
+    assert_eq!(begin_deprovision(table, &instance, &second).await, Some(begun.clone()));
     let tombstone = Instance { operation: second.succeeded(), ..begun };
     assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
     let tombstone = Instance { version: 4, ..tombstone };
-    assert_eq!(table.begin_deprovision(&instance.id, &deprovision()).await.expect("update"), Some(tombstone));
+    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, Some(tombstone));
 }
 
 pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for(
@@ -203,11 +214,11 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
     let updating = Instance { operation: operation.clone(), update: Some(attributes("another")), ..instance() };
     assert_eq!(table.insert_instance(&updating, now).await.expect("insert"), None);
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    let refused = table.begin_deprovision(&updating.id, &deprovision).await.expect("update");
+    let refused = begin_deprovision(table, &updating, &deprovision).await;
     assert_eq!(refused, Some(updating.clone()));
     let failed = Instance { operation: operation.failed("because"), ..updating };
     assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
-    let begun = table.begin_deprovision(&failed.id, &deprovision).await.expect("update").expect("an instance");
+    let begun = begin_deprovision(table, &failed, &deprovision).await.expect("an instance");
     assert_eq!((begun.operation, begun.previous_operation, begun.update), (deprovision, Some(failed.operation), None));
 }
 
@@ -215,8 +226,9 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
-    let begin =
-        async |operation: &Operation| table.begin_unbind(&instance.id, &binding.id, operation).await.expect("update");
+    let begin = async |operation: &Operation| {
+        table.begin_unbind(&instance.id, &binding.id, &binding.service_id, operation).await.expect("update")
+    };
     assert_eq!(begin(&unbind).await, None);
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
@@ -295,4 +307,77 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
         }
     }
     assert_eq!((instances, bindings), (vec![instance], vec![binding]));
+}
+
+pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: &impl Records) {
+    let (instance, now) = (instance(), System.now());
+    let binding = binding(&instance);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    let late = now + SignedDuration::from_secs(60);
+    let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), late);
+    let missed = table.begin_unbind(&instance.id, &binding.id, "another", &unbind).await.expect("update");
+    assert_eq!(missed, Some(binding));
+    let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    let deletion = Deletion { service_id: "another", requester: None, operation: &operation };
+    let missed = table.begin_deprovision(&instance.id, &deletion).await.expect("update");
+    assert_eq!(missed, Some(instance));
+}
+
+pub async fn a_deletion_for_a_refused_user_changes_nothing_for_a_day(table: &impl Records) {
+    let (instance, now) = (instance(), System.now());
+    let [refused, other] = ["refused", "other"].map(|user| Requester::new("kubernetes", user));
+    let refusal = Refused::new(refused.clone(), now);
+    table.remember_refused(&instance.id, &refusal).await.expect("of no record");
+    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    table.remember_refused(&instance.id, &refusal).await.expect("update");
+    let remembered = Instance { refused: Some(refusal), ..instance.clone() };
+    assert_eq!(table.instance(&instance.id, now).await.expect("read").as_ref(), Some(&remembered));
+
+    let begin = async |requester: Option<&Requester>, hours: i64| {
+        let at = now + SignedDuration::from_hours(hours);
+        let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), at);
+        let deletion = Deletion { service_id: &instance.attributes.service_id, requester, operation: &operation };
+        table.begin_deprovision(&instance.id, &deletion).await.expect("update").expect("an instance")
+    };
+    assert_eq!(begin(Some(&refused), 23).await, remembered);
+    assert_eq!(begin(Some(&refused), 24).await.operation.kind, OperationKind::Deprovision);
+    let failed = table.instance(&instance.id, now).await.expect("read").expect("an instance");
+    let failed = Instance { operation: failed.operation.clone().failed("because"), ..failed };
+    for requester in [Some(&other), None] {
+        let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
+        let failed = Instance { version: stored.version, ..failed.clone() };
+        assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
+        assert!(begin(requester, 1).await.operation.in_progress(), "{requester:?}");
+    }
+}
+
+pub async fn instances_of_an_organization_are_counted_without_tombstones(table: &impl Records) {
+    let (now, organization) = (System.now(), unique());
+    let of_organization = || {
+        let mut instance = instance();
+        instance.attributes.organization_guid = organization.clone();
+        instance
+    };
+    // The index of a table may lag behind it.
+    let count = async |expected: usize| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while table.count_instances(&organization).await.expect("count") != expected {
+            assert!(tokio::time::Instant::now() < deadline, "never {expected}");
+            tokio::task::yield_now().await;
+        }
+    };
+    count(0).await;
+    let (one, other) = (of_organization(), of_organization());
+    for instance in [&one, &other, &instance()] {
+        assert_eq!(table.insert_instance(instance, now).await.expect("insert"), None);
+    }
+    count(2).await;
+    let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
+    let begun = begin_deprovision(table, &one, &deprovision).await.expect("an instance");
+    count(2).await;
+    let tombstone = Instance { operation: deprovision.succeeded(), ..begun };
+    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
+    count(1).await;
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import aws
@@ -48,6 +49,7 @@ class ServiceTestCase(BrokerTestCase):
         super().setUp()
         # All that were handed out.
         self.secrets: set[str] = set()
+        self.denied = 0
 
     def live(
         self,
@@ -132,6 +134,18 @@ class ServiceTestCase(BrokerTestCase):
         if has_identity:
             self.assertGreaterEqual(self.denied, NEIGHBOURS, "too little was tried that is not allowed")
 
+    @contextlib.contextmanager
+    def allowed_besides(self, credentials: Credentials, actions: str, resource: str) -> Iterator[None]:
+        """The binding's identity may do more than the binding is for, as a role of an application's may."""
+        identity = {"UserName": user_of(credentials), "PolicyName": "besides"}
+        statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        client("iam").put_user_policy(**identity, PolicyDocument=document)
+        try:
+            yield
+        finally:
+            client("iam").delete_user_policy(**identity)
+
     def set_back(
         self,
         instance: str,
@@ -186,6 +200,16 @@ def policy_of(user: str) -> dict[str, Any]:
     iam = client("iam")
     [name] = iam.list_user_policies(UserName=user)["PolicyNames"]
     return iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"]
+
+
+def key_contexts(credentials: Credentials) -> list[dict[str, Any]]:
+    """The encryption contexts with which the binding may use a key, a statement each. To describe a key is no use."""
+    contexts, prefix = [], "kms:EncryptionContext:"
+    for statement in policy_of(user_of(credentials))["Statement"]:
+        if any(action.startswith("kms:") and action != "kms:DescribeKey" for action in statement["Action"]):
+            conditions = statement["Condition"]["StringLike"].items()
+            contexts.append({key.removeprefix(prefix): value for key, value in conditions if key.startswith(prefix)})
+    return contexts
 
 
 @functools.cache

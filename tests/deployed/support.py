@@ -87,11 +87,20 @@ ANYBODY = {
 }
 
 
+CLOUDFORMATION = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
 @contextmanager
-def application_role(prefix: str) -> Iterator[dict[str, Any]]:
-    """A role that has nothing to do with the broker."""
+def application_role(prefix: str, trust: Mapping[str, Any] = ANYBODY) -> Iterator[dict[str, Any]]:
+    """A role that has nothing to do with the broker, and whose owner lets instances of the tests' space use it."""
     iam, name = client("iam"), f"{prefix}{uuid.uuid4()}"
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]
+    tags = [{"Key": "servicebroker:space-guid", "Value": "local"}]
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), Tags=tags)["Role"]
     try:
         yield made
     finally:

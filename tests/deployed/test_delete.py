@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from another_broker import OFTEN, AnotherBroker, template
-from support import BrokerTestCase, application_role, client, stacks_of
+from support import CLOUDFORMATION, BrokerTestCase, application_role, client, stacks_of
 
 # What the stack never takes with it. The boundary is that of bindings, which may be in use.
 KEPT = {"Key", "Table", "PermissionsBoundary"}
@@ -77,7 +77,7 @@ class DeleteTest(BrokerTestCase):
 def bury(instance: str) -> None:
     """Deletes the stack of an instance whose broker is gone, and with it the role that it was made with."""
     (left,) = stacks_of(instance)
-    with application_role("undertaker-") as role:
+    with application_role("undertaker-", CLOUDFORMATION) as role:
         client("cloudformation").delete_stack(StackName=left, RoleARN=role["Arn"])
         client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=left, WaiterConfig=OFTEN)
 

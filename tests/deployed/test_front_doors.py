@@ -45,13 +45,17 @@ class FrontDoorTest(BrokerTestCase):
         self.assertEqual((alarm["Namespace"], alarm["MetricName"], watched), (namespace, metric, dimensions))
 
     def assert_logs_accesses(self, settings: dict[str, str], outputs: dict[str, str]) -> None:
-        """One JSON object a request, of what API Gateway knows about it; no header, in which credentials are."""
+        """One JSON object a request, of what API Gateway knows about it; nothing that its sender writes, which may be
+        credentials, or could add fields.
+        """
         self.assertIn(outputs["AccessLogGroupName"], settings["DestinationArn"])
         logged = json.loads(settings["Format"])
         self.assertEqual(logged["status"], "$context.status")
         for variable in logged.values():
             self.assertRegex(variable, r"^\$context\.[A-Za-z.]+$")
-            self.assertNotRegex(variable, "header|Header|authoriz|Override")
+            self.assertNotRegex(
+                variable, "header|Header|authoriz|Override|[pP]ath|userAgent|essage|identity.(?!sourceIp)"
+            )
 
     def test_an_http_api(self) -> None:
         made = self.broker("web")
@@ -81,7 +85,7 @@ class FrontDoorTest(BrokerTestCase):
         self.assertEqual(statement["Condition"], {"StringEquals": {"aws:SourceVpce": VPC_ENDPOINTS}})
 
     def test_a_function_url(self) -> None:
-        made = self.broker("open", FrontDoor="function-url")
+        made = self.broker("open", FrontDoor="function-url", ReservedConcurrency="20")
         self.assertNotRegex(made.broker.outputs["BrokerUrl"], "/$")
         self.assert_serves(made)
         self.assertFalse({"Api", "RestApi", "AccessLog"} & made.resources())
@@ -110,9 +114,22 @@ class FrontDoorTest(BrokerTestCase):
         self.assertEqual([target.rstrip(".") for target in targets], [outputs["DomainTarget"]])
         [guarded] = client("wafv2").list_resources_for_web_acl(WebACLArn=acl)["ResourceArns"]
         self.assertRegex(guarded, r"^arn:aws:apigateway:us-east-1::/restapis/\w+/stages/broker$")
+        api, stage = guarded.split("/")[2::2]
+        gateway = client("apigateway")
+        self.assertFalse(gateway.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
+        everywhere = gateway.get_stage(restApiId=api, stageName=stage)["description"]
 
-        made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", **domain)
+        # It takes effect because the stage changes, too.
+        alone = {"FrontDoor": "rest-api", "WebAclArn": acl, "DefaultEndpoint": "no"}
+        made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", **alone, **domain)
+        self.assertTrue(gateway.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"])
+        self.assertNotEqual(gateway.get_stage(restApiId=api, stageName=stage)["description"], everywhere)
+        self.assert_domain_serves(made)
+
+        made.update(template(), EnabledServices="sqs", TableDeletionProtection="no", DefaultEndpoint="no", **domain)
         self.assertFalse({"RestApi", "WebAclAssociation"} & made.resources())
+        apis = client("apigatewayv2").get_apis()["Items"]
+        self.assertEqual([each["DisableExecuteApiEndpoint"] for each in apis if each["Name"] == made.stack], [True])
         self.assertEqual(made.broker.outputs["BrokerUrl"], f"https://{DOMAIN}")
         self.assert_domain_serves(made)
 
@@ -133,15 +150,20 @@ class RulesTest(unittest.TestCase):
 
     CERTIFIED = {"DomainName": DOMAIN, "CertificateArn": CERTIFICATE}
     PRIVATE = {"FrontDoor": "private-rest-api", "VpcEndpointIds": VPC_ENDPOINTS[0]}
+    OPEN = {"FrontDoor": "function-url", "ReservedConcurrency": "20"}
     REFUSED = (
         ("needs VpcEndpointIds", {"FrontDoor": "private-rest-api"}),
         ("VpcEndpointIds are for", {"FrontDoor": "rest-api", "VpcEndpointIds": VPC_ENDPOINTS[0]}),
         ("needs CertificateArn", {"DomainName": DOMAIN}),
-        ("DomainName is for", {**CERTIFIED, "FrontDoor": "function-url"}),
+        ("DomainName is for", {**CERTIFIED, **OPEN}),
         ("DomainName is for", {**CERTIFIED, **PRIVATE}),
         ("need DomainName", {"CertificateArn": CERTIFICATE}),
         ("need DomainName", {"HostedZoneId": "Z123"}),
         ("WebAclArn is for", {"WebAclArn": "arn:aws:wafv2:us-east-1:000000000000:regional/webacl/any/any"}),
+        ("needs DomainName", {"DefaultEndpoint": "no"}),
+        ("needs ReservedConcurrency", {"FrontDoor": "function-url"}),
+        ("must not be aws or service", {"NamePrefix": "aws"}),
+        ("must not be aws or service", {"NamePrefix": "service"}),
     )
 
     def test_parameters_that_contradict_each_other_are_refused(self) -> None:

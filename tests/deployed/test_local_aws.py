@@ -17,7 +17,7 @@ import botocore.exceptions
 
 import aws
 from another_broker import OFTEN
-from support import ANYBODY, BrokerTestCase, application_role, client
+from support import ANYBODY, CLOUDFORMATION, BrokerTestCase, application_role, client
 
 QUEUE = {"Type": "AWS::SQS::Queue"}
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": ANYBODY}}
@@ -146,7 +146,7 @@ class StacksTest(BrokerTestCase):
         self.assert_refused(*exists, self.create, {"Queue": QUEUE}, ClientRequestToken="two")
 
     def test_a_stack_keeps_the_role_that_it_was_last_given_and_needs_it(self) -> None:
-        with application_role("one-") as one, application_role("two-") as two:
+        with application_role("one-", CLOUDFORMATION) as one, application_role("two-", CLOUDFORMATION) as two:
             self.create({"Queue": QUEUE}, RoleARN=one["Arn"])
             self.assertEqual(self.described()["RoleARN"], one["Arn"])
             self.wait("create_complete")
@@ -157,8 +157,25 @@ class StacksTest(BrokerTestCase):
 
         no_role = "ValidationError", f"Role {two['Arn']} is invalid or cannot be assumed"
         self.assert_refused(*no_role, self.cloudformation.delete_stack, StackName=self.name)
-        with application_role("three-") as three:
+        with application_role("three-", CLOUDFORMATION) as three:
             self.cloudformation.delete_stack(StackName=self.name, RoleARN=three["Arn"])
+            self.wait("delete_complete")
+
+    def test_a_stack_takes_a_role_that_trusts_cloudformation_for_it(self) -> None:
+        [statement] = CLOUDFORMATION["Statement"]
+        for_others = {"ArnLike": {"aws:SourceArn": "arn:aws:cloudformation:*:*:stack/another-*"}}
+        of_others = {"StringEquals": {"aws:SourceAccount": "999999999999"}}
+        for_this = {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudformation:*:*:stack/{self.name}/*"}}
+        for trust in (ANYBODY, *({"Statement": [{**statement, "Condition": no}]} for no in (for_others, of_others))):
+            with self.subTest(trust), application_role("no-", {"Version": "2012-10-17", **trust}) as no:
+                words = f"Role {no['Arn']} is invalid or cannot be assumed"
+                self.assert_refused("ValidationError", words, self.create, {"Queue": QUEUE}, RoleARN=no["Arn"])
+
+        trust = {"Version": "2012-10-17", "Statement": [{**statement, "Condition": for_this}]}
+        with application_role("yes-", trust) as yes:
+            self.create({"Queue": QUEUE}, RoleARN=yes["Arn"])
+            self.wait("create_complete")
+            self.cloudformation.delete_stack(StackName=self.name)
             self.wait("delete_complete")
 
     def test_a_stack_that_is_gone_is_known_by_its_id_alone(self) -> None:

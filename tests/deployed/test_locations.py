@@ -7,6 +7,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 import aws
 import support
 from another_broker import OFTEN, AnotherBroker, template
@@ -26,14 +28,14 @@ def there(service: str) -> Any:
     return support.client(service, OPERATOR)
 
 
-def agree(broker: AnotherBroker) -> str:
+def agree(broker: AnotherBroker, prefix: str = PREFIX) -> str:
     """Deploys what lets the broker into the other account, and returns what that is called."""
-    s3, bucket, stack = there("s3"), f"templates-{uuid.uuid4()}", "lets-a-broker-in"
+    s3, bucket, stack = there("s3"), f"templates-{uuid.uuid4()}", f"lets-{prefix}-in"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=bucket, Key="template", Body=TARGET_ACCOUNT.read_bytes())
     outputs = broker.broker.outputs
     parameters = {
-        "NamePrefix": PREFIX,
+        "NamePrefix": prefix,
         "BrokerRoleArn": outputs["BrokerRoleArn"],
         "SweepRoleArn": outputs["SweepRoleArn"],
         "ExternalId": EXTERNAL_ID,
@@ -64,6 +66,11 @@ class LocationsTest(BrokerTestCase):
 
     def test_the_stack_there_says_what_the_broker_is_to_be_told(self) -> None:
         self.assertEqual(self.location, f"{ACCOUNT}/{REGION}/{ROLE}")
+
+    def test_a_prefix_that_names_of_others_begin_with_is_refused_there_too(self) -> None:
+        for prefix in ("aws", "service"):
+            with self.subTest(prefix), self.assertRaisesRegex(ClientError, "must not be aws or service"):
+                agree(self.another, prefix)
 
     def test_an_instance_lives_where_its_user_wants_it(self) -> None:
         broker, instance, binding = self.another.client, str(uuid.uuid4()), str(uuid.uuid4())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import unittest.mock
 import zipfile
@@ -47,3 +50,36 @@ class PackageTest(BrokerTestCase):
         with zipfile.ZipFile(self.folder / "broker.zip") as archive:
             (program,) = archive.infolist()
         self.assertEqual((program.filename, program.external_attr >> 16), ("bootstrap", 0o755))
+
+    def test_the_digests_beside_it_are_checked_with_the_usual_tool(self) -> None:
+        files = [self.scratch / "broker-1.0.0.zip", self.scratch / "broker-1.0.0.cdx.json"]
+        for file in files:
+            file.write_text(file.name)
+        checksums = package.write_checksums(files)
+        check = ["sha256sum", "--check", "--strict", "--quiet", checksums.name]
+        subprocess.run(check, cwd=self.scratch, check=True)
+        files[1].write_text("something else")
+        self.assertEqual(subprocess.run(check, cwd=self.scratch, capture_output=True).returncode, 1)
+
+    def test_the_crates_in_the_program_are_listed_with_licences_and_digests(self) -> None:
+        archive, architecture = self.scratch / "broker-1.0.0.zip", ARCHITECTURE.partition("=")[2]
+        text = package.write_inventory(archive, architecture).read_text()
+        self.assertEqual(package.write_inventory(archive, architecture).read_text(), text)
+
+        listed = json.loads(text)
+        self.assertEqual((listed["bomFormat"], listed["specVersion"]), ("CycloneDX", "1.6"))
+        self.assertEqual(listed["metadata"]["component"]["version"], package.VERSION)
+        components = {each["bom-ref"]: each for each in listed["components"]}
+        for reference, each in components.items():
+            with self.subTest(reference):
+                self.assertEqual(each["purl"], f"pkg:cargo/{each['name']}@{each['version']}")
+                self.assertRegex(each["hashes"][0]["content"], "^[0-9a-f]{64}$")
+                self.assertTrue(each["licenses"])
+        names = {each["name"] for each in components.values()}
+        self.assertLess({"lambda_http", "aws-sdk-iam", "tokio"}, names)
+        # What tests alone need, and what other systems do.
+        self.assertFalse({"proptest", "windows-sys"} & names)
+        locked = re.findall(r'name = "(.+)"\nversion = "(.+)"', (package.REPOSITORY / "Cargo.lock").read_text())
+        self.assertLess({(each["name"], each["version"]) for each in components.values()}, set(locked))
+        needed = {each["ref"]: each.get("dependsOn", []) for each in listed["dependencies"]}
+        self.assertEqual(needed.keys(), {*components, listed["metadata"]["component"]["bom-ref"]})

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import botocore.exceptions
+
+from another_broker import AnotherBroker, template
 from local_aws import APPLICATION_ROLES, STACK
 from osb import Answer, Plan
 from support import (
@@ -48,6 +51,13 @@ def functions(stack: str = STACK) -> dict[str, str]:
         for resource in resources
         if resource["ResourceType"] == "AWS::Lambda::Function"
     }
+
+
+def roles(stack: str) -> list[str]:
+    """The names of the roles in a broker's stack."""
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
 
 
 class Role:
@@ -160,6 +170,7 @@ def needs(
 
 
 SERVICE_ACCOUNT = {"ServiceAccount": "shop/worker"}
+NOTHING = {"Effect": "Deny", "Action": "sqs:ListQueues", "Resource": "*"}
 
 
 def removed(**names: list[str]) -> Answer:
@@ -502,6 +513,7 @@ class SweepRoleTest(BrokerTestCase):
         "ListStacksAndIdentities cloudformation:ListStacks",
         "ListStacksAndIdentities iam:ListUsers",
         "ListStacksAndIdentities iam:ListRoles",
+        "ListStacksAndIdentities tag:GetResources",
         "ReadState dynamodb:Scan",
         "ReadState dynamodb:GetItem",
         "ReadStateEncrypted kms:Decrypt",
@@ -611,6 +623,36 @@ class ConditionsTest(BrokerTestCase):
             lambda: operator.delete_stack(StackName=name, **others),
         )
         self.deprovision(instance, plan)
+
+    def test_the_deploy_role_is_for_stacks_of_instances_alone(self) -> None:
+        stack = {"StackName": f"another-{uuid.uuid4()}", "TemplateBody": "Resources: {}"}
+        with self.assertRaisesRegex(botocore.exceptions.ClientError, "is invalid or cannot be assumed"):
+            client("cloudformation").create_stack(**stack, RoleARN=os.environ["DEPLOY_ROLE_ARN"])
+
+    def test_no_pattern_of_bindable_roles_means_the_brokers_own(self) -> None:
+        made, policy = AnotherBroker("wide"), {"PolicyName": "binding"}
+        settings = {"EnabledServices": "sqs", "TableDeletionProtection": "no", "SweepRemoves": "yes"}
+        made.create(template(), **settings, BindableRoles="*")
+        self.addCleanup(made.delete)
+        document = {"PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [NOTHING]})}
+        broker, operator = (client("iam", assume(Role(each, made.stack).arn)) for each in (BROKERS, SWEEPS))
+
+        with application_role("anybodys-") as role:
+            of_application = {"RoleName": role["RoleName"], **policy}
+            broker.put_role_policy(**of_application, **document)
+            broker.delete_role_policy(**of_application)
+            broker.put_role_policy(**of_application, **document)
+            operator.delete_role_policy(**of_application)
+
+        with application_role("service-broker-another-") as elsewhere, application_role("wide-") as of_instance:
+            for name in (*roles(made.stack), elsewhere["RoleName"]):
+                own = {"RoleName": name, **policy}
+                self.assert_denied(
+                    functools.partial(broker.put_role_policy, **own, **document),
+                    functools.partial(broker.delete_role_policy, **own),
+                    functools.partial(operator.delete_role_policy, **own),
+                )
+            self.assert_denied(lambda: broker.put_role_policy(RoleName=of_instance["RoleName"], **policy, **document))
 
     def test_identities_have_the_boundary_and_the_path(self) -> None:
         iam, broker, name = client("iam"), self.as_role(BROKERS, "iam"), unique_name()

@@ -18,6 +18,7 @@ FINDINGS = (
     "users_without_binding",
     "roles_without_binding",
     "instances_without_stack",
+    "retained_resources",
     "unreadable_records",
 )
 
@@ -81,6 +82,20 @@ class Sweep(BrokerTestCase):
         (finding,) = [finding for finding in found if finding["instance_id"] == instance]
         self.assertEqual((finding["stack_name"], finding["last_operation"]["state"]), (stack, "succeeded"))
         forget(instance)
+
+    def test_what_a_user_wanted_to_keep_is_found_when_the_instance_is_gone(self) -> None:
+        instance, plan = self.provision("dynamodb", "ondemand", {"DeletionPolicy": "Retain"})
+        (stack,) = stacks_of(instance)
+        self.assertNotIn(instance, json.dumps(sweep().expect(200)["retained_resources"]))
+        self.deprovision(instance, plan)
+        found = sweep().expect(200)["retained_resources"]
+        (table,) = [finding for finding in found if finding["instance_id"] == instance]
+        self.assertEqual((table["stack_name"], table["cost"]), (stack, "storage"))
+        self.assertIn(":table/", table["arn"])
+        dynamodb, name = client("dynamodb"), table["arn"].rpartition("/")[2]
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=name)
+        self.assertNotIn(instance, json.dumps(sweep().expect(200)["retained_resources"]))
 
     def test_a_record_that_nobody_can_read_is_found_and_is_an_error_of_its_instance_alone(self) -> None:
         instance, plan = self.provision("sqs", "standard")

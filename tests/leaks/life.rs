@@ -241,13 +241,13 @@ impl Led {
         self.break_secret().await;
         self.look();
 
-        let any = "service_id=any&plan_id=any&accepts_incomplete=true";
+        let ids = format!("{}&accepts_incomplete=true", self.client.ids());
         for _ in 0..2 {
-            self.ask("DELETE", &format!("/service_bindings/one?{any}"), None).await;
+            self.ask("DELETE", &format!("/service_bindings/one?{ids}"), None).await;
             self.client.world.let_time_pass(SignedDuration::from_secs(31));
             self.ask("GET", "/service_bindings/one/last_operation", None).await;
         }
-        self.ask("DELETE", &format!("?{any}"), None).await;
+        self.ask("DELETE", &format!("?{ids}"), None).await;
         self.poll().await;
         self.ask("GET", "", None).await;
     }

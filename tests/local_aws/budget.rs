@@ -1,5 +1,6 @@
 //! What each operation costs in calls of AWS. The budget is the architecture's: see ARCHITECTURE.md.
 
+use aws_sdk_iam::types::Tag;
 use aws_service_broker::{
     aws::{self, SecretsManager},
     broker::ports::PlatformSecrets,
@@ -51,7 +52,9 @@ async fn every_operation_keeps_to_its_budget() {
     let role = format!("application-{}", unique());
     let iam = aws_sdk_iam::Client::new(&config);
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
-    iam.create_role().role_name(&role).assume_role_policy_document(trust).send().await.expect("a role");
+    let consent = Tag::builder().key("servicebroker:space-guid").value("a-space").build().expect("a tag");
+    let created = iam.create_role().role_name(&role).assume_role_policy_document(trust).tags(consent);
+    created.send().await.expect("a role");
     calls.take();
     let with_role = |name: &str, value: &str| {
         let mut body = ids.clone();

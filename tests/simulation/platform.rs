@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
-        binding::Binding,
+        binding::{Binding, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
         instance::{Instance, latest_reusable_expiry},
@@ -120,16 +120,17 @@ impl Ask {
     fn path(self) -> String {
         let instance = format!("/v2/service_instances/{INSTANCE}");
         let binding = |id| format!("{instance}/service_bindings/{id}");
-        let (asynchronous, any) = ("accepts_incomplete=true", "service_id=any&plan_id=any");
+        let asynchronous = "accepts_incomplete=true";
+        let ids = format!("service_id={}&plan_id={}", IDS.0, IDS.1);
         match self {
             Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
-            Self::Deprovision => format!("{instance}?{any}&{asynchronous}"),
+            Self::Deprovision => format!("{instance}?{ids}&{asynchronous}"),
             Self::Poll => format!("{instance}/last_operation"),
             Self::FetchInstance | Self::StackEvent => instance,
             Self::Bind(id) | Self::BindRole(id) | Self::BindServiceAccount(id) => binding(id),
             Self::BindAsync(id) | Self::Rotate(id) => format!("{}?{asynchronous}", binding(id)),
-            Self::Unbind(id) => format!("{}?{any}", binding(id)),
-            Self::UnbindAsync(id) => format!("{}?{any}&{asynchronous}", binding(id)),
+            Self::Unbind(id) => format!("{}?{ids}", binding(id)),
+            Self::UnbindAsync(id) => format!("{}?{ids}&{asynchronous}", binding(id)),
             Self::PollBinding(id) => format!("{}/last_operation", binding(id)),
         }
     }
@@ -592,13 +593,20 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     let bindings = account.bindings.values().filter(|binding| has_to_stay(binding.expires_at));
     let bindings: Vec<_> = bindings
         .filter(|binding| !binding_goes(binding))
-        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), binding.access_key().cloned()))
+        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), access_key(binding)))
         .collect();
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
     users.retain(|name, _| going.iter().all(|binding| binding.user_name() != Some(name)));
     let roles = going.is_empty().then(|| account.roles.clone());
     (instances, bindings, stacks, users, roles)
+}
+
+fn access_key(binding: &Binding) -> Option<SealedAccessKey> {
+    match &binding.identity {
+        Some(Identity::User { access_key, .. }) => access_key.clone(),
+        _ => None,
+    }
 }
 
 /// Nothing exists that no record names, and what there is is what the records say.
@@ -632,7 +640,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         );
     }
     for binding in account.bindings.values().filter(|binding| binding.is_usable() && binding.user_name().is_some()) {
-        let key = binding.access_key().map(|key| key.id.clone());
+        let key = access_key(binding).map(|key| key.id);
         let user = binding.user_name().and_then(|name| account.users.get(name));
         promise!(
             user.is_some_and(|user| user.access_keys.iter().eq(&key) && !user.policy.is_null()),

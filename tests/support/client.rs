@@ -3,7 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
-    broker::{BindingRules, Broker, Location, Locations, Looks, Place, authentication::Authenticator, id::Naming},
+    broker::{
+        BindingRules, Broker, Location, Locations, Looks, Place, Quotas, authentication::Authenticator, id::Naming,
+    },
     catalog::Catalog,
     http::{MissingVersion, router},
 };
@@ -72,6 +74,7 @@ impl Client {
             naming: Naming::new("osb"),
             place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
             rules,
+            quotas: Quotas::default(),
             records: shared.clone(),
             locations: Locations::default(),
             sites: shared.clone(),
@@ -84,8 +87,13 @@ impl Client {
 
     /// The same broker, whose operator allows these locations.
     pub fn with_locations(self, locations: &[Location]) -> Self {
+        let locations = locations.iter().cloned().collect();
+        self.with_organizations(locations)
+    }
+
+    /// The same broker, whose operator allows these locations to these organizations.
+    pub fn with_organizations(self, locations: Locations) -> Self {
         let broker = self.broker();
-        let locations = Locations(locations.to_vec());
         let catalog = broker.catalog.asking_for(locations.schema(&broker.place));
         self.with_broker(Broker { catalog, locations, ..broker })
     }
@@ -175,8 +183,15 @@ impl Client {
     }
 
     pub async fn deprovision(&self) -> Answer {
-        let query = "accepts_incomplete=true&service_id=any&plan_id=any";
+        let query = format!("accepts_incomplete=true&{}", self.ids());
         self.request("DELETE", &format!("/v2/service_instances/{INSTANCE}?{query}"), None).await
+    }
+
+    /// The query that names the service of [`INSTANCE`]; that of `sqs` where there is no record of one.
+    pub fn ids(&self) -> String {
+        let instance = self.world.instance(INSTANCE);
+        let service_id = instance.map_or_else(|| service_id("sqs"), |instance| instance.attributes.service_id);
+        format!("service_id={service_id}&plan_id=any")
     }
 
     /// Binds [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
@@ -206,13 +221,13 @@ impl Client {
     }
 
     pub async fn unbind(&self, id: &str) -> Answer {
-        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?service_id=any&plan_id=any");
+        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{}", self.ids());
         self.request("DELETE", &path, None).await
     }
 
     /// Likewise, for a platform that polls bindings.
     pub async fn unbind_async(&self, id: &str) -> Answer {
-        let query = "service_id=any&plan_id=any&accepts_incomplete=true";
+        let query = format!("{}&accepts_incomplete=true", self.ids());
         let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{query}");
         self.request("DELETE", &path, None).await
     }

@@ -12,4 +12,4 @@ pub use client::{Answer, Client, INSTANCE, basic, plan, plan_id, service_id};
 pub use log::Log;
 pub use offering::{catalog_of, ids_of};
 pub use seed::seed_or;
-pub use world::{Account, Act, FakeFunction, FakeStack, Fault, World, catalog, password_of, secret_of};
+pub use world::{Account, Act, FakeFunction, FakeStack, Fault, World, catalog, everything, password_of, secret_of};

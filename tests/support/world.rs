@@ -20,15 +20,16 @@ use aws_service_broker::{
         instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
-            IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
-            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Role, Roles,
-            ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackSummary, StackUpdate, Stacks, Tag,
-            UnreadableRecord, Update, UpdateStack, Vault,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Deletion, Environment, Functions, INSTANCE_ID_TAG,
+            Identities, IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
+            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Resources, Role,
+            Roles, SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
+            StackUpdate, Stacks, Tag, UnreadableRecord, Update, UpdateStack, Vault,
         },
+        requester::Refused,
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
-    catalog::{self},
+    catalog::{self, Restrictions},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
@@ -91,6 +92,13 @@ pub struct FakeStack {
     events: Vec<(String, StackEvent)>,
     /// What a rollback of the running update restores.
     before_update: Option<(String, BTreeMap<String, String>, Vec<Tag>)>,
+}
+
+impl FakeStack {
+    /// Forgets what has happened to it, as CloudFormation does not show it at once.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
 }
 
 /// A user as the twin of IAM keeps it.
@@ -161,6 +169,8 @@ pub struct Account {
     pub client_secrets: BTreeMap<(String, String), String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
+    /// What stacks have created, as far as a test says.
+    pub resources: Vec<StackResource>,
     /// How often somebody has acted in the console.
     pub acts: usize,
     /// Whether somebody has deleted a stack there.
@@ -362,7 +372,9 @@ impl World {
     pub fn make_role(&self, path_and_name: &str) -> String {
         let arn = format!("arn:aws:iam::000000000000:role/{path_and_name}");
         let name = path_and_name.rsplit('/').next().expect("a name").to_owned();
-        let (trust_policy, tags, policies) = (Value::Null, Vec::new(), BTreeMap::new());
+        // Its owner lets instances of the tests' space use it.
+        let tags = vec![Tag::new(SPACE_TAG, "a-space")];
+        let (trust_policy, policies) = (Value::Null, BTreeMap::new());
         self.state().account.roles.insert(name, FakeRole { arn: arn.clone(), trust_policy, tags, policies });
         arn
     }
@@ -624,6 +636,14 @@ impl Records for World {
         .await
     }
 
+    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+        self.call("records.count_instances", |state| {
+            let instances = state.account.instances.values().filter(|instance| !instance.is_tombstone());
+            instances.filter(|instance| instance.attributes.organization_guid == organization_guid).count()
+        })
+        .await
+    }
+
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
         self.call("records.update_instance", |state| match state.account.instances.get_mut(&instance.id) {
             Some(stored) if stored.version == instance.version => {
@@ -649,17 +669,28 @@ impl Records for World {
         .await
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, operation: &Operation) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
             let instance = state.account.instances.get_mut(id)?;
+            let operation = deletion.operation;
+            let is_meant = instance.attributes.service_id == deletion.service_id && !deletion.misses(instance);
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
-            if !deleting && !instance.is_updating() {
+            if is_meant && !deleting && !instance.is_updating() {
                 instance.previous_operation = Some(std::mem::replace(&mut instance.operation, operation.clone()));
                 instance.update = None;
                 instance.version += 1;
             }
             Some(instance.clone())
+        })
+        .await
+    }
+
+    async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
+        self.call("records.remember_refused", |state| {
+            if let Some(instance) = state.account.instances.get_mut(id) {
+                instance.refused = Some(refused.clone());
+            }
         })
         .await
     }
@@ -725,6 +756,7 @@ impl Records for World {
         &self,
         instance_id: &InstanceId,
         binding_id: &BindingId,
+        service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         self.call("records.begin_unbind", |state| {
@@ -734,7 +766,7 @@ impl Records for World {
                 OperationKind::Unbind => current.state != OperationState::Failed,
                 _ => current.may_be_running(operation.started_at),
             };
-            if !busy {
+            if !busy && binding.service_id == service_id {
                 binding.previous_operation = Some(std::mem::replace(&mut binding.operation, operation.clone()));
                 binding.version += 1;
             }
@@ -753,7 +785,8 @@ impl Sites for World {
             identities: there.clone(),
             roles: there.clone(),
             secrets: there.clone(),
-            functions: there,
+            functions: there.clone(),
+            resources: there,
         }
     }
 }
@@ -1030,7 +1063,11 @@ impl Identities for World {
 impl Roles for World {
     async fn find(&self, name: &str) -> PortResult<Option<Role>> {
         self.call("roles.find", |state| {
-            state.account.roles.get(name).map(|role| Role { name: name.to_owned(), arn: role.arn.clone() })
+            state.account.roles.get(name).map(|role| Role {
+                name: name.to_owned(),
+                arn: role.arn.clone(),
+                tags: role.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
+            })
         })
         .await
     }
@@ -1107,6 +1144,13 @@ impl Secrets for World {
 
 fn stored<K: Ord + ?Sized, L: Borrow<K> + Ord>(store: &BTreeMap<L, String>, name: &K) -> Option<SecretString> {
     store.get(name).map(|text| SecretString::from(text.as_str()))
+}
+
+#[async_trait]
+impl Resources for World {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
+        self.call("resources.page", |state| page_of(state.account.resources.iter().cloned(), next)).await
+    }
 }
 
 #[async_trait]
@@ -1188,7 +1232,13 @@ impl PlatformSecrets for World {
     }
 }
 
+/// The operator's consent to whatever users name.
+pub fn everything() -> Restrictions {
+    let consents = catalog::settings().into_iter().map(|name| (name.to_owned(), vec!["*".to_owned()])).collect();
+    Restrictions { consents, ..Restrictions::default() }
+}
+
 /// The catalog that the tests use: that of the account and broker for which the sample events were made.
 pub fn catalog() -> catalog::Catalog {
-    catalog::Catalog::compiled_in("000000000000", "awsservicebroker")
+    catalog::Catalog::compiled_in("000000000000", "awsservicebroker").restricted(&everything())
 }

@@ -15,7 +15,10 @@ impl Roles for Iam {
         let read = self.client().get_role().role_name(name).send().await;
         let read = found(read, "GetRole", GetRoleError::is_no_such_entity_exception)?;
         let role = read.and_then(|read| read.role);
-        Ok(role.map(|role| Role { name: role.role_name, arn: role.arn }))
+        Ok(role.map(|role| {
+            let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+            Role { name: role.role_name, arn: role.arn, tags }
+        }))
     }
 
     async fn create(&self, role: &NewRole) -> PortResult<String> {

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use anyhow::{Result, bail};
 use aws_service_broker::catalog::{
     compiler::{
-        Inspection, Statement,
+        Inspection, OperatorSetting, Statement,
         longest::{MAX_MANAGED_POLICY, Partition, in_any_partition},
     },
-    reference,
+    reference, screaming_snake_case,
 };
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -33,6 +33,72 @@ pub fn service_names(services: &[Inspection]) -> String {
     format!("    AllowedPattern: \"({name}( *, *{name})*)?\"\n")
 }
 
+/// Characters of a setting of the templates at most. Lambda takes 4 KB of all environment variables.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_SETTING: usize = 400;
+/// Entries of a setting at most.
+const MAX_ENTRIES: usize = 10;
+/// Columns that a generated text may fill.
+const WIDTH: usize = 120;
+/// What entries are joined with before they are split into a list.
+const SEPARATOR: char = '|';
+
+/// The settings of all templates, each once.
+fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
+    let mut settings: Vec<&OperatorSetting> = Vec::new();
+    for setting in services.iter().flat_map(|service| &service.settings) {
+        match settings.iter().find(|known| known.name == setting.name) {
+            None => settings.push(setting),
+            Some(known) if *known == setting => {}
+            Some(_) => bail!("two services have a setting `{}` and describe it differently", setting.name),
+        }
+    }
+    Ok(settings)
+}
+
+/// The parameters of the stack that are settings of templates.
+pub fn setting_parameters(services: &[Inspection]) -> Result<String> {
+    let mut yaml = String::new();
+    for OperatorSetting { name, description, entry_pattern } in settings(services)? {
+        let others = MAX_ENTRIES - 1;
+        let _ = write!(
+            yaml,
+            "  {name}:
+    Description: >-
+{}    Type: String
+    Default: \"\"
+    MaxLength: {MAX_SETTING}
+    AllowedPattern: '(({entry_pattern})(,({entry_pattern})){{0,{others}}})?'
+    ConstraintDescription: Empty, or up to {MAX_ENTRIES} entries with commas and no spaces in between.
+",
+            wrapped(description, "      ")
+        );
+    }
+    Ok(yaml)
+}
+
+/// The environment variables of these settings.
+pub fn setting_variables(services: &[Inspection]) -> Result<String> {
+    let variable = |setting: &&OperatorSetting| {
+        format!("        {}: !Ref {}\n", screaming_snake_case(&setting.name), setting.name)
+    };
+    Ok(settings(services)?.iter().map(variable).collect())
+}
+
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < WIDTH => {
+                line.push_str(if line.len() > indent.len() { " " } else { "" });
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
 /// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And whether a policy is
 /// needed: one of its services is offered.
 pub fn conditions(services: &[Inspection]) -> Result<String> {
@@ -53,11 +119,19 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
         - !Select [0, !Split [\",{name},\", {list}]]"
         );
     }
+    for OperatorSetting { name, .. } in settings(services)? {
+        let _ = writeln!(yaml, "  {}: !Not [!Equals [!Ref {name}, \"\"]]", allows(name));
+    }
     for (index, policy) in policies.iter().enumerate() {
         let offered: Vec<_> = policy.iter().map(|(service, _)| format!("!Condition {}", offers(service))).collect();
         let _ = writeln!(yaml, "  NeedsDeployPolicy{}: {}", index + 1, any_of(&offered, "    "));
     }
     Ok(yaml)
+}
+
+/// The condition that a setting has an entry.
+fn allows(setting: &str) -> String {
+    format!("Allows{setting}")
 }
 
 /// `my-service` → `OffersMyService`.
@@ -116,6 +190,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
 /// The managed policies of the deploy role.
 pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
+    let settings = settings(services)?;
     for (index, policy) in policies(services)?.iter().enumerate() {
         let number = index + 1;
         let _ = write!(
@@ -133,17 +208,32 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
         );
         for (service, statement) in policy.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one))) {
             // The condition of the policy is that of its only service.
-            if policy.len() == 1 {
-                yaml.push_str(&statement_yaml(statement, "          "));
-                continue;
-            }
-            let _ = writeln!(yaml, "          - !If\n            - {}", offers(service));
-            yaml.push_str(&statement_yaml(statement, "            "));
-            let _ = writeln!(yaml, "            - !Ref AWS::NoValue");
+            let mut conditions: Vec<_> = if policy.len() == 1 { Vec::new() } else { vec![offers(service)] };
+            let needed = settings.iter().filter(|setting| refers_to(statement, setting));
+            conditions.extend(needed.map(|setting| allows(&setting.name)));
+            yaml.push_str(&conditional_yaml(&conditions, statement, "          "));
         }
         yaml.push('\n');
     }
     Ok(yaml)
+}
+
+fn refers_to(statement: &Statement, setting: &OperatorSetting) -> bool {
+    let condition = statement.condition.as_ref().map(Value::to_string);
+    let mut all = statement.resources.iter().chain(&condition);
+    all.any(|text| reference::names(text).contains(&&*setting.name))
+}
+
+/// The statement, where all of the conditions hold.
+fn conditional_yaml(conditions: &[String], statement: &Statement, indent: &str) -> String {
+    match conditions {
+        [] => statement_yaml(statement, indent),
+        [first, others @ ..] => {
+            let deeper = format!("{indent}  ");
+            let inner = conditional_yaml(others, statement, &deeper);
+            format!("{indent}- !If\n{deeper}- {first}\n{inner}{deeper}- !Ref AWS::NoValue\n")
+        }
+    }
 }
 
 /// The statements of the permissions boundary. Those that differ in nothing but actions and resources become one:
@@ -229,13 +319,28 @@ fn longest(statement: &Statement) -> usize {
 }
 
 fn length(statement: &Statement, partition: &Partition) -> usize {
-    let render = |text: &str| reference::render(text, |name| partition.reference(name)).unwrap_or_default();
+    let render = |text: &str| match setting_in(text) {
+        // Each entry has the rest of the text around it.
+        Some((before, _, after)) => "x".repeat(MAX_SETTING + MAX_ENTRIES * (before.len() + after.len() + 3)),
+        None => reference::render(text, |name| partition.reference(name)).unwrap_or_default(),
+    };
     let list = |texts: &[String]| texts.iter().map(|text| render(text).len() + 3).sum::<usize>();
     let condition = statement.condition.as_ref();
-    let condition = condition.map_or(0, |condition| r#","Condition":"#.len() + render(&condition.to_string()).len());
+    let condition =
+        condition.map_or(0, |condition| r#","Condition":"#.len() + rendered(condition, &render).to_string().len());
 
     let envelope = r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len();
     envelope + list(&statement.actions) + list(&statement.resources) + condition
+}
+
+/// The value with all of its texts rendered.
+fn rendered(value: &Value, render: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => render(text).into(),
+        Value::Array(values) => values.iter().map(|value| rendered(value, render)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, field)| (key.clone(), rendered(field, render))).collect(),
+        other => other.clone(),
+    }
 }
 
 fn statement_yaml(statement: &Statement, indent: &str) -> String {
@@ -286,8 +391,29 @@ fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
     }
 }
 
+/// The setting that a text refers to, with the text before and after; nothing for other texts. References to settings
+/// have no colon.
+fn setting_in(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("${")?;
+    let (name, after) = rest.split_once('}')?;
+    (!name.contains(':') && name != "NamePrefix").then_some((before, name, after))
+}
+
+/// The list of what the text becomes with each entry of the setting. `Fn::Join` takes no reference between entries.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-join.html>
+fn entries_yaml(before: &str, setting: &str, after: &str) -> String {
+    let entries = format!("!Split [\",\", !Ref {setting}]");
+    if before.is_empty() && after.is_empty() {
+        return entries;
+    }
+    let joined = format!("!Join [\"{after}{SEPARATOR}{before}\", {entries}]");
+    format!("!Split [\"{SEPARATOR}\", !Join [\"\", [\"{before}\", {joined}, \"{after}\"]]]")
+}
+
 fn scalar_yaml(text: &str) -> String {
-    if text.contains("${") {
+    if let Some((before, setting, after)) = setting_in(text) {
+        entries_yaml(before, setting, after)
+    } else if text.contains("${") {
         format!("!Sub {text}")
     } else if matches!(text, "*" | "true" | "false" | "Null" | "null") || text.starts_with('*') {
         format!("\"{text}\"")

@@ -72,11 +72,13 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
     let mut parts = vec![
         ("service names", infra::service_names(&services)),
+        ("settings of services", infra::setting_parameters(&services)?),
         ("conditions", infra::conditions(&services)?),
         ("deploy policies", infra::deploy_policies(&services)?),
         ("boundary", infra::boundary(&services)?),
     ];
-    files.push(generated::file(STACK, &parts)?);
+    let variables = ("variables of services", infra::setting_variables(&services)?);
+    files.push(generated::file(STACK, &[parts.as_slice(), &[variables]].concat())?);
     for name in SHARED {
         parts.push((name, generated::shared(STACK, name)?));
     }

@@ -25,6 +25,7 @@ pub fn render(service: &Inspection) -> Result<String> {
     page.push_str("\n\n");
     plans(&mut page, offering)?;
     parameters(&mut page, offering)?;
+    settings(&mut page, service)?;
     credentials(&mut page, service)?;
     scopes(&mut page, offering)?;
     examples(&mut page, offering)?;
@@ -92,6 +93,22 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
         let updates = if offering.is_updatable(name) { "yes" } else { "no" };
         let description = property["description"].as_str().unwrap_or_default();
         writeln!(page, "| {}{only} | {values} | {default} | {updates} | {} |", code(name), cell(description))?;
+    }
+    page.push('\n');
+    Ok(())
+}
+
+/// What the operator has to allow before users can name it.
+fn settings(page: &mut String, service: &Inspection) -> Result<()> {
+    if service.settings.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## Settings of the operator\n")?;
+    writeln!(page, "| Setting of the broker's stack | Plans that need it | What it allows |\n|---|---|---|")?;
+    for (of_operator, setting) in service.settings.iter().zip(&*service.offering.settings) {
+        let plans: Vec<_> = setting.plans.iter().map(|plan| code(plan)).collect();
+        let plans = if plans.is_empty() { "none".to_owned() } else { plans.join(", ") };
+        writeln!(page, "| {} | {plans} | {} |", code(&of_operator.name), cell(&of_operator.description))?;
     }
     page.push('\n');
     Ok(())

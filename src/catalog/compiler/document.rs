@@ -67,9 +67,24 @@ pub struct Specification {
     #[serde(default)]
     pub bind_via_lambda: bool,
     #[serde(default)]
+    pub settings: Named<Spanned<Setting>>,
+    #[serde(default)]
     pub deploy_policy: Vec<Spanned<Statement>>,
     #[serde(default)]
     pub bindings: Bindings,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Setting {
+    pub description: String,
+    pub entry_pattern: String,
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    #[serde(default)]
+    pub plans: Vec<String>,
+    pub form: Option<String>,
+    pub wildcard: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 22] = [
+const SPECIFICATION_KEYS: [&str; 23] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -46,6 +46,7 @@ const SPECIFICATION_KEYS: [&str; 22] = [
     "OutputsAsIs",
     "CloudFoundry",
     "BindViaLambda",
+    "Settings",
     "DeployPolicy",
     "Bindings",
 ];
@@ -72,6 +73,7 @@ const BINDINGS_KEYS: [&str; 7] = [
     "CFNOutputs",
 ];
 const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
+const SETTING_KEYS: [&str; 6] = ["Description", "EntryPattern", "Parameters", "Plans", "Form", "Wildcard"];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
 const LIST_KEYS: [&str; 4] = ["Parameter", "MaxItems", "UniqueItems", "Description"];
@@ -125,6 +127,7 @@ fn check_metadata(metadata: &Node) -> Checked<()> {
 
 fn check_specification(specification: &Node) -> Checked<()> {
     check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
+    check_each_field(specification.get("Settings"), &SETTING_KEYS, "a setting")?;
     check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
     check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
     check_each_entry(specification.get("Lists"), &LIST_KEYS, "an entry of Lists")?;

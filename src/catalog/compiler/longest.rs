@@ -62,6 +62,11 @@ impl Partition {
     }
 }
 
+/// The value of a reference to whose an instance is: platforms give UUIDs.
+pub fn of_instance(name: &str) -> Option<&'static str> {
+    matches!(name, "Instance.OrganizationGuid" | "Instance.SpaceGuid").then_some(UUID)
+}
+
 /// The greatest length, over all partitions.
 pub fn in_any_partition(length: impl Fn(&Partition) -> usize) -> usize {
     PARTITIONS.iter().map(length).max().unwrap_or_default()

@@ -9,6 +9,7 @@ mod permissions;
 mod policy_length;
 mod rules;
 mod schema;
+mod settings;
 
 use std::{fmt, fs, io, path::Path};
 
@@ -17,16 +18,20 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use serde_saphyr::Spanned;
 
-pub use self::permissions::{Permissions, Statement};
 use self::{
     document::{Protocol, ServicePlan, Specification, Template},
     node::Node,
+};
+pub use self::{
+    permissions::{Permissions, Statement},
+    settings::OperatorSetting,
 };
 use super::{
     model::{
         Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text,
     },
-    reference, spelling,
+    reference,
+    spelling::{self, screaming_snake_case},
 };
 
 /// The file that makes a folder below `templates/` a service.
@@ -42,12 +47,15 @@ const MAX_NAME_LENGTH: usize = 63;
 /// OSBAPI, Catalog Management: strings should not be longer, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// References that are not outputs of the stack: CloudFormation's pseudo parameters and the binding's own identity.
-const PSEUDO_REFERENCES: [&str; 7] = [
+/// References that are not outputs of the stack: CloudFormation's pseudo parameters, whose the instance is, as its tags
+/// say, and the binding's own identity.
+const PSEUDO_REFERENCES: [&str; 9] = [
     "AWS::Region",
     "AWS::AccountId",
     "AWS::Partition",
     "AWS::URLSuffix",
+    "Instance.OrganizationGuid",
+    "Instance.SpaceGuid",
     "Identity.AccessKeyId",
     "Identity.SecretAccessKey",
     ROLE_ARN,
@@ -146,6 +154,8 @@ pub struct Inspection {
     pub offering: Offering,
     /// What the broker's own stack has to allow for it.
     pub permissions: Permissions,
+    /// Settings of the operator's, as parameters of the broker's own stack.
+    pub settings: Vec<OperatorSetting>,
     /// The outputs' descriptions, by name.
     pub outputs: IndexMap<String, String>,
 }
@@ -163,6 +173,7 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
         Ok(Inspection {
             offering,
             permissions: permissions::permissions(&template.metadata.specification.value)?,
+            settings: settings::operator_settings(&template.metadata.specification.value),
             outputs: template.outputs.iter().map(|(name, output)| (name.clone(), description(output))).collect(),
         })
     });
@@ -238,6 +249,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
             .filter(|(_, output)| is_secret(&output["Value"]))
             .map(|(name, _)| Text::from(name.clone()))
             .collect(),
+        settings: settings::settings(template)?,
         bindings: bindings(template)?,
     };
     policy_length::check(template, node)?;
@@ -526,24 +538,6 @@ fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credent
         .map(|output| credential(if as_is { output.clone() } else { screaming_snake_case(output) }, output));
     let identity = SDK_CREDENTIALS.into_iter().map(|(key, reference)| credential(key.into(), reference));
     outputs.chain(identity.filter(|_| has_identity)).collect()
-}
-
-/// `QueueURL` → `QUEUE_URL`: a word begins at a capital that follows a small letter or digit, or that precedes a small
-/// letter.
-fn screaming_snake_case(name: &str) -> String {
-    let mut key = String::new();
-    let mut previous: Option<char> = None;
-    let mut characters = name.chars().peekable();
-    while let Some(character) = characters.next() {
-        let after_word = previous.is_some_and(|previous| !previous.is_uppercase());
-        let before_word = previous.is_some() && characters.peek().is_some_and(|next| next.is_lowercase());
-        if character.is_uppercase() && (after_word || before_word) {
-            key.push('_');
-        }
-        key.extend(character.to_uppercase());
-        previous = Some(character);
-    }
-    key
 }
 
 /// What a bind request may choose where the template has scopes.

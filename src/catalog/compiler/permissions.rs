@@ -11,7 +11,8 @@ use super::{
 };
 use crate::catalog::reference;
 
-/// What those statements can refer to: CloudFormation's pseudo parameters, and the prefix of all stacks' names.
+/// What those statements can refer to: CloudFormation's pseudo parameters, and the prefix of all stacks' names; a
+/// `DeployPolicy` also to the template's settings.
 const REFERENCES: [&str; 5] = ["AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URLSuffix", "NamePrefix"];
 
 /// The permissions that a template needs beyond its own text, for the stack of the broker to grant.
@@ -36,32 +37,36 @@ pub struct Statement {
 
 /// Reads and checks the permissions of a template.
 pub fn permissions(specification: &Specification) -> Checked<Permissions> {
-    let statements = |list: &[Spanned<document::Statement>]| list.iter().map(statement).collect::<Checked<Vec<_>>>();
-    let deploy = statements(&specification.deploy_policy)?;
-    let boundary = statements(&specification.bindings.boundary)?;
+    let statements = |list: &[Spanned<document::Statement>], known: &[&str]| {
+        list.iter().map(|at| statement(at, known)).collect::<Checked<Vec<_>>>()
+    };
+    let of_settings = specification.settings.keys().map(String::as_str);
+    let known_to_deploy: Vec<_> = REFERENCES.into_iter().chain(of_settings).collect();
+    let deploy = statements(&specification.deploy_policy, &known_to_deploy)?;
+    let boundary = statements(&specification.bindings.boundary, &REFERENCES)?;
     check_covered(specification, &boundary)?;
     Ok(Permissions { deploy, boundary })
 }
 
-fn statement(at: &Spanned<document::Statement>) -> Checked<Statement> {
+fn statement(at: &Spanned<document::Statement>, known: &[&str]) -> Checked<Statement> {
     let document::Statement { effect: document::Effect::Allow, action, resource, condition } = at.value.clone();
     let statement = Statement { actions: action.into(), resources: resource.into(), condition };
     if statement.actions.is_empty() || statement.resources.is_empty() {
         return Err(fault(at, "a statement needs an Action and a Resource"));
     }
-    check_references(&json!([statement.actions, statement.resources, statement.condition]))
+    check_references(&json!([statement.actions, statement.resources, statement.condition]), known)
         .map_err(|reason| fault(at, reason))?;
     Ok(statement)
 }
 
-fn check_references(json: &Value) -> Result<(), String> {
+fn check_references(json: &Value, known: &[&str]) -> Result<(), String> {
     match json {
-        Value::String(text) => match reference::names(text).into_iter().find(|name| !REFERENCES.contains(name)) {
-            Some(name) => Err(format!("`${{{name}}}` is none of {}", REFERENCES.join(", "))),
+        Value::String(text) => match reference::names(text).into_iter().find(|name| !known.contains(name)) {
+            Some(name) => Err(format!("`${{{name}}}` is none of {}", known.join(", "))),
             None => Ok(()),
         },
-        Value::Array(entries) => entries.iter().try_for_each(check_references),
-        Value::Object(fields) => fields.values().try_for_each(check_references),
+        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(entry, known)),
+        Value::Object(fields) => fields.values().try_for_each(|field| check_references(field, known)),
         _ => Ok(()),
     }
 }

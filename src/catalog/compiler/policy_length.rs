@@ -70,7 +70,10 @@ impl<'t> Scope<'t> {
                 values.insert(*name, value);
             }
         }
-        let value = |name: &str| values.get(name).map(String::as_str).or_else(|| stack.partition.reference(name));
+        let value = |name: &str| {
+            let output = values.get(name).map(String::as_str);
+            output.or_else(|| stack.partition.reference(name)).or_else(|| longest::of_instance(name))
+        };
         let statements = reference::render_statements(self.statements, value);
         let document = policy::document(&statements, Some(ENDS_AT));
         Ok(document.chars().filter(|character| !character.is_whitespace()).count())

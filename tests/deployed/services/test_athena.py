@@ -128,11 +128,15 @@ class AthenaTest(ServiceTestCase):
         self.assert_simulated("glue:GetDatabase", f"{glue}:catalog")
         self.assert_simulated("glue:GetDatabase", f"{glue}:database/{database}")
         self.assert_simulated("glue:GetTable", f"{glue}:table/{database}/greetings")
-        self.assert_simulated_denied("glue:GetTable", f"{glue}:table/{database}x/greetings")
+        self.assert_simulated_denied("glue:GetTable", f"{glue}:table/{unique_name()}/greetings")
         self.assert_simulated_denied("glue:DeleteDatabase", f"{glue}:database/{database}")
         # Through Athena, that is: see below.
         if "DATA_LOCATION" in binding:
             self.assertEqual(binding["DATA_LOCATION"], f"s3://{self.bucket}/data/")
+            # Only of the instance's own space, whatever the tags of the identity say.
+            [reading] = [each for each in self.policy["Statement"] if "s3:GetObject" in each["Action"]]
+            tag = "s3:BucketTag/servicebroker:space-guid"
+            self.assertEqual(reading["Condition"]["StringEquals"][tag], "local")
             self.assert_simulated("s3:GetObject", f"arn:aws:s3:::{self.bucket}/data/greetings/monday/1.csv")
             self.assert_simulated("s3:ListBucket", f"arn:aws:s3:::{self.bucket}")
             self.assert_simulated_denied("s3:GetObject", f"arn:aws:s3:::{self.bucket}/other/1.csv")

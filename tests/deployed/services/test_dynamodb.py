@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from service import Credentials, ServiceTestCase
-from support import BROKER, client, kms_key
+from service import Credentials, ServiceTestCase, key_contexts
+from support import BROKER, client, kms_key, unique_name
 
 
 class DynamoDbTest(ServiceTestCase):
@@ -47,6 +47,36 @@ class DynamoDbTest(ServiceTestCase):
         self.assertEqual(billing, "PAY_PER_REQUEST")
         BROKER.unbind(instance, binding, ondemand).expect(200)
         self.deprovision(instance, ondemand)
+
+    def test_a_key_that_the_user_names_is_for_this_table_alone(self) -> None:
+        key = kms_key()
+        instance, ids = self.provision("dynamodb", "ondemand", {"KmsKeyArn": key})
+        binding, credentials = self.bind_with(instance, ids, "ReadWrite")
+        self.assertEqual(key_contexts(credentials), [{"aws:dynamodb:tableName": credentials["TABLE_NAME"]}])
+
+        dynamodb, neighbour = client("dynamodb", credentials), {"TableName": unique_name()}
+        made = client("dynamodb").create_table(
+            **neighbour,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
+        )["TableDescription"]
+        with self.allowed_besides(credentials, "dynamodb:*", made["TableArn"]):
+            self.assertEqual(dynamodb.describe_table(**neighbour)["Table"]["TableArn"], made["TableArn"])
+            self.assert_denied(
+                lambda: dynamodb.scan(**neighbour),
+                lambda: dynamodb.put_item(**neighbour, Item={"pk": {"S": "a"}}),
+            )
+        self.assertEqual(dynamodb.scan(TableName=credentials["TABLE_NAME"])["Items"], [])
+        own = {"aws:dynamodb:tableName": credentials["TABLE_NAME"]}
+        self.assert_denied(
+            lambda: client("kms", credentials).generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext=own)
+        )
+
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+        client("dynamodb").delete_table(**neighbour)
 
     @property
     def changed(self) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from osb import Plan
-from service import Credentials, ServiceTestCase
+from service import Credentials, ServiceTestCase, key_contexts
 from support import BROKER, client, kms_key, stacks_of, unique_name
 
 
@@ -68,6 +68,20 @@ class S3Test(ServiceTestCase):
         self.deprovision(instance, ids)
         self.assertEqual(stacks_of(instance), [])
         self.assertEqual(client("s3").get_object(**bucket, Key="greeting")["Body"].read(), b"hello")
+
+    def test_a_key_that_the_user_names_is_for_this_bucket_alone(self) -> None:
+        """The local AWS asks nobody for the key of an object: the policy says it."""
+        key = kms_key()
+        instance, ids = self.provision("s3", "custom", {"KmsKeyArn": key})
+        for scope in ("ReadWrite", "ReadOnly", "WriteOnly"):
+            binding, credentials = self.bind_with(instance, ids, scope)
+            bucket = credentials["BUCKET_ARN"]
+            self.assertEqual(key_contexts(credentials), [{"aws:s3:arn": [bucket, f"{bucket}/*"]}])
+            own = {"KeyId": key, "EncryptionContext": {"aws:s3:arn": bucket}}
+            kms = client("kms", credentials)
+            self.assert_denied(lambda kms=kms, own=own: kms.generate_data_key(**own, KeySpec="AES_256"))
+            self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
 
     def read_and_write(self, binding: Credentials) -> None:
         s3, bucket = client("s3", binding), {"Bucket": binding["BUCKET_NAME"]}

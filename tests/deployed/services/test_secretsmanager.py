@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from service import Credentials, ServiceTestCase
-from support import client, unique_name
+from service import Credentials, ServiceTestCase, key_contexts
+from support import client, kms_key, unique_name
 
 Check = Callable[[str], None]
 
@@ -69,6 +69,31 @@ class SecretsManagerTest(ServiceTestCase):
         secret = {"SecretId": credentials["SECRET_ARN"]}
         self.assertIn("SecretString", client("secretsmanager").get_secret_value(**secret))
         client("secretsmanager").delete_secret(**secret, ForceDeleteWithoutRecovery=True)
+
+    def test_a_key_that_the_user_names_is_for_this_secret_alone(self) -> None:
+        key = kms_key()
+        instance, ids = self.provision(self.service, "default", {"KmsKeyArn": key})
+        binding, credentials = self.bind_with(instance, ids, "ReadWrite")
+        self.assertEqual(key_contexts(credentials), [{"SecretARN": credentials["SECRET_ARN"]}])
+
+        secrets = client("secretsmanager", credentials)
+        made = client("secretsmanager").create_secret(Name=unique_name(), SecretString="hello", KmsKeyId=key)
+        neighbour = {"SecretId": made["ARN"]}
+        with self.allowed_besides(credentials, "secretsmanager:*", made["ARN"]):
+            self.assertEqual(secrets.describe_secret(**neighbour)["Name"], made["Name"])
+            self.assert_denied(
+                lambda: secrets.get_secret_value(**neighbour),
+                lambda: secrets.put_secret_value(**neighbour, SecretString="mallory"),
+            )
+        self.assertIn("SecretString", secrets.get_secret_value(SecretId=credentials["SECRET_NAME"]))
+        own = {"SecretARN": credentials["SECRET_ARN"]}
+        self.assert_denied(
+            lambda: client("kms", credentials).generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext=own)
+        )
+
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+        client("secretsmanager").delete_secret(**neighbour, ForceDeleteWithoutRecovery=True)
 
     def uses(self, check: Check) -> dict[str | None, Callable[[Credentials], None]]:
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service import Credentials, ServiceTestCase
+from service import Credentials, ServiceTestCase, key_contexts
 from support import client, kms_key, unique_name
 
 # Values other than the defaults, for what both plans have.
@@ -57,6 +57,34 @@ class SqsTest(ServiceTestCase):
             "SourceRuleArn": "arn:aws:events:us-east-1:000000000000:rule/rule",
         }
         self.live("fifo", self.uses, changed)
+
+    def test_a_key_that_the_user_names_is_for_the_messages_of_these_queues_alone(self) -> None:
+        key = kms_key()
+        instance, ids = self.provision("sqs", "standard", {"KmsKeyArn": key})
+        binding, credentials = self.bind_with(instance, ids, "ReadWrite")
+        queues = [credentials["QUEUE_ARN"], credentials["DEAD_LETTER_QUEUE_ARN"]]
+        self.assertEqual(key_contexts(credentials), [{"aws:sqs:arn": queues}])
+
+        sqs = client("sqs", credentials)
+        neighbour = client("sqs").create_queue(QueueName=unique_name(), Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+        attributes = {"QueueUrl": neighbour, "AttributeNames": ["QueueArn"]}
+        arn = client("sqs").get_queue_attributes(**attributes)["Attributes"]["QueueArn"]
+        with self.allowed_besides(credentials, "sqs:*", arn):
+            self.assertEqual(sqs.get_queue_attributes(**attributes)["Attributes"]["QueueArn"], arn)
+            self.assert_denied(
+                lambda: sqs.send_message(QueueUrl=neighbour, MessageBody="hello"),
+                lambda: sqs.receive_message(QueueUrl=neighbour),
+            )
+        sqs.send_message(QueueUrl=credentials["QUEUE_URL"], MessageBody="hello")
+        sqs.receive_message(QueueUrl=credentials["DEAD_LETTER_QUEUE_URL"], WaitTimeSeconds=0)
+        own = {"aws:sqs:arn": credentials["QUEUE_ARN"]}
+        self.assert_denied(
+            lambda: client("kms", credentials).generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext=own)
+        )
+
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+        client("sqs").delete_queue(QueueUrl=neighbour)
 
     def message(self) -> dict[str, str]:
         self.messages += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -113,6 +114,9 @@ class StepFunctionsTest(ServiceTestCase):
     def do_tasks(self, binding: Credentials, machine: str) -> None:
         sfn, operator, activity = client("stepfunctions", binding), client("stepfunctions"), binding["ACTIVITY_ARN"]
         self.assertEqual(sfn.describe_activity(activityArn=activity)["activityArn"], activity)
+        # To know its ARN is enough to give it tasks: it follows from nothing that others see.
+        instance = binding["STATE_MACHINE_NAME"][-len(str(uuid.UUID(int=0))) :]
+        self.assertNotIn(instance, activity)
         failing = operator.start_execution(stateMachineArn=machine, input='{"number": 1}')["executionArn"]
         token = task_of(sfn, activity, {"number": 1})
         sfn.send_task_heartbeat(taskToken=token)

@@ -1,0 +1,55 @@
+//! [`Resources`] with the Resource Groups Tagging API.
+
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_resourcegroupstagging::{
+    Client,
+    types::{ResourceTagMapping, TagFilter},
+};
+
+use super::error::Service;
+use crate::broker::ports::{INSTANCE_ID_TAG, Page, PortResult, Resources, StackResource};
+
+const SERVICE: Service = Service("Resource Groups Tagging");
+/// The tag by which CloudFormation tells the stack that a resource was created by.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html>
+const STACK_NAME_TAG: &str = "aws:cloudformation:stack-name";
+
+/// The account's tagged resources in one Region.
+pub struct Tagging {
+    config: SdkConfig,
+    client: OnceLock<Client>,
+}
+
+impl Tagging {
+    /// With these settings.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { config: config.clone(), client: OnceLock::new() }
+    }
+}
+
+#[async_trait]
+impl Resources for Tagging {
+    async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let of_instances = TagFilter::builder().key(INSTANCE_ID_TAG).build();
+        let page = client.get_resources().tag_filters(of_instances).set_pagination_token(next).send().await;
+        let page = page.map_err(SERVICE.failed("GetResources"))?;
+        let resources = page.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(resource);
+        // The last page has an empty token.
+        Ok(Page { items: resources.collect(), next: page.pagination_token.filter(|token| !token.is_empty()) })
+    }
+}
+
+/// The resource, if CloudFormation has created it.
+fn resource(tagged: ResourceTagMapping) -> Option<StackResource> {
+    let tags = tagged.tags.unwrap_or_default();
+    let value = |key: &str| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.clone());
+    Some(StackResource {
+        arn: tagged.resource_arn?,
+        stack_name: value(STACK_NAME_TAG)?,
+        instance_id: value(INSTANCE_ID_TAG)?,
+    })
+}

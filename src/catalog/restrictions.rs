@@ -1,0 +1,228 @@
+//! The operator's restrictions: which plans are offered, and which values their parameters may have.
+//!
+//! They hold for what is asked for from now on. An instance that was created before keeps its plan and its values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Number, Value, json};
+
+use super::{
+    consent::Consents,
+    model::{Offering, Plan, StackParameter, Text},
+    normalization::normalized_value,
+};
+
+/// The restrictions of one deployment of the broker; by default none, and no consents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restrictions {
+    /// The plans that are offered of the services that occur here; all plans of the others.
+    pub plans: EnabledPlans,
+    /// Limits of parameters.
+    pub limits: ParameterLimits,
+    /// What users may name.
+    pub consents: Consents,
+}
+
+/// Plans, as `service/plan`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnabledPlans(BTreeSet<String>);
+
+/// Limits by service (`kinesis`) or plan (`kinesis/custom`), then by parameter. Where both limit a parameter, the plan's
+/// count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct ParameterLimits(BTreeMap<String, BTreeMap<String, ParameterLimit>>);
+
+/// A limit of a parameter's values, in CloudFormation's words.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum ParameterLimit {
+    /// The greatest number.
+    MaxValue(Number),
+    /// The values to choose from. The first one is the default where the template's is not among them.
+    AllowedValues(Vec<Value>),
+    /// The only value.
+    Value(Value),
+}
+
+/// The plans of all services, as `service/plan`.
+fn plans(offerings: &[Offering]) -> impl Iterator<Item = (String, &Offering, &Plan)> {
+    let named = |offering, plan: &'_ Plan| qualified(offering, &plan.name);
+    offerings
+        .iter()
+        .flat_map(move |offering| offering.plans.iter().map(move |plan| (named(offering, plan), offering, plan)))
+}
+
+fn qualified(offering: &Offering, plan: &str) -> String {
+    format!("{}/{plan}", offering.name)
+}
+
+impl EnabledPlans {
+    /// Reads a list with commas in between.
+    ///
+    /// # Errors
+    ///
+    /// The first entry that is no plan.
+    pub fn parse(list: &str, offerings: &[Offering]) -> Result<Self, String> {
+        let names: BTreeSet<_> =
+            list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let known: BTreeSet<_> = plans(offerings).map(|(name, ..)| name).collect();
+        match names.difference(&known).next() {
+            Some(unknown) => Err(format!("`{unknown}` is no plan in the catalog: write service/plan")),
+            None => Ok(Self(names)),
+        }
+    }
+
+    /// True if the plan is offered.
+    pub fn allow(&self, offering: &Offering, plan: &Plan) -> bool {
+        let of_service = qualified(offering, "");
+        let is_restricted = self.0.iter().any(|name| name.starts_with(&of_service));
+        !is_restricted || self.0.contains(&qualified(offering, &plan.name))
+    }
+}
+
+impl ParameterLimits {
+    /// Reads a JSON object, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says what is not a limit of a parameter that users can give.
+    pub fn parse(text: &str, offerings: &[Offering]) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let limits: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        for (name, limits) in &limits.0 {
+            let limited = plans(offerings).filter(|(plan, offering, _)| name == plan || *name == *offering.name);
+            let limited: Vec<_> = limited.map(|(_, _, plan)| properties(&plan.create_schema)).collect();
+            if limited.is_empty() {
+                return Err(format!("`{name}` is neither a service nor a plan in the catalog"));
+            }
+            for (parameter, limit) in limits {
+                let mut properties = limited.iter().filter_map(|properties| properties.get(parameter)).peekable();
+                if properties.peek().is_none() {
+                    return Err(format!("users of `{name}` do not choose a parameter `{parameter}`"));
+                }
+                properties.try_for_each(|property| {
+                    limited_property(property, limit).map(drop).map_err(|reason| format!("`{parameter}`: {reason}"))
+                })?;
+            }
+        }
+        Ok(limits)
+    }
+
+    /// True if nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lays the limits over a plan. Returns the schema of what users may choose of the limited parameters; nothing where
+    /// no parameter of the plan is limited.
+    pub fn apply(&self, service: &str, plan: &mut Plan) -> Option<Text> {
+        let names = [service.to_owned(), format!("{service}/{}", plan.name)];
+        // What is said of the plan comes after what is said of the service, and in its place.
+        let limits: BTreeMap<_, _> = names.iter().filter_map(|name| self.0.get(name)).flatten().collect();
+        let created = properties(&plan.create_schema);
+        let limited: Map<_, _> = limits
+            .into_iter()
+            .filter_map(|(name, limit)| Some((name.clone(), limited_property(created.get(name)?, limit).ok()?)))
+            .collect();
+        if limited.is_empty() {
+            return None;
+        }
+
+        plan.parameters.to_mut().extend(limited.iter().filter_map(|(name, property)| {
+            let value = property.get("default")?;
+            Some(StackParameter { name: name.clone().into(), value: plain_text(value).into() })
+        }));
+        plan.create_schema = with_properties(&plan.create_schema, &limited);
+        plan.update_schema = with_properties(&plan.update_schema, &limited);
+        Some(json!({"type": "object", "properties": limited}).to_string().into())
+    }
+}
+
+fn properties(schema: &str) -> Map<String, Value> {
+    let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    schema["properties"].as_object_mut().map(std::mem::take).unwrap_or_default()
+}
+
+/// The schema with other limits of the parameters that it has. A parameter of an update may be `null`.
+fn with_properties(schema: &str, limited: &Map<String, Value>) -> Text {
+    let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
+    let properties = document["properties"].as_object_mut().into_iter().flatten();
+    for (property, limited) in properties.filter_map(|(name, property)| Some((property, limited.get(name)?))) {
+        let takes_null = property["type"].is_array();
+        for key in ["maximum", "enum", "items"] {
+            if let Some(limit) = limited.get(key) {
+                property[key] = limit.clone();
+            }
+        }
+        match property["enum"].as_array_mut() {
+            Some(allowed) if takes_null => allowed.push(Value::Null),
+            _ => {}
+        }
+        if property.get("default").is_some() {
+            property["default"] = limited["default"].clone();
+        }
+    }
+    document.to_string().into()
+}
+
+/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest or first that is.
+fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
+    let mut limited = property.clone();
+    match limit {
+        ParameterLimit::MaxValue(most) => {
+            let given = most.as_f64().ok_or("MaxValue is not a number")?;
+            if property["minimum"].as_f64().is_some_and(|least| given < least) || !is_numeric(property) {
+                return Err("it takes no numbers up to this MaxValue".into());
+            }
+            if property["maximum"].as_f64().is_none_or(|known| given < known) {
+                limited["maximum"] = Value::Number(most.clone());
+            }
+            if property["default"].as_f64().is_some_and(|default| default > given) {
+                limited["default"] = Value::Number(most.clone());
+            }
+        }
+        ParameterLimit::AllowedValues(values) => choose_among(&mut limited, values)?,
+        ParameterLimit::Value(value) => {
+            choose_among(&mut limited, std::slice::from_ref(value))?;
+            limited["default"] = forms(property, std::slice::from_ref(value)).remove(0);
+        }
+    }
+    Ok(limited)
+}
+
+fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
+    let is_list = property["type"] == "array";
+    let allowed = forms(if is_list { &property["items"] } else { property }, values);
+    let schema = if is_list { &property["items"] } else { &*property };
+    let validator = jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
+    if allowed.is_empty() || allowed.iter().any(|value| !validator.is_valid(value)) {
+        return Err("it does not take these values".into());
+    }
+
+    let is_allowed = |default: &Value| allowed.contains(default) || is_list;
+    if property.get("default").is_some_and(|default| !is_allowed(default)) {
+        property["default"] = allowed[0].clone();
+    }
+    let limited = if is_list { &mut property["items"] } else { property };
+    limited["enum"] = allowed.into();
+    Ok(())
+}
+
+fn forms(property: &Value, values: &[Value]) -> Vec<Value> {
+    values.iter().map(|value| normalized_value(property, value.clone())).collect()
+}
+
+fn is_numeric(property: &Value) -> bool {
+    matches!(property["type"].as_str(), Some("integer" | "number"))
+}
+
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(entries) => entries.iter().map(plain_text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,305 @@
+//! What the operator restricts: plans, values of parameters, and what users may name.
+
+use std::collections::BTreeMap;
+
+use aws_service_broker::{
+    broker::{Broker, Quotas, stack::StackStatus},
+    catalog::{Catalog, EnabledPlans, ParameterLimits, Restrictions, offerings},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Client, INSTANCE, catalog, everything, plan_id, service_id};
+
+fn restricted(restrictions: &Restrictions) -> Catalog {
+    catalog().restricted(restrictions)
+}
+
+fn consents(entries: &[(&str, &str)]) -> Restrictions {
+    let entries =
+        entries.iter().map(|(setting, list)| ((*setting).into(), list.split(',').map(str::to_owned).collect()));
+    Restrictions { consents: entries.collect(), ..Restrictions::default() }
+}
+
+fn limits(text: &str) -> Restrictions {
+    let limits = ParameterLimits::parse(text, offerings()).expect("limits");
+    Restrictions { limits, ..everything() }
+}
+
+/// The plans in the catalog, by their services.
+fn plans(catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
+    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let name = |named: &Value| named["name"].as_str().expect("a name").to_owned();
+    let services = catalog["services"].as_array().expect("services").iter();
+    let plans = |service: &Value| service["plans"].as_array().expect("plans").iter().map(name).collect();
+    services.map(|service| (name(service), plans(service))).collect()
+}
+
+fn create_schema(catalog: &Catalog, service: &str, plan: &str) -> Value {
+    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let find = |list: &Value, name: &str| {
+        let list = list.as_array().expect("a list");
+        list.iter().find(|named| named["name"] == name).unwrap_or_else(|| panic!("{name}")).clone()
+    };
+    let plan = find(&find(&catalog["services"], service)["plans"], plan);
+    plan["schemas"]["service_instance"]["create"]["parameters"]["properties"].clone()
+}
+
+fn request(service: &str, plan: &str, parameters: Value) -> Value {
+    json!({"service_id": service_id(service), "plan_id": plan_id(service, plan), "parameters": parameters})
+}
+
+/// The same account, whose broker has these restrictions from now on.
+fn restrict(client: Client, restrictions: &Restrictions) -> Client {
+    let broker = client.broker();
+    client.with_broker(Broker { catalog: restricted(restrictions), ..broker })
+}
+
+#[test]
+fn without_the_operators_consent_a_plan_that_needs_it_is_not_offered() {
+    let offered = plans(&restricted(&Restrictions::default()));
+    assert_eq!(offered["route53"], ["hostedzone"]);
+    assert_eq!(offered.get("ses"), None, "no plan of it is left");
+    assert!(offered.contains_key("cognito") && offered["sns"].contains(&"subscription".to_owned()));
+    let one_of_two = plans(&restricted(&consents(&[("RecordZones", "Z*")])));
+    assert_eq!(one_of_two["route53"], ["hostedzone"]);
+    let both = plans(&restricted(&consents(&[("RecordZones", "Z*"), ("RecordNames", "*.example.com")])));
+    assert_eq!(both["route53"], ["hostedzone", "recordset"]);
+}
+
+#[tokio::test]
+async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
+    let zones =
+        [("RecordZones", "Z1,Z2"), ("RecordNames", "*.apps.example.com,_*.dev.example.com,\\052.dev.example.com")];
+    let record = |zone: &str, name: &str| {
+        let parameters = json!({"HostedZoneId": zone, "RecordName": name, "RecordValues": "192.0.2.1"});
+        request("route53", "recordset", parameters)
+    };
+    let zone = |vpc: &str| request("route53", "hostedzone", json!({"DomainName": "shop.internal", "VpcId": vpc}));
+    let sender = |plan: &str, name: &str, value: &str| request("ses", plan, json!({name: value}));
+    let pool = |identity: &str| {
+        let arn = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
+        request("cognito", "custom", json!({"EmailIdentityArn": arn, "EmailFrom": "a@apps.example.com"}))
+    };
+    let senders = [("SenderIdentities", "apps.example.com,*@test.example.com")];
+    let vpcs = [("PrivateZoneVpcs", "vpc-0123456789abcdef0")];
+    for (entries, request, refused) in [
+        (&zones[..], record("Z1", "www.apps.example.com"), None),
+        (&zones, record("Z2", "a.b.apps.example.com."), None),
+        (&zones, record("Z3", "www.apps.example.com"), Some("`HostedZoneId`")),
+        (&zones, record("Z1", "apps.example.com"), Some("`RecordName`")),
+        (&zones, record("Z1", "example.com"), Some("`RecordName`")),
+        (&zones, record("Z1", "_acme-challenge.apps.example.com"), Some("`RecordName`")),
+        (&zones, record("Z1", "*.apps.example.com"), Some("`RecordName`")),
+        (&zones, record("Z1", "www.apps-example.com"), Some("`RecordName`")),
+        (&zones, record("Z1", "_dmarc.dev.example.com"), None),
+        (&zones, record("Z1", "*.dev.example.com"), None),
+        (&vpcs, zone("vpc-0123456789abcdef0"), None),
+        (&vpcs, zone(""), None),
+        (&vpcs, zone("vpc-0123456789abcdef1"), Some("`VpcId`")),
+        (&[], zone("vpc-0123456789abcdef0"), Some("add it to the setting PrivateZoneVpcs")),
+        (&senders, sender("identity", "Domain", "apps.example.com"), None),
+        (&senders, sender("identity", "Domain", "example.com"), Some("`Domain`")),
+        (&senders, sender("identity", "Domain", "www.apps.example.com"), Some("`Domain`")),
+        (&senders, sender("address", "EmailAddress", "CI@test.example.com"), None),
+        (
+            &senders,
+            sender("address", "EmailAddress", "ceo@example.com"),
+            Some("add it to the setting SenderIdentities"),
+        ),
+        (&senders, pool("apps.example.com"), None),
+        (&senders, pool("example.com"), Some("`EmailIdentityArn`")),
+        (&[], request("cognito", "custom", json!({})), None),
+    ] {
+        let client = restrict(Client::new(), &consents(entries));
+        let answer = client.provision(request.clone()).await;
+        match refused {
+            None => assert_eq!(answer.status, 202, "{request}: {}", answer.description()),
+            Some(reason) => {
+                assert_eq!(answer.status, 400, "{request}");
+                assert!(answer.description().contains(reason), "{request}: {}", answer.description());
+                assert!(client.world.instance(INSTANCE).is_none());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_instance_keeps_what_it_was_created_with() {
+    let client = Client::new();
+    let mut request = request(
+        "route53",
+        "recordset",
+        json!({"HostedZoneId": "Z1", "RecordName": "www.example.com", "RecordValues": "192.0.2.1"}),
+    );
+    client.provision(request.clone()).await.expect(202);
+    client.finish().await;
+
+    let client = restrict(client, &Restrictions::default());
+    client.provision(request.clone()).await.expect(200);
+    client.fetch_instance().await.expect(200);
+    let ids = json!({"service_id": service_id("route53"), "plan_id": plan_id("route53", "recordset")});
+    client.bind("one", ids).await.expect(201);
+    let change = json!({"service_id": service_id("route53"), "parameters": {"TimeToLive": 60}});
+    client.update(change).await.expect(202);
+    client.finish().await;
+    request["parameters"]["TimeToLive"] = json!(60);
+    let refused = client.provision_as("another", request).await.expect(400);
+    assert!(refused.description().contains("does not offer the plan `recordset` of `route53`"), "{refused:?}");
+    client.deprovision().await.expect(202);
+}
+
+#[tokio::test]
+async fn an_update_chooses_only_what_the_operator_allows() {
+    let client = restrict(Client::new(), &consents(&[("SenderIdentities", "apps.example.com")]));
+    client.provision(request("cognito", "custom", json!({}))).await.expect(202);
+    client.finish().await;
+    let change = |identity: &str| {
+        let arn = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
+        let parameters = json!({"EmailIdentityArn": arn, "EmailFrom": format!("a@{identity}")});
+        json!({"service_id": service_id("cognito"), "parameters": parameters})
+    };
+    let refused = client.update(change("example.com")).await.expect(400);
+    assert!(refused.description().contains("setting SenderIdentities"), "{refused:?}");
+    client.update(change("apps.example.com")).await.expect(202);
+    client.finish().await;
+    // Taken back: what is not changed may stay.
+    let client = restrict(client, &Restrictions::default());
+    let other = json!({"service_id": service_id("cognito"), "parameters": {"PasswordMinimumLength": 20}});
+    client.update(other).await.expect(202);
+}
+
+#[tokio::test]
+async fn the_operator_says_which_plans_are_offered() {
+    let enabled = EnabledPlans::parse("sqs/fifo, s3/production", offerings()).expect("plans");
+    let restrictions = Restrictions { plans: enabled, ..everything() };
+    let offered = plans(&restricted(&restrictions));
+    assert_eq!((&offered["sqs"][..], &offered["s3"][..]), (&["fifo".to_owned()][..], &["production".to_owned()][..]));
+    assert_eq!(offered.len(), plans(&catalog()).len(), "all plans of the other services");
+
+    let client = restrict(Client::with_instance().await, &restrictions);
+    let refused = client.provision_as("another", json!({})).await.expect(400);
+    assert!(refused.description().contains("does not offer the plan `standard` of `sqs`"), "{refused:?}");
+    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+
+    for wrong in ["sqs", "sqs/none", "mainframe/fifo"] {
+        let reason = EnabledPlans::parse(wrong, offerings()).expect_err(wrong);
+        assert!(reason.contains(wrong) && reason.contains("write service/plan"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
+    let client = Client::new();
+    client.provision(request("kinesis", "default", json!({"ShardCount": 2}))).await.expect(202);
+    client.finish().await;
+    let enabled = EnabledPlans::parse("kinesis/default", offerings()).expect("plans");
+    let client = restrict(client, &Restrictions { plans: enabled, ..Restrictions::default() });
+    let change = json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
+    let refused = client.update(change).await.expect(400);
+    assert!(refused.description().contains("does not offer the plan `ondemand`"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn limits_of_parameters_are_in_the_catalog_and_hold() {
+    let restrictions = limits(
+        r#"{"kinesis": {"ShardCount": {"MaxValue": 4}}, "kinesis/default": {"ShardLevelMetrics": {"Value": "false"}},
+            "sqs/standard": {"VisibilityTimeout": {"MaxValue": 10}, "UseDeadLetterQueue": {"AllowedValues": ["true"]}}}"#,
+    );
+    let catalog = restricted(&restrictions);
+    let shards = &create_schema(&catalog, "kinesis", "default")["ShardCount"];
+    assert_eq!((&shards["maximum"], &shards["type"]), (&json!(4), &json!("integer")));
+    let metrics = &create_schema(&catalog, "kinesis", "default")["ShardLevelMetrics"];
+    assert_eq!((&metrics["enum"], &metrics["default"]), (&json!([false]), &json!(false)));
+    let queue = create_schema(&catalog, "sqs", "standard");
+    assert_eq!(queue["VisibilityTimeout"]["default"], 10, "the template's default, 30, is beyond the limit");
+    assert_eq!(queue["UseDeadLetterQueue"]["enum"], json!([true]));
+
+    let client = restrict(Client::new(), &restrictions);
+    let refused = client.provision(request("kinesis", "default", json!({"ShardCount": 5}))).await.expect(400);
+    assert!(refused.description().contains("`ShardCount` must be a whole number from 1 to 4"), "{refused:?}");
+    let refused = client.provision(json!({"parameters": {"UseDeadLetterQueue": false}})).await.expect(400);
+    assert!(refused.description().contains("`UseDeadLetterQueue` must be `true`"), "{refused:?}");
+
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    let stack = client.world.account().stacks.into_values().next().expect("a stack");
+    assert_eq!(stack.parameters["VisibilityTimeout"], "10", "what nobody chooses is within the limit");
+    let refused = client.update(json!({"parameters": {"VisibilityTimeout": 11}})).await.expect(400);
+    assert!(refused.description().contains("`VisibilityTimeout` must be"), "{refused:?}");
+    client.update(json!({"parameters": {"VisibilityTimeout": 9}})).await.expect(202);
+}
+
+#[tokio::test]
+async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
+    let client = Client::new();
+    client.provision(request("kinesis", "default", json!({"ShardCount": 8}))).await.expect(202);
+    client.finish().await;
+    let client = restrict(client, &limits(r#"{"kinesis": {"ShardCount": {"MaxValue": 4}}}"#));
+    let change = |parameters| json!({"service_id": service_id("kinesis"), "parameters": parameters});
+    client.update(change(json!({"ShardCount": 8, "RetentionPeriodHours": 48}))).await.expect(202);
+    client.finish().await;
+    client.update(change(json!({"ShardCount": 9}))).await.expect(400);
+    client.update(change(json!({"ShardCount": 4}))).await.expect(202);
+}
+
+#[test]
+fn limits_that_are_none_are_told() {
+    for (text, reason) in [
+        ("[]", "invalid type"),
+        (r#"{"mainframe": {}}"#, "`mainframe` is neither a service nor a plan"),
+        (r#"{"sqs": {"ShardCount": {"MaxValue": 1}}}"#, "users of `sqs` do not choose a parameter `ShardCount`"),
+        (r#"{"sqs/fifo": {"FifoQueue": {"Value": true}}}"#, "users of `sqs/fifo` do not choose"),
+        (r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#, "`ShardCount`: it takes no numbers up to this MaxValue"),
+        (r#"{"kinesis": {"DeletionPolicy": {"MaxValue": 1}}}"#, "`DeletionPolicy`: it takes no numbers"),
+        (
+            r#"{"kinesis": {"DeletionPolicy": {"AllowedValues": ["FREE"]}}}"#,
+            "`DeletionPolicy`: it does not take these values",
+        ),
+        (r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#, "unknown variant `Most`"),
+    ] {
+        let refused = ParameterLimits::parse(text, offerings()).expect_err(text);
+        assert!(refused.contains(reason), "{text}: {refused}");
+    }
+}
+
+fn with_quotas(client: Client, quotas: Quotas) -> Client {
+    let broker = client.broker();
+    client.with_broker(Broker { quotas, ..broker })
+}
+
+#[tokio::test]
+async fn an_organization_has_no_more_instances_than_the_operator_allows() {
+    let quotas = Quotas { instances_per_organization: Some(2), ..Quotas::default() };
+    let client = with_quotas(Client::new(), quotas);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    client.provision_as("two", json!({})).await.expect(202);
+    let refused = client.provision_as("three", json!({})).await.expect(400);
+    assert!(refused.description().contains("has the 2 service instances"), "{refused:?}");
+    client.provision_as("three", json!({"organization_guid": "another"})).await.expect(202);
+
+    // Sent again, what exists is the answer; and what is deleted does not count.
+    client.provision(json!({})).await.expect(200);
+    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(StackStatus::DeleteComplete, None);
+    client.last_operation().await.expect(200);
+    client.provision_as("four", json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn an_instance_has_no_more_bindings_than_the_operator_allows() {
+    let quotas = Quotas { bindings_per_instance: Some(1), ..Quotas::default() };
+    let client = with_quotas(Client::with_instance().await, quotas);
+    let bound = client.bind("one", json!({})).await.expect(201);
+    let refused = client.bind("two", json!({})).await.expect(400);
+    assert!(refused.description().contains("has the 1 service bindings"), "{refused:?}");
+    assert_eq!(client.bind("one", json!({})).await.expect(200).body, bound.body);
+
+    let rotation = json!({"predecessor_binding_id": "one"});
+    client.bind("two", rotation.clone()).await.expect(201);
+    client.bind("three", rotation).await.expect(400);
+    client.unbind("one").await.expect(200);
+    client.unbind("two").await.expect(200);
+    client.bind("four", json!({})).await.expect(201);
+}
