@@ -100,6 +100,10 @@ pub enum Ask {
     StackEvent,
 }
 
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
 impl Ask {
     fn method(self) -> &'static str {
         match self {
@@ -121,7 +125,7 @@ impl Ask {
         let instance = format!("/v2/service_instances/{INSTANCE}");
         let binding = |id| format!("{instance}/service_bindings/{id}");
         let asynchronous = "accepts_incomplete=true";
-        let ids = format!("service_id={}&plan_id={}", IDS.0, IDS.1);
+        let ids = format!("service_id={}&plan_id={}", text(&IDS.0), text(&IDS.1));
         match self {
             Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
             Self::Deprovision => format!("{instance}?{ids}&{asynchronous}"),
