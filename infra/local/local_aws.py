@@ -48,7 +48,7 @@ SETTINGS = [
     "SenderIdentities=*",
     "PrivateZoneVpcs=vpc-*",
     "RecordZones=Z*",
-    "RecordNames=*",
+    r"RecordNames=*,_*,\052.*",
 ]
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from local_aws import FOLDER
+from osb import Plan
 from support import BROKER, BrokerTestCase, client
 
 HERE = Path(__file__).parent
@@ -43,7 +45,7 @@ REPEAT = "To repeat a request, replace -H 'Authorization: [Filtered]' by -u \"$B
 class SchemaTest(BrokerTestCase):
     def test_all_answers_fit_the_document(self) -> None:
         self.addCleanup(self.assert_no_new_stack, stacks())  # runs after the one below
-        self.addCleanup(self.delete_all_but, instances())
+        self.addCleanup(self.delete_all_but, set(instances()))
         with ThreadPoolExecutor(len(RUNS)) as pool:
             runs = dict(zip(RUNS, pool.map(fuzz, RUNS), strict=True))
         seen: dict[str, set[int]] = {}
@@ -57,11 +59,11 @@ class SchemaTest(BrokerTestCase):
         self.assertEqual({operation: statuses for operation, statuses in missed.items() if statuses}, {})
 
     def delete_all_but(self, before: set[str]) -> None:
-        plan = BROKER.plan("sqs", "standard")
-        for instance in instances() - before:
+        for instance, plan in instances().items():
             with self.subTest(f"delete {instance!r}"):
-                self.deprovision(instance, plan)
-        self.assertEqual(instances() - before, set())
+                if instance not in before:
+                    self.deprovision(instance, plan)
+        self.assertEqual(instances().keys() - before, set())
 
     def assert_no_new_stack(self, before: set[str]) -> None:
         self.assertEqual(stacks() - before, set())
@@ -100,11 +102,16 @@ def summary(output: str) -> str:
     return ", ".join(re.findall(r"\d+ generated|Seed: \d+|in [\d.]+s(?= =)", output))
 
 
-def instances() -> set[str]:
-    """All instances that the broker knows, tombstones left out."""
+def instances() -> dict[str, Plan]:
+    """All instances that the broker knows, tombstones left out, with their plans."""
     pages = client("dynamodb").get_paginator("scan").paginate(TableName=os.environ["TABLE_NAME"], ConsistentRead=True)
     items = [item for page in pages for item in page["Items"]]
-    return {item["id"]["S"] for item in items if item["sk"]["S"] == "META" and "expires_at" not in item}
+    known = [item for item in items if item["sk"]["S"] == "META" and "expires_at" not in item]
+    return {item["id"]["S"]: plan(item["attributes"]["M"]) for item in known}
+
+
+def plan(attributes: dict[str, Any]) -> Plan:
+    return Plan(attributes["service_id"]["S"], attributes["plan_id"]["S"])
 
 
 def stacks() -> set[str]:
