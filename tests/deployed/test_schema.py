@@ -13,7 +13,7 @@ from typing import Any
 
 from local_aws import FOLDER
 from osb import Plan
-from support import BROKER, BrokerTestCase, client
+from support import BrokerTestCase, client
 
 HERE = Path(__file__).parent
 # What one process each fuzzes, with instances of its own. The local AWS answers 17 requests a second to one process and

@@ -71,8 +71,9 @@ async fn follow(client: &Client, instance: &str) -> (Vec<String>, Value) {
     }
 }
 
-async fn delete(client: &Client, instance: &str) {
-    let query = "service_id=s&plan_id=p&accepts_incomplete=true";
+async fn delete(client: &Client, ids: &Value, instance: &str) {
+    let service_id = ids["service_id"].as_str().expect("an id");
+    let query = format!("service_id={service_id}&plan_id=p&accepts_incomplete=true");
     client.request("DELETE", &format!("{instance}?{query}"), None).await.expect(202);
     assert_eq!(follow(client, instance).await.1["state"], "succeeded");
 }
@@ -89,7 +90,7 @@ async fn a_stack_that_takes_time_says_which_resource_it_is_at_and_for_how_long()
     let description = end["description"].as_str().expect("a description");
     let cause = "CloudFormation could not create Wait (AWS::CloudFormation::WaitCondition): ";
     assert!(end["state"] == "failed" && description.starts_with(cause), "{end}");
-    delete(&client, &instance).await;
+    delete(&client, &ids, &instance).await;
 }
 
 #[tokio::test]
@@ -114,7 +115,7 @@ async fn an_update_that_fails_names_its_root_cause_and_leaves_the_instance_as_it
     let third = format!("osb-{}", unique());
     client.request("PATCH", &path, Some(request(&ids, json!({"Second": third})))).await.expect(202);
     assert_eq!(follow(&client, &instance).await.1["state"], "succeeded");
-    delete(&client, &instance).await;
+    delete(&client, &ids, &instance).await;
 }
 
 #[tokio::test]
@@ -128,5 +129,5 @@ async fn a_creation_that_fails_names_its_root_cause() {
     let (_, end) = follow(&client, &instance).await;
     let description = end["description"].as_str().expect("a description");
     assert!(description.starts_with("CloudFormation could not create Second (AWS::S3::Bucket): "), "{end}");
-    delete(&client, &instance).await;
+    delete(&client, &ids, &instance).await;
 }

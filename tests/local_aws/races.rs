@@ -81,7 +81,7 @@ impl Race {
     }
 
     fn deprovision(&self) -> Request {
-        Request::new("DELETE", format!("{}?service_id=s&plan_id=p&accepts_incomplete=true", self.path), None)
+        Request::new("DELETE", format!("{}?{}", self.path, deletion()), None)
     }
 
     fn bind(&self) -> Request {
@@ -89,7 +89,7 @@ impl Race {
     }
 
     fn unbind(&self) -> Request {
-        let path = format!("{}/service_bindings/one?service_id=s&plan_id=p&accepts_incomplete=true", self.path);
+        let path = format!("{}/service_bindings/one?{}", self.path, deletion());
         Request::new("DELETE", path, None)
     }
 
@@ -151,6 +151,11 @@ impl Request {
     fn new(method: &'static str, path: String, body: Option<Value>) -> Self {
         Self { method, path, body }
     }
+}
+
+/// The query of a deletion.
+fn deletion() -> String {
+    format!("service_id={}&plan_id={}&accepts_incomplete=true", service_id("sqs"), plan_id("sqs", "standard"))
 }
 
 fn ids() -> Value {
