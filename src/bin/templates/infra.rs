@@ -413,8 +413,11 @@ fn entries_yaml(before: &str, setting: &str, after: &str) -> String {
 fn scalar_yaml(text: &str) -> String {
     if let Some((before, setting, after)) = setting_in(text) {
         entries_yaml(before, setting, after)
-    } else if text.contains("${") {
+    } else if !reference::names(text).is_empty() {
         format!("!Sub {text}")
+    } else if text.contains("${!") {
+        // A variable of IAM's, which Fn::Sub would have to be told to leave alone.
+        format!("\"{}\"", text.replace("${!", "${"))
     } else if matches!(text, "*" | "true" | "false" | "Null" | "null") || text.starts_with('*') {
         format!("\"{text}\"")
     } else {
