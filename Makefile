@@ -62,6 +62,7 @@ mutants: $(MUTANTS) ## Change the code in every way that tests should notice: ho
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
 	cargo test --locked --test local_aws
 	$(LOCAL) -m unittest discover tests/deployed
+	PYTHONPATH=infra:infra/local:tests/deployed PYTHONDONTWRITEBYTECODE=1 $(TOOLS)/emulator/bin/python -m unittest discover tests/hostile
 
 .PHONY: lint
 lint: tools ## Check formatting, templates, code and dependencies
