@@ -303,8 +303,9 @@ fn entries(
             })
             .collect();
         if !restrictions.limits.is_empty() {
-            for (plan, entry) in offering.plans.to_mut().iter_mut().zip(&mut plans) {
-                entry.limits = restrictions.limits.apply(&offering.name, plan).map(LazySchema::new);
+            let Offering { name, updatable_parameters, plans: of_offering, .. } = &mut offering;
+            for (plan, entry) in of_offering.to_mut().iter_mut().zip(&mut plans) {
+                entry.limits = restrictions.limits.apply(name, updatable_parameters, plan).map(LazySchema::new);
             }
         }
         Entry { id: id(&offering.name), plans, offering }

@@ -118,12 +118,15 @@ impl ParameterLimits {
 
     /// Lays the limits over a plan. Returns the schema of what users may choose of the limited parameters; nothing where
     /// no parameter of the plan is limited.
-    pub fn apply(&self, service: &str, plan: &mut Plan) -> Option<Text> {
+    ///
+    /// A default within the limit takes the place of one beyond it. Not where an instance cannot change the parameter
+    /// (`updatable` does not have it): an upgrade would replace its resource. There the user has to choose.
+    pub fn apply(&self, service: &str, updatable: &[Text], plan: &mut Plan) -> Option<Text> {
         let names = [service.to_owned(), format!("{service}/{}", plan.name)];
         // What is said of the plan comes after what is said of the service, and in its place.
         let limits: BTreeMap<_, _> = names.iter().filter_map(|name| self.0.get(name)).flatten().collect();
         let created = properties(&plan.create_schema);
-        let limited: Map<_, _> = limits
+        let mut limited: Map<_, _> = limits
             .into_iter()
             .filter_map(|(name, limit)| Some((name.clone(), limited_property(created.get(name)?, limit).ok()?)))
             .collect();
@@ -131,12 +134,21 @@ impl ParameterLimits {
             return None;
         }
 
-        plan.parameters.to_mut().extend(limited.iter().filter_map(|(name, property)| {
-            let value = property.get("default")?;
-            Some(StackParameter { name: name.clone().into(), value: plain_text(value).into() })
-        }));
-        plan.create_schema = with_properties(&plan.create_schema, &limited);
-        plan.update_schema = with_properties(&plan.update_schema, &limited);
+        let mut required = Vec::new();
+        for (name, property) in &mut limited {
+            if property.get("default") == created[name].get("default") {
+                continue;
+            }
+            if updatable.iter().any(|updatable| updatable == name) {
+                let value = plain_text(&property["default"]).into();
+                plan.parameters.to_mut().push(StackParameter { name: name.clone().into(), value });
+            } else if let Some(property) = property.as_object_mut() {
+                property.shift_remove("default");
+                required.push(name.clone());
+            }
+        }
+        plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
+        plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);
         Some(json!({"type": "object", "properties": limited}).to_string().into())
     }
 }
@@ -146,8 +158,9 @@ fn properties(schema: &str) -> Map<String, Value> {
     schema["properties"].as_object_mut().map(std::mem::take).unwrap_or_default()
 }
 
-/// The schema with other limits of the parameters that it has. A parameter of an update may be `null`.
-fn with_properties(schema: &str, limited: &Map<String, Value>) -> Text {
+/// The schema with other limits of the parameters that it has, of which some are required. A parameter of an update may
+/// be `null`.
+fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
     let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
     let properties = document["properties"].as_object_mut().into_iter().flatten();
     for (property, limited) in properties.filter_map(|(name, property)| Some((property, limited.get(name)?))) {
@@ -161,9 +174,17 @@ fn with_properties(schema: &str, limited: &Map<String, Value>) -> Text {
             Some(allowed) if takes_null => allowed.push(Value::Null),
             _ => {}
         }
-        if property.get("default").is_some() {
-            property["default"] = limited["default"].clone();
+        match (limited.get("default"), property.as_object_mut()) {
+            (Some(default), Some(property)) if property.contains_key("default") => {
+                property.insert("default".into(), default.clone());
+            }
+            (None, Some(property)) => drop(property.shift_remove("default")),
+            _ => {}
         }
+    }
+    if !required.is_empty() {
+        let known = document["required"].as_array().cloned().unwrap_or_default();
+        document["required"] = known.into_iter().chain(required.iter().map(|name| name.clone().into())).collect();
     }
     document.to_string().into()
 }

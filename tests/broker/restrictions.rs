@@ -229,6 +229,18 @@ async fn limits_of_parameters_are_in_the_catalog_and_hold() {
     client.update(json!({"parameters": {"VisibilityTimeout": 9}})).await.expect(202);
 }
 
+/// Another default would reach existing instances with their next upgrade, and replace what it cannot change.
+#[tokio::test]
+async fn a_default_that_an_instance_cannot_change_is_no_default_beyond_its_limit() {
+    let restrictions = limits(r#"{"sqs": {"UseDeadLetterQueue": {"Value": "false"}}}"#);
+    let property = &create_schema(&restricted(&restrictions), "sqs", "standard")["UseDeadLetterQueue"];
+    assert_eq!((property.get("default"), &property["enum"]), (None, &json!([false])));
+    let client = restrict(Client::new(), &restrictions);
+    let refused = client.provision(json!({})).await.expect(400);
+    assert!(refused.description().contains("`UseDeadLetterQueue` must be `false`"), "{refused:?}");
+    client.provision(json!({"parameters": {"UseDeadLetterQueue": false}})).await.expect(202);
+}
+
 #[tokio::test]
 async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
     let client = Client::new();
