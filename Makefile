@@ -20,7 +20,7 @@ export PORT TOOLS RELEASE
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
 NEW_SERVICE := src/bin/templates/new_service/template.yaml
-LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches $(TOOLS)/emulator/bin/python
+LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches:tests/deployed $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 MUTANTS_VERSION := 27.1.0
@@ -62,7 +62,7 @@ mutants: $(MUTANTS) ## Change the code in every way that tests should notice: ho
 test-deployed: ## Run the tests that need the broker of `make serve`, whose broker.env is in the environment
 	cargo test --locked --test local_aws
 	$(LOCAL) -m unittest discover tests/deployed
-	PYTHONPATH=infra:infra/local:tests/deployed PYTHONDONTWRITEBYTECODE=1 $(TOOLS)/emulator/bin/python -m unittest discover tests/hostile
+	$(LOCAL) -m unittest discover tests/hostile
 
 .PHONY: lint
 lint: tools ## Check formatting, templates, code and dependencies
