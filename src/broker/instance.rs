@@ -89,6 +89,13 @@ pub struct Attributes {
     pub template_version: Option<String>,
 }
 
+impl Attributes {
+    /// True if both are of one organization and space.
+    pub fn same_owner(&self, other: &Self) -> bool {
+        self.organization_guid == other.organization_guid && self.space_guid == other.space_guid
+    }
+}
+
 impl Instance {
     /// Whether it is there, even if it is about to go.
     pub fn exists(&self) -> bool {
@@ -140,7 +147,8 @@ impl Instance {
     #[must_use]
     pub fn changed_by(self, requester: Option<&Requester>) -> Self {
         let refused = self.refused.filter(|refused| Some(&refused.requester) != requester);
-        Self { changed_by: requester.cloned(), refused, ..self }
+        let changed_by = requester.cloned().or(self.changed_by);
+        Self { changed_by, refused, ..self }
     }
 
     /// The same instance with another operation begun.

@@ -103,7 +103,7 @@ impl Broker {
         let same = existing.location == instance.location
             && existing.attributes.same_request(&instance.attributes)
             && self.same_secrets(&existing, &secrets).await?;
-        if !same {
+        if !existing.attributes.same_owner(&instance.attributes) {
             self.remember_refused(&existing, requester, now).await;
         }
         match check_existing(&existing.operation, same) {
@@ -165,6 +165,8 @@ impl Broker {
             return chosen;
         }
         let existing = self.records.instance(id, self.environment.now()).await?;
+        let existing = existing
+            .filter(|instance| !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid);
         match existing.and_then(|instance| instance.location) {
             Some(location) => {
                 let locations = Locations::from_iter([location]);

@@ -377,9 +377,12 @@ fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attri
 
 /// Checks what changes against what the operator allows. The instance may keep what it was created with.
 fn check_allowed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
-    let changed = changed(before, after);
     let mut values = parameters::of_stack(after.0, &after.1.parameters.0);
-    values.retain(|name, _| changed.contains(name));
+    // Another plan may have other limits.
+    if before.1.plan_id == after.1.plan_id {
+        let changed = changed(before, after);
+        values.retain(|name, _| changed.contains(name));
+    }
     after.0.check_allowed(&values).map_err(Error::Invalid)
 }
 

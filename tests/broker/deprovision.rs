@@ -160,6 +160,14 @@ async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone()
     send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
     client.fetch_instance().await.expect(200);
 
+    // A colleague in the same space may delete it, whatever was refused.
+    let mut other = provision_in("shop");
+    other["parameters"] = json!({"DelaySeconds": 5});
+    let refused = || client.world.instance(INSTANCE).and_then(|instance| instance.refused);
+    let before = refused();
+    send_for(&client, "bob", "PUT", other).await.expect(409);
+    assert_eq!(refused(), before);
+
     // Who may change the instance may delete it, whatever was refused to whom.
     send_for(&client, "alice", "PUT", provision_in("elsewhere")).await.expect(409);
     send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);

@@ -254,6 +254,20 @@ async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
     client.update(change(json!({"ShardCount": 4}))).await.expect(202);
 }
 
+#[tokio::test]
+async fn a_change_of_the_plan_keeps_within_the_limits_of_the_new_one() {
+    let restrictions = limits(r#"{"kinesis/ondemand": {"DeletionPolicy": {"Value": "Delete"}}}"#);
+    let client = restrict(Client::new(), &restrictions);
+    client.provision(request("kinesis", "default", json!({"DeletionPolicy": "Retain"}))).await.expect(202);
+    client.finish().await;
+    let change = json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
+    let refused = client.update(change.clone()).await.expect(400);
+    assert!(refused.description().contains("`DeletionPolicy` must be `Delete`"), "{refused:?}");
+    let mut change = change;
+    change["parameters"] = json!({"DeletionPolicy": "Delete"});
+    client.update(change).await.expect(202);
+}
+
 #[test]
 fn limits_that_are_none_are_told() {
     for (text, reason) in [
