@@ -4,9 +4,10 @@
 //! |-----------------|-------------------|--------------------------|
 //! | `INSTANCE#<id>` | `META`            | an [`Instance`]          |
 //! | `INSTANCE#<id>` | `BINDING#<id>`    | a [`Binding`]            |
+//! | `INSTANCE#<id>` | `REFUSED#<user>`  | a [`Refused`]            |
 //!
-//! Every item has `schema`, the number of its shape, and `version`, on which writes are conditional. `expires_at` is
-//! the table's TTL attribute: DynamoDB deletes expired items within days, so that reads look at it too.
+//! Instances and bindings have `schema`, the number of their shape, and `version`, on which writes are conditional.
+//! `expires_at` is the table's TTL attribute: DynamoDB deletes expired items within days, so that reads look at it too.
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::OnceLock};
 
@@ -26,7 +27,7 @@ use aws_sdk_dynamodb::{
         ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
@@ -34,11 +35,11 @@ use uuid::Uuid;
 use super::error::Service;
 use crate::broker::{
     Location,
-    binding::Binding,
+    binding::{self, Binding},
     id::{BindingId, InstanceId},
-    instance::{Instance, latest_reusable_expiry},
+    instance::{self, Instance, latest_reusable_expiry},
     operation::{LONGEST_REQUEST, Operation},
-    ports::{Deletion, InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
+    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, UnreadableRecord, Update},
     requester::{Refused, Requester},
 };
 
@@ -52,8 +53,10 @@ const AT_HOME: u32 = 1;
 const LOCATED: u32 = 2;
 /// The sort key of an instance's own item.
 const META: &str = "META";
-/// With what the sort key of a binding's item begins.
+/// Prefix of the sort key of a binding's item.
 const BINDING: &str = "BINDING#";
+/// Prefix of the sort key of the item of a refused user.
+const REFUSED: &str = "REFUSED#";
 /// The index of instances by their organization: infra/template.yaml makes it.
 const BY_ORGANIZATION: &str = "by-organization";
 /// The attribute by which a write of an item is told from one that is the same otherwise.
@@ -163,7 +166,7 @@ impl DynamoDb {
             .table_name(&self.table)
             .set_item(Some(binding_item(binding)?))
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :reusable")
-            .expression_attribute_values(":reusable", number(latest_reusable_expiry(now).as_second()))
+            .expression_attribute_values(":reusable", reusable(binding::TOMBSTONE_LIFETIME, now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
         let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
@@ -212,8 +215,13 @@ impl Records for DynamoDb {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(instance_item(instance)?))
-            .condition_expression("attribute_not_exists(pk) OR expires_at <= :reusable")
-            .expression_attribute_values(":reusable", number(latest_reusable_expiry(now).as_second()))
+            .condition_expression(
+                "attribute_not_exists(pk) OR (expires_at <= :reusable AND attributes.organization_guid = :organization \
+                 AND attributes.space_guid = :space)",
+            )
+            .expression_attribute_values(":reusable", reusable(instance::TOMBSTONE_LIFETIME, now))
+            .expression_attribute_values(":organization", string(&instance.attributes.organization_guid))
+            .expression_attribute_values(":space", string(&instance.attributes.space_guid))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -284,23 +292,21 @@ impl Records for DynamoDb {
         }
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        operation: &Operation,
+    ) -> PortResult<Option<Instance>> {
         let written = self
-            .begin(instance_key(id), deletion.operation)?
+            .begin(instance_key(id), operation)?
             .condition_expression(
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
                  AND NOT (#operation.kind = :update AND #operation.#state = :in_progress) \
-                 AND attributes.service_id = :service_id \
-                 AND NOT (refused.requester = :requester AND refused.#until > :now)",
+                 AND attributes.service_id = :service_id",
             )
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":service_id", string(deletion.service_id))
-            .expression_attribute_values(
-                ":requester",
-                string(deletion.requester.map(Requester::as_str).unwrap_or_default()),
-            )
-            .expression_attribute_values(":now", number(deletion.operation.started_at.as_second()))
+            .expression_attribute_values(":service_id", string(service_id))
             .expression_attribute_values(":deprovision", string("deprovision"))
             .expression_attribute_values(":failed", string("failed"))
             .expression_attribute_values(":update", string("update"))
@@ -313,17 +319,24 @@ impl Records for DynamoDb {
     }
 
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
-        let written = self
+        let mut item = refused_key(id, &refused.requester);
+        item.insert("expires_at".into(), number(refused.expires_at.as_second()));
+        let put = self.client().put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        put.map(drop).map_err(SERVICE.failed("PutItem"))
+    }
+
+    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+        let read = self
             .client()
-            .update_item()
+            .get_item()
             .table_name(&self.table)
-            .set_key(Some(instance_key(id)))
-            .update_expression("SET refused = :refused")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":refused", attribute(refused)?)
+            .set_key(Some(refused_key(id, requester)))
+            .consistent_read(true)
             .send()
-            .await;
-        begun(written).map(drop)
+            .await
+            .map_err(SERVICE.failed("GetItem"))?;
+        let expires_at = read.item.as_ref().and_then(|item| item.get("expires_at")?.as_n().ok()?.parse::<i64>().ok());
+        Ok(expires_at.is_some_and(|expires_at| expires_at > now.as_second()))
     }
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
@@ -438,7 +451,8 @@ impl Records for DynamoDb {
             .await
             .map_err(SERVICE.failed("Scan"))?;
         let last = page.last_evaluated_key.map(|last| json!([text(&last, "pk"), text(&last, "sk")]).to_string());
-        Ok(Page { items: page.items.unwrap_or_default().into_iter().map(scanned).collect(), next: last })
+        let items = page.items.unwrap_or_default().into_iter().filter(|item| !is_refused_user(item));
+        Ok(Page { items: items.map(scanned).collect(), next: last })
     }
 }
 
@@ -485,12 +499,20 @@ fn is_throttled(reason: &CancellationReason) -> bool {
     failed_with(reason, "ThrottlingError") || failed_with(reason, "ProvisionedThroughputExceeded")
 }
 
+fn reusable(lifetime: SignedDuration, now: Timestamp) -> AttributeValue {
+    number(latest_reusable_expiry(lifetime, now).as_second())
+}
+
 fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
     expires_at.is_none_or(|expires_at| now < expires_at)
 }
 
 fn is_instance(item: &Item) -> bool {
     text(item, "sk") == Some(META)
+}
+
+fn is_refused_user(item: &Item) -> bool {
+    text(item, "sk").is_some_and(|sk| sk.starts_with(REFUSED))
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
@@ -511,6 +533,10 @@ fn instance_key(id: &InstanceId) -> Item {
 
 fn binding_key(instance_id: &InstanceId, id: &BindingId) -> Item {
     key(partition(instance_id), binding_sort_key(id))
+}
+
+fn refused_key(instance_id: &InstanceId, requester: &Requester) -> Item {
+    key(partition(instance_id), format!("{REFUSED}{}", requester.as_str()))
 }
 
 fn key(pk: String, sk: impl Into<String>) -> Item {

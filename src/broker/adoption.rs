@@ -105,6 +105,12 @@ impl Broker {
         Ok(events.is_some_and(|events| !events.own.is_empty()))
     }
 
+    /// True if the instance has a stack already, though no record tells of it.
+    pub(super) async fn has_lost_record(&self, instance: &Instance) -> Result<bool> {
+        let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
+        Ok(stack.is_some_and(|stack| stack.is_of(&instance.id)))
+    }
+
     /// The reason why a stack that was there before the creation cannot become the instance's; nothing where it can, or
     /// where it is the creation's own.
     pub(super) async fn misfit(

@@ -1,6 +1,6 @@
 //! The record of a service binding.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +13,9 @@ use super::{
     parameters,
     ports::Sealed,
 };
+
+/// How long a binding's tombstone is kept for platforms that still poll: Cloud Foundry does for up to 10,080 minutes.
+pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A service binding, from the first request until its tombstone expires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

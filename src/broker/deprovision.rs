@@ -13,7 +13,7 @@ use super::{
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::{DeleteStack, Deletion, INSTANCE_ID_TAG, Stack, Update},
+    ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Update},
     requester::Requester,
     waiting::Waiting,
 };
@@ -65,19 +65,32 @@ impl Broker {
         service_id: &str,
         requester: Option<&Requester>,
     ) -> Result<Instance> {
+        if let Some(requester) = requester {
+            self.check_not_refused(id, requester).await?;
+        }
         let operation = Operation::begin(OperationKind::Deprovision, self.environment.uuid(), self.environment.now());
-        let deletion = Deletion { service_id, requester, operation: &operation };
-        let instance = self.records.begin_deprovision(id, &deletion).await?;
+        let instance = self.records.begin_deprovision(id, service_id, &operation).await?;
         let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)?;
         if instance.attributes.service_id != service_id {
             return Err(Error::of_another_service("service instance"));
         }
-        if deletion.misses(&instance) {
-            tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
-            return Err(Error::Gone);
-        }
         self.observe(&instance.attributes);
         Ok(instance)
+    }
+
+    /// Checks that the deletion is not the clean-up of a creation that was refused because of this instance, unless the
+    /// user has created or changed the instance since.
+    async fn check_not_refused(&self, id: &InstanceId, requester: &Requester) -> Result<()> {
+        let now = self.environment.now();
+        if !self.records.is_refused(id, requester, now).await? {
+            return Ok(());
+        }
+        let instance = self.records.instance(id, now).await?;
+        if instance.is_some_and(|instance| instance.changed_by.as_ref() == Some(requester)) {
+            return Ok(());
+        }
+        tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
+        Err(Error::Gone)
     }
 
     /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a

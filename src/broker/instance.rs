@@ -11,20 +11,21 @@ use super::{
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
     ports::tag_value,
-    requester::{Refused, Requester},
+    requester::Requester,
     secret_parameters::SecretParameters,
 };
 use crate::osb::Object;
 
-/// How long the last state of what was deleted is kept for platforms that still poll: Cloud Foundry does for up to
-/// 10,080 minutes.
-pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long an instance's tombstone is kept. Names in AWS follow from the id, and applications may keep such a name for
+/// years (a bus, a repository, a bucket): no other space gets it. Platforms that still poll need it for 10,080 minutes,
+/// the longest time that Cloud Foundry can be told.
+pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
-/// The latest `expires_at` of a tombstone whose id can be used again: its deletion ended so long ago that no earlier
-/// request for the id can still be under way. Service Catalog creates an instance anew under the same id after it has
-/// cleaned up. Polls of the old deletion are answered by the id of their operation.
-pub fn latest_reusable_expiry(now: Timestamp) -> Timestamp {
-    now + (TOMBSTONE_LIFETIME - LONGEST_REQUEST)
+/// The latest `expires_at` of a tombstone that was kept for `lifetime` and whose id can be used again: its deletion ended
+/// so long ago that no earlier request for the id can still be under way. Service Catalog creates an instance anew under
+/// the same id after it has cleaned up. Polls of the old deletion are answered by the id of their operation.
+pub fn latest_reusable_expiry(lifetime: SignedDuration, now: Timestamp) -> Timestamp {
+    now + (lifetime - LONGEST_REQUEST)
 }
 
 /// A service instance, from the first request until its tombstone expires.
@@ -49,9 +50,6 @@ pub struct Instance {
     /// The user who created it or updated it last, if the platform tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<Requester>,
-    /// The last other user who asked for its id and was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Refused>,
     /// Of the stack, as it was when the last operation ended.
     pub outputs: BTreeMap<String, String>,
     /// The last one.
@@ -146,9 +144,7 @@ impl Instance {
     /// The same instance, changed by this user, who may delete it from now on whatever was refused before.
     #[must_use]
     pub fn changed_by(self, requester: Option<&Requester>) -> Self {
-        let refused = self.refused.filter(|refused| Some(&refused.requester) != requester);
-        let changed_by = requester.cloned().or(self.changed_by);
-        Self { changed_by, refused, ..self }
+        Self { changed_by: requester.cloned().or(self.changed_by), ..self }
     }
 
     /// The same instance with another operation begun.

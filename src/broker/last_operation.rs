@@ -198,7 +198,9 @@ impl Broker {
         let operation = instance.operation.clone().succeeded();
         if operation.kind == OperationKind::Deprovision {
             let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
-            let attributes = Attributes { secret_parameters: None, ..instance.attributes };
+            // Whose the id was and what it named is kept; what the users gave is not.
+            let (context, parameters) = Default::default();
+            let attributes = Attributes { context, parameters, secret_parameters: None, ..instance.attributes };
             let outputs = Default::default();
             return self.finish(Instance { operation, expires_at, attributes, outputs, ..instance }).await;
         }

@@ -69,7 +69,8 @@ pub type PortResult<T> = Result<T, PortError>;
 #[async_trait]
 pub trait Records: Send + Sync {
     /// Inserts the record unless there is one of this id that has to stay; then returns that one. A tombstone has to stay
-    /// while its `expires_at` is after [`latest_reusable_expiry`](super::instance::latest_reusable_expiry).
+    /// while its `expires_at` is after [`latest_reusable_expiry`](super::instance::latest_reusable_expiry), or if it is of
+    /// another organization or space.
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>>;
 
     /// The record, unless it has expired.
@@ -84,12 +85,20 @@ pub trait Records: Send + Sync {
     /// Removes the record if it is still of this version and operation.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts the operation into the record, unless a deletion or an update runs already, it is a tombstone, or the deletion
-    /// is meant for another instance; and returns the record as it is then. Nothing where there is none.
-    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>>;
+    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone or of another
+    /// service; and returns the record as it is then. Nothing where there is none.
+    async fn begin_deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        operation: &Operation,
+    ) -> PortResult<Option<Instance>>;
 
-    /// Puts the refused user into the record, if there is one, and leaves its version as it is.
+    /// Remembers that the user was refused the id. The instance's record stays as it is.
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()>;
+
+    /// True if the user was refused the id, and that has not expired.
+    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool>;
 
     /// The record and that of one binding.
     async fn instance_and_binding(
@@ -102,8 +111,8 @@ pub trait Records: Send + Sync {
     /// All bindings of an instance, tombstones among them. After the intent to delete the instance, no others can come.
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
-    /// Inserts the record unless there is one of this id that has to stay, as [`Self::insert_instance`] does, and only if
-    /// the instance's is still of this version.
+    /// Inserts the record unless there is one of this id that has to stay, a tombstone for a moment, and only if the
+    /// instance's is still of this version.
     async fn insert_binding(&self, instance: &Instance, binding: &Binding, now: Timestamp)
     -> PortResult<InsertBinding>;
 
@@ -123,26 +132,6 @@ pub trait Records: Send + Sync {
 
     /// A page of all records there are, tombstones among them.
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>>;
-}
-
-/// The intent to delete an instance.
-#[derive(Clone, Copy, Debug)]
-pub struct Deletion<'a> {
-    /// The instance's, as the platform knows it.
-    pub service_id: &'a str,
-    /// The user for whom the platform deletes, if it tells.
-    pub requester: Option<&'a Requester>,
-    /// To begin.
-    pub operation: &'a Operation,
-}
-
-impl Deletion<'_> {
-    /// True if the instance is not the one that the platform means to delete: it deletes what it believes to be left of a
-    /// creation that was refused.
-    pub fn misses(&self, instance: &Instance) -> bool {
-        let refused = instance.refused.as_ref();
-        refused.is_some_and(|refused| refused.keeps_out(self.requester, self.operation.started_at))
-    }
 }
 
 /// A part of a list.

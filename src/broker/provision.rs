@@ -76,7 +76,6 @@ impl Broker {
             stack_name: self.naming.stack(&offered.offering.name, &id),
             stack_id: None,
             changed_by: requester.cloned(),
-            refused: None,
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
             previous_operation: None,
@@ -88,12 +87,19 @@ impl Broker {
         let existing = match refusal {
             None => self.records.insert_instance(&instance, now).await?,
             // What is there already needs no platform that polls, and no permission that it was created with.
-            Some(refusal) => {
-                let existing = self.records.instance(&instance.id, now).await?;
-                Some(existing.filter(|existing| !existing.is_tombstone()).ok_or(refusal)?)
-            }
+            Some(refusal) => match self.records.instance(&instance.id, now).await? {
+                Some(existing) if !existing.is_tombstone() => Some(existing),
+                None if accepts_incomplete && self.has_lost_record(&instance).await? => {
+                    self.records.insert_instance(&instance, now).await?
+                }
+                _ => return Err(refusal),
+            },
         };
         let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
+        if !existing.attributes.same_owner(&instance.attributes) {
+            self.remember_refused(&existing, requester, now).await;
+            return Err(if accepts_incomplete { another_owner() } else { Error::AsyncRequired });
+        }
         if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
             // Nobody polls a deletion that came late, of which the platform was told that there was nothing to delete.
             self.advance(existing).await?;
@@ -103,9 +109,6 @@ impl Broker {
         let same = existing.location == instance.location
             && existing.attributes.same_request(&instance.attributes)
             && self.same_secrets(&existing, &secrets).await?;
-        if !existing.attributes.same_owner(&instance.attributes) {
-            self.remember_refused(&existing, requester, now).await;
-        }
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
                 return Ok(Provisioned { operation: None, view: self.view(&existing) });
@@ -286,6 +289,10 @@ impl From<Refusal> for Error {
             Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
         }
     }
+}
+
+fn another_owner() -> Error {
+    Error::Conflict("The id is that of a service instance of another space or organization. Use a new id.".into())
 }
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.

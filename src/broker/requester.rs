@@ -27,23 +27,17 @@ impl Requester {
 
 /// A user who asked for an id that is another user's instance. If the refusal gets lost, the platform deletes what it
 /// believes to be that user's: the instance of the other one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The user.
     pub requester: Requester,
-    /// Until when the user's deletions do not reach the instance. In seconds since 1970.
-    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
-    pub until: Timestamp,
+    /// The time from which the user's deletions reach the instance again.
+    pub expires_at: Timestamp,
 }
 
 impl Refused {
     /// The user, refused now.
     pub fn new(requester: Requester, now: Timestamp) -> Self {
-        Self { requester, until: now + MITIGATION }
-    }
-
-    /// True if a deletion for this user does not reach the instance.
-    pub fn keeps_out(&self, requester: Option<&Requester>, now: Timestamp) -> bool {
-        requester == Some(&self.requester) && self.until > now
+        Self { requester, expires_at: now + MITIGATION }
     }
 }

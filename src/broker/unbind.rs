@@ -2,9 +2,8 @@
 
 use super::{
     Broker, Error, Result,
-    binding::Binding,
+    binding::{Binding, TOMBSTONE_LIFETIME},
     id::{BindingId, InstanceId},
-    instance::TOMBSTONE_LIFETIME,
     operation::{Operation, OperationKind},
     ports::Update,
     waiting::Waiting,

@@ -50,8 +50,7 @@ impl Broker {
         }
 
         let platform = Platform::of(request.context.as_ref(), &instance.attributes.context.0);
-        let instance = instance.changed_by(requester);
-        let updated = self.update_instance(instance, events, request, platform, accepts_incomplete).await;
+        let updated = self.update_instance(instance, events, request, platform, requester, accepts_incomplete).await;
         platform.final_result(updated)
     }
 
@@ -61,6 +60,7 @@ impl Broker {
         events: OperationEvents,
         request: UpdateRequest,
         platform: Platform,
+        requester: Option<&Requester>,
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         let view = self.view(&instance);
@@ -68,12 +68,13 @@ impl Broker {
         check_state(&instance, &target)?;
         let running = instance.operation.in_progress();
         if !running && target.same_stack(&instance.attributes) {
-            self.keep_context(instance, target).await?;
+            self.update_record(instance, target, requester).await?;
             return Ok(Provisioned { operation: None, view });
         }
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
+        let instance = instance.changed_by(requester);
         let operation = if !running {
             self.start_update(instance, target, &secrets).await?
         } else if events.own.is_empty() {
@@ -145,16 +146,17 @@ impl Broker {
             check_rules(&after, &target, &secrets, changes_plan)?;
         }
         check_fixed((&before, current), (&after, &target))?;
-        check_allowed((&before, current), (&after, &target))?;
+        check_allowed((&before, current), (&after, &target), &secrets)?;
         Ok((target, secrets))
     }
 
-    /// A change of the context alone is one of the record alone (OSBAPI, `allow_context_updates`).
-    async fn keep_context(&self, instance: Instance, target: Attributes) -> Result<()> {
-        if target.context == instance.attributes.context {
+    /// Writes down what does not concern the stack: the context (OSBAPI, `allow_context_updates`), and the user.
+    async fn update_record(&self, instance: Instance, target: Attributes, requester: Option<&Requester>) -> Result<()> {
+        let updated = Instance { attributes: target, ..instance.clone() }.changed_by(requester);
+        if updated == instance {
             return Ok(());
         }
-        match self.records.update_instance(&Instance { attributes: target, ..instance }).await? {
+        match self.records.update_instance(&updated).await? {
             Update::Done => Ok(()),
             Update::Conflict => Err(Error::Concurrency),
         }
@@ -376,8 +378,12 @@ fn check_fixed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attri
 }
 
 /// Checks what changes against what the operator allows. The instance may keep what it was created with.
-fn check_allowed(before: (&Offered<'_>, &Attributes), after: (&Offered<'_>, &Attributes)) -> Result<()> {
-    let mut values = parameters::of_stack(after.0, &after.1.parameters.0);
+fn check_allowed(
+    before: (&Offered<'_>, &Attributes),
+    after: (&Offered<'_>, &Attributes),
+    secrets: &Object,
+) -> Result<()> {
+    let mut values = parameters::of_stack(after.0, &parameters::merge(after.1.parameters.0.clone(), secrets));
     // Another plan may have other limits.
     if before.1.plan_id == after.1.plan_id {
         let changed = changed(before, after);

@@ -136,7 +136,8 @@ impl Catalog {
         Self::new(OFFERINGS.into(), account_id, broker_id)
     }
 
-    /// The same catalog with the services of these names alone, or with all of them where none is named.
+    /// The same catalog with the services of these names alone, or with all of them where none is named, and without
+    /// restrictions.
     #[must_use]
     pub fn only(self, services: &[String]) -> Self {
         if services.is_empty() {

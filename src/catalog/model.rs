@@ -166,6 +166,8 @@ pub enum Condition {
     /// `Subdomains` of the specification: the domain, unless it is empty, lies below the domain of every value that is
     /// not empty: a domain name, or an e-mail address.
     Subdomain(Operand, Operand),
+    /// `Senders` of the specification: the sender, unless one of the two is empty, is an address of the SES identity.
+    Sender(Operand, Operand),
 }
 
 /// A value in a condition.

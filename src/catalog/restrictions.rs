@@ -35,14 +35,21 @@ pub struct EnabledPlans(BTreeSet<String>);
 pub struct ParameterLimits(BTreeMap<String, BTreeMap<String, ParameterLimit>>);
 
 /// A limit of a parameter's values, in CloudFormation's words.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub enum ParameterLimit {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ParameterLimit {
+    /// The least number. Of some parameters, 0 means without an end.
+    #[serde(default)]
+    pub min_value: Option<Number>,
     /// The greatest number.
-    MaxValue(Number),
+    #[serde(default)]
+    pub max_value: Option<Number>,
     /// The values to choose from. The first one is the default where the template's is not among them.
-    AllowedValues(Vec<Value>),
+    #[serde(default)]
+    pub allowed_values: Option<Vec<Value>>,
     /// The only value.
-    Value(Value),
+    #[serde(default)]
+    pub value: Option<Value>,
 }
 
 /// The plans of all services, as `service/plan`.
@@ -136,15 +143,19 @@ impl ParameterLimits {
 
         let mut required = Vec::new();
         for (name, property) in &mut limited {
-            if property.get("default") == created[name].get("default") {
+            let default = property.get("default");
+            if default == created[name].get("default") {
                 continue;
             }
-            if updatable.iter().any(|updatable| updatable == name) {
-                let value = plain_text(&property["default"]).into();
-                plan.parameters.to_mut().push(StackParameter { name: name.clone().into(), value });
-            } else if let Some(property) = property.as_object_mut() {
-                property.shift_remove("default");
-                required.push(name.clone());
+            match default {
+                Some(default) if updatable.iter().any(|updatable| updatable == name) => {
+                    let value = plain_text(default).into();
+                    plan.parameters.to_mut().push(StackParameter { name: name.clone().into(), value });
+                }
+                _ => {
+                    remove_default(property);
+                    required.push(name.clone());
+                }
             }
         }
         plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
@@ -165,7 +176,7 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
     let properties = document["properties"].as_object_mut().into_iter().flatten();
     for (property, limited) in properties.filter_map(|(name, property)| Some((property, limited.get(name)?))) {
         let takes_null = property["type"].is_array();
-        for key in ["maximum", "enum", "items"] {
+        for key in ["minimum", "maximum", "enum", "items"] {
             if let Some(limit) = limited.get(key) {
                 property[key] = limit.clone();
             }
@@ -189,29 +200,41 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
     document.to_string().into()
 }
 
-/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest or first that is.
+/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest or first that is, and
+/// of a list there is none.
 fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
     let mut limited = property.clone();
-    match limit {
-        ParameterLimit::MaxValue(most) => {
-            let given = most.as_f64().ok_or("MaxValue is not a number")?;
-            if property["minimum"].as_f64().is_some_and(|least| given < least) || !is_numeric(property) {
-                return Err("it takes no numbers up to this MaxValue".into());
-            }
-            if property["maximum"].as_f64().is_none_or(|known| given < known) {
-                limited["maximum"] = Value::Number(most.clone());
-            }
-            if property["default"].as_f64().is_some_and(|default| default > given) {
-                limited["default"] = Value::Number(most.clone());
-            }
-        }
-        ParameterLimit::AllowedValues(values) => choose_among(&mut limited, values)?,
-        ParameterLimit::Value(value) => {
-            choose_among(&mut limited, std::slice::from_ref(value))?;
-            limited["default"] = forms(property, std::slice::from_ref(value)).remove(0);
-        }
+    if limit == &ParameterLimit::default() {
+        return Err("it needs MinValue, MaxValue, AllowedValues or Value".into());
+    }
+    limit_range(&mut limited, limit.min_value.as_ref(), limit.max_value.as_ref())?;
+    if let Some(values) = &limit.allowed_values {
+        choose_among(&mut limited, values)?;
+    }
+    if let Some(value) = &limit.value {
+        choose_among(&mut limited, std::slice::from_ref(value))?;
+        limited["default"] = forms(property, std::slice::from_ref(value)).remove(0);
     }
     Ok(limited)
+}
+
+fn limit_range(property: &mut Value, least: Option<&Number>, most: Option<&Number>) -> Result<(), String> {
+    for (key, limit, is_beyond) in [("minimum", least, f64::lt as fn(&f64, &f64) -> bool), ("maximum", most, f64::gt)] {
+        let Some(limit) = limit else { continue };
+        let given = limit.as_f64().ok_or("a limit is not a number")?;
+        if property[key].as_f64().is_none_or(|known| is_beyond(&known, &given)) {
+            property[key] = limit.clone().into();
+        }
+        if property["default"].as_f64().is_some_and(|default| is_beyond(&default, &given)) {
+            property["default"] = limit.clone().into();
+        }
+    }
+    let is_limited = least.or(most).is_some();
+    let is_empty = property["minimum"].as_f64() > property["maximum"].as_f64() && property["maximum"].is_number();
+    if is_limited && (is_empty || !is_numeric(property)) {
+        return Err("it takes no numbers within MinValue and MaxValue".into());
+    }
+    Ok(())
 }
 
 fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
@@ -223,9 +246,11 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
         return Err("it does not take these values".into());
     }
 
-    let is_allowed = |default: &Value| allowed.contains(default) || is_list;
-    if property.get("default").is_some_and(|default| !is_allowed(default)) {
-        property["default"] = allowed[0].clone();
+    match property.get("default") {
+        Some(Value::Array(default)) if default.iter().any(|entry| !allowed.contains(entry)) => remove_default(property),
+        Some(Value::Array(_)) | None => {}
+        Some(default) if allowed.contains(default) => {}
+        Some(_) => property["default"] = allowed[0].clone(),
     }
     let limited = if is_list { &mut property["items"] } else { property };
     limited["enum"] = allowed.into();
@@ -234,6 +259,12 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
 
 fn forms(property: &Value, values: &[Value]) -> Vec<Value> {
     values.iter().map(|value| normalized_value(property, value.clone())).collect()
+}
+
+fn remove_default(property: &mut Value) {
+    if let Some(property) = property.as_object_mut() {
+        property.shift_remove("default");
+    }
 }
 
 fn is_numeric(property: &Value) -> bool {

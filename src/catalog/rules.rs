@@ -66,6 +66,10 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
             let (domains, parents) = (given(domain, values)?, given(parents, values)?);
             Some(domains.iter().all(|domain| parents.iter().all(|parent| is_below(domain, parent))))
         }
+        Condition::Sender(sender, identity) => {
+            let (senders, identities) = (given(sender, values)?, given(identity, values)?);
+            Some(senders.iter().all(|sender| identities.iter().all(|identity| is_sender(sender, identity))))
+        }
     }
 }
 
@@ -117,6 +121,21 @@ fn is_below(domain: &str, parent: &str) -> bool {
     let parent = parent.rsplit('@').next().unwrap_or(parent).to_ascii_lowercase();
     let below = domain.to_ascii_lowercase();
     below.strip_suffix(&parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
+}
+
+/// True if the sender, an e-mail address with or without a name before it, may send as the SES identity of this ARN: an
+/// address sends as itself, a domain as everybody in it and in its subdomains.
+/// <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
+fn is_sender(sender: &str, identity: &str) -> bool {
+    let address = sender.rsplit('<').next().unwrap_or(sender).trim_end_matches('>');
+    let identity = identity.rsplit('/').next().unwrap_or(identity);
+    let domain = address.rsplit('@').next().unwrap_or(address);
+
+    if identity.contains('@') {
+        address.eq_ignore_ascii_case(identity)
+    } else {
+        domain.eq_ignore_ascii_case(identity) || is_below(domain, identity)
+    }
 }
 
 fn is_ascending(operands: &[Operand], without: Option<f64>, values: &Values) -> Option<bool> {

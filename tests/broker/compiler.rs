@@ -384,7 +384,7 @@ fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
     with("{Parameter: Color, MaxItems: 2, UniqueItems: true, Description: x}").expect("a template");
     for (entry, reason) in [
         ("{Parameter: Color, MaxItems: 2}", "an entry of Lists needs a Description"),
-        ("{MaxItems: 2, Description: x}", "an entry of Lists needs a Parameter"),
+        ("{MaxItems: 2, Description: x}", "an entry of Lists needs `Parameter`"),
         ("{Parameter: Color, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
         ("{Parameter: Color, UniqueItems: false, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
         ("{Parameter: Color, MaxItems: two, Description: x}", "MaxItems of an entry of Lists is a whole number"),
@@ -405,7 +405,7 @@ fn matching_names_parameters_and_patterns_and_has_a_text() {
     with("{When: {Size: ['1'], Color: ^r}, Parameter: Color, AllowedPattern: ^r, Description: x}").expect("a template");
     for (entry, reason) in [
         ("{Parameter: Color, AllowedPattern: r}", "an entry of Matching needs a Description"),
-        ("{AllowedPattern: r, Description: x}", "an entry of Matching needs a Parameter"),
+        ("{AllowedPattern: r, Description: x}", "an entry of Matching needs `Parameter`"),
         ("{Parameter: Color, Description: x}", "an entry of Matching needs an AllowedPattern or a ForbiddenPattern"),
         ("{Parameter: Colour, AllowedPattern: r, Description: x}", "the template has no parameter `Colour`"),
         (
@@ -430,10 +430,29 @@ fn subdomains_name_a_parameter_and_others_and_have_a_text() {
     with("{Parameter: Color, Of: [Size], Description: x}").expect("a template");
     for (entry, reason) in [
         ("{Parameter: Color, Of: [Size]}", "an entry of Subdomains needs a Description"),
-        ("{Of: [Size], Description: x}", "an entry of Subdomains needs a Parameter"),
+        ("{Of: [Size], Description: x}", "an entry of Subdomains needs `Parameter`"),
         ("{Parameter: Color, Description: x}", "an entry of Subdomains needs Of"),
         ("{Parameter: Color, Of: [Sise], Description: x}", "the template has no parameter `Sise`"),
         ("{Parameter: Color, In: [Size], Description: x}", "`In` is no key of an entry of Subdomains"),
+    ] {
+        let error = with(entry).expect_err(entry);
+        assert!(error.reason.starts_with(reason), "{error}");
+    }
+}
+
+#[test]
+fn senders_name_a_parameter_and_an_identity_and_have_a_text() {
+    let with = |entry: &str| {
+        let text = GOOD.replacen("    Bindings:\n", &format!("    Senders: [{entry}]\n    Bindings:\n"), 1);
+        compile("template.yaml", &text)
+    };
+    with("{Parameter: Color, Of: Size, Description: x}").expect("a template");
+    for (entry, reason) in [
+        ("{Parameter: Color, Of: Size}", "an entry of Senders needs a Description"),
+        ("{Of: Size, Description: x}", "an entry of Senders needs `Parameter`"),
+        ("{Parameter: Color, Description: x}", "an entry of Senders needs `Of`"),
+        ("{Parameter: Color, Of: Sise, Description: x}", "the template has no parameter `Sise`"),
+        ("{Parameter: Color, By: Size, Description: x}", "`By` is no key of an entry of Senders"),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");

@@ -1,6 +1,6 @@
 use aws_service_broker::broker::{
     ports::PortErrorKind::{InUse, Unavailable},
-    stack::StackStatus::{DeleteFailed, RollbackFailed},
+    stack::StackStatus::{DeleteComplete, DeleteFailed, RollbackFailed},
 };
 use axum::http::Request;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -163,10 +163,16 @@ async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone()
     // A colleague in the same space may delete it, whatever was refused.
     let mut other = provision_in("shop");
     other["parameters"] = json!({"DelaySeconds": 5});
-    let refused = || client.world.instance(INSTANCE).and_then(|instance| instance.refused);
+    let refused = || client.world.account().refused;
     let before = refused();
     send_for(&client, "bob", "PUT", other).await.expect(409);
     assert_eq!(refused(), before);
+
+    // However many were refused since, nobody of them reaches it.
+    for user in 0..20 {
+        send_for(&client, &format!("user-{user}"), "PUT", provision_in("elsewhere")).await.expect(409);
+    }
+    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
 
     // Who may change the instance may delete it, whatever was refused to whom.
     send_for(&client, "alice", "PUT", provision_in("elsewhere")).await.expect(409);
@@ -174,19 +180,39 @@ async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone()
     send_for(&client, "alice", "DELETE", json!({})).await.expect(202);
 }
 
+/// Applications keep names that follow from the id, such as that of a repository or of a bus.
+#[tokio::test]
+async fn the_id_of_a_deleted_instance_stays_with_its_space() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteComplete, None);
+    client.last_operation().await.expect(200);
+    client.world.let_time_pass(SignedDuration::from_hours(5 * 365 * 24));
+
+    for other in ["space_guid", "organization_guid"] {
+        let refused = client.provision(json!({other: "another"})).await.expect(409);
+        assert!(refused.description().contains("of another space or organization"), "{refused:?}");
+    }
+    assert!(client.world.account().stacks.is_empty());
+    client.deprovision().await.expect(410);
+    client.provision(json!({})).await.expect(202);
+}
+
 #[tokio::test]
 async fn a_refused_user_may_delete_the_instance_a_day_later_or_after_changing_it() {
-    for changes in [false, true] {
+    for delay in [None, Some(5), Some(0)] {
         let client = Client::new();
         send_for(&client, "alice", "PUT", provision_in("shop")).await.expect(202);
         client.finish().await;
         send_for(&client, "bob", "PUT", provision_in("elsewhere")).await.expect(409);
-        if changes {
-            let change = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 5}});
-            send_for(&client, "bob", "PATCH", change).await.expect(202);
-            client.finish().await;
-        } else {
-            client.world.let_time_pass(SignedDuration::from_hours(24));
+        match delay {
+            None => client.world.let_time_pass(SignedDuration::from_hours(24)),
+            Some(delay) => {
+                let change = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": delay}});
+                let changed = send_for(&client, "bob", "PATCH", change).await;
+                assert_eq!(changed.status, if delay == 0 { 200 } else { 202 });
+                client.finish().await;
+            }
         }
         send_for(&client, "bob", "DELETE", json!({})).await.expect(202);
     }

@@ -12,8 +12,8 @@ use aws_service_broker::broker::{
     id::{BindingId, InstanceId},
     instance::Instance,
     operation::{Operation, OperationKind},
-    ports::{Deletion, InsertBinding, Page, PortResult, Records, ScannedRecord, Update},
-    requester::Refused,
+    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, Update},
+    requester::{Refused, Requester},
 };
 use jiff::Timestamp;
 
@@ -84,12 +84,21 @@ impl Records for Table {
         self.world.delete_instance(instance).await
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
-        self.world.begin_deprovision(id, deletion).await
+    async fn begin_deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        operation: &Operation,
+    ) -> PortResult<Option<Instance>> {
+        self.world.begin_deprovision(id, service_id, operation).await
     }
 
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
         self.world.remember_refused(id, refused).await
+    }
+
+    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+        self.world.is_refused(id, requester, now).await
     }
 
     async fn instance_and_binding(

@@ -95,7 +95,6 @@ fn instance() -> Instance {
         stack_name: "osb-database-an-instance".into(),
         stack_id: None,
         changed_by: None,
-        refused: None,
         outputs: BTreeMap::new(),
         operation: operation(OperationKind::Provision, 1),
         previous_operation: None,

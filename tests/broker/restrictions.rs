@@ -6,6 +6,7 @@ use aws_service_broker::{
     broker::{Broker, Quotas, stack::StackStatus},
     catalog::{Catalog, EnabledPlans, ParameterLimits, Restrictions, offerings},
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{Client, INSTANCE, catalog, everything, plan_id, service_id};
@@ -275,17 +276,47 @@ fn limits_that_are_none_are_told() {
         (r#"{"mainframe": {}}"#, "`mainframe` is neither a service nor a plan"),
         (r#"{"sqs": {"ShardCount": {"MaxValue": 1}}}"#, "users of `sqs` do not choose a parameter `ShardCount`"),
         (r#"{"sqs/fifo": {"FifoQueue": {"Value": true}}}"#, "users of `sqs/fifo` do not choose"),
-        (r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#, "`ShardCount`: it takes no numbers up to this MaxValue"),
+        (r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#, "`ShardCount`: it takes no numbers within"),
         (r#"{"kinesis": {"DeletionPolicy": {"MaxValue": 1}}}"#, "`DeletionPolicy`: it takes no numbers"),
         (
             r#"{"kinesis": {"DeletionPolicy": {"AllowedValues": ["FREE"]}}}"#,
             "`DeletionPolicy`: it does not take these values",
         ),
-        (r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#, "unknown variant `Most`"),
+        (r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#, "unknown field `Most`"),
+        (r#"{"kinesis": {"ShardCount": {}}}"#, "`ShardCount`: it needs MinValue, MaxValue, AllowedValues or Value"),
+        (r#"{"kinesis": {"ShardCount": {"MinValue": 5, "MaxValue": 4}}}"#, "`ShardCount`: it takes no numbers within"),
     ] {
         let refused = ParameterLimits::parse(text, offerings()).expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
+}
+
+/// Of some parameters, 0 means without an end.
+#[tokio::test]
+async fn a_least_value_keeps_users_from_what_has_no_end() {
+    let restrictions = limits(r#"{"eventbridge": {"ArchiveRetentionDays": {"MinValue": 1, "MaxValue": 30}}}"#);
+    let property = &create_schema(&restricted(&restrictions), "eventbridge", "bus")["ArchiveRetentionDays"];
+    assert_eq!((&property["minimum"], &property["maximum"]), (&json!(1), &json!(30)));
+    let client = restrict(Client::new(), &restrictions);
+    for (days, status) in [(0, 400), (31, 400), (1, 202)] {
+        let archive = json!({"Archive": true, "ArchiveRetentionDays": days});
+        let answer = client.provision(request("eventbridge", "bus", archive)).await;
+        assert_eq!(answer.status, status, "{days}: {}", answer.description());
+    }
+}
+
+/// Otherwise a restored table would lose the data of whoever was created before a restriction.
+#[tokio::test]
+async fn an_instance_whose_record_was_lost_is_adopted_whatever_is_restricted_since() {
+    let client = Client::with_instance().await;
+    client.world.edit(|account| account.instances.clear());
+    let enabled = EnabledPlans::parse("sqs/fifo", offerings()).expect("plans");
+    let client = restrict(client, &Restrictions { plans: enabled, ..everything() });
+    client.provision_as("another", json!({})).await.expect(400);
+    client.provision(json!({"parameters": {"DelaySeconds": 9}})).await.expect(400);
+    client.provision(json!({})).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
 }
 
 fn with_quotas(client: Client, quotas: Quotas) -> Client {

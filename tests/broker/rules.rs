@@ -487,9 +487,22 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
         assert_outcome("cognito", "custom", json!({"DomainPrefix": prefix}), refusal).await;
     }
     let from = Some("EmailFrom is needed");
-    for (identity, sender, refusal) in
-        [("shop.example", "", from), ("shop.example", "a@shop.example", None), ("a@shop.example", "", None)]
-    {
+    let (form, address) = (Some("a name without an @"), Some("must be an address of the identity"));
+    for (identity, sender, refusal) in [
+        ("shop.example", "", from),
+        ("shop.example", "a@shop.example", None),
+        ("shop.example", "The Shop <a@Shop.example>", None),
+        ("shop.example", "a@mail.shop.example", None),
+        ("a@shop.example", "", None),
+        ("a@shop.example", "A <A@shop.example>", None),
+        ("a@shop.example", "b@shop.example", address),
+        ("shop.example", "a@myshop.example", address),
+        ("shop.example", "a@example", address),
+        ("mail.shop.example", "a@shop.example", address),
+        ("shop.example", "ceo@bank.example <a@shop.example>", form),
+        ("shop.example", "a@shop.example <ceo@bank.example>", form),
+        ("shop.example", "CEO <a@bank.example> <a@shop.example>", form),
+    ] {
         let identity = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
         let parameters = json!({"EmailIdentityArn": identity, "EmailFrom": sender});
         assert_outcome("cognito", "custom", parameters, refusal).await;

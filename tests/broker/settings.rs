@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use aws_service_broker::{http::MissingVersion, settings::Settings};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 fn variable(name: &str) -> Option<String> {
     Some(match name {
@@ -166,4 +169,30 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     }
     let error = read(good, "").expect_err("no external id").to_string();
     assert!(error.contains("EXTERNAL_ID is not set"), "{error}");
+}
+
+/// Otherwise a deployment with a wrong value would succeed, and the broker would not start.
+#[test]
+fn the_guard_is_asked_about_every_parameter_that_the_broker_may_refuse() {
+    let template: Value =
+        serde_saphyr::from_str(include_str!("../../infra/template.yaml")).expect("the broker's own stack");
+    let guarded = template["Resources"]["Guard"]["Properties"]["Settings"].to_string();
+    let variables = template["Globals"]["Function"]["Environment"]["Variables"].as_object().expect("variables");
+    let parameters: BTreeMap<_, _> = template["Parameters"].as_object().expect("parameters").iter().collect();
+
+    let mut refused = 0;
+    for (name, value) in variables {
+        let source = value.as_array().and_then(|list| list.last()).unwrap_or(value);
+        let Some((parameter, declared)) =
+            source.as_str().and_then(|source| parameters.get_key_value(&source.to_owned()))
+        else {
+            continue;
+        };
+        let wrong = |other: &str| if other == name { Some("1.5".into()) } else { variable(other) };
+        if declared.get("AllowedValues").is_none() && Settings::read(wrong).is_err() {
+            assert!(guarded.contains(&format!("\"{parameter}\"")), "{parameter}: {guarded}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 5, "{refused} parameters");
 }

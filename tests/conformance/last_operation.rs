@@ -1,3 +1,4 @@
+use aws_service_broker::broker::instance::TOMBSTONE_LIFETIME;
 use aws_service_broker::broker::stack::StackStatus::{
     CreateComplete, DeleteComplete, DeleteFailed, RollbackComplete, RollbackInProgress, UpdateComplete,
     UpdateCompleteCleanupInProgress, UpdateRollbackComplete, UpdateRollbackFailed, UpdateRollbackInProgress,
@@ -44,7 +45,7 @@ async fn loi_04_gone_is_said_of_deletions_alone() {
     let deleted = client.deprovision().await.expect(202);
     client.world.complete_stacks();
     poll(&client, &deleted).await.expect(200);
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    client.world.let_time_pass(TOMBSTONE_LIFETIME);
     poll(&client, &deleted).await.expect(410);
     poll(&client, &changed).await.expect(404);
     client.last_operation().await.expect(404);
@@ -233,7 +234,7 @@ async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() 
     for _ in 0..2 {
         assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
     }
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
+    client.world.let_time_pass(TOMBSTONE_LIFETIME);
     client.last_operation().await.expect(404);
 }
 

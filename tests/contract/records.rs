@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use aws_service_broker::{
     aws::System,
     broker::{
-        binding::{Binding, Lifetime, SealedAccessKey},
+        binding::{self, Binding, Lifetime, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
         instance::{Attributes, Instance, Json, TOMBSTONE_LIFETIME},
         operation::{LONGEST_REQUEST, Operation, OperationKind},
-        ports::{Deletion, Environment, InsertBinding, Records, ScannedRecord, Sealed, Update},
+        ports::{Environment, InsertBinding, Records, ScannedRecord, Sealed, Update},
         requester::{Refused, Requester},
     },
 };
@@ -32,7 +32,8 @@ macro_rules! tests {
             the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for
             the_intent_to_unbind_waits_for_a_binding_that_may_be_running
             a_deletion_that_is_meant_for_something_else_changes_nothing
-            a_deletion_for_a_refused_user_changes_nothing_for_a_day
+            every_refused_user_is_remembered_for_a_day_beside_the_record
+            a_tombstone_keeps_its_id_for_its_space
             a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way
             instances_of_an_organization_are_counted_without_tombstones
             of_two_writes_that_are_the_same_one_is_done
@@ -57,7 +58,6 @@ pub fn instance() -> Instance {
         stack_name: "a-stack".into(),
         stack_id: Some("arn:aws:cloudformation:us-east-1:000000000000:stack/a-stack/1".into()),
         changed_by: Some(Requester::new("kubernetes", "a user")),
-        refused: None,
         outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),
         operation: Operation::begin(OperationKind::Provision, System.uuid(), System.now()),
         previous_operation: None,
@@ -177,8 +177,8 @@ pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl
 }
 
 async fn begin_deprovision(table: &impl Records, instance: &Instance, operation: &Operation) -> Option<Instance> {
-    let deletion = Deletion { service_id: &instance.attributes.service_id, requester: None, operation };
-    table.begin_deprovision(&instance.id, &deletion).await.expect("update")
+    let service_id = &instance.attributes.service_id;
+    table.begin_deprovision(&instance.id, service_id, operation).await.expect("update")
 }
 
 pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding(table: &impl Records) {
@@ -251,14 +251,14 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
 pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
-    let tombstone = Binding { operation, expires_at: Some(now + TOMBSTONE_LIFETIME), ..binding(&instance) };
+    let tombstone = Binding { operation, expires_at: Some(now + binding::TOMBSTONE_LIFETIME), ..binding(&instance) };
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
     assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), InsertBinding::Done);
     let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
     assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), exists);
     let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, now).await.expect("read");
     assert_eq!(read, Some(tombstone.clone()));
-    let expired = now + TOMBSTONE_LIFETIME;
+    let expired = now + binding::TOMBSTONE_LIFETIME;
     let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, expired).await.expect("read");
     assert_eq!(read, None);
     let later = now + LONGEST_REQUEST;
@@ -319,38 +319,45 @@ pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: 
     let missed = table.begin_unbind(&instance.id, &binding.id, "another", &unbind).await.expect("update");
     assert_eq!(missed, Some(binding));
     let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    let deletion = Deletion { service_id: "another", requester: None, operation: &operation };
-    let missed = table.begin_deprovision(&instance.id, &deletion).await.expect("update");
+    let missed = table.begin_deprovision(&instance.id, "another", &operation).await.expect("update");
     assert_eq!(missed, Some(instance));
 }
 
-pub async fn a_deletion_for_a_refused_user_changes_nothing_for_a_day(table: &impl Records) {
+pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
-    let [refused, other] = ["refused", "other"].map(|user| Requester::new("kubernetes", user));
-    let refusal = Refused::new(refused.clone(), now);
-    table.remember_refused(&instance.id, &refusal).await.expect("of no record");
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+    let users = ["one", "two", "three"].map(|user| Requester::new("kubernetes", user));
     assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    table.remember_refused(&instance.id, &refusal).await.expect("update");
-    let remembered = Instance { refused: Some(refusal), ..instance.clone() };
-    assert_eq!(table.instance(&instance.id, now).await.expect("read").as_ref(), Some(&remembered));
-
-    let begin = async |requester: Option<&Requester>, hours: i64| {
-        let at = now + SignedDuration::from_hours(hours);
-        let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), at);
-        let deletion = Deletion { service_id: &instance.attributes.service_id, requester, operation: &operation };
-        table.begin_deprovision(&instance.id, &deletion).await.expect("update").expect("an instance")
-    };
-    assert_eq!(begin(Some(&refused), 23).await, remembered);
-    assert_eq!(begin(Some(&refused), 24).await.operation.kind, OperationKind::Deprovision);
-    let failed = table.instance(&instance.id, now).await.expect("read").expect("an instance");
-    let failed = Instance { operation: failed.operation.clone().failed("because"), ..failed };
-    for requester in [Some(&other), None] {
-        let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
-        let failed = Instance { version: stored.version, ..failed.clone() };
-        assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
-        assert!(begin(requester, 1).await.operation.in_progress(), "{requester:?}");
+    for user in &users[..2] {
+        table.remember_refused(&instance.id, &Refused::new(user.clone(), now)).await.expect("insert");
     }
+    let is_refused = async |user: &Requester, hours: i64| {
+        let at = now + SignedDuration::from_hours(hours);
+        table.is_refused(&instance.id, user, at).await.expect("read")
+    };
+    for (user, refused) in [(&users[0], true), (&users[1], true), (&users[2], false)] {
+        assert_eq!(is_refused(user, 23).await, refused);
+        assert!(!is_refused(user, 24).await);
+    }
+
+    // Neither the record nor a list of records shows it.
+    assert_eq!(table.instance(&instance.id, now).await.expect("read").as_ref(), Some(&instance));
+    let found = all(async |next| table.page(next).await).await;
+    assert!(!found.iter().any(|record| matches!(record, ScannedRecord::Unreadable(_))), "{found:?}");
+}
+
+pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
+    let now = System.now();
+    let tombstone = Instance { expires_at: Some(now + TOMBSTONE_LIFETIME), ..instance() };
+    assert_eq!(table.insert_instance(&tombstone, now).await.expect("insert"), None);
+
+    let years_later = now + SignedDuration::from_hours(9 * 365 * 24);
+    let (mut other_space, mut other_organization) = (tombstone.clone(), tombstone.clone());
+    other_space.attributes.space_guid = "another".into();
+    other_organization.attributes.organization_guid = "another".into();
+    for other in [other_space, other_organization] {
+        assert_eq!(table.insert_instance(&other, years_later).await.expect("insert"), Some(tombstone.clone()));
+    }
+    assert_eq!(table.insert_instance(&tombstone, years_later).await.expect("insert"), None);
 }
 
 pub async fn instances_of_an_organization_are_counted_without_tombstones(table: &impl Records) {

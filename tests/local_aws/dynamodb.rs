@@ -4,7 +4,7 @@ use aws_service_broker::{
     broker::{
         instance::Instance,
         operation::{Operation, OperationKind},
-        ports::{Deletion, Environment, InsertBinding, PortErrorKind, Records},
+        ports::{Environment, InsertBinding, PortErrorKind, Records},
     },
 };
 use jiff::SignedDuration;
@@ -55,11 +55,10 @@ async fn assert_unreadable(schema: &str) {
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now + SignedDuration::from_hours(1));
     let service_id = &*instance.attributes.service_id;
-    let deletion = Deletion { service_id, requester: None, operation: &deprovision };
     let errors = [
         table.instance(&instance.id, now).await.map(drop),
         table.insert_instance(&instance, now).await.map(drop),
-        table.begin_deprovision(&instance.id, &deletion).await.map(drop),
+        table.begin_deprovision(&instance.id, service_id, &deprovision).await.map(drop),
         table.begin_unbind(&instance.id, &binding.id, &binding.service_id, &unbind).await.map(drop),
     ];
     for error in errors {

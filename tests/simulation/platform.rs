@@ -8,7 +8,7 @@ use aws_service_broker::{
         binding::{Binding, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
-        instance::{Instance, latest_reusable_expiry},
+        instance::{self, Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::Environment,
         stack::StackStatus,
@@ -562,8 +562,9 @@ fn subject(ask: Ask) -> String {
 /// What a request that is refused must leave as it is. It may see that an operation is over, take up a creation or a
 /// deletion at which nobody is at work, and use the place of a tombstone whose id can be used again.
 fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialEq + use<> {
-    let has_to_stay =
-        |expires_at: Option<Timestamp>| expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(now));
+    let has_to_stay = |expires_at: Option<Timestamp>, lifetime| {
+        expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(lifetime, now))
+    };
     let comes_or_goes = |instance: &Instance| {
         let operation = &instance.operation;
         operation.in_progress() && operation.kind != OperationKind::Update
@@ -586,7 +587,8 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     let stacks = format!("{stacks:?}");
 
     let was_over = |id| before.instances.get(id).is_none_or(|instance| !instance.operation.in_progress());
-    let instances = account.instances.values().filter(|instance| has_to_stay(instance.expires_at));
+    let instances = account.instances.values();
+    let instances = instances.filter(|instance| has_to_stay(instance.expires_at, instance::TOMBSTONE_LIFETIME));
     let instances: Vec<_> = instances
         .map(|instance| {
             let attributes = was_over(&instance.id).then(|| instance.attributes.clone());
@@ -594,7 +596,8 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
         })
         .collect();
 
-    let bindings = account.bindings.values().filter(|binding| has_to_stay(binding.expires_at));
+    let bindings = account.bindings.values();
+    let bindings = bindings.filter(|binding| has_to_stay(binding.expires_at, binding::TOMBSTONE_LIFETIME));
     let bindings: Vec<_> = bindings
         .filter(|binding| !binding_goes(binding))
         .map(|binding| (binding.id.clone(), binding.operation.id.clone(), access_key(binding)))

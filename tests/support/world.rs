@@ -15,18 +15,18 @@ use async_trait::async_trait;
 use aws_service_broker::{
     broker::{
         Location,
-        binding::Binding,
+        binding::{self, Binding},
         id::{BindingId, InstanceId},
-        instance::{Instance, latest_reusable_expiry},
+        instance::{self, Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Deletion, Environment, Functions, INSTANCE_ID_TAG,
-            Identities, IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
+            IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
             PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Resources, Role,
             Roles, SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
             StackUpdate, Stacks, Tag, UnreadableRecord, Update, UpdateStack, Vault,
         },
-        requester::Refused,
+        requester::{Refused, Requester},
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
     catalog::{self, Restrictions},
@@ -158,6 +158,8 @@ struct State {
 pub struct Account {
     pub instances: BTreeMap<InstanceId, Instance>,
     pub bindings: BTreeMap<(InstanceId, BindingId), Binding>,
+    /// Users who were refused an id, and until when that counts.
+    pub refused: BTreeMap<(InstanceId, String), Timestamp>,
     pub stacks: BTreeMap<String, FakeStack>,
     pub users: BTreeMap<String, FakeUser>,
     pub roles: BTreeMap<String, FakeRole>,
@@ -592,8 +594,8 @@ impl Environment for World {
     }
 }
 
-fn has_to_stay(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
-    expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(now))
+fn has_to_stay(expires_at: Option<Timestamp>, lifetime: SignedDuration, now: Timestamp) -> bool {
+    expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(lifetime, now))
 }
 
 fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -619,7 +621,10 @@ impl Records for World {
                 .account
                 .instances
                 .get(&instance.id)
-                .filter(|existing| has_to_stay(existing.expires_at, now))
+                .filter(|existing| {
+                    let has_to_stay = has_to_stay(existing.expires_at, instance::TOMBSTONE_LIFETIME, now);
+                    has_to_stay || !existing.attributes.same_owner(&instance.attributes)
+                })
                 .cloned();
             if existing.is_none() {
                 state.account.instances.insert(instance.id.clone(), instance.clone());
@@ -669,11 +674,15 @@ impl Records for World {
         .await
     }
 
-    async fn begin_deprovision(&self, id: &InstanceId, deletion: &Deletion<'_>) -> PortResult<Option<Instance>> {
+    async fn begin_deprovision(
+        &self,
+        id: &InstanceId,
+        service_id: &str,
+        operation: &Operation,
+    ) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
             let instance = state.account.instances.get_mut(id)?;
-            let operation = deletion.operation;
-            let is_meant = instance.attributes.service_id == deletion.service_id && !deletion.misses(instance);
+            let is_meant = instance.attributes.service_id == service_id;
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
             if is_meant && !deleting && !instance.is_updating() {
@@ -688,9 +697,16 @@ impl Records for World {
 
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
         self.call("records.remember_refused", |state| {
-            if let Some(instance) = state.account.instances.get_mut(id) {
-                instance.refused = Some(refused.clone());
-            }
+            let key = (id.clone(), refused.requester.as_str().to_owned());
+            state.account.refused.insert(key, refused.expires_at);
+        })
+        .await
+    }
+
+    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+        self.call("records.is_refused", |state| {
+            let expires_at = state.account.refused.get(&(id.clone(), requester.as_str().to_owned()));
+            expires_at.is_some_and(|expires_at| *expires_at > now)
         })
         .await
     }
@@ -725,8 +741,11 @@ impl Records for World {
     ) -> PortResult<InsertBinding> {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
-            if let Some(existing) =
-                state.account.bindings.get(&key).filter(|existing| has_to_stay(existing.expires_at, now))
+            if let Some(existing) = state
+                .account
+                .bindings
+                .get(&key)
+                .filter(|existing| has_to_stay(existing.expires_at, binding::TOMBSTONE_LIFETIME, now))
             {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }

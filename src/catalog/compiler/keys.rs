@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 23] = [
+const SPECIFICATION_KEYS: [&str; 24] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -43,6 +43,7 @@ const SPECIFICATION_KEYS: [&str; 23] = [
     "Lists",
     "Matching",
     "Subdomains",
+    "Senders",
     "OutputsAsIs",
     "CloudFoundry",
     "BindViaLambda",
@@ -79,6 +80,7 @@ const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
 const LIST_KEYS: [&str; 4] = ["Parameter", "MaxItems", "UniqueItems", "Description"];
 const MATCHING_KEYS: [&str; 5] = ["When", "Parameter", "AllowedPattern", "ForbiddenPattern", "Description"];
 const SUBDOMAIN_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
+const SENDER_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
 const GROUP_KEYS: [&str; 2] = ["Label", "Parameters"];
 const LABEL_KEYS: [&str; 1] = ["default"];
@@ -133,6 +135,7 @@ fn check_specification(specification: &Node) -> Checked<()> {
     check_each_entry(specification.get("Lists"), &LIST_KEYS, "an entry of Lists")?;
     check_each_entry(specification.get("Matching"), &MATCHING_KEYS, "an entry of Matching")?;
     check_each_entry(specification.get("Subdomains"), &SUBDOMAIN_KEYS, "an entry of Subdomains")?;
+    check_each_entry(specification.get("Senders"), &SENDER_KEYS, "an entry of Senders")?;
 
     check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
     for (_, plan) in specification.get("ServicePlans").into_iter().flat_map(Node::fields) {

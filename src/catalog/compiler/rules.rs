@@ -1,5 +1,5 @@
 //! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, `Lists`, `Matching` of
-//! texts and `Subdomains`.
+//! texts, `Subdomains` and `Senders`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -31,6 +31,7 @@ pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
         .chain(entries("Lists").map(|entry| compiler.list(entry)))
         .chain(entries("Matching").map(|entry| compiler.matching(entry)))
         .chain(entries("Subdomains").map(|entry| compiler.subdomain(entry)))
+        .chain(entries("Senders").map(|entry| compiler.sender(entry)))
         .collect()
 }
 
@@ -201,8 +202,17 @@ impl Compiler<'_> {
         Ok(Rule { conditions: List::default(), assertions: assertions(node, "Subdomains", [holds])? })
     }
 
+    /// A sender of e-mails that must be an address of an SES identity.
+    fn sender(&self, node: &Node) -> Checked<Rule> {
+        let sender = self.value(node, "Parameter", "Senders")?;
+        let identity = self.value(node, "Of", "Senders")?;
+
+        let holds = Condition::Sender(sender, identity);
+        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Senders", [holds])? })
+    }
+
     fn value(&self, node: &Node, key: &str, of: &str) -> Checked<Operand> {
-        self.reference(node.get(key).ok_or_else(|| missing(node, of, format!("a {key}")))?)
+        self.reference(node.get(key).ok_or_else(|| missing(node, of, format!("`{key}`")))?)
     }
 }
 
