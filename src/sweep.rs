@@ -68,6 +68,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
         roles_without_binding = findings.roles_without_binding.len(),
         instances_without_stack = findings.instances_without_stack.len(),
         unreadable_records = findings.unreadable_records.len(),
+        retained_resources = findings.retained_resources.len(),
         unreachable_locations = findings.unreachable_locations.len(),
         "swept"
     );
