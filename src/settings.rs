@@ -30,6 +30,7 @@ pub struct Settings {
     /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that do not occur.
     /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
     /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas in between.
+    /// - `ENTRY_OWNERS`: for whom these entries are, a JSON object; for all where it is empty.
     pub restrictions: Restrictions,
     /// How much there may be at a time; 0 is any number:
     /// - `MAX_INSTANCES_PER_ORGANIZATION`
@@ -107,7 +108,9 @@ impl Settings {
                     .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
                 limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
                     .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
-                consents: consents(&variable),
+                consents: consents(&variable)
+                    .with_owners(&optional("ENTRY_OWNERS").unwrap_or_default())
+                    .map_err(|reason| InvalidSetting::Unusable("ENTRY_OWNERS", reason))?,
             },
             quotas: Quotas {
                 instances_per_organization: quota(
@@ -181,7 +184,7 @@ fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
         let list = variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
         Some((name.to_owned(), entries(list)))
     });
-    given.collect()
+    Consents { entries: given.collect(), owners: BTreeMap::new() }
 }
 
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
@@ -190,9 +193,13 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
         "a list of account/region/role, of roles of this broker, each with =organization|organization or without",
     );
     let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
-    // Each once: of two that are the same none could be chosen.
-    let locations: Option<BTreeMap<_, _>> = texts.map(|text| location(text, prefix)).collect();
-    let locations = locations.ok_or(wrong)?;
+    let mut locations = BTreeMap::new();
+    for text in texts {
+        let Some((location, organizations)) = location(text, prefix) else { return Err(wrong) };
+        if locations.insert(location, organizations).is_some() {
+            return Err(InvalidSetting::Wrong("LOCATIONS", "a list in which each location occurs once"));
+        }
+    }
     if !locations.is_empty() && !has_external_id {
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }

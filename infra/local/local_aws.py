@@ -48,7 +48,9 @@ SETTINGS = [
     "SenderIdentities=*",
     "PrivateZoneVpcs=vpc-*",
     "RecordZones=Z*",
-    r"RecordNames=*,_*,\052.*",
+    "RecordNames=*",
+    "QueryLogGroups=*",
+    "EventTopics=*",
 ]
 
 

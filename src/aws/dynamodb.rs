@@ -222,11 +222,12 @@ impl Records for DynamoDb {
             .expression_attribute_values(":reusable", reusable(instance::TOMBSTONE_LIFETIME, now))
             .expression_attribute_values(":organization", string(&instance.attributes.organization_guid))
             .expression_attribute_values(":space", string(&instance.attributes.space_guid))
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match put {
-            Ok(_) => Ok(None),
+            Ok(put) => put.attributes.map(record).transpose(),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Some(record(failed.item().cloned().unwrap_or_default())?))
@@ -249,7 +250,7 @@ impl Records for DynamoDb {
         Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance.expires_at, now)))
     }
 
-    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+    async fn count_instances(&self, owner_guid: &str) -> PortResult<usize> {
         let mut pages = self
             .client()
             .query()
@@ -257,7 +258,7 @@ impl Records for DynamoDb {
             .index_name(BY_ORGANIZATION)
             .select(Select::Count)
             .key_condition_expression("organization = :organization")
-            .expression_attribute_values(":organization", string(organization_key(organization_guid)))
+            .expression_attribute_values(":organization", string(organization_key(owner_guid)))
             .into_paginator()
             .send();
         let mut count = 0;
@@ -545,11 +546,11 @@ fn key(pk: String, sk: impl Into<String>) -> Item {
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
     let schema = schema_of(instance.location.as_ref());
-    let organization = (!instance.is_tombstone()).then(|| organization_key(&instance.attributes.organization_guid));
+    let organization = (!instance.is_tombstone()).then(|| organization_key(instance.attributes.quota_owner()));
     item(Stored { pk: partition(&instance.id), sk: META.into(), organization, schema, record: instance })
 }
 
-/// The key of an organization in the index: a GUID may be longer than a key.
+/// The key of an organization, or of a space, in the index: a GUID may be longer than a key.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 fn organization_key(guid: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, guid.as_bytes()).to_string()

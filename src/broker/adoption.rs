@@ -12,6 +12,7 @@ use super::{
     operation::{Operation, OperationKind},
     parameters,
     ports::{PLAN_TAG, Stack, Tag},
+    provision::owner_tags,
     stack::StackStatus,
 };
 use crate::catalog::Offered;
@@ -83,7 +84,7 @@ impl Broker {
     /// events of the operation before the deletion decide, whatever the tags say. Without such an operation, the tags
     /// decide.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
-        let is_tagged = stack.is_of(&instance.id);
+        let is_tagged = is_of(instance, stack);
         let before = instance.previous_operation.as_ref();
         let before = before.filter(|operation| operation.kind != OperationKind::Deprovision);
         let is_proven = match before {
@@ -105,10 +106,10 @@ impl Broker {
         Ok(events.is_some_and(|events| !events.own.is_empty()))
     }
 
-    /// True if the instance has a stack already, though no record tells of it.
-    pub(super) async fn has_lost_record(&self, instance: &Instance) -> Result<bool> {
+    /// True if the instance has the requested stack already, though no record tells of it.
+    pub(super) async fn has_lost_record(&self, offered: &Offered<'_>, instance: &Instance) -> Result<bool> {
         let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
-        Ok(stack.is_some_and(|stack| stack.is_of(&instance.id)))
+        Ok(stack.is_some_and(|stack| check_adoptable(offered, instance, &stack).is_ok()))
     }
 
     /// The reason why a stack that was there before the creation cannot become the instance's; nothing where it can, or
@@ -119,7 +120,7 @@ impl Broker {
         instance: &Instance,
         stack: &Stack,
     ) -> Result<Option<Misfit>> {
-        if stack.is_of(&instance.id) && stack.status.is_in_progress() {
+        if is_of(instance, stack) && stack.status.is_in_progress() {
             return Ok(None);
         }
         let Err(misfit) = check_adoptable(offered, instance, stack) else { return Ok(None) };
@@ -136,10 +137,16 @@ pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
     format!("The stack {} exists already. {misfit}", instance.stack_name)
 }
 
+/// True if the stack's tags name the instance, its organization and its space: on Kubernetes, users choose ids.
+fn is_of(instance: &Instance, stack: &Stack) -> bool {
+    let mut owner = owner_tags(&instance.attributes).into_iter();
+    stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
+}
+
 /// The reason why the stack cannot be taken for the one that was asked for.
 fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) -> Result<(), Misfit> {
     let plan = Tag::new(PLAN_TAG, &offered.plan.name);
-    if !stack.is_of(&instance.id) {
+    if !is_of(instance, stack) {
         return Err(Misfit::Foreign);
     }
     if !stack.status.can_be_updated() {

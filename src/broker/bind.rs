@@ -279,6 +279,9 @@ impl Broker {
     /// Makes what the record names: an identity, and what the template's function makes.
     async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
         let policy = self.policy(offered, instance, &binding.parameters.0)?;
+        if binding.operation.is_taken_up {
+            self.check_role_again(instance, &binding).await?;
+        }
         let (identity, access) = match (binding.identity.clone(), policy) {
             (Some(identity), Some(policy)) => {
                 let tags = tags(offered, instance, &binding, &policy);

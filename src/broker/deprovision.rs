@@ -1,6 +1,6 @@
 //! `DELETE /v2/service_instances/:instance_id`
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,8 @@ use super::{
     instance::Instance,
     last_operation::advice,
     operation::{Operation, OperationKind},
-    ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Update},
+    ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Tag, Update},
+    provision::owner_tags,
     requester::Requester,
     waiting::Waiting,
 };
@@ -257,11 +258,14 @@ fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
 }
 
 /// Reason why a stack of the instance's name is left alone, though it may be the instance's.
-fn reason_of_unknown_owner(Instance { id, stack_name, .. }: &Instance) -> String {
+fn reason_of_unknown_owner(Instance { id, attributes, stack_name, .. }: &Instance) -> String {
+    let own = Tag::new(INSTANCE_ID_TAG, id.as_str());
+    let tags: Vec<_> = iter::once(own).chain(owner_tags(attributes)).collect();
+    let tags: Vec<_> = tags.iter().map(|Tag { key, value }| format!("{key} to {value}")).collect();
     format!(
-        "The stack {stack_name} exists in AWS, and its tag {INSTANCE_ID_TAG} does not name this instance, so that the \
-         broker has not deleted it. Have the broker's operator set the tag to {}, or delete the stack.",
-        id.as_str()
+        "The stack {stack_name} exists in AWS, and its tags do not say that it is this instance's, so that the broker has \
+         not deleted it. Have the broker's operator set its tags ({}), or delete the stack.",
+        tags.join(", ")
     )
 }
 

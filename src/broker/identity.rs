@@ -127,6 +127,13 @@ impl Broker {
         }
     }
 
+    /// Checks that the role of a binding that was interrupted may still be added to: its owner may have changed their mind.
+    pub(super) async fn check_role_again(&self, instance: &Instance, binding: &Binding) -> Result<()> {
+        let Some(Identity::RolePolicy { role_arn, .. }) = &binding.identity else { return Ok(()) };
+        let role = self.application_role(role_name(role_arn), instance).await?;
+        if role.arn == *role_arn { Ok(()) } else { Err(no_such_role()) }
+    }
+
     /// A role that the operator has allowed bindings to add to, and its owner those of this instance.
     async fn application_role(&self, name: &str, instance: &Instance) -> Result<Role> {
         if self.rules.roles.is_empty() {

@@ -10,6 +10,7 @@ use super::{
     id::InstanceId,
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
+    platform::Platform,
     ports::tag_value,
     requester::Requester,
     secret_parameters::SecretParameters,
@@ -88,6 +89,20 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// The GUIDs of the organization and the space.
+    pub fn owners(&self) -> [&str; 2] {
+        [&self.organization_guid, &self.space_guid]
+    }
+
+    /// The GUID of those whose instances are counted together: on Kubernetes the space, which is a namespace, because the
+    /// organization is the whole cluster.
+    pub fn quota_owner(&self) -> &str {
+        match Platform::of(None, &self.context.0) {
+            Platform::Kubernetes => &self.space_guid,
+            Platform::Other => &self.organization_guid,
+        }
+    }
+
     /// True if both are of one organization and space.
     pub fn same_owner(&self, other: &Self) -> bool {
         self.organization_guid == other.organization_guid && self.space_guid == other.space_guid
@@ -118,6 +133,14 @@ impl Instance {
     /// Whether nothing is left of it but this record.
     pub fn is_tombstone(&self) -> bool {
         self.operation.is(OperationKind::Deprovision, OperationState::Succeeded)
+    }
+
+    /// True if this is a tombstone whose place a new instance with these attributes may take. See
+    /// [`latest_reusable_expiry`].
+    pub fn gives_way_to(&self, successor: &Attributes, now: Timestamp) -> bool {
+        let is_over =
+            self.expires_at.is_some_and(|expires_at| expires_at <= latest_reusable_expiry(TOMBSTONE_LIFETIME, now));
+        is_over && self.attributes.same_owner(successor)
     }
 
     /// Whether an update of it runs.

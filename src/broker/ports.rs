@@ -68,16 +68,16 @@ pub type PortResult<T> = Result<T, PortError>;
 /// The state: instances and bindings. Reads are strongly consistent, writes conditional.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Inserts the record unless there is one of this id that has to stay; then returns that one. A tombstone has to stay
-    /// while its `expires_at` is after [`latest_reusable_expiry`](super::instance::latest_reusable_expiry), or if it is of
-    /// another organization or space.
+    /// Inserts the record, unless there is one of this id that does not [give way](Instance::gives_way_to) to it; and
+    /// returns the one that was there.
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>>;
 
     /// The record, unless it has expired.
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
 
-    /// How many instances the organization has, tombstones not among them. What was written a moment ago may be missing.
-    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize>;
+    /// How many instances the [organization or space](super::instance::Attributes::quota_owner) has, tombstones not among
+    /// them. What was written a moment ago may be missing.
+    async fn count_instances(&self, owner_guid: &str) -> PortResult<usize>;
 
     /// Replaces the record if its version is still that of `instance`, and counts the version up.
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;

@@ -56,8 +56,6 @@ impl Broker {
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
         let values = parameters::of_stack(&offered, &parameters);
         offered.check_rules(&values).map_err(Error::Invalid)?;
-        let refusal = self.refusal(&offered, &values, &request.organization_guid, accepts_incomplete).await?;
-
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
         let now = self.environment.now();
         let instance = Instance {
@@ -84,18 +82,22 @@ impl Broker {
             id,
         };
         self.observe(&instance.attributes);
-        let existing = match refusal {
+        let refusal = self.refusal(&offered, &values, &instance.attributes, accepts_incomplete).await?;
+        let found = match refusal {
             None => self.records.insert_instance(&instance, now).await?,
             // What is there already needs no platform that polls, and no permission that it was created with.
             Some(refusal) => match self.records.instance(&instance.id, now).await? {
                 Some(existing) if !existing.is_tombstone() => Some(existing),
-                None if accepts_incomplete && self.has_lost_record(&instance).await? => {
+                None if accepts_incomplete && self.has_lost_record(&offered, &instance).await? => {
                     self.records.insert_instance(&instance, now).await?
                 }
                 _ => return Err(refusal),
             },
         };
-        let Some(existing) = existing else { return self.start_provision(&offered, instance, &secrets).await };
+        let existing = match found {
+            Some(existing) if !existing.gives_way_to(&instance.attributes, now) => existing,
+            replaced => return self.start_provision(&offered, instance, replaced, &secrets).await,
+        };
         if !existing.attributes.same_owner(&instance.attributes) {
             self.remember_refused(&existing, requester, now).await;
             return Err(if accepts_incomplete { another_owner() } else { Error::AsyncRequired });
@@ -127,13 +129,13 @@ impl Broker {
         &self,
         offered: &Offered<'_>,
         values: &BTreeMap<String, String>,
-        organization_guid: &str,
+        attributes: &Attributes,
         accepts_incomplete: bool,
     ) -> Result<Option<Error>> {
-        if let Err(refusal) = check_new(offered, values, accepts_incomplete) {
+        if let Err(refusal) = check_new(offered, values, &attributes.owners(), accepts_incomplete) {
             return Ok(Some(refusal));
         }
-        match self.check_instance_quota(organization_guid).await {
+        match self.check_instance_quota(attributes).await {
             Ok(()) => Ok(None),
             Err(refusal @ Error::Invalid(_)) => Ok(Some(refusal)),
             Err(error) => Err(error),
@@ -142,10 +144,9 @@ impl Broker {
 
     /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.
     async fn remember_refused(&self, existing: &Instance, requester: Option<&Requester>, now: Timestamp) {
-        let (Some(requester), Some(owner)) = (requester, &existing.changed_by) else { return };
-        if requester == owner {
+        let Some(requester) = requester.filter(|requester| existing.changed_by.as_ref() != Some(*requester)) else {
             return;
-        }
+        };
         let refused = Refused::new(requester.clone(), now);
         if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
             tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
@@ -179,17 +180,25 @@ impl Broker {
         }
     }
 
-    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that.
+    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that: the tombstone that it has
+    /// replaced is there again.
     async fn start_provision(
         &self,
         offered: &Offered<'_>,
         instance: Instance,
+        replaced: Option<Instance>,
         secrets: &Object,
     ) -> Result<Provisioned> {
         let Some(refusal) = self.create_stack(offered, &instance, secrets).await? else {
             return Ok(self.accepted(instance));
         };
-        match self.records.delete_instance(&instance).await? {
+        let forgotten = match replaced {
+            Some(tombstone) => {
+                self.records.update_instance(&Instance { version: instance.version, ..tombstone }).await?
+            }
+            None => self.records.delete_instance(&instance).await?,
+        };
+        match forgotten {
             Update::Done => Err(refusal.into()),
             // The same request was sent again, and goes on with the record.
             Update::Conflict => self.joined(&instance).await.map(|instance| self.accepted(instance)),
@@ -316,9 +325,14 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
 }
 
 /// Checks what only an instance that does not exist yet has to fulfil.
-fn check_new(offered: &Offered<'_>, values: &BTreeMap<String, String>, accepts_incomplete: bool) -> Result<()> {
+fn check_new(
+    offered: &Offered<'_>,
+    values: &BTreeMap<String, String>,
+    owners: &[&str],
+    accepts_incomplete: bool,
+) -> Result<()> {
     offered.check_offered()?;
-    offered.check_allowed(values).map_err(Error::Invalid)?;
+    offered.check_allowed(values, owners).map_err(Error::Invalid)?;
     if accepts_incomplete { Ok(()) } else { Err(Error::AsyncRequired) }
 }
 
@@ -338,13 +352,17 @@ pub(super) fn check_maintenance_info(
 
 /// So that people find in AWS what belongs to an instance, and whose it is.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
-    let owner = attributes.owner();
-
-    vec![
+    let mut tags = vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
-        Tag::new(ORGANIZATION_TAG, &owner.organization_guid),
-        Tag::new(SPACE_TAG, &owner.space_guid),
-    ]
+    ];
+    tags.extend(owner_tags(attributes));
+    tags
+}
+
+/// Whose an instance is, as tags say it.
+pub(super) fn owner_tags(attributes: &Attributes) -> [Tag; 2] {
+    let owner = attributes.owner();
+    [Tag::new(ORGANIZATION_TAG, &owner.organization_guid), Tag::new(SPACE_TAG, &owner.space_guid)]
 }

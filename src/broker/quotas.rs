@@ -2,30 +2,33 @@
 //!
 //! They bound what a user can cost, and are not exact: requests that come at the same moment may exceed them by a few.
 
-use super::{Broker, Error, Result, instance::Instance};
+use super::{
+    Broker, Error, Result,
+    instance::{Attributes, Instance},
+};
 
 /// The operator's quotas. None: AWS's own are the only ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quotas {
-    /// Instances of an organization, on Kubernetes of a cluster.
+    /// Instances of an organization, on Kubernetes of a namespace.
     pub instances_per_organization: Option<usize>,
     /// Bindings of an instance. A rotation may exceed it by one, for the time that both bindings exist.
     pub bindings_per_instance: Option<usize>,
 }
 
 impl Broker {
-    /// Checks that the organization may have another instance.
+    /// Checks that there may be another instance with these attributes.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] where it may not; that of a port.
-    pub(super) async fn check_instance_quota(&self, organization_guid: &str) -> Result<()> {
+    pub(super) async fn check_instance_quota(&self, attributes: &Attributes) -> Result<()> {
         let Some(quota) = self.quotas.instances_per_organization else { return Ok(()) };
-        if self.records.count_instances(organization_guid).await? < quota {
+        if self.records.count_instances(attributes.quota_owner()).await? < quota {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "The organization has the {quota} service instances that the broker's operator allows. Delete one, or ask the \
+            "The organization or namespace has the {quota} service instances that the broker's operator allows. Delete one, or ask the \
              operator for more."
         )))
     }

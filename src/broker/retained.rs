@@ -36,7 +36,8 @@ const CHARGES: [(&str, &str, CostClass); 11] = [
     ("secretsmanager", "secret:", CostClass::Monthly),
     ("route53", "hostedzone/", CostClass::Monthly),
     ("s3", "", CostClass::Storage),
-    ("dynamodb", "table/", CostClass::Storage),
+    // A table with provisioned capacity; one on demand costs its storage. The ARN does not tell them apart.
+    ("dynamodb", "table/", CostClass::Hourly),
     ("logs", "log-group:", CostClass::Storage),
     ("codecommit", "", CostClass::Storage),
     ("rekognition", "collection/", CostClass::Storage),

@@ -389,7 +389,7 @@ fn check_allowed(
         let changed = changed(before, after);
         values.retain(|name, _| changed.contains(name));
     }
-    after.0.check_allowed(&values).map_err(Error::Invalid)
+    after.0.check_allowed(&values, &after.1.owners()).map_err(Error::Invalid)
 }
 
 /// The stack's parameters, secret ones among them, that are not the same for both.

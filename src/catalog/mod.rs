@@ -10,6 +10,7 @@ pub mod reference;
 mod restrictions;
 mod rules;
 mod spelling;
+mod unique;
 mod validation;
 
 use std::{
@@ -397,12 +398,12 @@ impl Offered<'_> {
     }
 
     /// Checks the values of a stack's parameters that a request chooses, as CloudFormation takes them, against what the
-    /// operator allows.
+    /// operator allows an instance of one of these organizations and spaces (GUIDs).
     ///
     /// # Errors
     ///
     /// A text for the user that names every parameter which is not allowed; it repeats no value.
-    pub fn check_allowed(&self, values: &BTreeMap<String, String>) -> Result<(), String> {
+    pub fn check_allowed(&self, values: &BTreeMap<String, String>, owners: &[&str]) -> Result<(), String> {
         if let Some(limits) = &self.entry.limits {
             let schema = limits.get()?;
             let limited = values.iter().filter(|(name, _)| schema.property(name).is_some());
@@ -411,7 +412,7 @@ impl Offered<'_> {
             let check = Check { schema, constraints, taker: "The plan takes", besides: &[], decided: &[] };
             check.check(&normalized(schema, limited), &BTreeSet::new())?;
         }
-        let refusals = consent::refusals(self.offering, self.consents, values);
+        let refusals = consent::refusals(self.offering, self.consents, values, owners);
         if refusals.is_empty() { Ok(()) } else { Err(refusals.join(" ")) }
     }
 

@@ -11,6 +11,7 @@ use super::{
     consent::Consents,
     model::{Offering, Plan, StackParameter, Text},
     normalization::normalized_value,
+    unique::UniqueMap,
 };
 
 /// The restrictions of one deployment of the broker; by default none, and no consents.
@@ -32,7 +33,7 @@ pub struct EnabledPlans(BTreeSet<String>);
 /// count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct ParameterLimits(BTreeMap<String, BTreeMap<String, ParameterLimit>>);
+pub struct ParameterLimits(UniqueMap<UniqueMap<ParameterLimit>>);
 
 /// A limit of a parameter's values, in CloudFormation's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -99,13 +100,13 @@ impl ParameterLimits {
             return Ok(Self::default());
         }
         let limits: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        for (name, limits) in &limits.0 {
+        for (name, limits) in &limits.0.0 {
             let limited = plans(offerings).filter(|(plan, offering, _)| name == plan || *name == *offering.name);
             let limited: Vec<_> = limited.map(|(_, _, plan)| properties(&plan.create_schema)).collect();
             if limited.is_empty() {
                 return Err(format!("`{name}` is neither a service nor a plan in the catalog"));
             }
-            for (parameter, limit) in limits {
+            for (parameter, limit) in &limits.0 {
                 let mut properties = limited.iter().filter_map(|properties| properties.get(parameter)).peekable();
                 if properties.peek().is_none() {
                     return Err(format!("users of `{name}` do not choose a parameter `{parameter}`"));
@@ -120,7 +121,7 @@ impl ParameterLimits {
 
     /// True if nothing is limited.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.0.is_empty()
     }
 
     /// Lays the limits over a plan. Returns the schema of what users may choose of the limited parameters; nothing where
@@ -131,7 +132,8 @@ impl ParameterLimits {
     pub fn apply(&self, service: &str, updatable: &[Text], plan: &mut Plan) -> Option<Text> {
         let names = [service.to_owned(), format!("{service}/{}", plan.name)];
         // What is said of the plan comes after what is said of the service, and in its place.
-        let limits: BTreeMap<_, _> = names.iter().filter_map(|name| self.0.get(name)).flatten().collect();
+        let limits: BTreeMap<_, _> =
+            names.iter().filter_map(|name| self.0.0.get(name)).flat_map(|limits| &limits.0).collect();
         let created = properties(&plan.create_schema);
         let mut limited: Map<_, _> = limits
             .into_iter()

@@ -1,7 +1,7 @@
 //! The stack exists, and the record does not: the table was restored, or somebody has deleted an item.
 
 use aws_service_broker::broker::{
-    ports::{INSTANCE_ID_TAG, PortErrorKind::Throttled, Tag},
+    ports::{INSTANCE_ID_TAG, ORGANIZATION_TAG, PortErrorKind::Throttled, SPACE_TAG, Tag},
     stack::StackStatus::DeleteFailed,
 };
 use jiff::SignedDuration;
@@ -196,13 +196,38 @@ async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
     client.deprovision().await.expect(202);
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
-    assert!(description.contains("its tag servicebroker:instance-id does not name this instance"), "{description}");
+    let expected = format!(
+        "Have the broker's operator set its tags ({INSTANCE_ID_TAG} to {INSTANCE}, {ORGANIZATION_TAG} to an-organization, \
+         {SPACE_TAG} to a-space), or delete the stack."
+    );
+    assert!(description.contains(&expected), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);
 
     // The operator does what the text says.
-    let tag = Tag::new(INSTANCE_ID_TAG, INSTANCE);
-    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags = vec![tag.clone()]));
+    let tags = [(INSTANCE_ID_TAG, INSTANCE), (ORGANIZATION_TAG, "an-organization"), (SPACE_TAG, "a-space")];
+    let tags = tags.map(|(key, value)| Tag::new(key, value)).to_vec();
+    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags = tags.clone()));
     delete(&client).await;
+}
+
+/// On Kubernetes, users choose ids.
+#[tokio::test]
+async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_space() {
+    for other in ["space_guid", "organization_guid"] {
+        let request = json!({other: "another", "parameters": {"DelaySeconds": 7}});
+        let client = with_lost_record().await;
+        let refused = client.provision(request.clone()).await.expect(400);
+        assert!(refused.description().contains("Its tags do not say that it is this instance's"), "{refused:?}");
+        assert!(client.world.instance(INSTANCE).is_none());
+
+        // While it is created.
+        let client = Client::new();
+        client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+        client.world.edit(|account| account.instances.clear());
+        client.provision(request).await.expect(400);
+        client.deprovision().await.expect(410);
+        assert_eq!(client.world.stack_names().len(), 1);
+    }
 }
 
 /// CloudFormation shows the first event of a stack a moment after the stack.

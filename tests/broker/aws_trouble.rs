@@ -129,7 +129,7 @@ fn settings() -> Settings {
         "BINDING_LIFETIME_DAYS" | "MAX_INSTANCES_PER_ORGANIZATION" | "MAX_BINDINGS_PER_INSTANCE" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
-        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "LOCATIONS" => "",
+        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS" | "LOCATIONS" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")

@@ -195,7 +195,22 @@ async fn the_id_of_a_deleted_instance_stays_with_its_space() {
     }
     assert!(client.world.account().stacks.is_empty());
     client.deprovision().await.expect(410);
+
+    // A creation that is refused does not give the id up either.
+    client.world.inject("stacks.create", Fault::Rejected("No."));
+    client.provision(json!({})).await.expect(400);
+    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client.last_operation().await.expect(200);
     client.provision(json!({})).await.expect(202);
+}
+
+/// An earlier version of the broker did not write down who had created it, and not every platform tells.
+#[tokio::test]
+async fn orphan_mitigation_leaves_an_instance_alone_whose_user_is_not_known() {
+    let client = Client::with_instance().await;
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
+    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
+    send_for(&client, "alice", "DELETE", json!({})).await.expect(202);
 }
 
 #[tokio::test]

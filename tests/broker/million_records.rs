@@ -72,8 +72,8 @@ impl Records for Table {
         Records::instance(&self.world, id, now).await
     }
 
-    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
-        self.world.count_instances(organization_guid).await
+    async fn count_instances(&self, owner_guid: &str) -> PortResult<usize> {
+        self.world.count_instances(owner_guid).await
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_service_broker::{
     broker::{Broker, Quotas, stack::StackStatus},
-    catalog::{Catalog, EnabledPlans, ParameterLimits, Restrictions, offerings},
+    catalog::{Catalog, Consents, EnabledPlans, ParameterLimits, Restrictions, offerings},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -18,7 +18,8 @@ fn restricted(restrictions: &Restrictions) -> Catalog {
 fn consents(entries: &[(&str, &str)]) -> Restrictions {
     let entries =
         entries.iter().map(|(setting, list)| ((*setting).into(), list.split(',').map(str::to_owned).collect()));
-    Restrictions { consents: entries.collect(), ..Restrictions::default() }
+    let consents = Consents { entries: entries.collect(), ..Consents::default() };
+    Restrictions { consents, ..Restrictions::default() }
 }
 
 fn limits(text: &str) -> Restrictions {
@@ -79,13 +80,29 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
     let sender = |plan: &str, name: &str, value: &str| request("ses", plan, json!({name: value}));
     let pool = |identity: &str| {
         let arn = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
-        request("cognito", "custom", json!({"EmailIdentityArn": arn, "EmailFrom": "a@apps.example.com"}))
+        let from = format!("a@{identity}");
+        request("cognito", "custom", json!({"EmailIdentityArn": arn, "EmailFrom": from}))
     };
-    let senders = [("SenderIdentities", "apps.example.com,*@test.example.com")];
+    let all_names = [("RecordZones", "Z1"), ("RecordNames", "*")];
+    let topic = |name: &str| {
+        let arn = format!("arn:aws:sns:us-east-1:000000000000:{name}");
+        request("ses", "identity", json!({"Domain": "apps.example.com", "EventTopicArn": arn}))
+    };
+    let topics =
+        [("SenderIdentities", "apps.example.com"), ("EventTopics", "arn:aws:sns:us-east-1:000000000000:osb-sns-*")];
+    let queries = |name: &str| {
+        let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:{name}");
+        request("route53", "hostedzone", json!({"DomainName": "example.com", "QueryLogGroupArn": arn}))
+    };
+    let logs = [("QueryLogGroups", "arn:aws:logs:us-east-1:000000000000:log-group:/queries/*")];
+    let senders = [("SenderIdentities", "apps.example.com,*.teams.example.com,*@test.example.com")];
     let vpcs = [("PrivateZoneVpcs", "vpc-0123456789abcdef0")];
     for (entries, request, refused) in [
         (&zones[..], record("Z1", "www.apps.example.com"), None),
-        (&zones, record("Z2", "a.b.apps.example.com."), None),
+        (&zones, record("Z2", "www.apps.example.com."), None),
+        (&zones, record("Z1", "a.b.apps.example.com"), Some("`RecordName`")),
+        (&all_names, record("Z1", "_acme-challenge.example.com"), None),
+        (&all_names, record("Z1", "*.example.com"), None),
         (&zones, record("Z3", "www.apps.example.com"), Some("`HostedZoneId`")),
         (&zones, record("Z1", "apps.example.com"), Some("`RecordName`")),
         (&zones, record("Z1", "example.com"), Some("`RecordName`")),
@@ -101,7 +118,14 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
         (&senders, sender("identity", "Domain", "apps.example.com"), None),
         (&senders, sender("identity", "Domain", "example.com"), Some("`Domain`")),
         (&senders, sender("identity", "Domain", "www.apps.example.com"), Some("`Domain`")),
+        (&senders, sender("identity", "Domain", "shop.teams.example.com"), None),
+        (&senders, sender("identity", "Domain", "mail.shop.teams.example.com"), Some("`Domain`")),
+        (&senders, sender("address", "EmailAddress", "ceo@shop.teams.example.com"), Some("`EmailAddress`")),
         (&senders, sender("address", "EmailAddress", "CI@test.example.com"), None),
+        (&topics, topic("osb-sns-1234"), None),
+        (&topics, topic("alarms"), Some("add it to the setting EventTopics")),
+        (&logs, queries("/queries/shop"), None),
+        (&logs, queries("/aws/route53/shop"), Some("add it to the setting QueryLogGroups")),
         (
             &senders,
             sender("address", "EmailAddress", "ceo@example.com"),
@@ -109,6 +133,9 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
         ),
         (&senders, pool("apps.example.com"), None),
         (&senders, pool("example.com"), Some("`EmailIdentityArn`")),
+        // It exists, and may be another user's.
+        (&senders, pool("shop.teams.example.com"), Some("`EmailIdentityArn`")),
+        (&[("SenderIdentities", "*")], pool("shop.teams.example.com"), None),
         (&[], request("cognito", "custom", json!({})), None),
     ] {
         let client = restrict(Client::new(), &consents(entries));
@@ -121,6 +148,45 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
                 assert!(client.world.instance(INSTANCE).is_none());
             }
         }
+    }
+}
+
+/// Users who share an entry are in each other's way: whoever may send from a domain sends as everybody in it.
+#[tokio::test]
+async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
+    let settings = consents(&[("SenderIdentities", "shop.example.com,blog.example.com,all.example.com")]);
+    let owners = r#"{"shop.example.com": ["shop-org"], "blog.example.com": ["blog-space", "other-org"]}"#;
+    let consents = settings.consents.clone().with_owners(owners).expect("owners");
+    let restrictions = Restrictions { consents, ..settings };
+    for (domain, organization, space, status) in [
+        ("shop.example.com", "shop-org", "any", 202),
+        ("shop.example.com", "blog-org", "blog-space", 400),
+        ("blog.example.com", "blog-org", "blog-space", 202),
+        ("blog.example.com", "other-org", "any", 202),
+        ("blog.example.com", "shop-org", "any", 400),
+        ("all.example.com", "shop-org", "any", 202),
+    ] {
+        let client = restrict(Client::new(), &restrictions);
+        let mut request = request("ses", "identity", json!({"Domain": domain}));
+        request["organization_guid"] = organization.into();
+        request["space_guid"] = space.into();
+        let answer = client.provision(request).await;
+        assert_eq!(answer.status, status, "{domain} for {organization}: {}", answer.description());
+    }
+}
+
+#[test]
+fn owners_of_what_is_no_entry_are_told() {
+    let consents = consents(&[("SenderIdentities", "shop.example.com")]).consents;
+    for (text, reason) in [
+        ("[]", "invalid type"),
+        (r#"{"shop.example": ["one"]}"#, "`shop.example` is no entry of a setting"),
+        (r#"{"shop.example.com": []}"#, "`shop.example.com` needs the GUIDs"),
+        (r#"{"shop.example.com": [""]}"#, "`shop.example.com` needs the GUIDs"),
+        (r#"{"shop.example.com": ["one"], "shop.example.com": ["two"]}"#, "`shop.example.com` occurs twice"),
+    ] {
+        let refused = consents.clone().with_owners(text).expect_err(text);
+        assert!(refused.contains(reason), "{text}: {refused}");
     }
 }
 
@@ -283,6 +349,8 @@ fn limits_that_are_none_are_told() {
             "`DeletionPolicy`: it does not take these values",
         ),
         (r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#, "unknown field `Most`"),
+        (r#"{"kinesis": {}, "kinesis": {}}"#, "`kinesis` occurs twice"),
+        (r#"{"kinesis": {"ShardCount": {"MaxValue": 1}, "ShardCount": {"MaxValue": 2}}}"#, "`ShardCount` occurs twice"),
         (r#"{"kinesis": {"ShardCount": {}}}"#, "`ShardCount`: it needs MinValue, MaxValue, AllowedValues or Value"),
         (r#"{"kinesis": {"ShardCount": {"MinValue": 5, "MaxValue": 4}}}"#, "`ShardCount`: it takes no numbers within"),
     ] {
@@ -332,8 +400,15 @@ async fn an_organization_has_no_more_instances_than_the_operator_allows() {
     client.finish().await;
     client.provision_as("two", json!({})).await.expect(202);
     let refused = client.provision_as("three", json!({})).await.expect(400);
-    assert!(refused.description().contains("has the 2 service instances"), "{refused:?}");
+    assert!(refused.description().contains("namespace has the 2 service instances"), "{refused:?}");
     client.provision_as("three", json!({"organization_guid": "another"})).await.expect(202);
+
+    // On Kubernetes the organization is the whole cluster: each namespace counts for itself.
+    let namespace = |space: &str| json!({"context": {"platform": "kubernetes"}, "space_guid": space});
+    for (id, space, status) in [("n1", "shop", 202), ("n2", "shop", 202), ("n3", "shop", 400), ("n4", "blog", 202)] {
+        let answer = client.provision_as(id, namespace(space)).await;
+        assert_eq!(answer.status, status, "{id}: {}", answer.description());
+    }
 
     // Sent again, what exists is the answer; and what is deleted does not count.
     client.provision(json!({})).await.expect(200);

@@ -122,6 +122,21 @@ async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_t
 }
 
 #[tokio::test]
+async fn an_interrupted_binding_adds_nothing_to_a_role_whose_owner_does_not_agree_any_more() {
+    let client = client(rules()).await;
+    client.world.make_role("apps/worker");
+    client.world.inject("roles.put_policy", Fault::Before(Throttled));
+    bind(&client, "one", json!({"RoleName": "worker"})).await.expect(503);
+    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags.clear());
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    let refused = bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400);
+    assert!(refused.description().contains("servicebroker:space-guid"), "{refused:?}");
+    assert_eq!(client.world.roles()["worker"].policies.len(), 0);
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    client.unbind("one").await.expect(200);
+}
+
+#[tokio::test]
 async fn no_denial_is_ever_put_into_an_applications_role() {
     let client = Client::with(World::new(), catalog(), rules(), Default::default());
     let mut request = json!({"service_id": service_id("bedrock"), "plan_id": plan_id("bedrock", "guarded")});

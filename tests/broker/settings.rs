@@ -15,7 +15,7 @@ fn variable(name: &str) -> Option<String> {
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
-        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" => String::new(),
+        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS" => String::new(),
         "RECORD_ZONES" => "Z1,Z2".into(),
         name => format!("the {name}"),
     })
@@ -71,9 +71,11 @@ fn services_that_are_enabled_are_in_the_catalog() {
 #[test]
 fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
     let restrictions = Settings::read(variable).expect("all are set").restrictions;
-    assert_eq!(restrictions.consents["RecordZones"], ["Z1", "Z2"]);
-    assert_eq!(restrictions.consents.get("RecordNames"), None, "an empty list is none");
-    for (name, value) in [("ENABLED_PLANS", "sqs/none"), ("PARAMETER_LIMITS", "{\"sqs\": 1}")] {
+    assert_eq!(restrictions.consents.entries["RecordZones"], ["Z1", "Z2"]);
+    assert_eq!(restrictions.consents.entries.get("RecordNames"), None, "an empty list is none");
+    for (name, value) in
+        [("ENABLED_PLANS", "sqs/none"), ("PARAMETER_LIMITS", "{\"sqs\": 1}"), ("ENTRY_OWNERS", "{\"Z3\": [\"one\"]}")]
+    {
         let wrong = |other: &str| if other == name { Some(value.into()) } else { variable(other) };
         let error = Settings::read(wrong).expect_err(value).to_string();
         assert!(error.contains(name) && error.contains("is not usable"), "{error}");
@@ -156,7 +158,8 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
     assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
     assert!(read("", "").expect("none").locations.0.is_empty());
-    assert_eq!(read(&format!("{good},{good}"), "an-id").expect("one location").locations.0.len(), 1);
+    let twice = read(&format!("{good}=one,{good}"), "an-id").expect_err("for one, and for all").to_string();
+    assert!(twice.contains("LOCATIONS is not a list in which each location occurs once"), "{twice}");
     let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id").expect("organizations").locations.0;
     let organizations: Vec<_> =
         for_two.into_values().map(|guids| guids.into_iter().collect::<Vec<_>>().join(" ")).collect();

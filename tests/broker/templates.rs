@@ -29,7 +29,10 @@ impl Repository {
         let share = |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
         repository.write(
             "infra/template.yaml",
-            &(generated.clone() + &part("variables of services") + &shared.map(share).concat()),
+            &(generated.clone()
+                + &part("variables of services")
+                + &part("guarded settings of services")
+                + &shared.map(share).concat()),
         );
         repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));
         repository

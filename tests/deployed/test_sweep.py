@@ -90,7 +90,7 @@ class Sweep(BrokerTestCase):
         self.deprovision(instance, plan)
         found = sweep().expect(200)["retained_resources"]
         (table,) = [finding for finding in found if finding["instance_id"] == instance]
-        self.assertEqual((table["stack_name"], table["cost"]), (stack, "storage"))
+        self.assertEqual((table["stack_name"], table["cost"]), (stack, "hourly"))
         self.assertIn(":table/", table["arn"])
         dynamodb, name = client("dynamodb"), table["arn"].rpartition("/")[2]
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)

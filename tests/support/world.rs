@@ -17,7 +17,7 @@ use aws_service_broker::{
         Location,
         binding::{self, Binding},
         id::{BindingId, InstanceId},
-        instance::{self, Instance, latest_reusable_expiry},
+        instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
             AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
@@ -29,7 +29,7 @@ use aws_service_broker::{
         requester::{Refused, Requester},
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
-    catalog::{self, Restrictions},
+    catalog::{self, Consents, Restrictions},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
@@ -617,16 +617,8 @@ impl Records for World {
 
     async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.insert_instance", |state| {
-            let existing = state
-                .account
-                .instances
-                .get(&instance.id)
-                .filter(|existing| {
-                    let has_to_stay = has_to_stay(existing.expires_at, instance::TOMBSTONE_LIFETIME, now);
-                    has_to_stay || !existing.attributes.same_owner(&instance.attributes)
-                })
-                .cloned();
-            if existing.is_none() {
+            let existing = state.account.instances.get(&instance.id).cloned();
+            if existing.as_ref().is_none_or(|existing| existing.gives_way_to(&instance.attributes, now)) {
                 state.account.instances.insert(instance.id.clone(), instance.clone());
             }
             existing
@@ -641,10 +633,10 @@ impl Records for World {
         .await
     }
 
-    async fn count_instances(&self, organization_guid: &str) -> PortResult<usize> {
+    async fn count_instances(&self, owner_guid: &str) -> PortResult<usize> {
         self.call("records.count_instances", |state| {
             let instances = state.account.instances.values().filter(|instance| !instance.is_tombstone());
-            instances.filter(|instance| instance.attributes.organization_guid == organization_guid).count()
+            instances.filter(|instance| instance.attributes.quota_owner() == owner_guid).count()
         })
         .await
     }
@@ -1253,8 +1245,8 @@ impl PlatformSecrets for World {
 
 /// The operator's consent to whatever users name.
 pub fn everything() -> Restrictions {
-    let consents = catalog::settings().into_iter().map(|name| (name.to_owned(), vec!["*".to_owned()])).collect();
-    Restrictions { consents, ..Restrictions::default() }
+    let entries = catalog::settings().into_iter().map(|name| (name.to_owned(), vec!["*".to_owned()])).collect();
+    Restrictions { consents: Consents { entries, ..Consents::default() }, ..Restrictions::default() }
 }
 
 /// The catalog that the tests use: that of the account and broker for which the sample events were made.

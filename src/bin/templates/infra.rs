@@ -85,6 +85,12 @@ pub fn setting_variables(services: &[Inspection]) -> Result<String> {
     Ok(settings(services)?.iter().map(variable).collect())
 }
 
+/// The parameters of these settings in a list.
+pub fn setting_references(services: &[Inspection]) -> Result<String> {
+    let reference = |setting: &&OperatorSetting| format!("        - !Ref {}\n", setting.name);
+    Ok(settings(services)?.iter().map(reference).collect())
+}
+
 fn wrapped(text: &str, indent: &str) -> String {
     let mut lines = vec![indent.to_owned()];
     for word in text.split_whitespace() {

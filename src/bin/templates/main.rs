@@ -77,8 +77,11 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         ("deploy policies", infra::deploy_policies(&services)?),
         ("boundary", infra::boundary(&services)?),
     ];
-    let variables = ("variables of services", infra::setting_variables(&services)?);
-    files.push(generated::file(STACK, &[parts.as_slice(), &[variables]].concat())?);
+    let own = [
+        ("variables of services", infra::setting_variables(&services)?),
+        ("guarded settings of services", infra::setting_references(&services)?),
+    ];
+    files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
     for name in SHARED {
         parts.push((name, generated::shared(STACK, name)?));
     }
