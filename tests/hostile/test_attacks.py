@@ -5,19 +5,23 @@ Each test is an attack, and named after its refusal. SECURITY.md says which test
 
 from __future__ import annotations
 
-import base64
+import http.client
 import json
 import os
 import re
 import unittest
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.exceptions
+
 from another_broker import AnotherBroker, template
-from osb import Answer, Plan
+from osb import Answer
 from support import BrokerTestCase, application_role, client
+from tenants import Tenant, TenantTestCase
 
 REQUIREMENTS = Path(__file__).parents[2] / "infra" / "local" / "requirements"
 ROLES = "application-"
@@ -28,7 +32,7 @@ STRICT = AnotherBroker("strict")
 def setUpModule() -> None:
     STRICT.create(
         template(),
-        EnabledServices="cognito,kinesis,route53,ses,sqs",
+        EnabledServices="cognito,kinesis,route53,ses,sns,sqs,stepfunctions",
         EnabledPlans="sqs/standard",
         ParameterLimits=json.dumps(LIMITS),
         MaxInstancesPerOrganization="2",
@@ -37,11 +41,6 @@ def setUpModule() -> None:
         TableDeletionProtection="no",
     )
     unittest.addModuleCleanup(STRICT.delete)
-
-
-def identity(user: str) -> dict[str, str]:
-    value = base64.b64encode(json.dumps({"username": user}).encode()).decode()
-    return {"X-Broker-API-Originating-Identity": f"kubernetes {value}"}
 
 
 def plans() -> dict[str, list[str]]:
@@ -68,48 +67,23 @@ def allowing(action: str) -> list[dict[str, Any]]:
     ]
 
 
-class HostileUser(BrokerTestCase):
+class HostileUser(TenantTestCase):
     """A user of one organization; the victim is of another."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.organization = str(uuid.uuid4())
+        self.mallory, self.alice = Tenant(STRICT.client, "mallory"), Tenant(STRICT.client, "alice")
 
-    def ask(
-        self, plan: Plan, parameters: dict[str, Any], instance: str | None = None, user: str = "mallory"
-    ) -> tuple[str, Answer]:
-        instance = instance or str(uuid.uuid4())
-        body = {
-            **plan.ids,
-            "organization_guid": self.organization,
-            "space_guid": f"space-of-{user}",
-            "parameters": parameters,
-        }
-        path, query = f"service_instances/{instance}", {"accepts_incomplete": "true"}
-        return instance, STRICT.client.request("PUT", path, query, body, identity(user))
-
-    def own(self, plan: Plan, user: str = "mallory") -> str:
-        instance, accepted = self.ask(plan, {}, user=user)
-        STRICT.client.wait(instance, plan, accepted.expect(202).get("operation"))
-        self.addCleanup(self.remove, instance, plan)
-        return instance
-
-    def remove(self, instance: str, plan: Plan) -> None:
-        gone = STRICT.client.deprovision(instance, plan)
-        if gone.status == 202:
-            STRICT.client.wait(instance, plan, gone.body.get("operation"))
-
-    def assert_refused(self, answer: Answer, reason: str) -> None:
-        self.assertIn(reason, answer.expect(400)["description"])
+    def ask(self, service: str, plan: str, parameters: dict[str, Any]) -> Answer:
+        return self.mallory.provision(STRICT.client.plan(service, plan), parameters)
 
 
 class NamesTest(HostileUser):
     """Naming a thing gives no right to it."""
 
     def test_nobody_decides_how_names_resolve_in_a_vpc(self) -> None:
-        plan = STRICT.client.plan("route53", "hostedzone")
-        _, answer = self.ask(plan, {"DomainName": "amazonaws.com", "VpcId": "vpc-0123456789abcdef0"})
-        self.assert_refused(answer, "setting PrivateZoneVpcs")
+        zone = {"DomainName": "amazonaws.com", "VpcId": "vpc-0123456789abcdef0"}
+        self.assert_refused(self.ask("route53", "hostedzone", zone), "setting PrivateZoneVpcs")
         # What CloudFormation may do is limited as well: zones without a VPC alone.
         conditions = [statement.get("Condition") for statement in allowing("route53:CreateHostedZone")]
         self.assertEqual(conditions, [{"Null": {"route53:VPCs": "true"}}])
@@ -127,12 +101,38 @@ class NamesTest(HostileUser):
         self.assertFalse([resource for resource in identities if ":identity/" in str(resource)])
         arn = "arn:aws:ses:us-east-1:000000000000:identity/example.com"
         pool = {"EmailIdentityArn": arn, "EmailFrom": "it-support@example.com"}
-        _, answer = self.ask(STRICT.client.plan("cognito", "custom"), pool)
-        self.assert_refused(answer, "setting SenderIdentities")
+        self.assert_refused(self.ask("cognito", "custom", pool), "setting SenderIdentities")
+
+    def test_nobody_subscribes_to_topics_of_other_accounts(self) -> None:
+        topic = "arn:aws:sns:us-east-1:222222222222:security"
+        subscription = {"TopicArn": topic, "Protocol": "email", "Endpoint": "mallory@example.com"}
+        self.assert_refused(self.ask("sns", "subscription", subscription), "setting ForeignTopics")
+        for statement in allowing("sns:Subscribe"):
+            resources = statement["Resource"]
+            for resource in [resources] if isinstance(resources, str) else resources:
+                self.assertEqual(resource.split(":")[4], "000000000000", resource)
+
+    def test_nobody_sends_events_to_topics_or_queries_to_log_groups_of_others(self) -> None:
+        logs = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/route53/audit"
+        zone = {"DomainName": "example.com", "QueryLogGroupArn": logs}
+        self.assert_refused(self.ask("route53", "hostedzone", zone), "setting QueryLogGroups")
+
+    def test_nobody_calls_logs_or_reads_secrets_from_a_definition(self) -> None:
+        def definition(resource: str) -> str:
+            states = {"Only": {"Type": "Task", "Resource": resource, "End": True}}
+            return json.dumps({"StartAt": "Only", "States": states})
+
+        logs = {"Definition": definition("arn:aws:states:::aws-sdk:cloudwatchlogs:describeLogGroups")}
+        self.assert_refused(self.ask("stepfunctions", "standard", logs), "CloudWatch Logs")
+        # Neither part is a dynamic reference, but both together are.
+        text = definition("{{resolve:secretsmanager:osb-secretsmanager-1:SecretString}}")
+        first, second = text.split("resolve")
+        parts = {"Definition": first, "DefinitionPart2": f"resolve{second}"}
+        self.assert_refused(self.ask("stepfunctions", "standard", parts), "dynamic reference")
 
     def test_nobody_puts_policies_into_roles_of_other_spaces_or_of_the_broker(self) -> None:
         plan = STRICT.client.plan("sqs", "standard")
-        instance = self.own(plan)
+        instance = self.own(self.mallory, plan)
         own = STRICT.broker.outputs["DeployRoleArn"]
         with application_role(ROLES) as role:
             for arn, reason in ((role["Arn"], "The role's owner has not allowed"), (own, "has not allowed this role")):
@@ -148,33 +148,44 @@ class IdsTest(HostileUser):
 
     def test_nobody_deletes_an_instance_of_another_service_or_user(self) -> None:
         queue, stream = STRICT.client.plan("sqs", "standard"), STRICT.client.plan("kinesis", "ondemand")
-        victim = self.own(queue, user="alice")
-        self.assert_refused(STRICT.client.deprovision(victim, stream), "of another service offering")
+        victim = self.own(self.alice, queue)
+        self.assert_refused(self.alice.deprovision(stream, victim), "of another service offering")
 
         # A creation that was refused, whose answer got lost: the platform cleans up what it takes for mallory's.
-        _, conflict = self.ask(queue, {}, victim)
-        conflict.expect(409)
-        path, query = f"service_instances/{victim}", {**queue.ids, "accepts_incomplete": "true"}
-        self.assertEqual(STRICT.client.request("DELETE", path, query, headers=identity("mallory")).status, 410)
+        self.mallory.provision(queue, {}, victim).expect(409)
+        self.assertEqual(self.mallory.deprovision(queue, victim).status, 410)
         STRICT.client.fetch_instance(victim, queue).expect(200)
+
+    def test_nobody_gets_the_names_of_what_somebody_has_deleted(self) -> None:
+        queue = STRICT.client.plan("sqs", "standard")
+        deleted = self.own(self.alice, queue)
+        self.remove(self.alice, queue, deleted)
+        answer = self.mallory.provision(queue, {}, deleted)
+        self.assertIn("of another space or organization", answer.expect(409)["description"])
+
+    def test_nobody_adopts_a_stack_whose_record_is_lost(self) -> None:
+        queue, table = STRICT.client.plan("sqs", "standard"), STRICT.broker.outputs["TableName"]
+        lost = self.own(self.alice, queue)
+        key = {"pk": {"S": f"INSTANCE#{lost}"}, "sk": {"S": "META"}}
+        record = client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+        client("dynamodb").delete_item(TableName=table, Key=key)
+        self.assert_refused(self.mallory.provision(queue, {}, lost), "Its tags do not say")
+        client("dynamodb").put_item(TableName=table, Item=record)
 
 
 class WalletTest(HostileUser):
     """What a user can cost has a limit."""
 
     def test_nobody_orders_more_than_the_operator_allows(self) -> None:
-        _, answer = self.ask(STRICT.client.plan("kinesis", "default"), {"ShardCount": 10_000})
-        self.assert_refused(answer, "from 1 to 4")
+        self.assert_refused(self.ask("kinesis", "default", {"ShardCount": 10_000}), "from 1 to 4")
         self.assertEqual(plans()["sqs"], ["standard"])
-        _, answer = self.ask(STRICT.client.plan("sqs", "standard"), {"UseDeadLetterQueue": False})
-        self.assert_refused(answer, "`UseDeadLetterQueue`")
+        self.assert_refused(self.ask("sqs", "standard", {"UseDeadLetterQueue": False}), "`UseDeadLetterQueue`")
 
     def test_nobody_has_more_instances_and_bindings_than_the_operator_allows(self) -> None:
         plan = STRICT.client.plan("sqs", "standard")
-        instance = self.own(plan)
-        self.own(plan)
-        _, answer = self.ask(plan, {})
-        self.assert_refused(answer, "has the 2 service instances")
+        instance = self.own(self.mallory, plan)
+        self.own(self.mallory, plan)
+        self.assert_refused(self.mallory.provision(plan), "has the 2 service instances")
         STRICT.client.bind(instance, str(uuid.uuid4()), plan).expect(201)
         self.assert_refused(STRICT.client.bind(instance, str(uuid.uuid4()), plan), "has the 1 service bindings")
 
@@ -188,6 +199,33 @@ class StrangerTest(BrokerTestCase):
         self.assertTrue(any(formats))
         for name in ("userAgent", "path", 'error.message"'):
             self.assertFalse([text for text in formats if f"identity.{name}" in text or f"$context.{name}" in text])
+
+
+    def test_a_query_that_is_none_is_answered_and_logged(self) -> None:
+        address = urllib.parse.urlsplit(os.environ["BROKER_URL"])
+        for query in ('q="', "q=<a>", "q=a%20b", "q=a+b", "q=%", "q=%ff"):
+            connection = http.client.HTTPConnection(address.netloc, timeout=30)
+            connection.putrequest("GET", f"{address.path}/v2/catalog?{query}", skip_accept_encoding=True)
+            connection.endheaders()
+            self.assertEqual(connection.getresponse().status, 401, query)
+            connection.close()
+        logged = [json.loads(line) for line in self.log_lines() if '"status":401' in line]
+        self.assertGreaterEqual(len(logged), 1)
+
+
+class OperatorTest(BrokerTestCase):
+    """What an operator could do by mistake."""
+
+    def test_a_prefix_of_others_is_refused(self) -> None:
+        for prefix in ("aws", "service"):
+            broker = AnotherBroker(prefix)
+            with self.assertRaises((botocore.exceptions.ClientError, botocore.exceptions.WaiterError)):
+                broker.create(template(), TableDeletionProtection="no")
+
+    def test_a_function_url_without_a_limit_is_refused(self) -> None:
+        broker = AnotherBroker("flood")
+        with self.assertRaises((botocore.exceptions.ClientError, botocore.exceptions.WaiterError)):
+            broker.create(template(), FrontDoor="function-url", TableDeletionProtection="no")
 
 
 class SupplyTest(unittest.TestCase):
