@@ -115,6 +115,26 @@ async fn a_known_pair_is_accepted_for_an_hour_while_secrets_manager_does_not_ans
 }
 
 #[tokio::test]
+async fn an_outage_of_an_hour_is_too_long() {
+    let known = basic("broker", "local-only-password");
+    for (seconds, status) in [(3_599, 200), (3_600, 503)] {
+        let client = Client::new();
+        catalog_with(&client, Some(&known)).await.expect(200);
+        client.world.let_time_pass(SignedDuration::from_secs(seconds));
+        client.world.inject("platform_secrets.read", Fault::Before(Unavailable));
+        catalog_with(&client, Some(&known)).await.expect(status);
+    }
+}
+
+/// After a rotation to the same value, and in a secret that somebody has written twice.
+#[tokio::test]
+async fn a_pair_that_is_there_twice_is_accepted() {
+    let client = Client::new();
+    client.world.set_platform_secrets(&[("broker", "same"), ("broker", "same")]);
+    catalog_with(&client, Some(&basic("broker", "same"))).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_pair_that_the_broker_may_no_longer_read_is_not_accepted() {
     let client = Client::new();
     let known = basic("broker", "local-only-password");

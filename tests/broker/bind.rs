@@ -125,7 +125,9 @@ async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with
     client.world.settle_stacks(CreateComplete, None);
     client.last_operation().await.expect(200);
     let ids = json!({"service_id": plan["service_id"], "plan_id": plan["plan_id"]});
+    client.world.take_calls();
     let bound = client.bind("one", ids).await.expect(201);
+    assert_eq!(client.world.take_calls(), ["records.instance", "records.insert_binding"]);
     assert_eq!(bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"], Value::Null);
     assert!(client.world.users().is_empty());
     assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"], bound.body["credentials"]);

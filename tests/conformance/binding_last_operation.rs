@@ -76,6 +76,39 @@ async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
     assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
 }
 
+#[tokio::test(start_paused = true)]
+async fn lob_01_a_binding_for_which_aws_never_answers_is_not_given_up() {
+    let client = Client::with_instance().await;
+    client.world.inject("identities.create_user", Fault::Hang);
+    client.bind_async("one", json!({})).await.expect(202);
+    for _ in 0..8 {
+        client.world.let_time_pass(SignedDuration::from_mins(1));
+        client.world.inject("identities.create_user", Fault::Hang);
+        assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "in progress");
+    }
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn lob_01_a_binding_waits_for_the_instances_update() {
+    let (client, _) = slow_bind().await;
+    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "in progress");
+    assert!(client.world.users().is_empty());
+    client.finish().await;
+    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn lob_01_an_unbinding_does_not_wait_for_the_instances_update() {
+    let (client, _) = slow_unbind().await;
+    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+}
+
 #[tokio::test]
 async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
     let (client, _) = slow_bind().await;
