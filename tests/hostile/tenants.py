@@ -11,6 +11,9 @@ from typing import Any
 from osb import Answer, Client, Plan, UnexpectedAnswer
 from support import BrokerTestCase
 
+# What CloudFormation says of what its role may not do.
+DENIED = "not authorized|AccessDenied|denied"
+
 
 @dataclass(frozen=True)
 class Tenant:
