@@ -166,7 +166,7 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
         ("email", "+14155550100", Some("must be an e-mail address")),
         ("sms", "a@shop.example", Some("must be a phone number")),
         ("lambda", queue, Some("must be the ARN of a function")),
-        ("application", queue, Some("must be the ARN of an application's endpoint")),
+        ("application", "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/app/1", Some("`Protocol` must be one of")),
     ] {
         let client = Client::new();
         let request = json!({

@@ -56,10 +56,28 @@ fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     Ok(settings)
 }
 
-/// The parameters of the stack that are settings of templates.
+/// The settings that a statement of the deploy role's policies refers to. The broker alone checks the others.
+fn settings_of_iam(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
+    let policies = policies(services)?;
+    let statements: Vec<_> = policies.iter().flatten().flat_map(|(_, statements)| statements.iter()).collect();
+    let mut settings = settings(services)?;
+    settings.retain(|setting| statements.iter().any(|statement| refers_to(statement, setting)));
+    Ok(settings)
+}
+
+/// The parameters of the broker's stack that are settings of templates.
 pub fn setting_parameters(services: &[Inspection]) -> Result<String> {
+    Ok(parameters_yaml(settings(services)?))
+}
+
+/// The parameters of a target account's stack that are settings of templates.
+pub fn target_setting_parameters(services: &[Inspection]) -> Result<String> {
+    Ok(parameters_yaml(settings_of_iam(services)?))
+}
+
+fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
     let mut yaml = String::new();
-    for OperatorSetting { name, description, entry_pattern } in settings(services)? {
+    for OperatorSetting { name, description, entry_pattern } in settings {
         let others = MAX_ENTRIES - 1;
         let _ = write!(
             yaml,
@@ -74,7 +92,7 @@ pub fn setting_parameters(services: &[Inspection]) -> Result<String> {
             wrapped(description, "      ")
         );
     }
-    Ok(yaml)
+    yaml
 }
 
 /// The environment variables of these settings.
@@ -125,7 +143,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
         - !Select [0, !Split [\",{name},\", {list}]]"
         );
     }
-    for OperatorSetting { name, .. } in settings(services)? {
+    for OperatorSetting { name, .. } in settings_of_iam(services)? {
         let _ = writeln!(yaml, "  {}: !Not [!Equals [!Ref {name}, \"\"]]", allows(name));
     }
     for (index, policy) in policies.iter().enumerate() {

@@ -72,16 +72,17 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
     let mut parts = vec![
         ("service names", infra::service_names(&services)),
-        ("settings of services", infra::setting_parameters(&services)?),
         ("conditions", infra::conditions(&services)?),
         ("deploy policies", infra::deploy_policies(&services)?),
         ("boundary", infra::boundary(&services)?),
     ];
     let own = [
+        ("settings of services", infra::setting_parameters(&services)?),
         ("variables of services", infra::setting_variables(&services)?),
         ("guarded settings of services", infra::setting_references(&services)?),
     ];
     files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
+    parts.push(("settings of services", infra::target_setting_parameters(&services)?));
     for name in SHARED {
         parts.push((name, generated::shared(STACK, name)?));
     }

@@ -24,7 +24,7 @@ class PollyTest(ServiceTestCase):
 
     def manage_lexicons(self, binding: Credentials) -> None:
         self.assert_speaks(binding)
-        self.assert_simulated("polly:ListLexicons")
+        self.assert_simulated_denied("polly:ListLexicons")
         prefix = binding["LEXICON_PREFIX"]
         # What is left for the rest of the name.
         self.assertRegex(prefix, "^[0-9A-Za-z]{8}$")

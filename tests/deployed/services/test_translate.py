@@ -27,7 +27,7 @@ class TranslateTest(ServiceTestCase):
 
     def manage_terminologies(self, binding: Credentials) -> None:
         self.assert_translates(binding)
-        self.assert_simulated("translate:ListTerminologies")
+        self.assert_simulated_denied("translate:ListTerminologies")
         for action in OWN:
             self.assert_simulated(action, terminology(binding, f"{binding['TERMINOLOGY_PREFIX']}products"))
 
