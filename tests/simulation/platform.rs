@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::La
 use aws_service_broker::{
     broker::{
         BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
-        binding::{Binding, SealedAccessKey},
+        binding::{self, Binding, SealedAccessKey},
         id::{BindingId, InstanceId},
         identity::Identity,
         instance::{self, Instance, latest_reusable_expiry},
