@@ -104,7 +104,15 @@ class NamesTest(HostileUser):
         self.assert_refused(self.ask("cognito", "custom", pool), "setting SenderIdentities")
 
     def test_nobody_subscribes_to_topics_of_other_accounts(self) -> None:
-        topic = "arn:aws:sns:us-east-1:222222222222:security"
+        another_account = {
+            "AWS_REGION": os.environ["AWS_REGION"],
+            "AWS_ACCESS_KEY_ID": "222222222222",
+            "AWS_SECRET_ACCESS_KEY": "any",
+        }
+        sns, anybody = client("sns", another_account), {"Effect": "Allow", "Principal": "*", "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [{**anybody, "Action": "sns:Subscribe"}]}
+        topic = sns.create_topic(Name="security", Attributes={"Policy": json.dumps(policy)})["TopicArn"]
+        self.assertIn(":222222222222:", topic)
         subscription = {"TopicArn": topic, "Protocol": "email", "Endpoint": "mallory@example.com"}
         self.assert_fails(self.mallory, STRICT.client.plan("sns", "subscription"), subscription, DENIED)
         for statement in allowing("sns:Subscribe"):
