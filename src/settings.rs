@@ -109,7 +109,7 @@ impl Settings {
                 limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
                     .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
                 consents: consents(&variable)
-                    .with_owners(&optional("ENTRY_OWNERS").unwrap_or_default())
+                    .with_owners(&optional("ENTRY_OWNERS").unwrap_or_default(), catalog::offerings())
                     .map_err(|reason| InvalidSetting::Unusable("ENTRY_OWNERS", reason))?,
             },
             quotas: Quotas {

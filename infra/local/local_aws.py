@@ -37,7 +37,7 @@ STACK = "aws-service-broker"
 # The emulator runs the function on this machine.
 ARCHITECTURE = f"Architecture={'arm64' if platform.machine() == 'aarch64' else 'x86_64'}"
 
-# All that an operator can allow is, and the log is as verbose as it can be, so that all of it can be tried.
+# Users may name what they like, and the log is as verbose as it can be, so that all of it can be tried.
 APPLICATION_ROLES = "application-"
 OIDC_PROVIDER = "arn:aws:iam::000000000000:oidc-provider/oidc.local"
 SETTINGS = [

@@ -29,16 +29,20 @@ impl Consents {
     ///
     /// # Errors
     ///
-    /// Says what is no entry, or is for nobody.
-    pub fn with_owners(self, text: &str) -> Result<Self, String> {
+    /// Says what is no entry of a setting that the broker checks for these offerings, or is for nobody.
+    pub fn with_owners(self, text: &str, offerings: &[Offering]) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(self);
         }
         let UniqueMap(owners) =
             serde_json::from_str::<UniqueMap<BTreeSet<String>>>(text).map_err(|error| error.to_string())?;
         for (entry, guids) in &owners {
-            if !self.entries.values().flatten().any(|known| known == entry) {
+            let mut settings = self.entries.iter().filter(|(_, entries)| entries.contains(entry)).peekable();
+            if settings.peek().is_none() {
                 return Err(format!("`{entry}` is no entry of a setting"));
+            }
+            if let Some((setting, _)) = settings.find(|(setting, _)| !is_checked(offerings, setting)) {
+                return Err(format!("`{entry}` is of {setting}, which IAM alone checks, for all users together"));
             }
             if guids.is_empty() || guids.contains("") {
                 return Err(format!("`{entry}` needs the GUIDs of organizations or spaces"));
@@ -58,6 +62,12 @@ impl Consents {
         let entries = self.entries.get(setting).into_iter().flatten();
         entries.filter(move |entry| self.owners.get(*entry).is_none_or(is_for))
     }
+}
+
+/// True if the broker compares values of parameters with the setting's entries.
+fn is_checked(offerings: &[Offering], setting: &str) -> bool {
+    let mut settings = offerings.iter().flat_map(|offering| offering.settings.iter());
+    settings.any(|known| known.name == setting && !known.parameters.is_empty())
 }
 
 /// True unless the plan needs a consent, and the operator has given none.

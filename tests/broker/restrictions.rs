@@ -156,7 +156,7 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
 async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
     let settings = consents(&[("SenderIdentities", "shop.example.com,blog.example.com,all.example.com")]);
     let owners = r#"{"shop.example.com": ["shop-org"], "blog.example.com": ["blog-space", "other-org"]}"#;
-    let consents = settings.consents.clone().with_owners(owners).expect("owners");
+    let consents = settings.consents.clone().with_owners(owners, offerings()).expect("owners");
     let restrictions = Restrictions { consents, ..settings };
     for (domain, organization, space, status) in [
         ("shop.example.com", "shop-org", "any", 202),
@@ -177,15 +177,17 @@ async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
 
 #[test]
 fn owners_of_what_is_no_entry_are_told() {
-    let consents = consents(&[("SenderIdentities", "shop.example.com")]).consents;
+    let topic = "arn:aws:sns:us-east-1:222222222222:alarms";
+    let consents = consents(&[("SenderIdentities", "shop.example.com"), ("ForeignTopics", topic)]).consents;
     for (text, reason) in [
         ("[]", "invalid type"),
         (r#"{"shop.example": ["one"]}"#, "`shop.example` is no entry of a setting"),
+        (&format!(r#"{{"{topic}": ["one"]}}"#), "is of ForeignTopics, which IAM alone checks"),
         (r#"{"shop.example.com": []}"#, "`shop.example.com` needs the GUIDs"),
         (r#"{"shop.example.com": [""]}"#, "`shop.example.com` needs the GUIDs"),
         (r#"{"shop.example.com": ["one"], "shop.example.com": ["two"]}"#, "`shop.example.com` occurs twice"),
     ] {
-        let refused = consents.clone().with_owners(text).expect_err(text);
+        let refused = consents.clone().with_owners(text, offerings()).expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
 }
