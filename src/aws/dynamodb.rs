@@ -326,6 +326,11 @@ impl Records for DynamoDb {
         put.map(drop).map_err(SERVICE.failed("PutItem"))
     }
 
+    async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()> {
+        let delete = self.client().delete_item().table_name(&self.table).set_key(Some(refused_key(id, requester)));
+        delete.send().await.map(drop).map_err(SERVICE.failed("DeleteItem"))
+    }
+
     async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
         let read = self
             .client()

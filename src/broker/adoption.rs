@@ -138,7 +138,7 @@ pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
 }
 
 /// True if the stack's tags name the instance, its organization and its space: on Kubernetes, users choose ids.
-fn is_of(instance: &Instance, stack: &Stack) -> bool {
+pub(super) fn is_of(instance: &Instance, stack: &Stack) -> bool {
     let mut owner = owner_tags(&instance.attributes).into_iter();
     stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
 }

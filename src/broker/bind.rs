@@ -243,6 +243,11 @@ impl Broker {
                 Err(Error::Concurrency)
             };
         }
+        if let Err(Error::Invalid(reason)) = self.check_role_again(instance, &existing).await {
+            self.revoke_identity(&existing).await?;
+            self.fail_binding(existing, Error::Invalid(reason.clone())).await?;
+            return Err(Error::Invalid(reason));
+        }
         // Whoever was at work on it is not any more. Only one request may go on in its place.
         existing.operation = existing.operation.taken_up(now);
         match self.records.update_binding(&existing).await? {
@@ -272,6 +277,7 @@ impl Broker {
     /// Goes on with a binding that nobody is at work on any more.
     pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
         self.check_bindable(instance).await?;
+        self.check_role_again(instance, &binding).await?;
         let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
         self.complete_bind(&offered, instance, binding).await.map(drop)
     }
@@ -279,9 +285,6 @@ impl Broker {
     /// Makes what the record names: an identity, and what the template's function makes.
     async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
         let policy = self.policy(offered, instance, &binding.parameters.0)?;
-        if binding.operation.is_taken_up {
-            self.check_role_again(instance, &binding).await?;
-        }
         let (identity, access) = match (binding.identity.clone(), policy) {
             (Some(identity), Some(policy)) => {
                 let tags = tags(offered, instance, &binding, &policy);

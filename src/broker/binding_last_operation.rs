@@ -77,7 +77,7 @@ impl Broker {
 
     /// Records that the binding's operation has failed. Where another request was faster, its outcome counts: a platform
     /// does not poll again after a final state.
-    async fn fail_binding(&self, binding: Binding, error: Error) -> Result<Operation> {
+    pub(super) async fn fail_binding(&self, binding: Binding, error: Error) -> Result<Operation> {
         let failed = Binding { operation: binding.operation.clone().failed(error.to_string()), ..binding };
         if self.records.update_binding(&failed).await? == Update::Done {
             tracing::error!(reason = error.detail().unwrap_or_default(), "a binding's operation has failed");

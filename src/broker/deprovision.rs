@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Broker, Error, Result,
-    adoption::Ownership,
+    adoption::{self, Ownership},
     binding::Binding,
     description::with_advice,
     id::InstanceId,
@@ -79,19 +79,13 @@ impl Broker {
         Ok(instance)
     }
 
-    /// Checks that the deletion is not the clean-up of a creation that was refused because of this instance, unless the
-    /// user has created or changed the instance since.
+    /// Checks that the deletion is not the clean-up of a creation that was refused because of this instance.
     async fn check_not_refused(&self, id: &InstanceId, requester: &Requester) -> Result<()> {
-        let now = self.environment.now();
-        if !self.records.is_refused(id, requester, now).await? {
-            return Ok(());
+        if self.records.is_refused(id, requester, self.environment.now()).await? {
+            tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
+            return Err(Error::Gone);
         }
-        let instance = self.records.instance(id, now).await?;
-        if instance.is_some_and(|instance| instance.changed_by.as_ref() == Some(requester)) {
-            return Ok(());
-        }
-        tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
-        Err(Error::Gone)
+        Ok(())
     }
 
     /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a
@@ -169,7 +163,7 @@ impl Broker {
     /// Ends the deletion of an instance whose stack has gone, unless a late request has created another one since.
     pub(super) async fn delete_successor(&self, instance: Instance) -> Result<Instance> {
         let stack = self.stacks_of(&instance).await.describe(&instance.stack_name).await?;
-        match stack.filter(|stack| stack.is_of(&instance.id)) {
+        match stack.filter(|stack| adoption::is_of(&instance, stack)) {
             Some(stack) => self.delete_found_stack(instance, stack.id).await,
             None => self.succeed(instance).await,
         }

@@ -66,7 +66,7 @@ pub struct Instance {
 }
 
 /// What a platform asks an instance to be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attributes {
     /// As requested.
     pub service_id: String,

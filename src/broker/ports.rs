@@ -97,6 +97,9 @@ pub trait Records: Send + Sync {
     /// Remembers that the user was refused the id. The instance's record stays as it is.
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()>;
 
+    /// Forgets that the user was refused the id.
+    async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()>;
+
     /// True if the user was refused the id, and that has not expired.
     async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool>;
 

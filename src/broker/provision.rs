@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::{
     Broker, Error, Location, Locations, Result,
     adoption::{LEAVES_ALONE, reason_of_misfit},
@@ -51,14 +49,17 @@ impl Broker {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         let platform = Platform::of(request.context.as_ref(), &Object::new());
         platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
-        let (location, parameters) =
-            self.location(&id, &request.organization_guid, request.parameters.unwrap_or_default()).await?;
+        let mut request = request;
+        let parameters = request.parameters.take().unwrap_or_default();
+        let (location, parameters) = self.location(&id, &request.organization_guid, parameters).await?;
         let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
         let values = parameters::of_stack(&offered, &parameters);
         offered.check_rules(&values).map_err(Error::Invalid)?;
+
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
-        let now = self.environment.now();
-        let instance = Instance {
+        let requested = Instance {
+            stack_name: self.naming.stack(&offered.offering.name, &id),
+            location,
             attributes: Attributes {
                 service_id: request.service_id.into_inner(),
                 plan_id: request.plan_id.into_inner(),
@@ -69,9 +70,29 @@ impl Broker {
                 secret_parameters: self.digester(&id).digest(&secrets, None, None).await?,
                 template_version: offered.offering.version.as_deref().map(str::to_owned),
             },
+            ..self.new_instance(id, requester)
+        };
+        self.observe(&requested.attributes);
+
+        let refusal = self.refusal(&offered, &values, &requested.attributes, accepts_incomplete).await?;
+        let now = requested.operation.started_at;
+        match self.insert(&offered, &requested, refusal).await? {
+            Some(existing) if !existing.gives_way_to(&requested.attributes, now) => {
+                self.provision_again(&offered, &requested, existing, &secrets, accepts_incomplete).await
+            }
+            replaced => self.start_provision(&offered, requested, replaced, &secrets).await,
+        }
+    }
+
+    /// A record of a creation that begins now, without anything that is requested.
+    fn new_instance(&self, id: InstanceId, requester: Option<&Requester>) -> Instance {
+        let now = self.environment.now();
+        Instance {
+            id,
+            attributes: Attributes::default(),
             update: None,
-            location,
-            stack_name: self.naming.stack(&offered.offering.name, &id),
+            location: None,
+            stack_name: String::new(),
             stack_id: None,
             changed_by: requester.cloned(),
             outputs: BTreeMap::new(),
@@ -79,27 +100,40 @@ impl Broker {
             previous_operation: None,
             expires_at: None,
             version: self.environment.first_version(),
-            id,
-        };
-        self.observe(&instance.attributes);
-        let refusal = self.refusal(&offered, &values, &instance.attributes, accepts_incomplete).await?;
-        let found = match refusal {
-            None => self.records.insert_instance(&instance, now).await?,
-            // What is there already needs no platform that polls, and no permission that it was created with.
-            Some(refusal) => match self.records.instance(&instance.id, now).await? {
-                Some(existing) if !existing.is_tombstone() => Some(existing),
-                None if accepts_incomplete && self.has_lost_record(&offered, &instance).await? => {
-                    self.records.insert_instance(&instance, now).await?
-                }
-                _ => return Err(refusal),
-            },
-        };
-        let existing = match found {
-            Some(existing) if !existing.gives_way_to(&instance.attributes, now) => existing,
-            replaced => return self.start_provision(&offered, instance, replaced, &secrets).await,
-        };
-        if !existing.attributes.same_owner(&instance.attributes) {
-            self.remember_refused(&existing, requester, now).await;
+        }
+    }
+
+    /// Inserts the record, unless there is one of this id that does not give way to it, and returns the one that was
+    /// there. Where there can be no new instance, there has to be one, or the stack of one whose record was lost.
+    async fn insert(
+        &self,
+        offered: &Offered<'_>,
+        requested: &Instance,
+        refusal: Option<Error>,
+    ) -> Result<Option<Instance>> {
+        let now = requested.operation.started_at;
+        let Some(refusal) = refusal else { return Ok(self.records.insert_instance(requested, now).await?) };
+        match self.records.instance(&requested.id, now).await? {
+            Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
+            // A platform that does not poll cannot have it adopted.
+            None if !matches!(refusal, Error::AsyncRequired) && self.has_lost_record(offered, requested).await? => {
+                Ok(self.records.insert_instance(requested, now).await?)
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Answers a request for an id that is taken: by the same request, by another one, or by an instance that goes.
+    async fn provision_again(
+        &self,
+        offered: &Offered<'_>,
+        requested: &Instance,
+        existing: Instance,
+        secrets: &Object,
+        accepts_incomplete: bool,
+    ) -> Result<Provisioned> {
+        if !existing.attributes.same_owner(&requested.attributes) {
+            self.remember_refused(&existing, requested).await;
             return Err(if accepts_incomplete { another_owner() } else { Error::AsyncRequired });
         }
         if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
@@ -108,9 +142,9 @@ impl Broker {
             return Err(Error::Concurrency);
         }
 
-        let same = existing.location == instance.location
-            && existing.attributes.same_request(&instance.attributes)
-            && self.same_secrets(&existing, &secrets).await?;
+        let same = existing.location == requested.location
+            && existing.attributes.same_request(&requested.attributes)
+            && self.same_secrets(&existing, secrets).await?;
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
                 return Ok(Provisioned { operation: None, view: self.view(&existing) });
@@ -119,7 +153,7 @@ impl Broker {
             checked => checked?,
         };
         let operation = existing.operation.id.clone();
-        let resumed = self.resume_provision(&offered, existing, &secrets).await?;
+        let resumed = self.resume_provision(offered, existing, secrets).await?;
         // A deletion may have begun since.
         if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
     }
@@ -143,11 +177,12 @@ impl Broker {
     }
 
     /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.
-    async fn remember_refused(&self, existing: &Instance, requester: Option<&Requester>, now: Timestamp) {
-        let Some(requester) = requester.filter(|requester| existing.changed_by.as_ref() != Some(*requester)) else {
+    async fn remember_refused(&self, existing: &Instance, requested: &Instance) {
+        let Some(requester) = requested.changed_by.clone().filter(|_| requested.changed_by != existing.changed_by)
+        else {
             return;
         };
-        let refused = Refused::new(requester.clone(), now);
+        let refused = Refused::new(requester, requested.operation.started_at);
         if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
             tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
         }

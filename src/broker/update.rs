@@ -66,6 +66,10 @@ impl Broker {
         let view = self.view(&instance);
         let (target, secrets) = self.target(&instance, request, platform).await?;
         check_state(&instance, &target)?;
+        if let Some(requester) = requester.filter(|requester| instance.changed_by.as_ref() != Some(*requester)) {
+            // Whoever may change the instance may delete it, whatever was refused before.
+            self.records.forget_refused(&instance.id, requester).await?;
+        }
         let running = instance.operation.in_progress();
         if !running && target.same_stack(&instance.attributes) {
             self.update_record(instance, target, requester).await?;

@@ -227,6 +227,10 @@ async fn a_refused_user_may_delete_the_instance_a_day_later_or_after_changing_it
                 let changed = send_for(&client, "bob", "PATCH", change).await;
                 assert_eq!(changed.status, if delay == 0 { 200 } else { 202 });
                 client.finish().await;
+                // Somebody else's change since does not keep them out again.
+                let other = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 9}});
+                send_for(&client, "alice", "PATCH", other).await.expect(202);
+                client.finish().await;
             }
         }
         send_for(&client, "bob", "DELETE", json!({})).await.expect(202);

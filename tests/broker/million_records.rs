@@ -97,6 +97,10 @@ impl Records for Table {
         self.world.remember_refused(id, refused).await
     }
 
+    async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()> {
+        self.world.forget_refused(id, requester).await
+    }
+
     async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
         self.world.is_refused(id, requester, now).await
     }

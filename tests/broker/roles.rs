@@ -132,8 +132,18 @@ async fn an_interrupted_binding_adds_nothing_to_a_role_whose_owner_does_not_agre
     let refused = bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400);
     assert!(refused.description().contains("servicebroker:space-guid"), "{refused:?}");
     assert_eq!(client.world.roles()["worker"].policies.len(), 0);
-    client.world.let_time_pass(SignedDuration::from_mins(1));
     client.unbind("one").await.expect(200);
+
+    // Nor does it leave what it has added.
+    let owner = Tag::new(SPACE_TAG, "a-space");
+    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags = vec![owner]);
+    client.world.inject("roles.put_policy", Fault::After(Throttled));
+    bind(&client, "two", json!({"RoleName": "worker"})).await.expect(503);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 1);
+    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags.clear());
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    bind(&client, "two", json!({"RoleName": "worker"})).await.expect(400);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 0);
 }
 
 #[tokio::test]

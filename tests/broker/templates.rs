@@ -32,6 +32,7 @@ impl Repository {
             &(generated.clone()
                 + &part("variables of services")
                 + &part("guarded settings of services")
+                + &part("guarded deploy policies")
                 + &shared.map(share).concat()),
         );
         repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));

@@ -339,6 +339,11 @@ pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table:
         assert!(!is_refused(user, 24).await);
     }
 
+    // Until the user changes the instance.
+    table.forget_refused(&instance.id, &users[0]).await.expect("delete");
+    table.forget_refused(&instance.id, &users[2]).await.expect("nothing to delete");
+    assert!(!is_refused(&users[0], 1).await && is_refused(&users[1], 1).await);
+
     // Neither the record nor a list of records shows it.
     assert_eq!(table.instance(&instance.id, now).await.expect("read").as_ref(), Some(&instance));
     let found = all(async |next| table.page(next).await).await;

@@ -30,7 +30,6 @@ class PatternsTest(unittest.TestCase):
                 f"arn:aws:sqs:{ACCOUNT}:queue",
                 f"arn:aws:sqs:{ACCOUNT}:queue.fifo",
                 f"arn:aws-us-gov:lambda:{ACCOUNT}:function:name:live",
-                f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e9847-3183-3f18-a7e8-671c3a57d4b3",
                 "https://example.com/path?query",
                 "me+news@example.com",
                 "+14155550100",
@@ -41,6 +40,7 @@ class PatternsTest(unittest.TestCase):
                 "me@",
                 f"arn:aws:s3:{ACCOUNT}:bucket",
                 f"arn:aws:lambda:{ACCOUNT}:name",
+                f"arn:aws:sns:{ACCOUNT}:endpoint/GCM/app/5e3e9847-3183-3f18-a7e8-671c3a57d4b3",
                 "14155",
             ],
         )
@@ -88,17 +88,14 @@ class PatternsTest(unittest.TestCase):
             [f"arn:aws:events:{ACCOUNT}:rule/*", f"arn:aws:events:{ACCOUNT}:event-bus/a", "rule/name"],
         )
 
-    def test_a_target_of_eventbridge_is_one_that_needs_no_role(self) -> None:
+    def test_a_target_of_eventbridge_is_one_that_needs_no_role_and_says_which_rule_it_trusts(self) -> None:
         self.assert_takes(
             "eventbridge",
             "TargetArn",
+            ["", f"arn:aws:sqs:{ACCOUNT}:queue", f"arn:aws:lambda:{ACCOUNT}:function:f:1"],
             [
-                "",
-                f"arn:aws:sqs:{ACCOUNT}:queue",
                 f"arn:aws:sns:{ACCOUNT}:topic",
-                f"arn:aws:lambda:{ACCOUNT}:function:f:1",
-            ],
-            [
+                f"arn:aws:events:{ACCOUNT}:event-bus/bus",
                 f"arn:aws:sqs:{ACCOUNT}:function:queue",
                 f"arn:aws:lambda:{ACCOUNT}:name",
                 f"arn:aws:sqs:{ACCOUNT}:a.fifo",

@@ -695,6 +695,13 @@ impl Records for World {
         .await
     }
 
+    async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()> {
+        self.call("records.forget_refused", |state| {
+            state.account.refused.remove(&(id.clone(), requester.as_str().to_owned()));
+        })
+        .await
+    }
+
     async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
         self.call("records.is_refused", |state| {
             let expires_at = state.account.refused.get(&(id.clone(), requester.as_str().to_owned()));

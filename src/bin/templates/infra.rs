@@ -75,6 +75,14 @@ pub fn target_setting_parameters(services: &[Inspection]) -> Result<String> {
     Ok(parameters_yaml(settings_of_iam(services)?))
 }
 
+/// The deploy role's policies in a list, those that there are.
+pub fn deploy_policy_references(services: &[Inspection]) -> Result<String> {
+    let numbers = 1..=policies(services)?.len();
+    let reference =
+        |number| format!("        - !If [NeedsDeployPolicy{number}, !Ref DeployPolicy{number}, !Ref AWS::NoValue]\n");
+    Ok(numbers.map(reference).collect())
+}
+
 fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
     let mut yaml = String::new();
     for OperatorSetting { name, description, entry_pattern } in settings {

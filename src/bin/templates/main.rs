@@ -80,6 +80,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         ("settings of services", infra::setting_parameters(&services)?),
         ("variables of services", infra::setting_variables(&services)?),
         ("guarded settings of services", infra::setting_references(&services)?),
+        ("guarded deploy policies", infra::deploy_policy_references(&services)?),
     ];
     files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
     parts.push(("settings of services", infra::target_setting_parameters(&services)?));

@@ -130,6 +130,10 @@ class AthenaTest(ServiceTestCase):
         self.assert_simulated("glue:GetTable", f"{glue}:table/{database}/greetings")
         self.assert_simulated_denied("glue:GetTable", f"{glue}:table/{unique_name()}/greetings")
         self.assert_simulated_denied("glue:DeleteDatabase", f"{glue}:database/{database}")
+        # Everybody's, of which Athena asks whether it is there.
+        self.assert_simulated("glue:GetDatabase", f"{glue}:database/default")
+        for action in ("glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"):
+            self.assert_simulated_denied(action, f"{glue}:database/default")
         # Through Athena, that is: see below.
         if "DATA_LOCATION" in binding:
             self.assertEqual(binding["DATA_LOCATION"], f"s3://{self.bucket}/data/")
@@ -137,6 +141,11 @@ class AthenaTest(ServiceTestCase):
             [reading] = [each for each in self.policy["Statement"] if "s3:GetObject" in each["Action"]]
             tag = "s3:BucketTag/servicebroker:space-guid"
             self.assertEqual(reading["Condition"]["StringEquals"][tag], "local")
+            # So is the key, whose owner agrees with its tag.
+            [decrypting] = [each for each in self.policy["Statement"] if each["Action"] == "kms:Decrypt"]
+            condition = decrypting["Condition"]
+            self.assertEqual(condition["StringEquals"], {"aws:ResourceTag/servicebroker:space-guid": "local"})
+            self.assertEqual(condition["StringLike"], {"kms:ViaService": "s3.*"})
             self.assert_simulated("s3:GetObject", f"arn:aws:s3:::{self.bucket}/data/greetings/monday/1.csv")
             self.assert_simulated("s3:ListBucket", f"arn:aws:s3:::{self.bucket}")
             self.assert_simulated_denied("s3:GetObject", f"arn:aws:s3:::{self.bucket}/other/1.csv")
@@ -158,6 +167,9 @@ class AthenaTest(ServiceTestCase):
             lambda: glue.get_tables(**foreign),
             lambda: glue.create_table(**foreign, TableInput=TABLE),
             lambda: glue.create_database(DatabaseInput={"Name": "mallory"}),
+            # Everybody's, also under a name that begins like the own database.
+            lambda: glue.create_table(DatabaseName="default", TableInput={**TABLE, "Name": binding["DATABASE_NAME"]}),
+            lambda: glue.delete_table(DatabaseName="default", Name=binding["DATABASE_NAME"]),
             # The data is for Athena alone to read, in the name of the application.
             lambda: s3.get_object(Bucket=self.bucket, Key="data/greetings/monday/1.csv"),
             lambda: s3.list_objects_v2(Bucket=self.bucket, Prefix="data/"),

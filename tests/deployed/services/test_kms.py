@@ -47,6 +47,16 @@ class KmsTest(ServiceTestCase):
         self.assertEqual(retained["KeyState"], "Enabled")
         client("kms").schedule_key_deletion(KeyId=retained["KeyId"], PendingWindowInDays=7)
 
+    def test_a_key_says_whose_it_is(self) -> None:
+        """Policies of other services ask for the tag, which is its stack's."""
+        instance, ids = self.provision(self.service, "default")
+        binding, credentials = self.bind_with(instance, ids, "Use")
+        found = client("kms").list_resource_tags(KeyId=credentials["KEY_ID"])["Tags"]
+        tags = {each["TagKey"]: each["TagValue"] for each in found}
+        self.assertEqual(tags["servicebroker:space-guid"], "local")
+        self.unbind(instance, binding, ids, credentials)
+        self.deprovision(instance, ids)
+
     def test_a_service_uses_the_key_for_what_its_owner_names(self) -> None:
         sources = ["arn:aws:sns:us-east-1:000000000000:orders", "arn:aws:events:us-east-1:000000000000:event-bus/a-*"]
         parameters = {"ServicePrincipals": "sns.amazonaws.com", "ServiceSourceArns": ",".join(sources)}

@@ -17,6 +17,8 @@ from support import BROKER, BrokerTestCase, client, kms_key, stacks_of, unique_n
 # Any alarm, and any bucket, of these names.
 ALARMS = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:orders-*"
 BUCKETS = "arn:aws:s3:::orders-*"
+# An application of somebody else's, on a device.
+DEVICE = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/shop/5e3e9847-3183-3f18-a7e8-671c3a57d4b3"
 
 
 class SnsTest(ServiceTestCase):
@@ -109,6 +111,7 @@ class SnsTest(ServiceTestCase):
         client("sns").publish(**topic, Message="hello")
         self.assertEqual(mailbox.receive(), ["hello"])
         self.mailbox.receive(seconds=0)
+        self.assert_no_application_subscribed(binding)
         self.assert_denied(
             lambda: sns.publish(**topic, Message="hello"),
             lambda: sns.delete_topic(**topic),
@@ -121,10 +124,19 @@ class SnsTest(ServiceTestCase):
         sns.publish(**topic, Message="hello")
         self.assertEqual(mailbox.receive(), ["hello"])
         self.mailbox.receive(seconds=0)
+        self.assert_no_application_subscribed(binding)
         self.assert_denied(
             lambda: sns.delete_topic(**topic),
             lambda: sns.set_topic_attributes(**topic, AttributeName="DisplayName", AttributeValue="x"),
             lambda: sns.create_topic(Name=unique_name()),
+        )
+
+    def assert_no_application_subscribed(self, binding: Credentials) -> None:
+        """Nobody is asked whether the application on a device gets what is published."""
+        sns, device = client("sns", binding), {"TopicArn": binding["TOPIC_ARN"], "Endpoint": DEVICE}
+        self.assert_denied(
+            lambda: sns.subscribe(**device, Protocol="application"),
+            lambda: sns.subscribe(**device, Protocol="Application"),
         )
 
 
