@@ -5,7 +5,11 @@ use std::{env, error::Error, fs, path::Path};
 use databake::Bake;
 
 #[path = "src/catalog"]
-#[allow(dead_code, unused_imports, reason = "shared with the library, which uses the rest")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the library, which uses the rest"
+)]
 mod catalog {
     pub mod compiler;
     pub mod model;
@@ -20,7 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(offerings) => {
             let offerings: &[_] = &offerings;
             let target = Path::new(&env::var("OUT_DIR")?).join("catalog.rs");
-            fs::write(target, offerings.bake(&databake::CrateEnv::default()).to_string())?;
+            fs::write(
+                target,
+                offerings.bake(&databake::CrateEnv::default()).to_string(),
+            )?;
         }
         Err(error) => println!("cargo::error={error}"),
     }

@@ -1,6 +1,7 @@
-//! The guard: a custom resource of the broker's own stack, which is deleted before anything else of it, and which cannot
-//! be while there are instances. Without the broker nobody could delete these in an orderly way any more. Nor can it be
-//! made, or changed, where the broker could not start: the deployment then says why, and is undone.
+//! The guard: a custom resource of the broker's own stack, which is deleted before anything else of
+//! it, and which cannot be while there are instances. Without the broker nobody could delete these
+//! in an orderly way any more. Nor can it be made, or changed, where the broker could not start:
+//! the deployment then says why, and is undone.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
@@ -16,7 +17,8 @@ pub const HANDLER: &str = "guard";
 const PHYSICAL_ID: &str = "guard";
 /// That of one that was not made, which guards nothing.
 const NOT_MADE: &str = "not-made";
-/// Limit of a reason as JSON, in bytes. A whole answer has 4,096 bytes, of which the ids take less than 1,000.
+/// Limit of a reason as JSON, in bytes. A whole answer has 4,096 bytes, of which the ids take less
+/// than 1,000.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const MAX_REASON_LENGTH: usize = 3_000;
 
@@ -45,8 +47,8 @@ enum RequestType {
     Delete,
 }
 
-/// An answer to CloudFormation. It rejects an answer in which a member is null or of another type, and takes that for a
-/// failure. So no member is optional, and a success has a reason, too.
+/// An answer to CloudFormation. It rejects an answer in which a member is null or of another type,
+/// and takes that for a failure. So no member is optional, and a success has a reason, too.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 #[derive(Debug, Serialize)]
@@ -72,17 +74,27 @@ enum Status {
 /// # Errors
 ///
 /// Where it cannot be answered. CloudFormation then gives up after the resource's `ServiceTimeout`.
-pub async fn handle(broker: Result<&Broker, &InvalidSetting>, event: LambdaEvent<Request>) -> Result<(), Error> {
+pub async fn handle(
+    broker: Result<&Broker, &InvalidSetting>,
+    event: LambdaEvent<Request>,
+) -> Result<(), Error> {
     let (url, answer) = answer(broker, event.payload).await;
     aws::put_json(&url, serde_json::to_vec(&answer)?).await
 }
 
-/// Returns the URL to answer to, and the answer of a broker with these settings, or of one whose settings are wrong.
-pub async fn answer(broker: Result<&Broker, &InvalidSetting>, request: Request) -> (String, Answer) {
+/// Returns the URL to answer to, and the answer of a broker with these settings, or of one whose
+/// settings are wrong.
+pub async fn answer(
+    broker: Result<&Broker, &InvalidSetting>,
+    request: Request,
+) -> (String, Answer) {
     let refusal = refusal(broker, &request).await;
 
     let (status, reason) = match &refusal {
-        None => (Status::Success, format!("{:?} is allowed", request.request_type)),
+        None => (
+            Status::Success,
+            format!("{:?} is allowed", request.request_type),
+        ),
         Some(reason) => {
             tracing::warn!(reason, "the guard refuses what CloudFormation asks for");
             (Status::Failed, fitting(reason))
@@ -115,12 +127,19 @@ async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) ->
     }
 }
 
-/// Returns as much of a text as an answer can hold. A control character would make the events of the whole stack
-/// unreadable: <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
+/// Returns as much of a text as an answer can hold. A control character would make the events of
+/// the whole stack unreadable:
+/// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
 fn fitting(text: &str) -> String {
     let mut length = 0;
     text.chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .take_while(|&character| {
             let is_escaped = matches!(character, '"' | '\\');
             length += character.len_utf8() + usize::from(is_escaped);
@@ -131,16 +150,23 @@ fn fitting(text: &str) -> String {
 
 /// Why the broker has to stay, for its operator; nothing where it may go.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
-    let give_up = "To give them up, delete this stack with --retain-resources Guard. If StackRolesBoundary then cannot be \
-                   deleted, because roles of instances still use it, delete once more with --retain-resources \
-                   StackRolesBoundary.";
+    let give_up = "To give them up, delete this stack with --retain-resources Guard. If \
+                   StackRolesBoundary then cannot be deleted, because roles of instances still use \
+                   it, delete once more with --retain-resources StackRolesBoundary.";
     let remaining = match broker {
-        Ok(broker) => broker.remaining().await.map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
+        Ok(broker) => broker
+            .remaining()
+            .await
+            .map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),
     };
     let remaining = match remaining {
         Ok(remaining) => remaining,
-        Err(reason) => return Some(format!("Whether instances remain cannot be seen ({reason}). {give_up}")),
+        Err(reason) => {
+            return Some(format!(
+                "Whether instances remain cannot be seen ({reason}). {give_up}"
+            ));
+        }
     };
     if remaining.count == 0 {
         return None;
@@ -156,7 +182,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         count => format!("{count} instances remain"),
     };
     Some(format!(
-        "{count}, which nobody could delete without the broker: {named}{more}. Deprovision on the platforms, then delete \
-         this stack again. {give_up}"
+        "{count}, which nobody could delete without the broker: {named}{more}. Deprovision on the \
+         platforms, then delete this stack again. {give_up}"
     ))
 }

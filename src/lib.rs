@@ -1,8 +1,9 @@
 //! An Open Service Broker API 2.17 broker for AWS that runs as one Lambda function.
 //!
-//! Data flows one way: [`http`] turns a request into a call of the domain in [`broker`], which decides what is to be
-//! done and does it through the ports in [`broker::ports`]; [`aws`] implements the ports. What can be provisioned is
-//! the [`catalog`], compiled from `templates/` by the build script. `ARCHITECTURE.md` walks through a request.
+//! Data flows one way: [`http`] turns a request into a call of the domain in [`broker`], which
+//! decides what is to be done and does it through the ports in [`broker::ports`]; [`aws`]
+//! implements the ports. What can be provisioned is the [`catalog`], compiled from `templates/` by
+//! the build script. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
 

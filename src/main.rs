@@ -1,4 +1,5 @@
-//! The Lambda function: reads its settings, wires the adapters and serves the API, sweeps, or guards.
+//! The Lambda function: reads its settings, wires the adapters and serves the API, sweeps, or
+//! guards.
 
 use std::env;
 
@@ -27,13 +28,17 @@ async fn main() -> Result<(), Error> {
     let handler = env::var("_HANDLER").unwrap_or_default();
     if handler == guard::HANDLER {
         let broker = settings.map(|settings| aws::broker(&settings, &config));
-        return lambda_runtime::run(service_fn(|event| guard::handle(broker.as_ref(), event))).await;
+        return lambda_runtime::run(service_fn(|event| guard::handle(broker.as_ref(), event)))
+            .await;
     }
     let settings = settings?;
     let broker = aws::broker(&settings, &config);
     if handler == sweep::HANDLER {
         let may_remove = settings.sweep_removes;
-        return lambda_runtime::run(service_fn(|event| sweep::handle(&broker, may_remove, event))).await;
+        return lambda_runtime::run(service_fn(|event| {
+            sweep::handle(&broker, may_remove, event)
+        }))
+        .await;
     }
     let authenticator = aws::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);
@@ -42,7 +47,9 @@ async fn main() -> Result<(), Error> {
         if stack_events::is_event(&request) {
             return stack_events::handle(&broker, &request).await.map(|()| None);
         }
-        Answer::of(api.clone().oneshot(request).await?).await.map(Some)
+        Answer::of(api.clone().oneshot(request).await?)
+            .await
+            .map(Some)
     }))
     .await
 }

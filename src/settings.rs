@@ -13,23 +13,28 @@ use crate::{
     http::MissingVersion,
 };
 
-/// What the operator has set. Every variable is required, but for those of which it is said what nothing stands for.
+/// What the operator has set. Every variable is required, but for those of which it is said what
+/// nothing stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `AWS_REGION`, which Lambda sets.
     pub region: String,
     /// `ACCOUNT_ID`: the AWS account, twelve digits. Service and plan ids follow from it.
     pub account_id: String,
-    /// `BROKER_ID`: tells this broker from others in the account. Service and plan ids follow from it.
+    /// `BROKER_ID`: tells this broker from others in the account. Service and plan ids follow from
+    /// it.
     pub broker_id: String,
     /// `NAME_PREFIX`: with what the names of stacks and users begin.
     pub name_prefix: String,
-    /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for all.
+    /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for
+    /// all.
     pub enabled_services: Vec<String>,
     /// What is offered of these services:
-    /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that do not occur.
+    /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that
+    ///   do not occur.
     /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
-    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas in between.
+    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas
+    ///   in between.
     /// - `ENTRY_OWNERS`: for whom these entries are, a JSON object; for all where it is empty.
     pub restrictions: Restrictions,
     /// How much there may be at a time; 0 is any number:
@@ -46,19 +51,23 @@ pub struct Settings {
     pub deploy_role_arn: String,
     /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
     pub permissions_boundary_arn: String,
-    /// `LOCATIONS`: where users may have instances besides the broker's own account and Region: account, Region and role,
-    /// with slashes in between, and commas between locations; none where it is empty.
+    /// `LOCATIONS`: where users may have instances besides the broker's own account and Region:
+    /// account, Region and role, with slashes in between, and commas between locations; none where
+    /// it is empty.
     pub locations: Locations,
-    /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed where there are any.
+    /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed
+    /// where there are any.
     pub external_id: Option<String>,
     /// `SWEEP_REMOVES`: `yes`, where the sweep may remove something; `no`.
     pub sweep_removes: bool,
-    /// `STACK_EVENTS`: `yes`, where CloudFormation's events of instances' stacks reach the function; `no`.
+    /// `STACK_EVENTS`: `yes`, where CloudFormation's events of instances' stacks reach the
+    /// function; `no`.
     pub stack_events: bool,
     /// What is decided about bindings:
     /// - `BINDING_LIFETIME_DAYS`: how long a binding's access key works; 0 is forever.
     /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add to; none where it is empty.
-    /// - `OIDC_PROVIDER_ARN`, `EKS_CLUSTER_ARN`: who vouches for service accounts; nobody where they are empty.
+    /// - `OIDC_PROVIDER_ARN`, `EKS_CLUSTER_ARN`: who vouches for service accounts; nobody where
+    ///   they are empty.
     /// - `OUTPUTS_AS_IS`: `yes`, where the credentials' keys are the outputs' names; `no`.
     pub binding_rules: BindingRules,
     /// `MISSING_VERSION_STATUS`: what a request without `X-Broker-API-Version` is answered with.
@@ -104,12 +113,21 @@ impl Settings {
             name_prefix: nobody_elses(required("NAME_PREFIX")?)?,
             enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
             restrictions: Restrictions {
-                plans: EnabledPlans::parse(&optional("ENABLED_PLANS").unwrap_or_default(), catalog::offerings())
-                    .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
-                limits: ParameterLimits::parse(&optional("PARAMETER_LIMITS").unwrap_or_default(), catalog::offerings())
-                    .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
+                plans: EnabledPlans::parse(
+                    &optional("ENABLED_PLANS").unwrap_or_default(),
+                    catalog::offerings(),
+                )
+                .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
+                limits: ParameterLimits::parse(
+                    &optional("PARAMETER_LIMITS").unwrap_or_default(),
+                    catalog::offerings(),
+                )
+                .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
                 consents: consents(&variable)
-                    .with_owners(&optional("ENTRY_OWNERS").unwrap_or_default(), catalog::offerings())
+                    .with_owners(
+                        &optional("ENTRY_OWNERS").unwrap_or_default(),
+                        catalog::offerings(),
+                    )
                     .map_err(|reason| InvalidSetting::Unusable("ENTRY_OWNERS", reason))?,
             },
             quotas: Quotas {
@@ -117,7 +135,10 @@ impl Settings {
                     "MAX_INSTANCES_PER_ORGANIZATION",
                     &required("MAX_INSTANCES_PER_ORGANIZATION")?,
                 )?,
-                bindings_per_instance: quota("MAX_BINDINGS_PER_INSTANCE", &required("MAX_BINDINGS_PER_INSTANCE")?)?,
+                bindings_per_instance: quota(
+                    "MAX_BINDINGS_PER_INSTANCE",
+                    &required("MAX_BINDINGS_PER_INSTANCE")?,
+                )?,
             },
             table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
             key_arn: required("KEY_ARN")?,
@@ -145,7 +166,12 @@ impl Settings {
             missing_version: match required("MISSING_VERSION_STATUS")?.as_str() {
                 "400" => MissingVersion::BadRequest,
                 "412" => MissingVersion::PreconditionFailed,
-                _ => return Err(InvalidSetting::Wrong("MISSING_VERSION_STATUS", "400 or 412")),
+                _ => {
+                    return Err(InvalidSetting::Wrong(
+                        "MISSING_VERSION_STATUS",
+                        "400 or 412",
+                    ));
+                }
             },
         })
     }
@@ -170,34 +196,59 @@ fn yes_or_no(name: &'static str, text: &str) -> Result<bool, InvalidSetting> {
 }
 
 fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
-    let names: Vec<_> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<_> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
     if names.iter().all(|name| catalog::is_service(name)) && names.is_empty() == list.is_empty() {
         return Ok(names);
     }
-    Err(InvalidSetting::Wrong("ENABLED_SERVICES", "a list of names of services in the catalog"))
+    Err(InvalidSetting::Wrong(
+        "ENABLED_SERVICES",
+        "a list of names of services in the catalog",
+    ))
 }
 
 /// The entries of every setting of the templates.
 fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
-    let entries = |list: String| list.split(',').map(|entry| entry.trim().to_owned()).collect();
+    let entries = |list: String| {
+        list.split(',')
+            .map(|entry| entry.trim().to_owned())
+            .collect()
+    };
     let given = catalog::settings().into_iter().filter_map(|name| {
-        let list = variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
+        let list =
+            variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
         Some((name.to_owned(), entries(list)))
     });
-    Consents { entries: given.collect(), owners: BTreeMap::new() }
+    Consents {
+        entries: given.collect(),
+        owners: BTreeMap::new(),
+    }
 }
 
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
     let wrong = InvalidSetting::Wrong(
         "LOCATIONS",
-        "a list of account/region/role, of roles of this broker, each with =organization|organization or without",
+        "a list of account/region/role, of roles of this broker, each with \
+         =organization|organization or without",
     );
-    let texts = list.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let texts = list
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     let mut locations = BTreeMap::new();
     for text in texts {
-        let Some((location, organizations)) = location(text, prefix) else { return Err(wrong) };
+        let Some((location, organizations)) = location(text, prefix) else {
+            return Err(wrong);
+        };
         if locations.insert(location, organizations).is_some() {
-            return Err(InvalidSetting::Wrong("LOCATIONS", "a list in which each location occurs once"));
+            return Err(InvalidSetting::Wrong(
+                "LOCATIONS",
+                "a list in which each location occurs once",
+            ));
         }
     }
     if !locations.is_empty() && !has_external_id {
@@ -208,21 +259,31 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
 
 /// A location with the organizations that may use it.
 fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
-    let (location, organizations) =
-        text.split_once('=').map_or((text, None), |(location, list)| (location, Some(list)));
-    let [account_id, region, role_name] = location.split('/').collect::<Vec<_>>()[..] else { return None };
-    let organizations: BTreeSet<_> =
-        organizations.into_iter().flat_map(|list| list.split('|')).map(str::to_owned).collect();
+    let (location, organizations) = text
+        .split_once('=')
+        .map_or((text, None), |(location, list)| (location, Some(list)));
+    let [account_id, region, role_name] = location.split('/').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let organizations: BTreeSet<_> = organizations
+        .into_iter()
+        .flat_map(|list| list.split('|'))
+        .map(str::to_owned)
+        .collect();
     // The function may assume no others.
     let is_ours = role_name.starts_with(&format!("service-broker-{prefix}-"));
-    let location =
-        Location { account_id: account_id.to_owned(), region: region.to_owned(), role_name: role_name.to_owned() };
+    let location = Location {
+        account_id: account_id.to_owned(),
+        region: region.to_owned(),
+        role_name: role_name.to_owned(),
+    };
     (is_ours && !organizations.contains("")).then_some((location, organizations))
 }
 
-/// Prefixes that names of others begin with. The deploy role may delete the roles that begin with the prefix, and those of
-/// brokers are `aws-service-broker-…`, where the stack has its default name, and `service-broker-…` in other accounts.
-/// Names of AWS's own services begin with `aws-`, such as those of Control Tower.
+/// Prefixes that names of others begin with. The deploy role may delete the roles that begin with
+/// the prefix, and those of brokers are `aws-service-broker-…`, where the stack has its default
+/// name, and `service-broker-…` in other accounts. Names of AWS's own services begin with `aws-`,
+/// such as those of Control Tower.
 const PREFIXES_OF_OTHERS: [&str; 2] = ["aws", "service"];
 
 /// The prefix, unless names of others begin with it.
@@ -230,14 +291,15 @@ fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
     if PREFIXES_OF_OTHERS.contains(&prefix.as_str()) {
         return Err(InvalidSetting::Wrong(
             "NAME_PREFIX",
-            "a word of its own: the names of roles that are not of instances begin with aws or service",
+            "a word of its own: the names of roles that are not of instances begin with aws or \
+             service",
         ));
     }
     Ok(prefix)
 }
 
-/// The table's name, unless it is one that the resources of instances could have: the roles of their stacks and bindings,
-/// which are limited by the prefix, could then reach the broker's own.
+/// The table's name, unless it is one that the resources of instances could have: the roles of
+/// their stacks and bindings, which are limited by the prefix, could then reach the broker's own.
 fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
     if table_name.starts_with(&format!("{prefix}-")) {
         return Err(InvalidSetting::Wrong(
@@ -250,18 +312,26 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
 
 /// None for 0.
 fn quota(name: &'static str, text: &str) -> Result<Option<usize>, InvalidSetting> {
-    let quota: usize = text.parse().map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
+    let quota: usize = text
+        .parse()
+        .map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
     Ok((quota > 0).then_some(quota))
 }
 
-/// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within what they can be.
+/// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within
+/// what they can be.
 const MAX_LIFETIME_DAYS: u16 = 3_653;
 
 /// None for 0.
 fn days(name: &'static str, text: &str) -> Result<Option<SignedDuration>, InvalidSetting> {
     match text.parse() {
         Ok(0) => Ok(None),
-        Ok(days @ 1..=MAX_LIFETIME_DAYS) => Ok(Some(SignedDuration::from_hours(24 * i64::from(days)))),
-        _ => Err(InvalidSetting::Wrong(name, "a number of days, at most 3653")),
+        Ok(days @ 1..=MAX_LIFETIME_DAYS) => {
+            Ok(Some(SignedDuration::from_hours(24 * i64::from(days))))
+        }
+        _ => Err(InvalidSetting::Wrong(
+            name,
+            "a number of days, at most 3653",
+        )),
     }
 }

@@ -1,8 +1,9 @@
-//! What CloudFormation tells of the stacks of instances, through EventBridge: the broker's function gets it beside the
-//! requests of platforms, and sees at once how an operation has ended. `infra/template.yaml` has the rule.
+//! What CloudFormation tells of the stacks of instances, through EventBridge: the broker's function
+//! gets it beside the requests of platforms, and sees at once how an operation has ended.
+//! `infra/template.yaml` has the rule.
 //!
-//! An event is a hint and nothing more. What it says is looked up, so that it may come late, twice, in another order or
-//! not at all, and who could send one would gain nothing.
+//! An event is a hint and nothing more. What it says is looked up, so that it may come late, twice,
+//! in another order or not at all, and who could send one would gain nothing.
 
 use std::time::{Duration, Instant};
 
@@ -43,10 +44,13 @@ impl StackStatusChange {
     }
 }
 
-/// Whether what the function was invoked with is an event of AWS, and no request of a platform: those cannot make
-/// themselves look like one, since a front door wraps them.
+/// Whether what the function was invoked with is an event of AWS, and no request of a platform:
+/// those cannot make themselves look like one, since a front door wraps them.
 pub fn is_event(request: &Request) -> bool {
-    matches!(request.request_context_ref(), Some(RequestContext::PassThrough))
+    matches!(
+        request.request_context_ref(),
+        Some(RequestContext::PassThrough)
+    )
 }
 
 /// Sees how the stack that the event tells of stands.
@@ -57,9 +61,16 @@ pub fn is_event(request: &Request) -> bool {
 pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     let unknown = "neither a request of an API, nor an event of CloudFormation";
     let event: StackStatusChange = serde_json::from_slice(request.body()).map_err(|_| unknown)?;
-    let stack_name = event.stack_name().filter(|_| event.detail_type == DETAIL_TYPE).ok_or(unknown)?;
+    let stack_name = event
+        .stack_name()
+        .filter(|_| event.detail_type == DETAIL_TYPE)
+        .ok_or(unknown)?;
     let started = Instant::now();
-    let (seen, facts) = facts::gather(tokio::time::timeout(LIMIT, broker.stack_changed(stack_name))).await;
+    let (seen, facts) = facts::gather(tokio::time::timeout(
+        LIMIT,
+        broker.stack_changed(stack_name),
+    ))
+    .await;
     let failure = match seen {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
@@ -68,12 +79,22 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     lines::Request {
         operation: "stack_event",
         is_mutation: false,
-        outcome: if failure.is_none() { Outcome::Succeeded } else { Outcome::Failed },
+        outcome: if failure.is_none() {
+            Outcome::Succeeded
+        } else {
+            Outcome::Failed
+        },
         status: None,
         duration: started.elapsed(),
-        instance_id: broker.naming.instance(stack_name).as_ref().map(broker::id::InstanceId::as_str),
+        instance_id: broker
+            .naming
+            .instance(stack_name)
+            .as_ref()
+            .map(broker::id::InstanceId::as_str),
         binding_id: None,
-        request_id: request.lambda_context_ref().map(|context| context.request_id.as_str()),
+        request_id: request
+            .lambda_context_ref()
+            .map(|context| context.request_id.as_str()),
         request_identity: None,
         originating_platform: None,
         originating_user: None,

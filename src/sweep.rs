@@ -1,5 +1,6 @@
-//! The sweep function: the operator invokes it directly, and nobody else can. `infra/template.yaml` makes it from the same
-//! program as the broker's function, with a role of its own that only reads unless the operator says otherwise.
+//! The sweep function: the operator invokes it directly, and nobody else can. `infra/template.yaml`
+//! makes it from the same program as the broker's function, with a role of its own that only reads
+//! unless the operator says otherwise.
 //!
 //! ```json
 //! {"remove": {"stacks": ["osb-sqs-…"], "users": [], "roles": [], "instances": []}}
@@ -37,7 +38,8 @@ pub struct SweepResponse {
     pub removed: Removed,
 }
 
-/// Looks for what is left in spite of all, and removes what the operator has named of it, if it may.
+/// Looks for what is left in spite of all, and removes what the operator has named of it, if it
+/// may.
 ///
 /// # Errors
 ///
@@ -49,7 +51,11 @@ pub async fn handle(
 ) -> Result<SweepResponse, Error> {
     // The roles of locations may do more than this function's own.
     if !may_remove && event.payload.remove != Removal::default() {
-        return Err("nothing was removed: the parameter SweepRemoves of the broker's stack does not allow it".into());
+        return Err(
+            "nothing was removed: the parameter SweepRemoves of the broker's stack does \
+                    not allow it"
+                .into(),
+        );
     }
     let swept = sweep(broker, &event.payload.remove).await;
     swept.map_err(|error| {

@@ -7,7 +7,10 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{
     Client, Config,
     error::ProvideErrorMetadata,
-    operation::{create_stack::CreateStackError, delete_stack::DeleteStackError, update_stack::UpdateStackError},
+    operation::{
+        create_stack::CreateStackError, delete_stack::DeleteStackError,
+        update_stack::UpdateStackError,
+    },
     types,
 };
 use jiff::Timestamp;
@@ -15,14 +18,15 @@ use jiff::Timestamp;
 use super::{error::Service, unless_answered::UnlessAnswered};
 use crate::broker::{
     ports::{
-        CreateStack, DeleteStack, INSTANCE_ID_TAG, NewStack, Page, ParameterValue, PortResult, Stack, StackSummary,
-        StackUpdate, Stacks, Tag, UpdateStack,
+        CreateStack, DeleteStack, INSTANCE_ID_TAG, NewStack, Page, ParameterValue, PortResult,
+        Stack, StackSummary, StackUpdate, Stacks, Tag, UpdateStack,
     },
     stack::{OperationEvents, StackEvent, StackStatus, Subject},
 };
 
 const SERVICE: Service = Service("CloudFormation");
-/// A template may have roles, such as that of a function. Whether its stack can make one is up to the deploy role.
+/// A template may have roles, such as that of a function. Whether its stack can make one is up to
+/// the deploy role.
 const CAPABILITY: types::Capability = types::Capability::CapabilityIam;
 
 /// CloudFormation, acting with the deploy role.
@@ -33,9 +37,14 @@ pub struct CloudFormation {
 }
 
 impl CloudFormation {
-    /// CloudFormation of these settings; it creates, updates and deletes with the deploy role's permissions.
+    /// CloudFormation of these settings; it creates, updates and deletes with the deploy role's
+    /// permissions.
     pub fn new(config: &SdkConfig, deploy_role_arn: impl Into<String>) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), deploy_role_arn: deploy_role_arn.into() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            deploy_role_arn: deploy_role_arn.into(),
+        }
     }
 
     fn client(&self) -> &Client {
@@ -60,7 +69,9 @@ impl Stacks for CloudFormation {
             .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
-        let Err(error) = created else { return Ok(CreateStack::Accepted) };
+        let Err(error) = created else {
+            return Ok(CreateStack::Accepted);
+        };
         match error.as_service_error() {
             Some(CreateStackError::TokenAlreadyExistsException(_)) => Ok(CreateStack::Accepted),
             Some(CreateStackError::AlreadyExistsException(_)) => Ok(CreateStack::Exists),
@@ -85,30 +96,46 @@ impl Stacks for CloudFormation {
             .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
-        let Err(error) = updated else { return Ok(UpdateStack::Accepted) };
+        let Err(error) = updated else {
+            return Ok(UpdateStack::Accepted);
+        };
         match error.as_service_error() {
             Some(UpdateStackError::TokenAlreadyExistsException(_)) => Ok(UpdateStack::Accepted),
             // There is no code of its own for this.
-            Some(answer) if reason(answer).contains("No updates are to be performed") => Ok(UpdateStack::NoChange),
+            Some(answer) if reason(answer).contains("No updates are to be performed") => {
+                Ok(UpdateStack::NoChange)
+            }
             Some(answer) if is_refusal(answer) => Ok(UpdateStack::Rejected(reason(answer))),
             _ => Err(SERVICE.failed("UpdateStack")(error)),
         }
     }
 
     async fn describe(&self, stack: &str) -> PortResult<Option<Stack>> {
-        let described = match self.client().describe_stacks().stack_name(stack).send().await {
+        let described = match self
+            .client()
+            .describe_stacks()
+            .stack_name(stack)
+            .send()
+            .await
+        {
             Ok(described) => described,
             Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
             Err(error) => return Err(SERVICE.failed("DescribeStacks")(error)),
         };
-        let Some(stack) = described.stacks().first() else { return Ok(None) };
-        let status = stack.stack_status().map_or(StackStatus::Unknown, |status| StackStatus::parse(status.as_str()));
+        let Some(stack) = described.stacks().first() else {
+            return Ok(None);
+        };
+        let status = stack.stack_status().map_or(StackStatus::Unknown, |status| {
+            StackStatus::parse(status.as_str())
+        });
         // By its id, one that is deleted is described for 90 days.
         // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
         if status == StackStatus::DeleteComplete {
             return Ok(None);
         }
-        let id = stack.stack_id().ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
+        let id = stack
+            .stack_id()
+            .ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
         let outputs = stack.outputs().iter();
         Ok(Some(Stack {
             id: id.to_owned(),
@@ -116,7 +143,9 @@ impl Stacks for CloudFormation {
             parameters: stack
                 .parameters()
                 .iter()
-                .filter_map(|parameter| Some((parameter.parameter_key()?.to_owned(), value_of(parameter))))
+                .filter_map(|parameter| {
+                    Some((parameter.parameter_key()?.to_owned(), value_of(parameter)))
+                })
                 .collect(),
             tags: stack
                 .tags()
@@ -124,7 +153,12 @@ impl Stacks for CloudFormation {
                 .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
                 .collect(),
             outputs: outputs
-                .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+                .filter_map(|output| {
+                    Some((
+                        output.output_key()?.to_owned(),
+                        output.output_value()?.to_owned(),
+                    ))
+                })
                 .collect(),
         }))
     }
@@ -132,10 +166,17 @@ impl Stacks for CloudFormation {
     async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>> {
         let mut found = EventSearch::new(token);
         // Pages of up to 1 MB, the newest event first.
-        let mut pages = self.client().describe_stack_events().stack_name(stack).into_paginator().send();
+        let mut pages = self
+            .client()
+            .describe_stack_events()
+            .stack_name(stack)
+            .into_paginator()
+            .send();
 
         for _ in 0..MAX_EVENT_PAGES {
-            let Some(page) = pages.next().await else { break };
+            let Some(page) = pages.next().await else {
+                break;
+            };
             let page = match page {
                 Ok(page) => page,
                 Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
@@ -157,7 +198,9 @@ impl Stacks for CloudFormation {
             .client_request_token(token)
             .send()
             .await;
-        let Err(error) = deleted else { return Ok(DeleteStack::Accepted) };
+        let Err(error) = deleted else {
+            return Ok(DeleteStack::Accepted);
+        };
         match error.as_service_error() {
             Some(DeleteStackError::TokenAlreadyExistsException(_)) => Ok(DeleteStack::Accepted),
             Some(answer) if is_refusal(answer) => Ok(DeleteStack::Rejected(reason(answer))),
@@ -166,13 +209,22 @@ impl Stacks for CloudFormation {
     }
 
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>> {
-        let page = self.client().describe_stacks().set_next_token(next).send().await;
+        let page = self
+            .client()
+            .describe_stacks()
+            .set_next_token(next)
+            .send()
+            .await;
         let page = page.map_err(SERVICE.failed("DescribeStacks"))?;
-        Ok(Page { items: page.stacks().iter().filter_map(summary).collect(), next: page.next_token })
+        Ok(Page {
+            items: page.stacks().iter().filter_map(summary).collect(),
+            next: page.next_token,
+        })
     }
 }
 
-/// The most pages of events that are read in search of an operation's: what others have done since may fill some.
+/// The most pages of events that are read in search of an operation's: what others have done since
+/// may fill some.
 const MAX_EVENT_PAGES: usize = 10;
 
 /// The events of one operation, looked for from the newest event of the stack on.
@@ -185,15 +237,23 @@ struct EventSearch<'a> {
 
 impl<'a> EventSearch<'a> {
     fn new(token: &'a str) -> Self {
-        Self { token, own: Vec::new(), foreign: Vec::new(), has_own_of_stack: false }
+        Self {
+            token,
+            own: Vec::new(),
+            foreign: Vec::new(),
+            has_own_of_stack: false,
+        }
     }
 
-    /// Adds the next older events. True if those that are still older cannot be of the operation: its own follow each
-    /// other, but for resources that were at work when somebody else interrupted it.
+    /// Adds the next older events. True if those that are still older cannot be of the operation:
+    /// its own follow each other, but for resources that were at work when somebody else
+    /// interrupted it.
     fn is_complete_with(&mut self, events: &[types::StackEvent]) -> bool {
         for sdk_event in events {
             let is_own = sdk_event.client_request_token() == Some(self.token);
-            let Some(event) = event(sdk_event) else { continue };
+            let Some(event) = event(sdk_event) else {
+                continue;
+            };
             let is_of_stack = event.subject == Subject::Stack;
             if is_own {
                 self.has_own_of_stack |= is_of_stack;
@@ -202,15 +262,21 @@ impl<'a> EventSearch<'a> {
                 self.foreign.push(event);
             }
         }
-        let oldest = events.last().and_then(types::StackEvent::client_request_token);
+        let oldest = events
+            .last()
+            .and_then(types::StackEvent::client_request_token);
         self.has_own_of_stack && oldest != Some(self.token)
     }
 
-    /// True if the newest event of the stack says that it is deleted: by its id, a stack's events can still be read then.
+    /// True if the newest event of the stack says that it is deleted: by its id, a stack's events
+    /// can still be read then.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html>
     fn tells_of_the_stacks_end(&self) -> bool {
         let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
-        let newest = self.foreign.first().or_else(|| self.own.iter().find(of_stack));
+        let newest = self
+            .foreign
+            .first()
+            .or_else(|| self.own.iter().find(of_stack));
         newest.is_some_and(|event| event.stack_status() == StackStatus::DeleteComplete)
     }
 
@@ -220,7 +286,10 @@ impl<'a> EventSearch<'a> {
         }
         self.own.reverse();
         self.foreign.reverse();
-        OperationEvents { own: self.own, foreign: self.foreign }
+        OperationEvents {
+            own: self.own,
+            foreign: self.foreign,
+        }
     }
 }
 
@@ -229,31 +298,43 @@ fn value_of(parameter: &types::Parameter) -> String {
 }
 
 fn summary(stack: &types::Stack) -> Option<StackSummary> {
-    let tag = stack.tags().iter().find(|tag| tag.key() == Some(INSTANCE_ID_TAG));
+    let tag = stack
+        .tags()
+        .iter()
+        .find(|tag| tag.key() == Some(INSTANCE_ID_TAG));
     Some(StackSummary {
         name: stack.stack_name()?.to_owned(),
         id: stack.stack_id()?.to_owned(),
         status: stack.stack_status()?.as_str().to_owned(),
         instance_id: tag.and_then(|tag| tag.value()).map(str::to_owned),
-        created_at: stack.creation_time().and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        created_at: stack
+            .creation_time()
+            .and_then(|time| Timestamp::from_second(time.secs()).ok()),
     })
 }
 
-/// A refusal is final: CloudFormation would refuse the same request again because of what the user asks for. A quota of
-/// the account, a capability that the broker does not send and what the operator has to repair are none.
+/// A refusal is final: CloudFormation would refuse the same request again because of what the user
+/// asks for. A quota of the account, a capability that the broker does not send and what the
+/// operator has to repair are none.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html#API_CreateStack_Errors>
 fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError") && SERVICE.remedy(error).is_none()
 }
 
 fn reason(error: &impl ProvideErrorMetadata) -> String {
-    error.message().unwrap_or("CloudFormation gives no reason.").to_owned()
+    error
+        .message()
+        .unwrap_or("CloudFormation gives no reason.")
+        .to_owned()
 }
 
 /// "If the stack doesn't exist, a `ValidationError` is returned."
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
 fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
-    error.code() == Some("ValidationError") && error.message().is_some_and(|text| text.contains("does not exist"))
+    error.code() == Some("ValidationError")
+        && error
+            .message()
+            .is_some_and(|text| text.contains("does not exist"))
 }
 
 fn tag(tag: &Tag) -> types::Tag {
@@ -282,7 +363,10 @@ fn event(event: &types::StackEvent) -> Option<StackEvent> {
     Some(StackEvent {
         subject,
         status: event.resource_status()?.as_str().to_owned(),
-        reason: event.resource_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        reason: event
+            .resource_status_reason()
+            .filter(|reason| !reason.is_empty())
+            .map(str::to_owned),
         at: Timestamp::from_second(event.timestamp()?.secs()).ok()?,
     })
 }

@@ -6,8 +6,9 @@
 //! | `INSTANCE#<id>` | `BINDING#<id>`    | a [`Binding`]            |
 //! | `INSTANCE#<id>` | `REFUSED#<user>`  | a [`Refused`]            |
 //!
-//! Instances and bindings have `schema`, the number of their shape, and `version`, on which writes are conditional.
-//! `expires_at` is the table's TTL attribute: DynamoDB deletes expired items within days, so that reads look at it too.
+//! Instances and bindings have `schema`, the number of their shape, and `version`, on which writes
+//! are conditional. `expires_at` is the table's TTL attribute: DynamoDB deletes expired items
+//! within days, so that reads look at it too.
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::OnceLock};
 
@@ -44,12 +45,14 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("DynamoDB");
-/// The shapes of items that this version of the broker reads, and whose operation it replaces without reading them: in all
-/// of them an operation has the same shape. A later shape whose operation differs needs a later first one, too.
+/// The shapes of items that this version of the broker reads, and whose operation it replaces
+/// without reading them: in all of them an operation has the same shape. A later shape whose
+/// operation differs needs a later first one, too.
 const SCHEMAS: RangeInclusive<u32> = AT_HOME..=LOCATED;
 /// The shape of what is in the broker's own account and Region.
 const AT_HOME: u32 = 1;
-/// That of what is elsewhere, which a version that knows of no location would look for at home, and take for gone.
+/// That of what is elsewhere, which a version that knows of no location would look for at home, and
+/// take for gone.
 const LOCATED: u32 = 2;
 /// The sort key of an instance's own item.
 const META: &str = "META";
@@ -94,15 +97,19 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// The table of this name.
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), table: table.into() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            table: table.into(),
+        }
     }
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Replaces an item if its version is still `version`. An answer that got lost makes the SDK send the request again,
-    /// which then finds its own work: no other write has its number.
+    /// Replaces an item if its version is still `version`. An answer that got lost makes the SDK
+    /// send the request again, which then finds its own work: no other write has its number.
     async fn replace(&self, mut item: Item, version: u64) -> PortResult<Update> {
         item.insert(WRITE.into(), string(Uuid::new_v4().to_string()));
         let put = self
@@ -117,17 +124,24 @@ impl DynamoDb {
             .config_override(waiting_for_transactions::<PutItemError>())
             .send()
             .await;
-        let Err(error) = put else { return Ok(Update::Done) };
+        let Err(error) = put else {
+            return Ok(Update::Done);
+        };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                Ok(if failed.item() == Some(&item) { Update::Done } else { Update::Conflict })
+                Ok(if failed.item() == Some(&item) {
+                    Update::Done
+                } else {
+                    Update::Conflict
+                })
             }
             _ => Err(SERVICE.failed("PutItem")(error)),
         }
     }
 
-    /// Puts an operation into an item, and keeps the one before: the write of an intent that needs no read before. The
-    /// caller sets the condition, in which `#operation` and `#state` can be used.
+    /// Puts an operation into an item, and keeps the one before: the write of an intent that needs
+    /// no read before. The caller sets the condition, in which `#operation` and `#state` can be
+    /// used.
     fn begin(&self, key: Item, operation: &Operation) -> PortResult<UpdateItemFluentBuilder> {
         Ok(self
             .client()
@@ -135,7 +149,8 @@ impl DynamoDb {
             .table_name(&self.table)
             .set_key(Some(key))
             .update_expression(
-                "SET previous_operation = #operation, #operation = :operation, version = version + :one REMOVE #update",
+                "SET previous_operation = #operation, #operation = :operation, version = version \
+                 + :one REMOVE #update",
             )
             .expression_attribute_names("#update", "update")
             .expression_attribute_names("#schema", "schema")
@@ -173,21 +188,43 @@ impl DynamoDb {
         let written = self
             .client()
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().condition_check(unchanged.map_err(invalid)?).build())
-            .transact_items(TransactWriteItem::builder().put(put.map_err(invalid)?).build())
+            .transact_items(
+                TransactWriteItem::builder()
+                    .condition_check(unchanged.map_err(invalid)?)
+                    .build(),
+            )
+            .transact_items(
+                TransactWriteItem::builder()
+                    .put(put.map_err(invalid)?)
+                    .build(),
+            )
             .send()
             .await;
-        let Err(error) = written else { return Ok(Some(InsertBinding::Done)) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        let Err(error) = written else {
+            return Ok(Some(InsertBinding::Done));
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        else {
             return Err(SERVICE.failed("TransactWriteItems")(error));
         };
         // The reasons stand in the order of the items.
         match cancelled.cancellation_reasons() {
             [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
-                Ok(Some(InsertBinding::Exists(Box::new(record(exists.item().cloned().unwrap_or_default())?))))
+                Ok(Some(InsertBinding::Exists(Box::new(record(
+                    exists.item().cloned().unwrap_or_default(),
+                )?))))
             }
-            [changed, _] if failed_with(changed, "ConditionalCheckFailed") => Ok(Some(InsertBinding::InstanceChanged)),
-            reasons if reasons.iter().any(|reason| failed_with(reason, "TransactionConflict")) => Ok(None),
+            [changed, _] if failed_with(changed, "ConditionalCheckFailed") => {
+                Ok(Some(InsertBinding::InstanceChanged))
+            }
+            reasons
+                if reasons
+                    .iter()
+                    .any(|reason| failed_with(reason, "TransactionConflict")) =>
+            {
+                Ok(None)
+            }
             reasons if reasons.iter().any(is_throttled) => {
                 Err(SERVICE.throttled("TransactWriteItems", "a part of it was throttled"))
             }
@@ -201,7 +238,9 @@ fn begun(written: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> PortRe
     match written {
         Ok(written) => Ok(written.attributes),
         Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item().cloned()),
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item().cloned())
+            }
             _ => Err(SERVICE.failed("UpdateItem")(error)),
         },
     }
@@ -209,18 +248,25 @@ fn begun(written: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> PortRe
 
 #[async_trait]
 impl Records for DynamoDb {
-    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
+    async fn insert_instance(
+        &self,
+        instance: &Instance,
+        now: Timestamp,
+    ) -> PortResult<Option<Instance>> {
         let put = self
             .client()
             .put_item()
             .table_name(&self.table)
             .set_item(Some(instance_item(instance)?))
             .condition_expression(
-                "attribute_not_exists(pk) OR (expires_at <= :reusable AND attributes.organization_guid = :organization \
-                 AND attributes.space_guid = :space)",
+                "attribute_not_exists(pk) OR (expires_at <= :reusable AND \
+                 attributes.organization_guid = :organization AND attributes.space_guid = :space)",
             )
             .expression_attribute_values(":reusable", reusable(instance::TOMBSTONE_LIFETIME, now))
-            .expression_attribute_values(":organization", string(&instance.attributes.organization_guid))
+            .expression_attribute_values(
+                ":organization",
+                string(&instance.attributes.organization_guid),
+            )
             .expression_attribute_values(":space", string(&instance.attributes.space_guid))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -247,7 +293,11 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("GetItem"))?;
-        Ok(read.item.map(record::<Instance>).transpose()?.filter(|instance| is_current(instance.expires_at, now)))
+        Ok(read
+            .item
+            .map(record::<Instance>)
+            .transpose()?
+            .filter(|instance| is_current(instance.expires_at, now)))
     }
 
     async fn count_instances(&self, owner_guid: &str) -> PortResult<usize> {
@@ -269,7 +319,10 @@ impl Records for DynamoDb {
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
-        let next = Instance { version: instance.version + 1, ..instance.clone() };
+        let next = Instance {
+            version: instance.version + 1,
+            ..instance.clone()
+        };
         self.replace(instance_item(&next)?, instance.version).await
     }
 
@@ -280,13 +333,17 @@ impl Records for DynamoDb {
             .table_name(&self.table)
             .set_key(Some(instance_key(&instance.id)))
             // The version alone could be that of a later record of the same id.
-            .condition_expression("attribute_not_exists(pk) OR (version = :version AND #operation.id = :operation)")
+            .condition_expression(
+                "attribute_not_exists(pk) OR (version = :version AND #operation.id = :operation)",
+            )
             .expression_attribute_names("#operation", "operation")
             .expression_attribute_values(":version", number(instance.version))
             .expression_attribute_values(":operation", string(&instance.operation.id))
             .send()
             .await;
-        let Err(error) = deleted else { return Ok(Update::Done) };
+        let Err(error) = deleted else {
+            return Ok(Update::Done);
+        };
         match error.as_service_error() {
             Some(answer) if answer.is_conditional_check_failed_exception() => Ok(Update::Conflict),
             _ => Err(SERVICE.failed("DeleteItem")(error)),
@@ -322,16 +379,35 @@ impl Records for DynamoDb {
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
         let mut item = refused_key(id, &refused.requester);
         item.insert("expires_at".into(), number(refused.expires_at.as_second()));
-        let put = self.client().put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        let put = self
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await;
         put.map(drop).map_err(SERVICE.failed("PutItem"))
     }
 
     async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()> {
-        let delete = self.client().delete_item().table_name(&self.table).set_key(Some(refused_key(id, requester)));
-        delete.send().await.map(drop).map_err(SERVICE.failed("DeleteItem"))
+        let delete = self
+            .client()
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(refused_key(id, requester)));
+        delete
+            .send()
+            .await
+            .map(drop)
+            .map_err(SERVICE.failed("DeleteItem"))
     }
 
-    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+    async fn is_refused(
+        &self,
+        id: &InstanceId,
+        requester: &Requester,
+        now: Timestamp,
+    ) -> PortResult<bool> {
         let read = self
             .client()
             .get_item()
@@ -341,7 +417,10 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("GetItem"))?;
-        let expires_at = read.item.as_ref().and_then(|item| item.get("expires_at")?.as_n().ok()?.parse::<i64>().ok());
+        let expires_at = read
+            .item
+            .as_ref()
+            .and_then(|item| item.get("expires_at")?.as_n().ok()?.parse::<i64>().ok());
         Ok(expires_at.is_some_and(|expires_at| expires_at > now.as_second()))
     }
 
@@ -375,18 +454,33 @@ impl Records for DynamoDb {
         // DynamoDB may leave some of a batch for the next call.
         // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
         for _ in 0..BATCH_ATTEMPTS {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build();
             let wanted = wanted.map_err(|error| SERVICE.unexpected("BatchGetItem", error))?;
-            let read = self.client().batch_get_item().request_items(&self.table, wanted).send().await;
+            let read = self
+                .client()
+                .batch_get_item()
+                .request_items(&self.table, wanted)
+                .send()
+                .await;
             let read = read.map_err(SERVICE.failed("BatchGetItem"))?;
             for item in read.responses.unwrap_or_default().into_values().flatten() {
                 if is_instance(&item) {
-                    instance = Some(record::<Instance>(item)?).filter(|instance| is_current(instance.expires_at, now));
+                    instance = Some(record::<Instance>(item)?)
+                        .filter(|instance| is_current(instance.expires_at, now));
                 } else {
-                    binding = Some(record::<Binding>(item)?).filter(|binding| is_current(binding.expires_at, now));
+                    binding = Some(record::<Binding>(item)?)
+                        .filter(|binding| is_current(binding.expires_at, now));
                 }
             }
-            keys = read.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
+            keys = read
+                .unprocessed_keys
+                .unwrap_or_default()
+                .into_values()
+                .flat_map(|left| left.keys)
+                .collect();
             if keys.is_empty() {
                 return Ok((instance, binding));
             }
@@ -400,7 +494,8 @@ impl Records for DynamoDb {
         binding: &Binding,
         now: Timestamp,
     ) -> PortResult<InsertBinding> {
-        // Two bindings of one instance that are inserted at the same moment are in each other's way, and only then.
+        // Two bindings of one instance that are inserted at the same moment are in each other's
+        // way, and only then.
         for _ in 0..TRANSACTION_ATTEMPTS {
             if let Some(inserted) = self.try_insert_binding(instance, binding, now).await? {
                 return Ok(inserted);
@@ -410,7 +505,10 @@ impl Records for DynamoDb {
     }
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
-        let next = Binding { version: binding.version + 1, ..binding.clone() };
+        let next = Binding {
+            version: binding.version + 1,
+            ..binding.clone()
+        };
         self.replace(binding_item(&next)?, binding.version).await
     }
 
@@ -446,7 +544,8 @@ impl Records for DynamoDb {
 
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>> {
         let start = next.map(|next| serde_json::from_str(&next)).transpose();
-        let start: Option<(String, String)> = start.map_err(|error| SERVICE.unexpected("Scan", error))?;
+        let start: Option<(String, String)> =
+            start.map_err(|error| SERVICE.unexpected("Scan", error))?;
         let page = self
             .client()
             .scan()
@@ -456,23 +555,44 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("Scan"))?;
-        let last = page.last_evaluated_key.map(|last| json!([text(&last, "pk"), text(&last, "sk")]).to_string());
-        let items = page.items.unwrap_or_default().into_iter().filter(|item| !is_refused_user(item));
-        Ok(Page { items: items.map(scanned).collect(), next: last })
+        let last = page
+            .last_evaluated_key
+            .map(|last| json!([text(&last, "pk"), text(&last, "sk")]).to_string());
+        let items = page
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|item| !is_refused_user(item));
+        Ok(Page {
+            items: items.map(scanned).collect(),
+            next: last,
+        })
     }
 }
 
 /// The record of whatever is in the table.
 fn scanned(item: Item) -> ScannedRecord {
     let found = |name| text(&item, name).map(str::to_owned);
-    let key = format!("{} {}", found("pk").unwrap_or_default(), found("sk").unwrap_or_default());
+    let key = format!(
+        "{} {}",
+        found("pk").unwrap_or_default(),
+        found("sk").unwrap_or_default()
+    );
     let names = names_in(&item);
     let read = match text(&item, "sk") {
         Some(META) => record(item).map(|instance| ScannedRecord::Instance(Box::new(instance))),
-        Some(sk) if sk.starts_with(BINDING) => record(item).map(|binding| ScannedRecord::Binding(Box::new(binding))),
+        Some(sk) if sk.starts_with(BINDING) => {
+            record(item).map(|binding| ScannedRecord::Binding(Box::new(binding)))
+        }
         _ => Err(SERVICE.unreadable("it is neither an instance's nor a binding's")),
     };
-    read.unwrap_or_else(|error| ScannedRecord::Unreadable(UnreadableRecord { key, reason: error.detail, names }))
+    read.unwrap_or_else(|error| {
+        ScannedRecord::Unreadable(UnreadableRecord {
+            key,
+            reason: error.detail,
+            names,
+        })
+    })
 }
 
 /// What an item of unknown shape seems to be the record of.
@@ -486,14 +606,19 @@ fn names_in(item: &Item) -> Vec<String> {
         .collect()
 }
 
-/// A write of an item that is part of a transaction at the same moment fails, and is worth trying again.
+/// A write of an item that is part of a transaction at the same moment fails, and is worth trying
+/// again.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
 fn waiting_for_transactions<E>() -> config::Builder
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let codes = vec!["TransactionConflictException"];
-    Config::builder().retry_classifier(AwsErrorCodeClassifier::<E>::builder().transient_errors(codes).build())
+    Config::builder().retry_classifier(
+        AwsErrorCodeClassifier::<E>::builder()
+            .transient_errors(codes)
+            .build(),
+    )
 }
 
 fn failed_with(reason: &CancellationReason, code: &str) -> bool {
@@ -542,17 +667,29 @@ fn binding_key(instance_id: &InstanceId, id: &BindingId) -> Item {
 }
 
 fn refused_key(instance_id: &InstanceId, requester: &Requester) -> Item {
-    key(partition(instance_id), format!("{REFUSED}{}", requester.as_str()))
+    key(
+        partition(instance_id),
+        format!("{REFUSED}{}", requester.as_str()),
+    )
 }
 
 fn key(pk: String, sk: impl Into<String>) -> Item {
-    [("pk", string(pk)), ("sk", string(sk))].map(|(name, value)| (name.to_owned(), value)).into()
+    [("pk", string(pk)), ("sk", string(sk))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
     let schema = schema_of(instance.location.as_ref());
-    let organization = (!instance.is_tombstone()).then(|| organization_key(instance.attributes.quota_owner()));
-    item(Stored { pk: partition(&instance.id), sk: META.into(), organization, schema, record: instance })
+    let organization =
+        (!instance.is_tombstone()).then(|| organization_key(instance.attributes.quota_owner()));
+    item(Stored {
+        pk: partition(&instance.id),
+        sk: META.into(),
+        organization,
+        schema,
+        record: instance,
+    })
 }
 
 /// The key of an organization, or of a space, in the index: a GUID may be longer than a key.
@@ -562,8 +699,17 @@ fn organization_key(guid: &str) -> String {
 }
 
 fn binding_item(binding: &Binding) -> PortResult<Item> {
-    let (pk, sk) = (partition(&binding.instance_id), binding_sort_key(&binding.id));
-    item(Stored { pk, sk, organization: None, schema: schema_of(binding.location.as_ref()), record: binding })
+    let (pk, sk) = (
+        partition(&binding.instance_id),
+        binding_sort_key(&binding.id),
+    );
+    item(Stored {
+        pk,
+        sk,
+        organization: None,
+        schema: schema_of(binding.location.as_ref()),
+        record: binding,
+    })
 }
 
 fn schema_of(location: Option<&Location>) -> u32 {
@@ -575,7 +721,9 @@ fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {
 }
 
 fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
-    let schema = item.get("schema").and_then(|schema| schema.as_n().ok()?.parse::<u32>().ok());
+    let schema = item
+        .get("schema")
+        .and_then(|schema| schema.as_n().ok()?.parse::<u32>().ok());
     if !schema.is_some_and(|schema| SCHEMAS.contains(&schema)) {
         let schema = schema.map_or("none".into(), |schema| schema.to_string());
         return Err(SERVICE.unreadable(format!(
@@ -584,7 +732,8 @@ fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
             SCHEMAS.end(),
         )));
     }
-    let stored: Stored<R> = serde_dynamo::from_item(item).map_err(|error| SERVICE.unreadable(error))?;
+    let stored: Stored<R> =
+        serde_dynamo::from_item(item).map_err(|error| SERVICE.unreadable(error))?;
     Ok(stored.record)
 }
 

@@ -35,72 +35,118 @@ const DENIED_CODES: [&str; 5] = [
 
 /// Codes by which STS says that the broker cannot assume a role.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors>
-const ROLE_REFUSALS: [&str; 4] = ["AccessDenied", "RegionDisabledException", "InvalidClientTokenId", "ValidationError"];
+const ROLE_REFUSALS: [&str; 4] = [
+    "AccessDenied",
+    "RegionDisabledException",
+    "InvalidClientTokenId",
+    "ValidationError",
+];
 
 /// Codes by which IAM says that it does not see yet what was done a moment ago, or is at it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-const PASSING_CODES: [&str; 3] = ["NoSuchEntity", "ConcurrentModification", "EntityTemporarilyUnmodifiable"];
+const PASSING_CODES: [&str; 3] = [
+    "NoSuchEntity",
+    "ConcurrentModification",
+    "EntityTemporarilyUnmodifiable",
+];
 
 /// Turns the SDK's errors of one service into the domain's.
 #[derive(Clone, Copy, Debug)]
 pub struct Service(pub &'static str);
 
 impl Service {
-    /// A call failed. The text for the log is made of the error's code and message, and never of the raw response,
-    /// which may hold a secret.
-    pub fn failed<E>(self, action: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> PortError
+    /// A call failed. The text for the log is made of the error's code and message, and never of
+    /// the raw response, which may hold a secret.
+    pub fn failed<E>(
+        self,
+        action: &'static str,
+    ) -> impl FnOnce(SdkError<E, HttpResponse>) -> PortError
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         move |error| {
-            let is_failure = error.raw_response().is_some_and(|response| response.status().is_server_error());
+            let is_failure = error
+                .raw_response()
+                .is_some_and(|response| response.status().is_server_error());
             let (kind, detail) = match error.as_service_error() {
                 // What has come is no answer that the service documents.
-                Some(answer) if answer.code().is_none() && answer.message().is_none() => {
-                    (if is_failure { PortErrorKind::Unavailable } else { PortErrorKind::Unexpected }, chain(&error))
-                }
+                Some(answer) if answer.code().is_none() && answer.message().is_none() => (
+                    if is_failure {
+                        PortErrorKind::Unavailable
+                    } else {
+                        PortErrorKind::Unexpected
+                    },
+                    chain(&error),
+                ),
                 Some(answer) => {
-                    let (code, message) =
-                        (answer.code().unwrap_or("no code"), answer.message().unwrap_or("no message"));
+                    let (code, message) = (
+                        answer.code().unwrap_or("no code"),
+                        answer.message().unwrap_or("no message"),
+                    );
                     match self.remedy(answer) {
-                        Some(remedy) => (PortErrorKind::Misconfigured, format!("{code}: {message} ({remedy})")),
-                        None if is_failure => (PortErrorKind::Unavailable, format!("{code}: {message}")),
+                        Some(remedy) => (
+                            PortErrorKind::Misconfigured,
+                            format!("{code}: {message} ({remedy})"),
+                        ),
+                        None if is_failure => {
+                            (PortErrorKind::Unavailable, format!("{code}: {message}"))
+                        }
                         None => (self.kind_of(code, message), format!("{code}: {message}")),
                     }
                 }
                 // The SDK could not even make a request of what the broker gave it.
-                None if matches!(error, SdkError::ConstructionFailure(_)) => (PortErrorKind::Unexpected, chain(&error)),
+                None if matches!(error, SdkError::ConstructionFailure(_)) => {
+                    (PortErrorKind::Unexpected, chain(&error))
+                }
                 None => unanswered(&error),
             };
-            PortError { service: self.0, action, kind, detail }
+            PortError {
+                service: self.0,
+                action,
+                kind,
+                detail,
+            }
         }
     }
 
-    /// What the operator has to repair, where that is known to be what AWS complains of. The settings are the function's.
+    /// What the operator has to repair, where that is known to be what AWS complains of. The
+    /// settings are the function's.
     pub fn remedy(self, answer: &impl ProvideErrorMetadata) -> Option<&'static str> {
-        let says = |words| answer.message().is_some_and(|message| message.contains(words));
+        let says = |words| {
+            answer
+                .message()
+                .is_some_and(|message| message.contains(words))
+        };
         match (self.0, answer.code()?) {
-            ("DynamoDB", "ResourceNotFoundException") => {
-                Some("there is no table of the name in TABLE_NAME: restore it, or correct the setting")
-            }
+            ("DynamoDB", "ResourceNotFoundException") => Some(
+                "there is no table of the name in TABLE_NAME: restore it, or correct the setting",
+            ),
             // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
             ("DynamoDB", _) if says("KMS") => Some(
-                "the table's key, that of KEY_ARN, must exist and be enabled, and the role must be allowed to decrypt",
+                "the table's key, that of KEY_ARN, must exist and be enabled, and the role must \
+                 be allowed to decrypt",
             ),
             // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
             ("KMS", "DisabledException") => Some("enable the key of KEY_ARN"),
-            ("KMS", "KMSInvalidStateException") => Some("cancel the deletion of the key of KEY_ARN and enable it"),
-            ("KMS", "NotFoundException") => Some("there is no key of the ARN in KEY_ARN: correct the setting"),
+            ("KMS", "KMSInvalidStateException") => {
+                Some("cancel the deletion of the key of KEY_ARN and enable it")
+            }
+            ("KMS", "NotFoundException") => {
+                Some("there is no key of the ARN in KEY_ARN: correct the setting")
+            }
             ("Secrets Manager", "ResourceNotFoundException") => {
                 Some("there is no secret of the ARN in CREDENTIALS_SECRET_ARN: correct the setting")
             }
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
             ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
-                Some("the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com assume it")
+                Some(
+                    "the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com \
+                     assume it",
+                )
             }
-            ("IAM", "NoSuchEntity") if says("is not attachable") => {
-                Some("there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting")
-            }
+            ("IAM", "NoSuchEntity") if says("is not attachable") => Some(
+                "there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting",
+            ),
             _ => None,
         }
     }
@@ -113,7 +159,11 @@ impl Service {
             (_, code) if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
             (_, code) if DENIED_CODES.contains(&code) => PortErrorKind::Denied,
             (_, code) if PASSING_CODES.contains(&code) => PortErrorKind::Unavailable,
-            (_, "LimitExceeded") if POLICY_SIZE_WORDS.iter().any(|words| message.contains(words)) => {
+            (_, "LimitExceeded")
+                if POLICY_SIZE_WORDS
+                    .iter()
+                    .any(|words| message.contains(words)) =>
+            {
                 PortErrorKind::PolicyTooLong
             }
             // https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
@@ -127,41 +177,64 @@ impl Service {
 
     /// AWS has done only a part of what it was asked for, because there are too many requests.
     pub fn throttled(self, action: &'static str, detail: impl ToString) -> PortError {
-        PortError { service: self.0, action, kind: PortErrorKind::Throttled, detail: detail.to_string() }
+        PortError {
+            service: self.0,
+            action,
+            kind: PortErrorKind::Throttled,
+            detail: detail.to_string(),
+        }
     }
 
     /// What is stored is not what the broker stores.
     pub fn unreadable(self, detail: impl ToString) -> PortError {
-        PortError { service: self.0, action: "record", kind: PortErrorKind::Corrupt, detail: detail.to_string() }
+        PortError {
+            service: self.0,
+            action: "record",
+            kind: PortErrorKind::Corrupt,
+            detail: detail.to_string(),
+        }
     }
 
     /// A call's answer is not what the documentation promises.
     pub fn unexpected(self, action: &'static str, detail: impl ToString) -> PortError {
-        PortError { service: self.0, action, kind: PortErrorKind::Unexpected, detail: detail.to_string() }
+        PortError {
+            service: self.0,
+            action,
+            kind: PortErrorKind::Unexpected,
+            detail: detail.to_string(),
+        }
     }
 }
 
-/// The kind and the detail of an error without an answer of the service. Where STS has answered instead, it does not let
-/// the broker assume the role of a location.
+/// The kind and the detail of an error without an answer of the service. Where STS has answered
+/// instead, it does not let the broker assume the role of a location.
 fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
     let detail = chain(error);
-    let refused = causes(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
-    match refused.and_then(SdkError::as_service_error).and_then(ProvideErrorMetadata::code) {
+    let refused = causes(error)
+        .find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+    match refused
+        .and_then(SdkError::as_service_error)
+        .and_then(ProvideErrorMetadata::code)
+    {
         Some(code) if ROLE_REFUSALS.contains(&code) => {
-            let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the EXTERNAL_ID";
+            let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the \
+                          EXTERNAL_ID";
             (PortErrorKind::Misconfigured, format!("{detail} ({remedy})"))
         }
         _ => (PortErrorKind::Unavailable, detail),
     }
 }
 
-/// IAM's words for a policy that is too long, with the code of its quotas: "Maximum policy size of 2048 bytes exceeded
-/// for user …", or "Cannot exceed quota for PolicySize: 6144".
+/// IAM's words for a policy that is too long, with the code of its quotas: "Maximum policy size of
+/// 2048 bytes exceeded for user …", or "Cannot exceed quota for PolicySize: 6144".
 const POLICY_SIZE_WORDS: [&str; 2] = ["policy size", "PolicySize"];
 
 /// The error and its causes, in words.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes(error)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// The error and its causes.

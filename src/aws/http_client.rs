@@ -8,7 +8,8 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::{
     http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
     },
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
@@ -16,19 +17,27 @@ use aws_smithy_runtime_api::client::{
 
 use crate::telemetry::facts;
 
-/// Made at the first call of AWS: to load the system's root certificates takes longer than all else that a cold start
-/// does, and a request that is refused needs none.
+/// Made at the first call of AWS: to load the system's root certificates takes longer than all else
+/// that a cold start does, and a request that is refused needs none.
 #[derive(Debug)]
 pub struct LazyHttpClient(LazyLock<SharedHttpClient>);
 
 impl LazyHttpClient {
     pub fn new() -> Self {
-        Self(LazyLock::new(|| Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()))
+        Self(LazyLock::new(|| {
+            Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .build_https()
+        }))
     }
 }
 
 impl HttpClient for LazyHttpClient {
-    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        parts: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(Counted(self.0.http_connector(settings, parts)))
     }
 }

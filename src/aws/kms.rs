@@ -24,7 +24,11 @@ pub struct Kms {
 impl Kms {
     /// The vault of this key.
     pub fn new(config: &SdkConfig, key_arn: impl Into<String>) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), key_arn: key_arn.into() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            key_arn: key_arn.into(),
+        }
     }
 
     fn client(&self) -> &Client {
@@ -44,12 +48,16 @@ impl Vault for Kms {
             .send()
             .await
             .map_err(SERVICE.failed("Encrypt"))?;
-        let text = encrypted.ciphertext_blob.ok_or_else(|| SERVICE.unexpected("Encrypt", "no ciphertext"))?;
+        let text = encrypted
+            .ciphertext_blob
+            .ok_or_else(|| SERVICE.unexpected("Encrypt", "no ciphertext"))?;
         Ok(Sealed(BASE64_STANDARD.encode(text)))
     }
 
     async fn open(&self, purpose: &Purpose<'_>, sealed: &Sealed) -> PortResult<SecretString> {
-        let text = BASE64_STANDARD.decode(&sealed.0).map_err(|error| SERVICE.unexpected("Decrypt", error))?;
+        let text = BASE64_STANDARD
+            .decode(&sealed.0)
+            .map_err(|error| SERVICE.unexpected("Decrypt", error))?;
         let decrypted = self
             .client()
             .decrypt()
@@ -59,8 +67,11 @@ impl Vault for Kms {
             .send()
             .await
             .map_err(SERVICE.failed("Decrypt"))?;
-        let plain = decrypted.plaintext.ok_or_else(|| SERVICE.unexpected("Decrypt", "no plaintext"))?;
-        let plain = String::from_utf8(plain.into_inner()).map_err(|_| SERVICE.unexpected("Decrypt", "not UTF-8"))?;
+        let plain = decrypted
+            .plaintext
+            .ok_or_else(|| SERVICE.unexpected("Decrypt", "no plaintext"))?;
+        let plain = String::from_utf8(plain.into_inner())
+            .map_err(|_| SERVICE.unexpected("Decrypt", "not UTF-8"))?;
         Ok(plain.into())
     }
 }
@@ -68,5 +79,9 @@ impl Vault for Kms {
 fn encryption_context(purpose: &Purpose<'_>) -> HashMap<String, String> {
     let instance = [("instance_id", purpose.instance_id.as_str())];
     let binding = purpose.binding_id.map(|id| ("binding_id", id.as_str()));
-    instance.into_iter().chain(binding).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    instance
+        .into_iter()
+        .chain(binding)
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }

@@ -12,7 +12,8 @@ use super::error::Service;
 use crate::broker::ports::{Functions, Invocation, PortResult};
 
 const SERVICE: Service = Service("Lambda");
-/// How long one attempt may take: a function may have to start, and to connect to what it makes a user in.
+/// How long one attempt may take: a function may have to start, and to connect to what it makes a
+/// user in.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long a call may take with its retries: most of the 24 seconds that a request has.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,11 +27,15 @@ pub struct Lambda {
 impl Lambda {
     /// With these settings.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { config: config.clone(), client: OnceLock::new() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+        }
     }
 }
 
-/// What Lambda answers where the function has failed; the stack trace, which runtimes add, is left out.
+/// What Lambda answers where the function has failed; the stack trace, which runtimes add, is left
+/// out.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html>
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -42,8 +47,9 @@ struct Failure {
 #[async_trait]
 impl Functions for Lambda {
     async fn invoke(&self, name: &str, payload: &SecretString) -> PortResult<Invocation> {
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT);
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT);
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let invoked = client
             .invoke()
@@ -55,14 +61,20 @@ impl Functions for Lambda {
             .await;
         let invoked = match invoked {
             Ok(invoked) => invoked,
-            Err(error) if error.as_service_error().is_some_and(InvokeError::is_resource_not_found_exception) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(InvokeError::is_resource_not_found_exception) =>
+            {
                 return Ok(Invocation::Missing);
             }
             Err(error) => return Err(SERVICE.failed("Invoke")(error)),
         };
         let answer = invoked.payload.map(Blob::into_inner).unwrap_or_default();
         if invoked.function_error.is_some() {
-            return Ok(Invocation::Failed { message: message(&answer) });
+            return Ok(Invocation::Failed {
+                message: message(&answer),
+            });
         }
         match String::from_utf8(answer) {
             Ok(answer) => Ok(Invocation::Answered(answer.into())),
@@ -73,6 +85,13 @@ impl Functions for Lambda {
 
 fn message(answer: &[u8]) -> String {
     let failure: Failure = serde_json::from_slice(answer).unwrap_or_default();
-    let words: Vec<_> = [failure.error_type, failure.error_message].into_iter().flatten().collect();
-    if words.is_empty() { "It does not say why.".into() } else { words.join(": ") }
+    let words: Vec<_> = [failure.error_type, failure.error_message]
+        .into_iter()
+        .flatten()
+        .collect();
+    if words.is_empty() {
+        "It does not say why.".into()
+    } else {
+        words.join(": ")
+    }
 }

@@ -38,26 +38,35 @@ use crate::{
     settings::Settings,
 };
 
-/// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and CloudFormation in seconds.
+/// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and
+/// CloudFormation in seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take with its retries: half of the time that a request has.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
-/// How often a call is sent at the most: as often as that lets it be, waiting up to 1, 2, 4 and 4 seconds in between, so
-/// that the last answer is told and not that the time was up.
+/// How often a call is sent at the most: as often as that lets it be, waiting up to 1, 2, 4 and 4
+/// seconds in between, so that the last answer is told and not that the time was up.
 const MAX_ATTEMPTS: u32 = 5;
 /// The longest of these waits.
 const MAX_BACKOFF: Duration = Duration::from_secs(4);
 
-/// The SDK's settings: credentials, region and endpoint are those of the environment; all clients share one HTTP client.
+/// The SDK's settings: credentials, region and endpoint are those of the environment; all clients
+/// share one HTTP client.
 pub async fn load_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(LazyHttpClient::new())
-        // Not the adaptive mode: it makes calls wait in the client for longer than a request may, and limits the rate of
-        // one process, of which Lambda runs as many as there are requests.
+        // Not the adaptive mode: it makes calls wait in the client for longer than a request may,
+        // and limits the rate of one process, of which Lambda runs as many as there are requests.
         // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(MAX_BACKOFF))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(MAX_ATTEMPTS)
+                .with_max_backoff(MAX_BACKOFF),
+        )
         .timeout_config(
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(CALL_TIMEOUT)
+                .build(),
         )
         .load()
         .await
@@ -84,7 +93,11 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         sites: Arc::new(AwsSites::new(settings, config)),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),
-        looks: if settings.stack_events { Looks::beside_events() } else { Looks::default() },
+        looks: if settings.stack_events {
+            Looks::beside_events()
+        } else {
+            Looks::default()
+        },
     }
 }
 

@@ -26,7 +26,10 @@ pub struct Tagging {
 impl Tagging {
     /// With these settings.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { config: config.clone(), client: OnceLock::new() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+        }
     }
 }
 
@@ -35,18 +38,34 @@ impl Resources for Tagging {
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let of_instances = TagFilter::builder().key(INSTANCE_ID_TAG).build();
-        let page = client.get_resources().tag_filters(of_instances).set_pagination_token(next).send().await;
+        let page = client
+            .get_resources()
+            .tag_filters(of_instances)
+            .set_pagination_token(next)
+            .send()
+            .await;
         let page = page.map_err(SERVICE.failed("GetResources"))?;
-        let resources = page.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(resource);
+        let resources = page
+            .resource_tag_mapping_list
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(resource);
         // The last page has an empty token.
-        Ok(Page { items: resources.collect(), next: page.pagination_token.filter(|token| !token.is_empty()) })
+        Ok(Page {
+            items: resources.collect(),
+            next: page.pagination_token.filter(|token| !token.is_empty()),
+        })
     }
 }
 
 /// The resource, if CloudFormation has created it.
 fn resource(tagged: ResourceTagMapping) -> Option<StackResource> {
     let tags = tagged.tags.unwrap_or_default();
-    let value = |key: &str| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.clone());
+    let value = |key: &str| {
+        tags.iter()
+            .find(|tag| tag.key == key)
+            .map(|tag| tag.value.clone())
+    };
     Some(StackResource {
         arn: tagged.resource_arn?,
         stack_name: value(STACK_NAME_TAG)?,

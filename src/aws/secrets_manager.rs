@@ -1,5 +1,6 @@
-//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one, which stays valid
-//! until there is a newer one or somebody takes its label away. Whatever rotates the secret so leaves an overlap.
+//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one,
+//! which stays valid until there is a newer one or somebody takes its label away. Whatever rotates
+//! the secret so leaves an overlap.
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>
 
 use std::sync::OnceLock;
@@ -35,7 +36,11 @@ struct Credentials {
 impl SecretsManager {
     /// The secret of this ARN.
     pub fn new(config: &SdkConfig, secret_arn: impl Into<String>) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), secret_arn: secret_arn.into() }
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            secret_arn: secret_arn.into(),
+        }
     }
 
     fn client(&self) -> &Client {
@@ -44,18 +49,32 @@ impl SecretsManager {
 
     /// The pair of the version with this label; nothing where no version has it.
     async fn pair(&self, label: &str) -> PortResult<Option<PlatformSecret>> {
-        let secret = self.client().get_secret_value().secret_id(&self.secret_arn).version_stage(label).send().await;
+        let secret = self
+            .client()
+            .get_secret_value()
+            .secret_id(&self.secret_arn)
+            .version_stage(label)
+            .send()
+            .await;
         let is_missing = |error: &GetSecretValueError| error.is_resource_not_found_exception();
         let secret = match secret {
-            Err(error) if label == PREVIOUS && error.as_service_error().is_some_and(is_missing) => return Ok(None),
+            Err(error) if label == PREVIOUS && error.as_service_error().is_some_and(is_missing) => {
+                return Ok(None);
+            }
             secret => secret.map_err(SERVICE.failed("GetSecretValue"))?,
         };
         // A parser's message may quote the text, which is secret.
-        let malformed =
-            || SERVICE.unexpected("GetSecretValue", "the secret is not a JSON object with `username` and `password`");
+        let malformed = || {
+            SERVICE.unexpected(
+                "GetSecretValue",
+                "the secret is not a JSON object with `username` and `password`",
+            )
+        };
         let text = secret.secret_string().unwrap_or_default();
         match serde_json::from_str(text) {
-            Ok(Credentials { username, password }) => Ok(Some(PlatformSecret { username, password })),
+            Ok(Credentials { username, password }) => {
+                Ok(Some(PlatformSecret { username, password }))
+            }
             // Somebody has repaired it: nobody can have used it.
             Err(_) if label == PREVIOUS => Ok(None),
             Err(_) => Err(malformed()),

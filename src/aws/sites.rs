@@ -1,5 +1,5 @@
-//! [`Sites`] with the AWS SDK: the broker's own account and Region with the function's credentials, every other location
-//! with those of the role that the operator has named for it.
+//! [`Sites`] with the AWS SDK: the broker's own account and Region with the function's credentials,
+//! every other location with those of the role that the operator has named for it.
 
 use std::{
     collections::HashMap,
@@ -22,8 +22,8 @@ use crate::{
 /// The name of the sessions of assumed roles, as the other account's log of calls shows it.
 const SESSION_NAME: &str = "aws-service-broker";
 
-/// The SDK's clients by location: made when they are first needed, then kept, with the credentials of their role until
-/// these expire.
+/// The SDK's clients by location: made when they are first needed, then kept, with the credentials
+/// of their role until these expire.
 pub struct AwsSites {
     config: SdkConfig,
     home: Site,
@@ -49,10 +49,14 @@ impl AwsSites {
     }
 
     async fn other(&self, location: &Location) -> Site {
-        let Location { account_id, region, role_name } = location;
+        let Location {
+            account_id,
+            region,
+            role_name,
+        } = location;
         let iam = format!("arn:{}:iam::{account_id}", self.partition);
-        // STS is asked in the broker's own Region: another one may not be enabled in its account, and what it answers is good
-        // in all of them.
+        // STS is asked in the broker's own Region: another one may not be enabled in its account,
+        // and what it answers is good in all of them.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
         let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
             .session_name(SESSION_NAME)
@@ -62,18 +66,34 @@ impl AwsSites {
             None => role,
         };
         let credentials = SharedCredentialsProvider::new(role.build().await);
-        let config = self.config.to_builder().region(Region::new(region.clone())).credentials_provider(credentials);
+        let config = self
+            .config
+            .to_builder()
+            .region(Region::new(region.clone()))
+            .credentials_provider(credentials);
         // Named after the role in infra/target-account.yaml.
         let boundary = format!("{iam}:policy/{role_name}-boundary");
-        site(&config.build(), &self.identity_path, &boundary, &format!("{iam}:role/{role_name}-deploy"))
+        site(
+            &config.build(),
+            &self.identity_path,
+            &boundary,
+            &format!("{iam}:role/{role_name}-deploy"),
+        )
     }
 }
 
 #[async_trait]
 impl Sites for AwsSites {
     async fn at(&self, location: Option<&Location>) -> Site {
-        let Some(location) = location else { return self.home.clone() };
-        let known = self.others.lock().unwrap_or_else(PoisonError::into_inner).get(location).cloned();
+        let Some(location) = location else {
+            return self.home.clone();
+        };
+        let known = self
+            .others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(location)
+            .cloned();
         match known {
             Some(site) => site,
             None => {
@@ -85,7 +105,12 @@ impl Sites for AwsSites {
     }
 }
 
-fn site(config: &SdkConfig, identity_path: &str, boundary_arn: &str, deploy_role_arn: &str) -> Site {
+fn site(
+    config: &SdkConfig,
+    identity_path: &str,
+    boundary_arn: &str,
+    deploy_role_arn: &str,
+) -> Site {
     let iam = Arc::new(Iam::new(config, identity_path, boundary_arn));
     Site {
         stacks: Arc::new(CloudFormation::new(config, deploy_role_arn)),

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::operation::describe_user_pool_client::DescribeUserPoolClientError;
-use aws_sdk_secretsmanager::{error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError};
+use aws_sdk_secretsmanager::{
+    error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError,
+};
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use secrecy::SecretString;
 
@@ -39,19 +41,39 @@ impl StoredSecrets {
 #[async_trait]
 impl Secrets for StoredSecrets {
     async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>> {
-        let ssm = self.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.config));
-        let read = ssm.get_parameter().name(name).with_decryption(true).send().await;
+        let ssm = self
+            .ssm
+            .get_or_init(|| aws_sdk_ssm::Client::new(&self.config));
+        let read = ssm
+            .get_parameter()
+            .name(name)
+            .with_decryption(true)
+            .send()
+            .await;
         let parameter = match read {
             Ok(read) => read.parameter.and_then(|parameter| parameter.value),
-            Err(error) if error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found) => None,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetParameterError::is_parameter_not_found) =>
+            {
+                None
+            }
             Err(error) => return Err(SSM.failed("GetParameter")(error)),
         };
         Ok(parameter.map(SecretString::from))
     }
 
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
-        let secrets_manager = self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config));
-        let secret = match secrets_manager.get_secret_value().secret_id(arn).send().await {
+        let secrets_manager = self
+            .secrets_manager
+            .get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config));
+        let secret = match secrets_manager
+            .get_secret_value()
+            .secret_id(arn)
+            .send()
+            .await
+        {
             Ok(read) => read.secret_string,
             Err(error) if error.as_service_error().is_some_and(is_deleted) => None,
             Err(error) => return Err(SECRETS_MANAGER.failed("GetSecretValue")(error)),
@@ -59,9 +81,20 @@ impl Secrets for StoredSecrets {
         Ok(secret.map(SecretString::from))
     }
 
-    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>> {
-        let cognito = self.cognito.get_or_init(|| aws_sdk_cognitoidentityprovider::Client::new(&self.config));
-        let read = cognito.describe_user_pool_client().user_pool_id(user_pool_id).client_id(client_id).send().await;
+    async fn client_secret(
+        &self,
+        user_pool_id: &str,
+        client_id: &str,
+    ) -> PortResult<Option<SecretString>> {
+        let cognito = self
+            .cognito
+            .get_or_init(|| aws_sdk_cognitoidentityprovider::Client::new(&self.config));
+        let read = cognito
+            .describe_user_pool_client()
+            .user_pool_id(user_pool_id)
+            .client_id(client_id)
+            .send()
+            .await;
         let client = match read {
             Ok(read) => read.user_pool_client,
             Err(error)
@@ -73,14 +106,18 @@ impl Secrets for StoredSecrets {
             }
             Err(error) => return Err(COGNITO.failed("DescribeUserPoolClient")(error)),
         };
-        Ok(client.and_then(|client| client.client_secret).map(SecretString::from))
+        Ok(client
+            .and_then(|client| client.client_secret)
+            .map(SecretString::from))
     }
 }
 
-/// A secret whose deletion is scheduled is one that its owner has deleted: "You can't perform this operation on the secret
-/// because it was marked for deletion."
+/// A secret whose deletion is scheduled is one that its owner has deleted: "You can't perform this
+/// operation on the secret because it was marked for deletion."
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 fn is_deleted(error: &GetSecretValueError) -> bool {
-    let is_marked = error.message().is_some_and(|text| text.contains("marked for deletion"));
+    let is_marked = error
+        .message()
+        .is_some_and(|text| text.contains("marked for deletion"));
     error.is_resource_not_found_exception() || (error.is_invalid_request_exception() && is_marked)
 }

@@ -1,8 +1,9 @@
 //! A stack that exists although no operation of its record has created it.
 //!
-//! After the table was restored to an earlier day, or a record was deleted by hand, the platform's next request meets a
-//! stack that an operation of the lost record has created. It becomes the instance's if it is what the request asks for.
-//! Otherwise nothing happens to it: what the platform knows is not what holds the data.
+//! After the table was restored to an earlier day, or a record was deleted by hand, the platform's
+//! next request meets a stack that an operation of the lost record has created. It becomes the
+//! instance's if it is what the request asks for. Otherwise nothing happens to it: what the
+//! platform knows is not what holds the data.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -28,7 +29,8 @@ pub(super) enum Ownership {
     Unknown,
 }
 
-/// Reason why a stack cannot become an instance's: for the user, with what can be done, and without any value.
+/// Reason why a stack cannot become an instance's: for the user, with what can be done, and without
+/// any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Misfit {
     /// Its tags name another instance, or none.
@@ -45,29 +47,48 @@ pub(super) enum Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same_request = "A request with this instance id, and with the plan and the parameters that the stack has, takes \
-                            it over with its data; otherwise ask the broker's operator.";
+        let same_request = "A request with this instance id, and with the plan and the parameters \
+                            that the stack has, takes it over with its data; otherwise ask the \
+                            broker's operator.";
         let operator = "Ask the broker's operator to save its data or to delete it.";
         match self {
-            Self::Foreign => f.write_str("Its tags do not say that it is this instance's. Create another instance."),
+            Self::Foreign => f.write_str(
+                "Its tags do not say that it is this instance's. Create another instance.",
+            ),
             Self::Unfit(status) => write!(f, "It is in the status {status}. {operator}"),
             Self::OtherPlan => write!(f, "It is of another plan. {same_request}"),
             Self::HasSecrets => {
-                write!(f, "Its secret parameters cannot be compared with those of the request. {operator}")
+                write!(
+                    f,
+                    "Its secret parameters cannot be compared with those of the request. {operator}"
+                )
             }
-            Self::OtherParameters(names) => write!(f, "It has other values of {}. {same_request}", names.join(", ")),
+            Self::OtherParameters(names) => write!(
+                f,
+                "It has other values of {}. {same_request}",
+                names.join(", ")
+            ),
         }
     }
 }
 
 impl Broker {
-    /// Ends a creation that meets an existing stack: as succeeded where the stack is the instance's and has the requested
-    /// parameters, otherwise as failed, with the reason.
+    /// Ends a creation that meets an existing stack: as succeeded where the stack is the instance's
+    /// and has the requested parameters, otherwise as failed, with the reason.
     pub(super) async fn adopt_stack(&self, instance: Instance) -> Result<Instance> {
-        let stack = self.stacks_of(&instance).await.describe(&instance.stack_name).await?;
-        let Some(stack) = stack.filter(|stack| !stack.status.is_in_progress()) else { return Ok(instance) };
+        let stack = self
+            .stacks_of(&instance)
+            .await
+            .describe(&instance.stack_name)
+            .await?;
+        let Some(stack) = stack.filter(|stack| !stack.status.is_in_progress()) else {
+            return Ok(instance);
+        };
 
-        let offered = match self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id) {
+        let offered = match self.catalog.find(
+            &instance.attributes.service_id,
+            &instance.attributes.plan_id,
+        ) {
             Ok(offered) => offered,
             Err(not_offered) => return self.fail(instance, not_offered.to_string(), false).await,
         };
@@ -80,9 +101,9 @@ impl Broker {
         }
     }
 
-    /// Determines the owner of a stack that has the instance's name, where the record does not know the stack's id. The
-    /// events of the operation before the deletion decide, whatever the tags say. Without such an operation, the tags
-    /// decide.
+    /// Determines the owner of a stack that has the instance's name, where the record does not know
+    /// the stack's id. The events of the operation before the deletion decide, whatever the tags
+    /// say. Without such an operation, the tags decide.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
         let is_tagged = is_of(instance, stack);
         let before = instance.previous_operation.as_ref();
@@ -97,23 +118,44 @@ impl Broker {
                 is_older || self.has_events(instance, stack, before).await?
             }
         };
-        Ok(if is_proven { Ownership::Proven } else { Ownership::Refuted })
+        Ok(if is_proven {
+            Ownership::Proven
+        } else {
+            Ownership::Refuted
+        })
     }
 
     /// True if the operation has done something to the stack.
-    async fn has_events(&self, instance: &Instance, stack: &Stack, operation: &Operation) -> Result<bool> {
-        let events = self.stacks_of(instance).await.events(&stack.id, &operation.id).await?;
+    async fn has_events(
+        &self,
+        instance: &Instance,
+        stack: &Stack,
+        operation: &Operation,
+    ) -> Result<bool> {
+        let events = self
+            .stacks_of(instance)
+            .await
+            .events(&stack.id, &operation.id)
+            .await?;
         Ok(events.is_some_and(|events| !events.own.is_empty()))
     }
 
     /// True if the instance has the requested stack already, though no record tells of it.
-    pub(super) async fn has_lost_record(&self, offered: &Offered<'_>, instance: &Instance) -> Result<bool> {
-        let stack = self.stacks_of(instance).await.describe(&instance.stack_name).await?;
+    pub(super) async fn has_lost_record(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+    ) -> Result<bool> {
+        let stack = self
+            .stacks_of(instance)
+            .await
+            .describe(&instance.stack_name)
+            .await?;
         Ok(stack.is_some_and(|stack| check_adoptable(offered, instance, &stack).is_ok()))
     }
 
-    /// The reason why a stack that was there before the creation cannot become the instance's; nothing where it can, or
-    /// where it is the creation's own.
+    /// The reason why a stack that was there before the creation cannot become the instance's;
+    /// nothing where it can, or where it is the creation's own.
     pub(super) async fn misfit(
         &self,
         offered: &Offered<'_>,
@@ -123,13 +165,18 @@ impl Broker {
         if is_of(instance, stack) && stack.status.is_in_progress() {
             return Ok(None);
         }
-        let Err(misfit) = check_adoptable(offered, instance, stack) else { return Ok(None) };
-        let is_own = self.has_events(instance, stack, &instance.operation).await?;
+        let Err(misfit) = check_adoptable(offered, instance, stack) else {
+            return Ok(None);
+        };
+        let is_own = self
+            .has_events(instance, stack, &instance.operation)
+            .await?;
         Ok((!is_own).then_some(misfit))
     }
 }
 
-/// Advice for a creation that has failed because of an existing stack: the platform knows of the instance.
+/// Advice for a creation that has failed because of an existing stack: the platform knows of the
+/// instance.
 pub(super) const LEAVES_ALONE: &str = "Delete this failed instance; the stack stays.";
 
 /// Reason of a creation's failure that meets an existing stack.
@@ -137,14 +184,19 @@ pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
     format!("The stack {} exists already. {misfit}", instance.stack_name)
 }
 
-/// True if the stack's tags name the instance, its organization and its space: on Kubernetes, users choose ids.
+/// True if the stack's tags name the instance, its organization and its space: on Kubernetes, users
+/// choose ids.
 pub(super) fn is_of(instance: &Instance, stack: &Stack) -> bool {
     let mut owner = owner_tags(&instance.attributes).into_iter();
     stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
 }
 
 /// The reason why the stack cannot be taken for the one that was asked for.
-fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) -> Result<(), Misfit> {
+fn check_adoptable(
+    offered: &Offered<'_>,
+    instance: &Instance,
+    stack: &Stack,
+) -> Result<(), Misfit> {
     let plan = Tag::new(PLAN_TAG, &offered.plan.name);
     if !is_of(instance, stack) {
         return Err(Misfit::Foreign);
@@ -161,13 +213,33 @@ fn check_adoptable(offered: &Offered<'_>, instance: &Instance, stack: &Stack) ->
 
     let expected = parameters::of_stack(offered, &instance.attributes.parameters.0);
     let differing = differing_parameters(&expected, offered, stack);
-    if differing.is_empty() { Ok(()) } else { Err(Misfit::OtherParameters(differing)) }
+    if differing.is_empty() {
+        Ok(())
+    } else {
+        Err(Misfit::OtherParameters(differing))
+    }
 }
 
-/// The names of the parameters that the stack does not have, has besides, or has with another value.
-fn differing_parameters(expected: &BTreeMap<String, String>, offered: &Offered<'_>, stack: &Stack) -> Vec<String> {
-    let is_secret = |name: &String| offered.offering.secret_parameters.iter().any(|secret| secret == name);
-    let names = expected.keys().chain(stack.parameters.keys().filter(|name| !expected.contains_key(*name)));
+/// The names of the parameters that the stack does not have, has besides, or has with another
+/// value.
+fn differing_parameters(
+    expected: &BTreeMap<String, String>,
+    offered: &Offered<'_>,
+    stack: &Stack,
+) -> Vec<String> {
+    let is_secret = |name: &String| {
+        offered
+            .offering
+            .secret_parameters
+            .iter()
+            .any(|secret| secret == name)
+    };
+    let names = expected.keys().chain(
+        stack
+            .parameters
+            .keys()
+            .filter(|name| !expected.contains_key(*name)),
+    );
     names
         .filter(|name| !is_secret(name) && expected.get(*name) != stack.parameters.get(*name))
         .map(|name| format!("`{name}`"))

@@ -10,13 +10,16 @@ use tokio::sync::Mutex;
 
 use super::ports::{Environment, PlatformSecrets, PortError, PortResult};
 
-/// How long the accepted pairs are taken as read: a pair that was withdrawn works no longer than this.
+/// How long the accepted pairs are taken as read: a pair that was withdrawn works no longer than
+/// this.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
-/// The shortest time between two reads of the accepted pairs, because of an unknown pair or a failed read: a new pair works
-/// after this at the latest, and guessing costs the broker no more than one call in this time.
+/// The shortest time between two reads of the accepted pairs, because of an unknown pair or a
+/// failed read: a new pair works after this at the latest, and guessing costs the broker no more
+/// than one call in this time.
 const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
-/// The longest time for which the accepted pairs count after their last read while Secrets Manager does not answer. An
-/// outage is no reason to turn every platform away; a pair that was withdrawn just before one works no longer than this.
+/// The longest time for which the accepted pairs count after their last read while Secrets Manager
+/// does not answer. An outage is no reason to turn every platform away; a pair that was withdrawn
+/// just before one works no longer than this.
 const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Checks the user name and password of a request.
@@ -48,15 +51,19 @@ struct Failure {
 impl Authenticator {
     /// Accepts the pairs of `secrets`.
     pub fn new(secrets: Arc<dyn PlatformSecrets>, environment: Arc<dyn Environment>) -> Self {
-        Self { secrets, environment, known: Mutex::default() }
+        Self {
+            secrets,
+            environment,
+            known: Mutex::default(),
+        }
     }
 
     /// Whether this pair is accepted.
     ///
     /// # Errors
     ///
-    /// The failure to read the accepted pairs, unless it may pass and the pair was among them less than an
-    /// hour ago.
+    /// The failure to read the accepted pairs, unless it may pass and the pair was among them less
+    /// than an hour ago.
     pub async fn accepts(&self, username: &str, password: &SecretString) -> PortResult<bool> {
         let offered = digest(username, password);
         let mut known = self.known.lock().await;
@@ -77,17 +84,28 @@ impl Authenticator {
 impl Known {
     /// Reads the pairs, unless that has failed a moment ago.
     async fn read(&mut self, secrets: &dyn PlatformSecrets, now: Timestamp) {
-        if self.failure.as_ref().is_some_and(|failure| now.duration_since(failure.at) < SHORTEST_INTERVAL) {
+        if self
+            .failure
+            .as_ref()
+            .is_some_and(|failure| now.duration_since(failure.at) < SHORTEST_INTERVAL)
+        {
             return;
         }
         match secrets.read().await {
             Ok(secrets) => {
-                let digests = secrets.iter().map(|secret| digest(&secret.username, &secret.password)).collect();
-                self.accepted = Some(Accepted { digests, read_at: now });
+                let digests = secrets
+                    .iter()
+                    .map(|secret| digest(&secret.username, &secret.password))
+                    .collect();
+                self.accepted = Some(Accepted {
+                    digests,
+                    read_at: now,
+                });
                 self.failure = None;
             }
             Err(error) => {
-                tracing::warn!(reason = %error, "the accepted user names and passwords cannot be read");
+                tracing::warn!(reason = %error, "the accepted user names and passwords cannot be \
+                                                 read");
                 self.failure = Some(Failure { error, at: now });
             }
         }
@@ -101,22 +119,36 @@ impl Known {
     fn accepts(&self, offered: &[u8; 32], now: Timestamp) -> PortResult<bool> {
         let last_read = self.accepted.as_ref();
         let found = last_read.is_some_and(|accepted| accepted.contains(offered));
-        let Some(failure) = &self.failure else { return Ok(found) };
+        let Some(failure) = &self.failure else {
+            return Ok(found);
+        };
 
-        let is_fresh = last_read.is_some_and(|accepted| now.duration_since(accepted.read_at) < LONGEST_OUTAGE);
-        if found && is_fresh && failure.error.is_passing() { Ok(true) } else { Err(failure.error.clone()) }
+        let is_fresh =
+            last_read.is_some_and(|accepted| now.duration_since(accepted.read_at) < LONGEST_OUTAGE);
+        if found && is_fresh && failure.error.is_passing() {
+            Ok(true)
+        } else {
+            Err(failure.error.clone())
+        }
     }
 }
 
 impl Accepted {
     /// Looks at all of them, whichever matches.
     fn contains(&self, offered: &[u8; 32]) -> bool {
-        self.digests.iter().fold(subtle::Choice::from(0), |found, known| found | known.ct_eq(offered)).into()
+        self.digests
+            .iter()
+            .fold(subtle::Choice::from(0), |found, known| {
+                found | known.ct_eq(offered)
+            })
+            .into()
     }
 }
 
 fn digest(username: &str, password: &SecretString) -> [u8; 32] {
     // The length keeps `a` + `b:c` apart from `a:b` + `c`.
     let text = Sha256::new_with_prefix(format!("{}:{username}:", username.len()));
-    text.chain_update(password.expose_secret()).finalize().into()
+    text.chain_update(password.expose_secret())
+        .finalize()
+        .into()
 }

@@ -58,9 +58,10 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::NotFound`] before anything is written; [`Error::Conflict`] where the id is taken;
-    /// [`Error::Concurrency`] where another request is at work; a [`Error::Port`] leaves the record, so that the same
-    /// request, sent again, or a deletion goes on from there.
+    /// [`Error::Invalid`] and [`Error::NotFound`] before anything is written; [`Error::Conflict`]
+    /// where the id is taken; [`Error::Concurrency`] where another request is at work; a
+    /// [`Error::Port`] leaves the record, so that the same request, sent again, or a deletion goes
+    /// on from there.
     pub async fn bind(
         &self,
         instance_id: &InstanceId,
@@ -76,7 +77,9 @@ impl Broker {
             None => None,
         };
         let attributes = &instance.attributes;
-        let offered = self.catalog.find(&attributes.service_id, &attributes.plan_id)?;
+        let offered = self
+            .catalog
+            .find(&attributes.service_id, &attributes.plan_id)?;
         self.check_plan(&request, &instance)?;
         let context = request.context.clone();
         let mut requested = self.requested_binding(&instance, id, request, predecessor);
@@ -85,26 +88,44 @@ impl Broker {
                 "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
             ));
         }
-        let parameters = offered.check_binding_parameters(requested.parameters.0).map_err(Error::Invalid)?;
+        let parameters = offered
+            .check_binding_parameters(requested.parameters.0)
+            .map_err(Error::Invalid)?;
         requested.parameters = Json(parameters);
 
-        let binding = match self.with_identity(&offered, &instance, requested.clone(), context.as_ref()).await {
+        let binding = match self
+            .with_identity(&offered, &instance, requested.clone(), context.as_ref())
+            .await
+        {
             Err(refused @ Error::Invalid(_)) => {
-                // What was allowed once is the answer to the same request, though it would be refused today.
+                // What was allowed once is the answer to the same request, though it would be
+                // refused today.
                 let now = self.environment.now();
-                let (_, existing) = self.records.instance_and_binding(instance_id, &requested.id, now).await?;
+                let (_, existing) = self
+                    .records
+                    .instance_and_binding(instance_id, &requested.id, now)
+                    .await?;
                 let existing = existing.ok_or(refused)?;
-                return self.bind_again(&offered, &instance, existing, &requested, waiting).await;
+                return self
+                    .bind_again(&offered, &instance, existing, &requested, waiting)
+                    .await;
             }
             binding => binding?,
         };
-        match self.records.insert_binding(&instance, &binding, self.environment.now()).await? {
-            InsertBinding::Done if binding.is_usable() => {
-                Ok(Bound::Created(self.binding_view(&offered, &instance, &binding).await?))
-            }
+        match self
+            .records
+            .insert_binding(&instance, &binding, self.environment.now())
+            .await?
+        {
+            InsertBinding::Done if binding.is_usable() => Ok(Bound::Created(
+                self.binding_view(&offered, &instance, &binding).await?,
+            )),
             InsertBinding::Done => self.bind_now(&offered, &instance, binding, waiting).await,
             InsertBinding::InstanceChanged => Err(Error::Concurrency),
-            InsertBinding::Exists(existing) => self.bind_again(&offered, &instance, *existing, &binding, waiting).await,
+            InsertBinding::Exists(existing) => {
+                self.bind_again(&offered, &instance, *existing, &binding, waiting)
+                    .await
+            }
         }
     }
 
@@ -116,8 +137,12 @@ impl Broker {
         request: BindRequest,
         predecessor: Option<Binding>,
     ) -> Binding {
-        let app_guid = request.bind_resource.and_then(|resource| resource.app_guid).or(request.app_guid);
-        let of_predecessor = predecessor.map(|binding| (binding.id, binding.app_guid, binding.parameters));
+        let app_guid = request
+            .bind_resource
+            .and_then(|resource| resource.app_guid)
+            .or(request.app_guid);
+        let of_predecessor =
+            predecessor.map(|binding| (binding.id, binding.app_guid, binding.parameters));
         let (predecessor_id, predecessors_app, predecessors_parameters) = match of_predecessor {
             Some((id, app_guid, parameters)) => (Some(id), app_guid, parameters),
             None => (None, None, Json::default()),
@@ -134,7 +159,11 @@ impl Broker {
             identity: None,
             function: None,
             lifetime: None,
-            operation: Operation::begin(OperationKind::Bind, self.environment.uuid(), self.environment.now()),
+            operation: Operation::begin(
+                OperationKind::Bind,
+                self.environment.uuid(),
+                self.environment.now(),
+            ),
             previous_operation: None,
             expires_at: None,
             version: self.environment.first_version(),
@@ -144,30 +173,45 @@ impl Broker {
     /// Where the request names a service and a plan, they must be the instance's.
     fn check_plan(&self, request: &BindRequest, instance: &Instance) -> Result<()> {
         let attributes = &instance.attributes;
-        let service_id = request.service_id.as_deref().unwrap_or(&attributes.service_id);
+        let service_id = request
+            .service_id
+            .as_deref()
+            .unwrap_or(&attributes.service_id);
         let plan_id = request.plan_id.as_deref().unwrap_or(&attributes.plan_id);
         if (service_id, plan_id) == (&attributes.service_id, &attributes.plan_id) {
             return Ok(());
         }
         self.catalog.find(service_id, plan_id)?;
-        let reason = "The service instance is not of this service_id and plan_id. Send those that it has.";
+        let reason =
+            "The service instance is not of this service_id and plan_id. Send those that it has.";
         Err(Error::Invalid(reason.into()))
     }
 
-    /// The binding that is to be rotated. A request that is sent again after its predecessor was deleted takes what it
-    /// needs from the binding that it made.
-    async fn predecessor(&self, instance_id: &InstanceId, predecessor: &str, successor: &BindingId) -> Result<Binding> {
+    /// The binding that is to be rotated. A request that is sent again after its predecessor was
+    /// deleted takes what it needs from the binding that it made.
+    async fn predecessor(
+        &self,
+        instance_id: &InstanceId,
+        predecessor: &str,
+        successor: &BindingId,
+    ) -> Result<Binding> {
         let (id, now) = (BindingId::new(predecessor)?, self.environment.now());
-        let (_, binding) = self.records.instance_and_binding(instance_id, &id, now).await?;
+        let (_, binding) = self
+            .records
+            .instance_and_binding(instance_id, &id, now)
+            .await?;
         if let Some(binding) = binding.filter(|binding| binding.is_valid(now)) {
             return Ok(binding);
         }
-        let (_, existing) = self.records.instance_and_binding(instance_id, successor, now).await?;
+        let (_, existing) = self
+            .records
+            .instance_and_binding(instance_id, successor, now)
+            .await?;
         match existing.filter(|existing| existing.predecessor_id.as_ref() == Some(&id)) {
             Some(existing) => Ok(Binding { id, ..existing }),
             None => Err(Error::Invalid(
-                "The predecessor_binding_id is not that of a binding of this service instance that has not expired. \
-                 Create a binding without a predecessor."
+                "The predecessor_binding_id is not that of a binding of this service instance \
+                 that has not expired. Create a binding without a predecessor."
                     .into(),
             )),
         }
@@ -181,11 +225,14 @@ impl Broker {
         binding: Binding,
         context: Option<&Object>,
     ) -> Result<Binding> {
-        self.check_binding_quota(instance, binding.predecessor_id.is_some()).await?;
+        self.check_binding_quota(instance, binding.predecessor_id.is_some())
+            .await?;
         let parameters = &binding.parameters.0;
         let identity = match self.policy(offered, instance, parameters)? {
             Some(policy) => {
-                let identity = self.requested_identity(instance, &binding.id, parameters, context).await?;
+                let identity = self
+                    .requested_identity(instance, &binding.id, parameters, context)
+                    .await?;
                 if policy.denies() && matches!(identity, Identity::RolePolicy { .. }) {
                     return Err(denies_a_role(&policy));
                 }
@@ -195,7 +242,10 @@ impl Broker {
         };
         let function = self.bind_function(offered, instance)?;
         let lifetime = match identity {
-            Some(Identity::User { .. }) => self.rules.lifetime.map(|lifetime| begin(lifetime, &binding.operation)),
+            Some(Identity::User { .. }) => self
+                .rules
+                .lifetime
+                .map(|lifetime| begin(lifetime, &binding.operation)),
             _ => None,
         };
         let operation = match (&identity, &function) {
@@ -203,7 +253,13 @@ impl Broker {
             (None, None) => binding.operation.succeeded(),
             _ => binding.operation,
         };
-        Ok(Binding { identity, function, lifetime, operation, ..binding })
+        Ok(Binding {
+            identity,
+            function,
+            lifetime,
+            operation,
+            ..binding
+        })
     }
 
     /// The request was sent again, or its id is taken.
@@ -218,34 +274,47 @@ impl Broker {
         let now = self.environment.now();
         let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
         match (existing.operation.kind, existing.operation.state) {
-            // Nobody polls a deletion that came late, of which the platform was told that there was nothing to delete.
-            (OperationKind::Unbind, OperationState::InProgress) if !existing.operation.may_be_running(now) => {
+            // Nobody polls a deletion that came late, of which the platform was told that there was
+            // nothing to delete.
+            (OperationKind::Unbind, OperationState::InProgress)
+                if !existing.operation.may_be_running(now) =>
+            {
                 self.release_binding(existing).await?;
                 return Err(Error::Concurrency);
             }
-            // A tombstone is in the way for half a minute: an earlier request for its id may still be under way.
+            // A tombstone is in the way for half a minute: an earlier request for its id may still
+            // be under way.
             (OperationKind::Unbind, _) => return Err(Error::Concurrency),
             _ if !existing.same_request(requested) => {
-                return conflict("A service binding of this id exists with other attributes. Use a new id.");
+                return conflict(
+                    "A service binding of this id exists with other attributes. Use a new id.",
+                );
             }
             (_, OperationState::Failed) => {
-                return conflict("The creation of the service binding of this id has failed. Delete it.");
+                return conflict(
+                    "The creation of the service binding of this id has failed. Delete it.",
+                );
             }
             (_, OperationState::Succeeded) => {
-                return Ok(Bound::Exists(self.binding_view(offered, instance, &existing).await?));
+                return Ok(Bound::Exists(
+                    self.binding_view(offered, instance, &existing).await?,
+                ));
             }
             (_, OperationState::InProgress) => {}
         }
         if existing.operation.may_be_running(now) {
             return if waiting.is_polled() {
-                Ok(Bound::Accepted { operation: existing.operation.id })
+                Ok(Bound::Accepted {
+                    operation: existing.operation.id,
+                })
             } else {
                 Err(Error::Concurrency)
             };
         }
         if let Err(Error::Invalid(reason)) = self.check_role_again(instance, &existing).await {
             self.revoke_identity(&existing).await?;
-            self.fail_binding(existing, Error::Invalid(reason.clone())).await?;
+            self.fail_binding(existing, Error::Invalid(reason.clone()))
+                .await?;
             return Err(Error::Invalid(reason));
         }
         // Whoever was at work on it is not any more. Only one request may go on in its place.
@@ -278,24 +347,43 @@ impl Broker {
     pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
         self.check_bindable(instance).await?;
         self.check_role_again(instance, &binding).await?;
-        let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
-        self.complete_bind(&offered, instance, binding).await.map(drop)
+        let offered = self.catalog.find(
+            &instance.attributes.service_id,
+            &instance.attributes.plan_id,
+        )?;
+        self.complete_bind(&offered, instance, binding)
+            .await
+            .map(drop)
     }
 
     /// Makes what the record names: an identity, and what the template's function makes.
-    async fn complete_bind(&self, offered: &Offered<'_>, instance: &Instance, binding: Binding) -> Result<BindingView> {
+    async fn complete_bind(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        binding: Binding,
+    ) -> Result<BindingView> {
         let policy = self.policy(offered, instance, &binding.parameters.0)?;
         let (identity, access) = match (binding.identity.clone(), policy) {
             (Some(identity), Some(policy)) => {
                 let tags = tags(offered, instance, &binding, &policy);
-                let (identity, access) = self.create_identity(&binding, identity, tags, &policy).await?;
+                let (identity, access) = self
+                    .create_identity(&binding, identity, tags, &policy)
+                    .await?;
                 (Some(identity), Some(access))
             }
             (identity, _) => (identity, None),
         };
-        let made = self.make_credentials(offered, instance, &binding, access.as_ref()).await?;
+        let made = self
+            .make_credentials(offered, instance, &binding, access.as_ref())
+            .await?;
         let operation = binding.operation.clone().succeeded();
-        let bound = Binding { identity, function: made.function, operation, ..binding };
+        let bound = Binding {
+            identity,
+            function: made.function,
+            operation,
+            ..binding
+        };
         match self.records.update_binding(&bound).await? {
             Update::Done => Ok(self.view_of(offered, instance, &bound, made.credentials)),
             Update::Conflict => Err(Error::Concurrency),
@@ -311,7 +399,11 @@ impl Broker {
     ) -> Result<BindingView> {
         let credentials = match self.function_credentials(binding).await? {
             Some(credentials) => credentials,
-            None => self.credentials_of(offered, instance, binding).await?.credentials,
+            None => {
+                self.credentials_of(offered, instance, binding)
+                    .await?
+                    .credentials
+            }
         };
         Ok(self.view_of(offered, instance, binding, credentials))
     }
@@ -323,7 +415,11 @@ impl Broker {
         binding: &Binding,
         credentials: Object,
     ) -> BindingView {
-        BindingView { credentials, endpoints: self.endpoints(offered, instance), lifetime: binding.lifetime }
+        BindingView {
+            credentials,
+            endpoints: self.endpoints(offered, instance),
+            lifetime: binding.lifetime,
+        }
     }
 
     async fn check_bindable(&self, instance: &Instance) -> Result<()> {
@@ -331,39 +427,53 @@ impl Broker {
         let invalid = |reason: &str| Err(Error::Invalid(reason.into()));
         match (instance.operation.kind, instance.operation.state) {
             (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
-            (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => Ok(()),
+            (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => {
+                Ok(())
+            }
             (OperationKind::Update, Failed) => {
                 // The operator may have repaired it since.
-                let stack = self.stacks_of(instance).await.describe(instance.stack()).await?;
+                let stack = self
+                    .stacks_of(instance)
+                    .await
+                    .describe(instance.stack())
+                    .await?;
                 let Some(stack) = stack else {
-                    return invalid("The stack of the service instance does not exist any more. Delete the instance.");
+                    return invalid(
+                        "The stack of the service instance does not exist any more. Delete the \
+                         instance.",
+                    );
                 };
                 if stack.status.can_be_updated() {
                     return Ok(());
                 }
                 invalid(
-                    "The last update of the service instance has failed and could not be undone, so that it cannot be \
-                     bound. The broker's operator has to repair its stack.",
+                    "The last update of the service instance has failed and could not be undone, \
+                     so that it cannot be bound. The broker's operator has to repair its stack.",
                 )
             }
             (_, InProgress) => Err(Error::Concurrency),
-            // AWS does not delete what is not empty, such as a bucket: a binding can empty it, for the next attempt.
+            // AWS does not delete what is not empty, such as a bucket: a binding can empty it, for
+            // the next attempt.
             (OperationKind::Deprovision, Failed) if !instance.outputs.is_empty() => Ok(()),
-            (OperationKind::Deprovision, Failed) => {
-                invalid("The deletion of the service instance has failed, so that it cannot be bound. Delete it again.")
-            }
-            (_, Failed) => {
-                invalid("The creation of the service instance has failed, so that it cannot be bound. Delete it.")
-            }
-            (kind, Succeeded) => Err(Error::Corrupt(format!("an instance whose last operation is {kind:?}"))),
+            (OperationKind::Deprovision, Failed) => invalid(
+                "The deletion of the service instance has failed, so that it cannot be bound. \
+                 Delete it again.",
+            ),
+            (_, Failed) => invalid(
+                "The creation of the service instance has failed, so that it cannot be bound. \
+                 Delete it.",
+            ),
+            (kind, Succeeded) => Err(Error::Corrupt(format!(
+                "an instance whose last operation is {kind:?}"
+            ))),
         }
     }
 }
 
 fn denies_a_role(policy: &Policy) -> Error {
     Error::Invalid(format!(
-        "The scope {} of this plan denies things, which a role of an application would lose for all that it does. Bind \
-         without RoleName and RoleArn, or with a ServiceAccount.",
+        "The scope {} of this plan denies things, which a role of an application would lose for \
+         all that it does. Bind without RoleName and RoleArn, or with a ServiceAccount.",
         policy.scope
     ))
 }
@@ -372,27 +482,47 @@ fn denies_a_role(policy: &Policy) -> Error {
 fn begin(lifetime: SignedDuration, operation: &Operation) -> Lifetime {
     let begun = operation.started_at;
     Lifetime {
-        // The last third is for the platform to make a successor, and for the application to get it.
+        // The last third is for the platform to make a successor, and for the application to get
+        // it.
         renew_before: begun + SignedDuration::from_secs(lifetime.as_secs() / 3 * 2),
         ends_at: begun + lifetime,
     }
 }
 
 /// So that people find in IAM whose an identity is.
-fn tags(offered: &Offered<'_>, instance: &Instance, binding: &Binding, policy: &Policy) -> Vec<Tag> {
+fn tags(
+    offered: &Offered<'_>,
+    instance: &Instance,
+    binding: &Binding,
+    policy: &Policy,
+) -> Vec<Tag> {
     let mut tags = provision::tags(offered, &instance.id, &instance.attributes);
     tags.push(Tag::new("servicebroker:binding-id", binding.id.as_str()));
     tags.push(Tag::new("servicebroker:scope", &policy.scope));
-    tags.extend(binding.app_guid.as_deref().map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)));
+    tags.extend(
+        binding
+            .app_guid
+            .as_deref()
+            .map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)),
+    );
     tags
 }
 
 /// A rotation needs no more than its predecessor (OSBAPI, Rotating a Service Binding).
 fn check_complete(request: &BindRequest) -> Result<()> {
-    let missing = |field| Err(Error::Invalid(format!("The body does not fit the API: missing field `{field}`.")));
+    let missing = |field| {
+        Err(Error::Invalid(format!(
+            "The body does not fit the API: missing field `{field}`."
+        )))
+    };
     match request {
-        BindRequest { predecessor_binding_id: Some(_), .. } => Ok(()),
-        BindRequest { service_id: None, .. } => missing("service_id"),
+        BindRequest {
+            predecessor_binding_id: Some(_),
+            ..
+        } => Ok(()),
+        BindRequest {
+            service_id: None, ..
+        } => missing("service_id"),
         BindRequest { plan_id: None, .. } => missing("plan_id"),
         _ => Ok(()),
     }

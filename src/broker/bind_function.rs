@@ -1,7 +1,8 @@
-//! `BindViaLambda`: a function of the instance's stack makes the credentials of each binding, and is told when a
-//! binding goes. It is invoked with the template's credentials and, besides, `RequestType` (`bind` or `unbind`),
-//! `INSTANCE_ID` and `BINDING_ID`; what it answers a bind with is the binding's credentials. It may be invoked more
-//! than once for one binding, and has to answer the same.
+//! `BindViaLambda`: a function of the instance's stack makes the credentials of each binding, and
+//! is told when a binding goes. It is invoked with the template's credentials and, besides,
+//! `RequestType` (`bind` or `unbind`), `INSTANCE_ID` and `BINDING_ID`; what it answers a bind with
+//! is the binding's credentials. It may be invoked more than once for one binding, and has to
+//! answer the same.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,8 @@ pub(super) struct Made {
 }
 
 impl Broker {
-    /// The credentials of a binding that is being created: those of the template, or what its function makes of them.
+    /// The credentials of a binding that is being created: those of the template, or what its
+    /// function makes of them.
     pub(super) async fn make_credentials(
         &self,
         offered: &Offered<'_>,
@@ -53,22 +55,42 @@ impl Broker {
     ) -> Result<Made> {
         let template = self.template_credentials(offered, instance, access).await?;
         match &binding.function {
-            None => Ok(Made { function: None, credentials: template.credentials }),
+            None => Ok(Made {
+                function: None,
+                credentials: template.credentials,
+            }),
             Some(function) => {
-                let (function, credentials) = self.invoke_bind(binding, function, &template).await?;
-                Ok(Made { function: Some(function), credentials })
+                let (function, credentials) =
+                    self.invoke_bind(binding, function, &template).await?;
+                Ok(Made {
+                    function: Some(function),
+                    credentials,
+                })
             }
         }
     }
 
     /// The function that makes the credentials of the instance's bindings, if the template has one.
-    pub(super) fn bind_function(&self, offered: &Offered<'_>, instance: &Instance) -> Result<Option<BindFunction>> {
+    pub(super) fn bind_function(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+    ) -> Result<Option<BindFunction>> {
         if !offered.offering.bindings.via_function {
             return Ok(None);
         }
-        match instance.outputs.get(FUNCTION_OUTPUT).filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Some(BindFunction { name: name.clone(), credentials: None })),
-            None => Err(Error::Corrupt(format!("the stack has no output {FUNCTION_OUTPUT}"))),
+        match instance
+            .outputs
+            .get(FUNCTION_OUTPUT)
+            .filter(|name| !name.is_empty())
+        {
+            Some(name) => Ok(Some(BindFunction {
+                name: name.clone(),
+                credentials: None,
+            })),
+            None => Err(Error::Corrupt(format!(
+                "the stack has no output {FUNCTION_OUTPUT}"
+            ))),
         }
     }
 
@@ -83,10 +105,15 @@ impl Broker {
         function: &BindFunction,
         template: &TemplateCredentials,
     ) -> Result<(BindFunction, Object)> {
-        let answer = match self.invoke(binding, function, &template.credentials, "bind").await? {
+        let answer = match self
+            .invoke(binding, function, &template.credentials, "bind")
+            .await?
+        {
             Invocation::Answered(answer) => answer,
             Invocation::Failed { message } => return Err(failed(&message, template)),
-            Invocation::Missing => return Err(Error::Function("It does not exist any more.".into())),
+            Invocation::Missing => {
+                return Err(Error::Function("It does not exist any more.".into()));
+            }
         };
         let length = answer.expose_secret().len();
         if length > MAX_ANSWER_BYTES {
@@ -95,36 +122,64 @@ impl Broker {
         }
         let credentials = parse(&answer)?;
         let sealed = self.vault.seal(&purpose(binding), &answer).await?;
-        Ok((BindFunction { credentials: Some(sealed), ..function.clone() }, credentials))
+        Ok((
+            BindFunction {
+                credentials: Some(sealed),
+                ..function.clone()
+            },
+            credentials,
+        ))
     }
 
     /// The credentials that the function has made.
     pub(super) async fn function_credentials(&self, binding: &Binding) -> Result<Option<Object>> {
-        let sealed = binding.function.as_ref().and_then(|function| function.credentials.as_ref());
-        let Some(sealed) = sealed else { return Ok(None) };
+        let sealed = binding
+            .function
+            .as_ref()
+            .and_then(|function| function.credentials.as_ref());
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
         parse(&self.vault.open(&purpose(binding), sealed).await?).map(Some)
     }
 
-    /// Tells the function, if there is one, that the binding goes. A function that has gone cannot be told.
+    /// Tells the function, if there is one, that the binding goes. A function that has gone cannot
+    /// be told.
     ///
     /// # Errors
     ///
     /// [`Error::Function`] where it fails.
     pub(super) async fn invoke_unbind(&self, binding: &Binding) -> Result<()> {
-        let Some(function) = &binding.function else { return Ok(()) };
+        let Some(function) = &binding.function else {
+            return Ok(());
+        };
         let now = self.environment.now();
-        let Some(instance) = self.records.instance(&binding.instance_id, now).await? else { return Ok(()) };
+        let Some(instance) = self.records.instance(&binding.instance_id, now).await? else {
+            return Ok(());
+        };
         let attributes = &instance.attributes;
         // What is not offered any more, or has lost its secrets, can be deleted all the same.
-        let template = match self.catalog.find(&attributes.service_id, &attributes.plan_id) {
-            Ok(offered) => self.credentials_of(&offered, &instance, binding).await.or_else(Error::unless_passing)?,
+        let template = match self
+            .catalog
+            .find(&attributes.service_id, &attributes.plan_id)
+        {
+            Ok(offered) => self
+                .credentials_of(&offered, &instance, binding)
+                .await
+                .or_else(Error::unless_passing)?,
             Err(_) => TemplateCredentials::default(),
         };
-        match self.invoke(binding, function, &template.credentials, "unbind").await? {
+        match self
+            .invoke(binding, function, &template.credentials, "unbind")
+            .await?
+        {
             Invocation::Answered(_) => Ok(()),
             Invocation::Failed { message } => Err(failed(&message, &template)),
             Invocation::Missing => {
-                tracing::warn!(function = function.name, "a binding's function does not exist any more");
+                tracing::warn!(
+                    function = function.name,
+                    "a binding's function does not exist any more"
+                );
                 Ok(())
             }
         }
@@ -137,7 +192,8 @@ impl Broker {
         instance: &Instance,
         binding: &Binding,
     ) -> Result<TemplateCredentials> {
-        self.template_credentials(offered, instance, self.access(binding).await?.as_ref()).await
+        self.template_credentials(offered, instance, self.access(binding).await?.as_ref())
+            .await
     }
 
     async fn invoke(
@@ -156,16 +212,28 @@ impl Broker {
             payload.insert(key.into(), value.into());
         }
         let payload = SecretString::from(Value::Object(payload).to_string());
-        Ok(self.site(binding.location.as_ref()).await.functions.invoke(&function.name, &payload).await?)
+        Ok(self
+            .site(binding.location.as_ref())
+            .await
+            .functions
+            .invoke(&function.name, &payload)
+            .await?)
     }
 }
 
 fn parse(answer: &SecretString) -> Result<Object> {
     // A parser's message would quote the answer.
-    serde_json::from_str(answer.expose_secret()).map_err(|_| Error::Function("Its answer is not a JSON object.".into()))
+    serde_json::from_str(answer.expose_secret())
+        .map_err(|_| Error::Function("Its answer is not a JSON object.".into()))
 }
 
 /// The function's words, without the credentials that it was invoked with.
 fn failed(message: &str, template: &TemplateCredentials) -> Error {
-    Error::Function(template.masked(message).chars().take(MAX_MESSAGE_LENGTH).collect())
+    Error::Function(
+        template
+            .masked(message)
+            .chars()
+            .take(MAX_MESSAGE_LENGTH)
+            .collect(),
+    )
 }

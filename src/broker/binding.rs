@@ -14,7 +14,8 @@ use super::{
     ports::Sealed,
 };
 
-/// How long a binding's tombstone is kept for platforms that still poll: Cloud Foundry does for up to 10,080 minutes.
+/// How long a binding's tombstone is kept for platforms that still poll: Cloud Foundry does for up
+/// to 10,080 minutes.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A service binding, from the first request until its tombstone expires.
@@ -53,8 +54,13 @@ pub struct Binding {
     /// The one before, as it was when the last one began: a platform may still poll it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_operation: Option<Operation>,
-    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as
+    /// DynamoDB's TTL wants it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::second::optional"
+    )]
     pub expires_at: Option<Timestamp>,
     /// Counts the writes of this record.
     pub version: u64,
@@ -83,7 +89,8 @@ pub struct Lifetime {
 impl Binding {
     /// Whether it is created and not being deleted.
     pub fn is_usable(&self) -> bool {
-        self.operation.is(OperationKind::Bind, OperationState::Succeeded)
+        self.operation
+            .is(OperationKind::Bind, OperationState::Succeeded)
     }
 
     /// Whether its identity may still do something.
@@ -93,7 +100,8 @@ impl Binding {
 
     /// Whether nothing is left of it but this record.
     pub fn is_tombstone(&self) -> bool {
-        self.operation.is(OperationKind::Unbind, OperationState::Succeeded)
+        self.operation
+            .is(OperationKind::Unbind, OperationState::Succeeded)
     }
 
     /// The IAM user that belongs to it, if one does.

@@ -12,13 +12,13 @@ use super::{
 };
 
 impl Broker {
-    /// Looks how the last operation on a binding stands. Nothing runs between requests: one that was not done in time
-    /// is taken up again here.
+    /// Looks how the last operation on a binding stands. Nothing runs between requests: one that
+    /// was not done in time is taken up again here.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where `asked` deleted a binding of which not even the tombstone is left; [`Error::NotFound`]; or
-    /// that of a port.
+    /// [`Error::Gone`] where `asked` deleted a binding of which not even the tombstone is left;
+    /// [`Error::NotFound`]; or that of a port.
     pub async fn binding_last_operation(
         &self,
         instance_id: &InstanceId,
@@ -27,28 +27,50 @@ impl Broker {
         deadline: Deadline,
     ) -> Result<LastOperation> {
         let now = self.environment.now();
-        let (instance, binding) = self.records.instance_and_binding(instance_id, id, now).await?;
+        let (instance, binding) = self
+            .records
+            .instance_and_binding(instance_id, id, now)
+            .await?;
         let (Some(instance), Some(binding)) = (instance, binding) else {
             let deleted = asked.is_some_and(|asked| OperationKind::Unbind.is_of(asked));
-            return Err(if deleted { Error::Gone } else { Error::binding_not_found() });
+            return Err(if deleted {
+                Error::Gone
+            } else {
+                Error::binding_not_found()
+            });
         };
         self.observe(&instance.attributes);
-        if let Some(previous) = binding.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
+        if let Some(previous) = binding
+            .previous_operation
+            .as_ref()
+            .filter(|previous| asked == Some(&previous.id))
+        {
             return Ok(self.superseded(previous.clone(), now));
         }
         if binding.operation.has_followed_deletion(asked) {
             return Err(Error::Gone);
         }
-        let operation = if !binding.operation.in_progress() || binding.operation.may_be_running(now) {
+        let operation = if !binding.operation.in_progress() || binding.operation.may_be_running(now)
+        {
             binding.operation
         } else {
-            self.take_up(&instance, binding, Waiting::Briefly(deadline)).await?
+            self.take_up(&instance, binding, Waiting::Briefly(deadline))
+                .await?
         };
-        Ok(LastOperation::new(&operation, description::of_binding(&operation), now))
+        Ok(LastOperation::new(
+            &operation,
+            description::of_binding(&operation),
+            now,
+        ))
     }
 
     /// Whoever was at work on it is not any more.
-    async fn take_up(&self, instance: &Instance, mut binding: Binding, waiting: Waiting) -> Result<Operation> {
+    async fn take_up(
+        &self,
+        instance: &Instance,
+        mut binding: Binding,
+        waiting: Waiting,
+    ) -> Result<Operation> {
         if binding.operation.kind == OperationKind::Bind && instance.operation.in_progress() {
             // It has to wait for the instance, and a deletion must not have to wait for it.
             return Ok(binding.operation);
@@ -61,12 +83,24 @@ impl Broker {
         }
         let operation = binding.operation.clone();
         let done = match operation.kind {
-            OperationKind::Unbind => waiting.result_of(self.release_binding(binding.clone())).await,
-            _ => waiting.result_of(self.resume_bind(instance, binding.clone())).await,
+            OperationKind::Unbind => {
+                waiting
+                    .result_of(self.release_binding(binding.clone()))
+                    .await
+            }
+            _ => {
+                waiting
+                    .result_of(self.resume_bind(instance, binding.clone()))
+                    .await
+            }
         };
         match done {
-            Ok(None) if binding.function.is_some() && operation.age(self.environment.now()) > LONGEST_HELPER_WAIT => {
-                self.fail_binding(binding, Error::Function("It does not answer.".into())).await
+            Ok(None)
+                if binding.function.is_some()
+                    && operation.age(self.environment.now()) > LONGEST_HELPER_WAIT =>
+            {
+                self.fail_binding(binding, Error::Function("It does not answer.".into()))
+                    .await
             }
             Ok(None) => Ok(operation),
             Ok(Some(())) => Ok(operation.succeeded()),
@@ -75,17 +109,28 @@ impl Broker {
         }
     }
 
-    /// Records that the binding's operation has failed. Where another request was faster, its outcome counts: a platform
-    /// does not poll again after a final state.
+    /// Records that the binding's operation has failed. Where another request was faster, its
+    /// outcome counts: a platform does not poll again after a final state.
     pub(super) async fn fail_binding(&self, binding: Binding, error: Error) -> Result<Operation> {
-        let failed = Binding { operation: binding.operation.clone().failed(error.to_string()), ..binding };
+        let failed = Binding {
+            operation: binding.operation.clone().failed(error.to_string()),
+            ..binding
+        };
         if self.records.update_binding(&failed).await? == Update::Done {
-            tracing::error!(reason = error.detail().unwrap_or_default(), "a binding's operation has failed");
+            tracing::error!(
+                reason = error.detail().unwrap_or_default(),
+                "a binding's operation has failed"
+            );
             return Ok(failed.operation);
         }
 
         let now = self.environment.now();
-        let (_, current) = self.records.instance_and_binding(&failed.instance_id, &failed.id, now).await?;
-        current.map(|binding| binding.operation).ok_or_else(Error::binding_not_found)
+        let (_, current) = self
+            .records
+            .instance_and_binding(&failed.instance_id, &failed.id, now)
+            .await?;
+        current
+            .map(|binding| binding.operation)
+            .ok_or_else(Error::binding_not_found)
     }
 }

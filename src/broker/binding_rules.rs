@@ -17,12 +17,14 @@ pub struct BindingRules {
     pub own_roles: OwnRoles,
     /// Who vouches for Kubernetes' service accounts.
     pub workload_identity: WorkloadIdentity,
-    /// Whether outputs are the credentials' keys as the templates name them: `QueueURL`, and not `QUEUE_URL`.
+    /// Whether outputs are the credentials' keys as the templates name them: `QueueURL`, and not
+    /// `QUEUE_URL`.
     pub outputs_as_is: bool,
 }
 
-/// Which of the account's roles an operator has allowed: what follows `role/` in their ARNs, path and name, where `*`
-/// stands for any characters and `?` for one, as in IAM's policies. No pattern allows no role.
+/// Which of the account's roles an operator has allowed: what follows `role/` in their ARNs, path
+/// and name, where `*` stands for any characters and `?` for one, as in IAM's policies. No pattern
+/// allows no role.
 ///
 /// ```
 /// # use aws_service_broker::broker::RolePatterns;
@@ -38,7 +40,10 @@ pub struct RolePatterns(Vec<String>);
 impl RolePatterns {
     /// Takes patterns with commas in between.
     pub fn new(patterns: &str) -> Self {
-        let patterns = patterns.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
+        let patterns = patterns
+            .split(',')
+            .map(str::trim)
+            .filter(|pattern| !pattern.is_empty());
         Self(patterns.map(str::to_owned).collect())
     }
 
@@ -49,8 +54,12 @@ impl RolePatterns {
 
     /// Whether the role of this ARN is allowed.
     pub fn allow(&self, role_arn: &str) -> bool {
-        let Some((_, role)) = role_arn.split_once(":role/") else { return false };
-        self.0.iter().any(|pattern| WildMatch::new(pattern).matches(role))
+        let Some((_, role)) = role_arn.split_once(":role/") else {
+            return false;
+        };
+        self.0
+            .iter()
+            .any(|pattern| WildMatch::new(pattern).matches(role))
     }
 }
 
@@ -70,20 +79,27 @@ impl OwnRoles {
     /// assert!(!roles.contain("arn:aws:iam::123456789012:role/aws-service"));
     /// ```
     pub fn beside(deploy_role_arn: &str) -> Self {
-        let beginning = deploy_role_arn.rsplit_once("DeployRole").map(|(beginning, _)| beginning.to_owned());
-        Self { beginning: beginning.filter(|beginning| beginning.ends_with('-')) }
+        let beginning = deploy_role_arn
+            .rsplit_once("DeployRole")
+            .map(|(beginning, _)| beginning.to_owned());
+        Self {
+            beginning: beginning.filter(|beginning| beginning.ends_with('-')),
+        }
     }
 
     /// True if the role of this ARN is one of them.
     pub fn contain(&self, role_arn: &str) -> bool {
-        self.beginning.as_deref().is_some_and(|beginning| role_arn.starts_with(beginning))
+        self.beginning
+            .as_deref()
+            .is_some_and(|beginning| role_arn.starts_with(beginning))
     }
 }
 
 /// Who vouches for the service accounts of a Kubernetes cluster. Each that is named is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkloadIdentity {
-    /// ARN of the cluster's OIDC provider in IAM, for tokens of its own (IAM roles for service accounts).
+    /// ARN of the cluster's OIDC provider in IAM, for tokens of its own (IAM roles for service
+    /// accounts).
     pub oidc_provider_arn: Option<String>,
     /// ARN of the EKS cluster, for EKS Pod Identity.
     pub eks_cluster_arn: Option<String>,
@@ -101,8 +117,14 @@ impl WorkloadIdentity {
 
     /// Who may assume a role that is for this service account: it, and nobody else of its cluster.
     pub fn trust_policy(&self, account: &ServiceAccount) -> String {
-        let oidc = self.oidc_provider_arn.as_deref().map(|arn| trust_token(arn, account));
-        let pod = self.eks_cluster_arn.as_deref().map(|arn| trust_pod(arn, account));
+        let oidc = self
+            .oidc_provider_arn
+            .as_deref()
+            .map(|arn| trust_token(arn, account));
+        let pod = self
+            .eks_cluster_arn
+            .as_deref()
+            .map(|arn| trust_pod(arn, account));
         let statements: Vec<_> = oidc.into_iter().chain(pod).collect();
         json!({"Version": "2012-10-17", "Statement": statements}).to_string()
     }
@@ -110,7 +132,9 @@ impl WorkloadIdentity {
 
 /// <https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>
 fn trust_token(provider_arn: &str, account: &ServiceAccount) -> Value {
-    let issuer = provider_arn.split_once(":oidc-provider/").map_or(provider_arn, |(_, issuer)| issuer);
+    let issuer = provider_arn
+        .split_once(":oidc-provider/")
+        .map_or(provider_arn, |(_, issuer)| issuer);
     let (namespace, name) = (&account.namespace, &account.name);
     json!({
         "Effect": "Allow",

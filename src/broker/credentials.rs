@@ -1,4 +1,5 @@
-//! What an application connects with and to: the template's `Bindings.Credentials` and `Bindings.Endpoints`, filled in.
+//! What an application connects with and to: the template's `Bindings.Credentials` and
+//! `Bindings.Endpoints`, filled in.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -34,7 +35,13 @@ pub struct References<'a> {
 impl<'a> References<'a> {
     /// Those that are no secret.
     pub fn new(place: &'a Place, owner: &'a Owner, outputs: &'a BTreeMap<String, String>) -> Self {
-        Self { place, owner, outputs, access: None, secrets: None }
+        Self {
+            place,
+            owner,
+            outputs,
+            access: None,
+            secrets: None,
+        }
     }
 
     /// The value of a reference; nothing for one that the instance has not, or has empty.
@@ -47,7 +54,9 @@ impl<'a> References<'a> {
             ("Instance.OrganizationGuid", _) => given(&self.owner.organization_guid),
             ("Instance.SpaceGuid", _) => given(&self.owner.space_guid),
             ("Identity.AccessKeyId", Some(Access::Key(key))) => Some(&key.id),
-            ("Identity.SecretAccessKey", Some(Access::Key(key))) => Some(key.secret.expose_secret()),
+            ("Identity.SecretAccessKey", Some(Access::Key(key))) => {
+                Some(key.secret.expose_secret())
+            }
             ("Identity.RoleArn", Some(Access::Role { arn })) => Some(arn),
             _ => match self.secrets.and_then(|secrets| secrets.get(name)) {
                 Some(secret) => Some(secret.expose_secret()),
@@ -74,12 +83,15 @@ impl TemplateCredentials {
     pub fn masked(&self, text: &str) -> String {
         let shown = self.credentials.values().filter_map(Value::as_str);
         let secrets = shown.chain(self.secrets.values().map(|secret| secret.expose_secret()));
-        let mut secrets: Vec<_> = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
+        let mut secrets: Vec<_> = secrets
+            .filter(|secret| secret.len() >= SHORTEST_SECRET)
+            .collect();
         // One may be a part of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        secrets
-            .into_iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, MASK).replace(&reference::encoded(secret), MASK))
+        secrets.into_iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret, MASK)
+                .replace(&reference::encoded(secret), MASK)
+        })
     }
 }
 
@@ -99,17 +111,27 @@ impl Broker {
         let outputs = &instance.outputs;
         let place = self.place_of(instance.location.as_ref());
         let owner = instance.attributes.owner();
-        let references = References { place: &place, owner: &owner, outputs, access, secrets: Some(&secrets) };
+        let references = References {
+            place: &place,
+            owner: &owner,
+            outputs,
+            access,
+            secrets: Some(&secrets),
+        };
         let declared = offered.offering.bindings.credentials.iter();
         let credentials = declared.filter_map(|credential| {
-            let value = reference::render_credential(&credential.value, |name| references.value(name))?;
+            let value =
+                reference::render_credential(&credential.value, |name| references.value(name))?;
             let key = match credential.output() {
                 Some(output) if self.rules.outputs_as_is => output,
                 _ => &credential.key,
             };
             Some((key.to_owned(), value.into()))
         });
-        Ok(TemplateCredentials { credentials: credentials.collect(), secrets })
+        Ok(TemplateCredentials {
+            credentials: credentials.collect(),
+            secrets,
+        })
     }
 
     /// The hosts that an application connects to.
@@ -123,7 +145,11 @@ impl Broker {
             .filter_map(|endpoint| {
                 Some(Endpoint {
                     host: render(&endpoint.host)?,
-                    ports: endpoint.ports.iter().map(|port| render(port)).collect::<Option<_>>()?,
+                    ports: endpoint
+                        .ports
+                        .iter()
+                        .map(|port| render(port))
+                        .collect::<Option<_>>()?,
                     protocol: endpoint.protocol.to_string(),
                 })
             })

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, error::Elapsed, timeout};
 
-/// The time by which a request has to be answered. Every step of it takes what the ones before have left.
+/// The time by which a request has to be answered. Every step of it takes what the ones before have
+/// left.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
@@ -19,7 +20,9 @@ impl Deadline {
 
     /// The time that a step may take, so that it can still be answered what became of it.
     pub fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now()).saturating_sub(Self::MARGIN)
+        self.0
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(Self::MARGIN)
     }
 
     /// Runs a step for no longer than what is left.

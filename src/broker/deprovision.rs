@@ -19,20 +19,23 @@ use super::{
     waiting::Waiting,
 };
 
-/// The longest time that a function of the instance's stack may leave an operation unfinished. Where it runs in the
-/// network of a stack that is half deleted, it never answers again.
+/// The longest time that a function of the instance's stack may leave an operation unfinished.
+/// Where it runs in the network of a stack that is half deleted, it never answers again.
 pub(super) const LONGEST_HELPER_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// The time that the function has after that, once for each binding.
 const LAST_HELPER_CALL: Duration = Duration::from_secs(5);
 
 impl Broker {
-    /// Deletes an instance in whatever state it is: its bindings' identities, then its stack. A creation that still
-    /// runs is halted, an update is not: what it has changed would be undone first. Returns what to poll with.
+    /// Deletes an instance in whatever state it is: its bindings' identities, then its stack. A
+    /// creation that still runs is halted, an update is not: what it has changed would be undone
+    /// first. Returns what to poll with.
     ///
     /// # Errors
     ///
-    /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance, or none of this user's;
-    /// [`Error::Invalid`] where it is of another service; [`Error::Concurrency`] while an update runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again, goes on from there.
+    /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance, or none of this
+    /// user's; [`Error::Invalid`] where it is of another service; [`Error::Concurrency`] while an
+    /// update runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again,
+    /// goes on from there.
     pub async fn deprovision(
         &self,
         id: &InstanceId,
@@ -43,7 +46,11 @@ impl Broker {
         if !waiting.is_polled() {
             let instance = self.records.instance(id, self.environment.now()).await?;
             let exists = instance.is_some_and(|instance| !instance.is_tombstone());
-            return Err(if exists { Error::AsyncRequired } else { Error::Gone });
+            return Err(if exists {
+                Error::AsyncRequired
+            } else {
+                Error::Gone
+            });
         }
         let mut instance = self.begin_deprovision(id, service_id, requester).await?;
         if instance.is_updating() {
@@ -69,9 +76,18 @@ impl Broker {
         if let Some(requester) = requester {
             self.check_not_refused(id, requester).await?;
         }
-        let operation = Operation::begin(OperationKind::Deprovision, self.environment.uuid(), self.environment.now());
-        let instance = self.records.begin_deprovision(id, service_id, &operation).await?;
-        let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or(Error::Gone)?;
+        let operation = Operation::begin(
+            OperationKind::Deprovision,
+            self.environment.uuid(),
+            self.environment.now(),
+        );
+        let instance = self
+            .records
+            .begin_deprovision(id, service_id, &operation)
+            .await?;
+        let instance = instance
+            .filter(|instance| !instance.is_tombstone())
+            .ok_or(Error::Gone)?;
         if instance.attributes.service_id != service_id {
             return Err(Error::of_another_service("service instance"));
         }
@@ -79,21 +95,31 @@ impl Broker {
         Ok(instance)
     }
 
-    /// Checks that the deletion is not the clean-up of a creation that was refused because of this instance.
+    /// Checks that the deletion is not the clean-up of a creation that was refused because of this
+    /// instance.
     async fn check_not_refused(&self, id: &InstanceId, requester: &Requester) -> Result<()> {
-        if self.records.is_refused(id, requester, self.environment.now()).await? {
+        if self
+            .records
+            .is_refused(id, requester, self.environment.now())
+            .await?
+        {
             tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
             return Err(Error::Gone);
         }
         Ok(())
     }
 
-    /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still be at work on a
-    /// binding, the rest is left to a later poll.
+    /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still
+    /// be at work on a binding, the rest is left to a later poll.
     pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
-        let Some(revoked) = self.revoke_bindings(&instance).await? else { return Ok(instance) };
+        let Some(revoked) = self.revoke_bindings(&instance).await? else {
+            return Ok(instance);
+        };
         for binding in revoked {
-            match self.remove_binding_of_what_goes(binding, instance.operation.started_at).await {
+            match self
+                .remove_binding_of_what_goes(binding, instance.operation.started_at)
+                .await
+            {
                 Err(Error::Concurrency) => return Ok(instance),
                 Err(error @ Error::IdentityInUse { .. }) => {
                     return self.fail(instance, error.to_string(), true).await;
@@ -102,12 +128,16 @@ impl Broker {
             }
         }
 
-        if instance.stack_id.is_some() { self.delete_stack(instance).await } else { self.find_stack(instance).await }
+        if instance.stack_id.is_some() {
+            self.delete_stack(instance).await
+        } else {
+            self.find_stack(instance).await
+        }
     }
 
-    /// Revokes the keys and policies of every binding, before anything that may be in the way: an identity that cannot be
-    /// deleted, or a function that does not answer. Returns the bindings that are left; nothing while a request may be at
-    /// work on one.
+    /// Revokes the keys and policies of every binding, before anything that may be in the way: an
+    /// identity that cannot be deleted, or a function that does not answer. Returns the bindings
+    /// that are left; nothing while a request may be at work on one.
     async fn revoke_bindings(&self, instance: &Instance) -> Result<Option<Vec<Binding>>> {
         let (mut revoked, mut is_busy, mut failure) = (Vec::new(), false, None);
         for binding in self.records.bindings(&instance.id).await? {
@@ -129,10 +159,24 @@ impl Broker {
         if binding.is_tombstone() {
             return Ok(Revoked::Gone);
         }
-        let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        let Binding { instance_id, id, service_id, .. } = &binding;
-        let binding = self.records.begin_unbind(instance_id, id, service_id, &operation).await?;
-        let Some(binding) = binding.filter(|binding| !binding.is_tombstone()) else { return Ok(Revoked::Gone) };
+        let operation = Operation::begin(
+            OperationKind::Unbind,
+            self.environment.uuid(),
+            self.environment.now(),
+        );
+        let Binding {
+            instance_id,
+            id,
+            service_id,
+            ..
+        } = &binding;
+        let binding = self
+            .records
+            .begin_unbind(instance_id, id, service_id, &operation)
+            .await?;
+        let Some(binding) = binding.filter(|binding| !binding.is_tombstone()) else {
+            return Ok(Revoked::Gone);
+        };
         if binding.operation.kind != OperationKind::Unbind {
             return Ok(Revoked::Busy);
         }
@@ -140,16 +184,25 @@ impl Broker {
         Ok(Revoked::Done(Box::new(binding)))
     }
 
-    /// Looks for the stack of an instance that was not seen to be created, and has it deleted if it is the instance's.
+    /// Looks for the stack of an instance that was not seen to be created, and has it deleted if it
+    /// is the instance's.
     async fn find_stack(&self, instance: Instance) -> Result<Instance> {
-        let Some(stack) = self.stacks_of(&instance).await.describe(&instance.stack_name).await? else {
+        let Some(stack) = self
+            .stacks_of(&instance)
+            .await
+            .describe(&instance.stack_name)
+            .await?
+        else {
             return self.forget_without_stack(instance).await;
         };
         match self.ownership(&instance, &stack).await? {
             Ownership::Proven => self.delete_found_stack(instance, stack.id).await,
             Ownership::Refuted => {
                 let mut instance = instance;
-                tracing::warn!(stack_name = instance.stack_name, "not created by the instance; left in AWS");
+                tracing::warn!(
+                    stack_name = instance.stack_name,
+                    "not created by the instance; left in AWS"
+                );
                 instance.operation.reason = Some(description_of_stack_left(&instance));
                 self.forget_without_stack(instance).await
             }
@@ -160,18 +213,27 @@ impl Broker {
         }
     }
 
-    /// Ends the deletion of an instance whose stack has gone, unless a late request has created another one since.
+    /// Ends the deletion of an instance whose stack has gone, unless a late request has created
+    /// another one since.
     pub(super) async fn delete_successor(&self, instance: Instance) -> Result<Instance> {
-        let stack = self.stacks_of(&instance).await.describe(&instance.stack_name).await?;
+        let stack = self
+            .stacks_of(&instance)
+            .await
+            .describe(&instance.stack_name)
+            .await?;
         match stack.filter(|stack| adoption::is_of(&instance, stack)) {
             Some(stack) => self.delete_found_stack(instance, stack.id).await,
             None => self.succeed(instance).await,
         }
     }
 
-    /// Writes down which stack is the instance's, and has it deleted: the next deletion, if this one fails, knows it again
-    /// whatever becomes of its tags.
-    async fn delete_found_stack(&self, mut instance: Instance, stack_id: String) -> Result<Instance> {
+    /// Writes down which stack is the instance's, and has it deleted: the next deletion, if this
+    /// one fails, knows it again whatever becomes of its tags.
+    async fn delete_found_stack(
+        &self,
+        mut instance: Instance,
+        stack_id: String,
+    ) -> Result<Instance> {
         instance.stack_id = Some(stack_id);
         if self.records.update_instance(&instance).await? == Update::Conflict {
             return self.reread(&instance).await;
@@ -182,10 +244,15 @@ impl Broker {
 
     async fn delete_stack(&self, instance: Instance) -> Result<Instance> {
         let stacks = self.stacks_of(&instance).await;
-        match stacks.delete(instance.stack(), &instance.operation.id).await? {
+        match stacks
+            .delete(instance.stack(), &instance.operation.id)
+            .await?
+        {
             DeleteStack::Accepted => Ok(instance),
             // Somebody else is at work on it; a poll tries again.
-            DeleteStack::Rejected(_) if is_busy(stacks.describe(instance.stack()).await?) => Ok(instance),
+            DeleteStack::Rejected(_) if is_busy(stacks.describe(instance.stack()).await?) => {
+                Ok(instance)
+            }
             DeleteStack::Rejected(reason) => self.fail_deletion(instance, &reason).await,
         }
     }
@@ -196,7 +263,8 @@ impl Broker {
         self.fail(instance, reason, true).await
     }
 
-    /// Ends the deletion of an instance that has no stack of its own, unless one may still be created.
+    /// Ends the deletion of an instance that has no stack of its own, unless one may still be
+    /// created.
     async fn forget_without_stack(&self, instance: Instance) -> Result<Instance> {
         if instance.may_be_created_late(self.environment.now()) {
             return Ok(instance);
@@ -204,20 +272,24 @@ impl Broker {
         self.succeed(instance).await
     }
 
-    /// Removes a binding whose instance is being deleted. What a function has made for it goes with the instance, so that
-    /// the function's failure does not keep the instance, and its silence not for longer than [`LONGEST_HELPER_WAIT`].
+    /// Removes a binding whose instance is being deleted. What a function has made for it goes with
+    /// the instance, so that the function's failure does not keep the instance, and its silence not
+    /// for longer than [`LONGEST_HELPER_WAIT`].
     async fn remove_binding_of_what_goes(&self, binding: Binding, begun: Timestamp) -> Result<()> {
         let is_last_call = self.environment.now().duration_since(begun) > LONGEST_HELPER_WAIT;
         if !is_last_call {
-            self.invoke_unbind(&binding).await.or_else(Error::unless_passing)?;
+            self.invoke_unbind(&binding)
+                .await
+                .or_else(Error::unless_passing)?;
             return self.remove_binding(binding).await;
         }
 
-        let failure = match tokio::time::timeout(LAST_HELPER_CALL, self.invoke_unbind(&binding)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
-            Err(_) => Some("it does not answer".into()),
-        };
+        let failure =
+            match tokio::time::timeout(LAST_HELPER_CALL, self.invoke_unbind(&binding)).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+                Err(_) => Some("it does not answer".into()),
+            };
         if let Some(reason) = failure {
             let binding_id = binding.id.as_str();
             tracing::warn!(
@@ -231,7 +303,12 @@ impl Broker {
 
     /// Whether bindings of the instance are left.
     pub(super) async fn has_bindings(&self, instance: &Instance) -> Result<bool> {
-        Ok(self.records.bindings(&instance.id).await?.iter().any(|binding| !binding.is_tombstone()))
+        Ok(self
+            .records
+            .bindings(&instance.id)
+            .await?
+            .iter()
+            .any(|binding| !binding.is_tombstone()))
     }
 }
 
@@ -246,19 +323,30 @@ enum Revoked {
 /// Description of a deletion that has left a stack of the instance's name alone.
 fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
     format!(
-        "The instance is deleted. The stack {stack_name} was not made by it and stays in AWS; the broker's operator finds \
-         it with the sweep."
+        "The instance is deleted. The stack {stack_name} was not made by it and stays in AWS; the \
+         broker's operator finds it with the sweep."
     )
 }
 
 /// Reason why a stack of the instance's name is left alone, though it may be the instance's.
-fn reason_of_unknown_owner(Instance { id, attributes, stack_name, .. }: &Instance) -> String {
+fn reason_of_unknown_owner(
+    Instance {
+        id,
+        attributes,
+        stack_name,
+        ..
+    }: &Instance,
+) -> String {
     let own = Tag::new(INSTANCE_ID_TAG, id.as_str());
     let tags: Vec<_> = iter::once(own).chain(owner_tags(attributes)).collect();
-    let tags: Vec<_> = tags.iter().map(|Tag { key, value }| format!("{key} to {value}")).collect();
+    let tags: Vec<_> = tags
+        .iter()
+        .map(|Tag { key, value }| format!("{key} to {value}"))
+        .collect();
     format!(
-        "The stack {stack_name} exists in AWS, and its tags do not say that it is this instance's, so that the broker has \
-         not deleted it. Have the broker's operator set its tags ({}), or delete the stack.",
+        "The stack {stack_name} exists in AWS, and its tags do not say that it is this \
+         instance's, so that the broker has not deleted it. Have the broker's operator set its \
+         tags ({}), or delete the stack.",
         tags.join(", ")
     )
 }

@@ -11,11 +11,11 @@ use super::{
 
 /// What CloudFormation says of a resource that it stopped because another one had failed.
 const CANCELLED: &str = "cancelled";
-const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the broker's operator finds it in \
-                        the stack's events";
+const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the \
+                        broker's operator finds it in the stack's events";
 
-/// Describes a creation, update or deletion of an instance. The template has so many resources, of which conditions may leave
-/// some out.
+/// Describes a creation, update or deletion of an instance. The template has so many resources, of
+/// which conditions may leave some out.
 pub fn of_instance(
     operation: &Operation,
     events: &OperationEvents,
@@ -25,7 +25,10 @@ pub fn of_instance(
     match operation.state {
         OperationState::InProgress => running(operation.kind, events, template_resources, now),
         OperationState::Succeeded => match operation.kind {
-            OperationKind::Deprovision => operation.reason.clone().unwrap_or_else(|| "The instance is deleted.".into()),
+            OperationKind::Deprovision => operation
+                .reason
+                .clone()
+                .unwrap_or_else(|| "The instance is deleted.".into()),
             OperationKind::Update => "The instance is updated.".into(),
             _ => "The instance is created.".into(),
         },
@@ -37,7 +40,9 @@ pub fn of_instance(
 pub fn of_binding(operation: &Operation) -> String {
     match (operation.kind, operation.state) {
         (_, OperationState::Failed) => reason(operation),
-        (OperationKind::Unbind, OperationState::InProgress) => "The binding is being deleted.".into(),
+        (OperationKind::Unbind, OperationState::InProgress) => {
+            "The binding is being deleted.".into()
+        }
         (OperationKind::Unbind, OperationState::Succeeded) => "The binding is deleted.".into(),
         (_, OperationState::InProgress) => "The binding is being created.".into(),
         (_, OperationState::Succeeded) => "The binding is created.".into(),
@@ -50,23 +55,49 @@ pub fn with_advice(reason: &str, advice: &str) -> String {
 }
 
 fn reason(operation: &Operation) -> String {
-    operation.reason.clone().unwrap_or_else(|| "The operation failed.".into())
+    operation
+        .reason
+        .clone()
+        .unwrap_or_else(|| "The operation failed.".into())
 }
 
-fn running(kind: OperationKind, events: &OperationEvents, template_resources: Option<usize>, now: Timestamp) -> String {
+fn running(
+    kind: OperationKind,
+    events: &OperationEvents,
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
     use StackStatus as S;
-    if let Some(act) = events.foreign.last().filter(|event| event.stack_status().is_in_progress()) {
-        return format!("Somebody else is at work on the stack in AWS ({}). The broker waits for its end.", act.status);
+    if let Some(act) = events
+        .foreign
+        .last()
+        .filter(|event| event.stack_status().is_in_progress())
+    {
+        return format!(
+            "Somebody else is at work on the stack in AWS ({}). The broker waits for its end.",
+            act.status
+        );
     }
 
     let sight = Sight::of(Some(events));
     let events = &*events.own;
     let doing = match (kind, sight) {
         (_, Sight::Reached(S::RollbackInProgress)) => {
-            return format!("The creation failed and is being undone. {}", root_cause(events));
+            return format!(
+                "The creation failed and is being undone. {}",
+                root_cause(events)
+            );
         }
-        (_, Sight::Reached(S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress)) => {
-            return format!("The update failed and is being undone. {}", root_cause(events));
+        (
+            _,
+            Sight::Reached(
+                S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
+            ),
+        ) => {
+            return format!(
+                "The update failed and is being undone. {}",
+                root_cause(events)
+            );
         }
         (_, Sight::Reached(S::UpdateCompleteCleanupInProgress)) => {
             return "Updating: all changes are made; what they replaced is being removed.".into();
@@ -76,8 +107,10 @@ fn running(kind: OperationKind, events: &OperationEvents, template_resources: Op
         _ => "Creating",
     };
     let resources = resources(events);
-    let Some((current, at_work)) =
-        resources.iter().filter(|(_, resource)| resource.in_progress).min_by_key(|(_, resource)| resource.since)
+    let Some((current, at_work)) = resources
+        .iter()
+        .filter(|(_, resource)| resource.in_progress)
+        .min_by_key(|(_, resource)| resource.since)
     else {
         return format!("{doing}: {}.", done(&resources, kind, template_resources));
     };
@@ -89,8 +122,13 @@ fn running(kind: OperationKind, events: &OperationEvents, template_resources: Op
     )
 }
 
-/// How many resources are done. An update touches those that have changed, which nobody counts before it does.
-fn done(resources: &BTreeMap<&str, Resource<'_>>, kind: OperationKind, template_resources: Option<usize>) -> String {
+/// How many resources are done. An update touches those that have changed, which nobody counts
+/// before it does.
+fn done(
+    resources: &BTreeMap<&str, Resource<'_>>,
+    kind: OperationKind,
+    template_resources: Option<usize>,
+) -> String {
     let done = resources.values().filter(|resource| resource.done).count();
     match template_resources.filter(|_| kind != OperationKind::Update) {
         Some(all) => format!("{done} of at most {all} resources done"),
@@ -109,24 +147,41 @@ struct Resource<'a> {
 fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
     let mut resources: BTreeMap<&str, Resource<'_>> = BTreeMap::new();
     for event in events {
-        let Subject::Resource { logical_id, kind } = &event.subject else { continue };
+        let Subject::Resource { logical_id, kind } = &event.subject else {
+            continue;
+        };
         let in_progress = event.status.ends_with("_IN_PROGRESS");
-        // CloudFormation reports twice that it is at work: when it begins, and when the service has taken the request.
-        let begun = resources.get(logical_id.as_str()).filter(|before| in_progress && before.in_progress);
+        // CloudFormation reports twice that it is at work: when it begins, and when the service has
+        // taken the request.
+        let begun = resources
+            .get(logical_id.as_str())
+            .filter(|before| in_progress && before.in_progress);
         let since = begun.map_or(event.at, |before| before.since);
         let done = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
-        resources.insert(logical_id, Resource { kind, in_progress, done, since });
+        resources.insert(
+            logical_id,
+            Resource {
+                kind,
+                in_progress,
+                done,
+                since,
+            },
+        );
     }
     resources
 }
 
-/// Replaces the reasons that CloudFormation gives, which may quote values of `NoEcho` parameters. The broker stores none
-/// of these, so that it cannot find them in a text.
+/// Replaces the reasons that CloudFormation gives, which may quote values of `NoEcho` parameters.
+/// The broker stores none of these, so that it cannot find them in a text.
 pub fn withhold_reasons(events: &mut OperationEvents) {
     for event in events.own.iter_mut().chain(&mut events.foreign) {
         // A resource that was cancelled is still told from the one that failed.
         event.reason = event.reason.take().map(|reason| {
-            let withheld = if reason.ends_with(CANCELLED) { CANCELLED } else { WITHHELD };
+            let withheld = if reason.ends_with(CANCELLED) {
+                CANCELLED
+            } else {
+                WITHHELD
+            };
             withheld.to_owned()
         });
     }
@@ -137,37 +192,66 @@ pub fn cause(events: &OperationEvents) -> String {
     match events.interruption() {
         None => root_cause(&events.own),
         Some(act) => {
-            let reason = act.reason.as_deref().map(|reason| format!(": {}", readable(reason))).unwrap_or_default();
-            format!("Somebody else has interrupted it in AWS ({}{}).", act.status, reason.trim_end_matches('.'))
+            let reason = act
+                .reason
+                .as_deref()
+                .map(|reason| format!(": {}", readable(reason)))
+                .unwrap_or_default();
+            format!(
+                "Somebody else has interrupted it in AWS ({}{}).",
+                act.status,
+                reason.trim_end_matches('.')
+            )
         }
     }
 }
 
 /// The first thing that went wrong, in one sentence: all else follows from it.
 pub fn root_cause(events: &[StackEvent]) -> String {
-    let failed = events.iter().find_map(|event| match (&event.subject, &event.reason) {
-        (Subject::Resource { logical_id, kind }, Some(reason))
-            if event.status.ends_with("_FAILED") && !reason.ends_with(CANCELLED) =>
-        {
-            let action = event.status.trim_end_matches("_FAILED").to_ascii_lowercase();
-            Some(format!("CloudFormation could not {action} {logical_id} ({kind}): {}", readable(reason)))
-        }
-        _ => None,
-    });
+    let failed = events
+        .iter()
+        .find_map(|event| match (&event.subject, &event.reason) {
+            (Subject::Resource { logical_id, kind }, Some(reason))
+                if event.status.ends_with("_FAILED") && !reason.ends_with(CANCELLED) =>
+            {
+                let action = event
+                    .status
+                    .trim_end_matches("_FAILED")
+                    .to_ascii_lowercase();
+                Some(format!(
+                    "CloudFormation could not {action} {logical_id} ({kind}): {}",
+                    readable(reason)
+                ))
+            }
+            _ => None,
+        });
     let of_stack = || {
-        let of_stack = events.iter().filter(|event| event.subject == Subject::Stack);
-        of_stack.filter_map(|event| event.reason.as_deref()).next_back().map(|reason| readable(reason).to_owned())
+        let of_stack = events
+            .iter()
+            .filter(|event| event.subject == Subject::Stack);
+        of_stack
+            .filter_map(|event| event.reason.as_deref())
+            .next_back()
+            .map(|reason| readable(reason).to_owned())
     };
-    let text = failed.or_else(of_stack).unwrap_or_else(|| "CloudFormation gives no reason".into());
+    let text = failed
+        .or_else(of_stack)
+        .unwrap_or_else(|| "CloudFormation gives no reason".into());
     format!("{}.", text.trim_end_matches('.'))
 }
 
 /// The reason without what CloudFormation and the SDK of the resource's handler wrap around it.
 fn readable(reason: &str) -> &str {
-    let message = reason.strip_prefix("Resource handler returned message: \"").unwrap_or(reason);
-    let end =
-        [" (Service: ", "\" (RequestToken: ", " (RequestToken: "].iter().filter_map(|end| message.find(end)).min();
-    message[..end.unwrap_or(message.len())].trim_end_matches('"').trim()
+    let message = reason
+        .strip_prefix("Resource handler returned message: \"")
+        .unwrap_or(reason);
+    let end = [" (Service: ", "\" (RequestToken: ", " (RequestToken: "]
+        .iter()
+        .filter_map(|end| message.find(end))
+        .min();
+    message[..end.unwrap_or(message.len())]
+        .trim_end_matches('"')
+        .trim()
 }
 
 fn spell_out(duration: SignedDuration) -> String {

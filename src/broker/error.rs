@@ -1,7 +1,7 @@
 //! Why the broker does not do what it was asked for.
 //!
-//! There are two texts: `Display` is for the user and says what to do; what happened is in the [`PortError`] within,
-//! for the log. What HTTP makes of an error is decided in `crate::http`.
+//! There are two texts: `Display` is for the user and says what to do; what happened is in the
+//! [`PortError`] within, for the log. What HTTP makes of an error is decided in `crate::http`.
 
 use super::{
     id::InvalidId,
@@ -26,11 +26,14 @@ pub enum Error {
     #[error("This service plan requires client support for asynchronous service operations.")]
     AsyncRequired,
     /// Another operation is at work on it. The text is one that Service Catalog compares with.
-    #[error("The Service Broker does not support concurrent requests that mutate the same resource.")]
+    #[error(
+        "The Service Broker does not support concurrent requests that mutate the same resource."
+    )]
     Concurrency,
     /// The platform's catalog is out of date.
     #[error(
-        "The plan is offered in the version {offered}, and the request is for another one. Fetch the catalog again."
+        "The plan is offered in the version {offered}, and the request is for another one. Fetch \
+         the catalog again."
     )]
     MaintenanceInfoConflict {
         /// The version in the catalog.
@@ -50,9 +53,9 @@ pub enum Error {
     Function(String),
     /// AWS does not delete a binding's user or role, because somebody has added something to it.
     #[error(
-        "The IAM identity {name} has something that the broker did not give it ({reason}), so that AWS does not delete it. \
-         What the broker gave it is deleted; what was added still works. Have the broker's operator remove it, then send \
-         the deletion again."
+        "The IAM identity {name} has something that the broker did not give it ({reason}), so \
+         that AWS does not delete it. What the broker gave it is deleted; what was added still \
+         works. Have the broker's operator remove it, then send the deletion again."
     )]
     IdentityInUse {
         /// Name of the IAM user or role.
@@ -62,9 +65,9 @@ pub enum Error {
     },
     /// A secret that the instance keeps in AWS cannot be read.
     #[error(
-        "The broker cannot read the secret that the output {output} of the instance's stack names. Have the broker's \
-         operator restore it: the log says what is wrong. If it is lost, delete the instance, with its data, and create \
-         another one."
+        "The broker cannot read the secret that the output {output} of the instance's stack \
+         names. Have the broker's operator restore it: the log says what is wrong. If it is lost, \
+         delete the instance, with its data, and create another one."
     )]
     LostSecret {
         /// Name of the stack's output that refers to the secret.
@@ -83,23 +86,33 @@ pub enum Error {
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-const CORRUPT: &str =
-    "The broker cannot read what it has stored for this request. Its operator finds the reason in its log.";
+const CORRUPT: &str = "The broker cannot read what it has stored for this request. Its operator \
+                       finds the reason in its log.";
 
-fn advice(PortError { service, kind, detail, .. }: &PortError) -> String {
+fn advice(
+    PortError {
+        service,
+        kind,
+        detail,
+        ..
+    }: &PortError,
+) -> String {
     match kind {
-        PortErrorKind::Throttled => format!("AWS {service} has too many requests. Send this one again in a minute."),
+        PortErrorKind::Throttled => format!("AWS {service} has too many requests. Send this one \
+                                             again in a minute."),
         PortErrorKind::Denied => format!(
-            "The broker is not permitted to do this in AWS {service}. Its operator finds what is missing in its log."
+            "The broker is not permitted to do this in AWS {service}. Its operator finds what is \
+             missing in its log."
         ),
-        PortErrorKind::Unavailable => format!("AWS {service} does not answer. Send the request again."),
+        PortErrorKind::Unavailable => format!("AWS {service} does not answer. Send the request \
+                                               again."),
         PortErrorKind::Misconfigured => format!(
-            "Something that the broker needs in AWS {service} is missing or switched off. Its operator finds what to repair \
-             in its log."
+            "Something that the broker needs in AWS {service} is missing or switched off. Its \
+             operator finds what to repair in its log."
         ),
         PortErrorKind::Exhausted => format!(
-            "The account has reached a limit of AWS {service} ({detail}). Delete what is not needed, or have the broker's \
-             operator ask AWS for more."
+            "The account has reached a limit of AWS {service} ({detail}). Delete what is not \
+             needed, or have the broker's operator ask AWS for more."
         ),
         PortErrorKind::PolicyTooLong => {
             "The permissions of this binding are longer than AWS IAM takes. Choose another \
@@ -107,12 +120,13 @@ fn advice(PortError { service, kind, detail, .. }: &PortError) -> String {
                 .into()
         }
         PortErrorKind::InUse => {
-            format!("Somebody has added something in AWS {service} that has to go first ({detail}). Have it removed.")
+            format!("Somebody has added something in AWS {service} that has to go first \
+                     ({detail}). Have it removed.")
         }
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
-            "AWS {service} did not do what the broker asked for. Send the request again; if that does not help, the \
-             broker's operator finds the reason in its log."
+            "AWS {service} did not do what the broker asked for. Send the request again; if that \
+             does not help, the broker's operator finds the reason in its log."
         ),
     }
 }
@@ -132,13 +146,17 @@ impl Error {
         match self {
             Self::Port(error) if error.is_passing() => Err(Self::Port(error)),
             error => {
-                tracing::warn!(reason = error.detail().unwrap_or_else(|| error.to_string()), "gone on without it");
+                tracing::warn!(
+                    reason = error.detail().unwrap_or_else(|| error.to_string()),
+                    "gone on without it"
+                );
                 Ok(T::default())
             }
         }
     }
 
-    /// CloudFormation's reason may quote values, of which those in `secrets` are not to be repeated.
+    /// CloudFormation's reason may quote values, of which those in `secrets` are not to be
+    /// repeated.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
         let reason = parameters::without_secrets(reason, secrets);
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
@@ -146,7 +164,9 @@ impl Error {
 
     /// The request names the `service_id` of another offering than this instance or binding has.
     pub fn of_another_service(what: &str) -> Self {
-        Self::Invalid(format!("The {what} is of another service offering. Send the service_id that it has."))
+        Self::Invalid(format!(
+            "The {what} is of another service offering. Send the service_id that it has."
+        ))
     }
 
     pub(super) fn instance_not_found() -> Self {

@@ -8,18 +8,34 @@ use super::{
 use crate::osb::Object;
 
 impl Broker {
-    /// The binding with the parameters that were requested, once it is created and until it is being deleted.
+    /// The binding with the parameters that were requested, once it is created and until it is
+    /// being deleted.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`], also while it is being created; or that of a port.
-    pub async fn fetch_binding(&self, instance_id: &InstanceId, id: &BindingId) -> Result<(BindingView, Object)> {
+    pub async fn fetch_binding(
+        &self,
+        instance_id: &InstanceId,
+        id: &BindingId,
+    ) -> Result<(BindingView, Object)> {
         let now = self.environment.now();
-        let (instance, binding) = self.records.instance_and_binding(instance_id, id, now).await?;
+        let (instance, binding) = self
+            .records
+            .instance_and_binding(instance_id, id, now)
+            .await?;
         let instance = instance.ok_or_else(Error::instance_not_found)?;
         self.observe(&instance.attributes);
-        let binding = binding.filter(Binding::is_usable).ok_or_else(Error::binding_not_found)?;
-        let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id)?;
-        Ok((self.binding_view(&offered, &instance, &binding).await?, binding.parameters.0))
+        let binding = binding
+            .filter(Binding::is_usable)
+            .ok_or_else(Error::binding_not_found)?;
+        let offered = self.catalog.find(
+            &instance.attributes.service_id,
+            &instance.attributes.plan_id,
+        )?;
+        Ok((
+            self.binding_view(&offered, &instance, &binding).await?,
+            binding.parameters.0,
+        ))
     }
 }

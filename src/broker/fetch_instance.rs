@@ -7,13 +7,17 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], also while it is being created; [`Error::Concurrency`] while it is being updated, when it is
-    /// neither what it was nor what it is going to be; or that of a port.
+    /// [`Error::NotFound`], also while it is being created; [`Error::Concurrency`] while it is
+    /// being updated, when it is neither what it was nor what it is going to be; or that of a port.
     pub async fn fetch_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.find_current_instance(id).await?;
         if instance.is_updating() {
             return Err(Error::Concurrency);
         }
-        if instance.exists() { Ok(instance) } else { Err(Error::instance_not_found()) }
+        if instance.exists() {
+            Ok(instance)
+        } else {
+            Err(Error::instance_not_found())
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The longest id that the broker takes, in characters. OSBAPI says nothing; platforms send UUIDs of 36. It keeps a
-/// binding's sort key below DynamoDB's 1,024 bytes, even where every character takes four.
+/// The longest id that the broker takes, in characters. OSBAPI says nothing; platforms send UUIDs
+/// of 36. It keeps a binding's sort key below DynamoDB's 1,024 bytes, even where every character
+/// takes four.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 const MAX_ID_LENGTH: usize = 200;
 
@@ -59,8 +60,9 @@ opaque_id! {
     BindingId
 }
 
-/// The names of what the broker makes in AWS. They follow from the ids alone, so that a repeated step finds what the
-/// first one made, and all begin with the prefix to which the broker's permissions are limited.
+/// The names of what the broker makes in AWS. They follow from the ids alone, so that a repeated
+/// step finds what the first one made, and all begin with the prefix to which the broker's
+/// permissions are limited.
 #[derive(Clone, Debug)]
 pub struct Naming {
     prefix: String,
@@ -69,26 +71,33 @@ pub struct Naming {
 impl Naming {
     /// Names that begin with `prefix` and a hyphen.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into() }
+        Self {
+            prefix: prefix.into(),
+        }
     }
 
     /// Whether a name begins as those of the broker do.
     pub fn is_ours(&self, name: &str) -> bool {
-        name.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('-'))
+        name.strip_prefix(&self.prefix)
+            .is_some_and(|rest| rest.starts_with('-'))
     }
 
-    /// The instance's stack: letters, digits and hyphens, at most 128. No two instances of a service share one: the digest
-    /// that stands for an id which is no UUID has no hyphens, so that it is not the name of another id.
+    /// The instance's stack: letters, digits and hyphens, at most 128. No two instances of a
+    /// service share one: the digest that stands for an id which is no UUID has no hyphens, so that
+    /// it is not the name of another id.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
     pub fn stack(&self, service: &str, instance: &InstanceId) -> String {
         let id = match Uuid::try_parse(instance.as_str()) {
-            Ok(uuid) if uuid.hyphenated().to_string() == instance.as_str() => uuid.hyphenated().to_string(),
+            Ok(uuid) if uuid.hyphenated().to_string() == instance.as_str() => {
+                uuid.hyphenated().to_string()
+            }
             _ => digest(&[instance.as_str()]).simple().to_string(),
         };
         format!("{}-{}-{id}", self.prefix, service.replace('.', "-"))
     }
 
-    /// The instance that a stack of this name is of, where its id is a UUID, as platforms make them.
+    /// The instance that a stack of this name is of, where its id is a UUID, as platforms make
+    /// them.
     pub fn instance(&self, stack_name: &str) -> Option<InstanceId> {
         InstanceId::new(self.uuid_of(stack_name, uuid::fmt::Hyphenated::LENGTH)?).ok()
     }
@@ -96,7 +105,9 @@ impl Naming {
     /// True if the name has the form of those of instances' stacks.
     pub fn is_of_instance(&self, stack_name: &str) -> bool {
         let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];
-        forms.into_iter().any(|length| self.uuid_of(stack_name, length).is_some())
+        forms
+            .into_iter()
+            .any(|length| self.uuid_of(stack_name, length).is_some())
     }
 
     /// The UUID of so many characters that ends the name of one of the broker's stacks.
@@ -105,16 +116,23 @@ impl Naming {
         (self.is_ours(front) && front.ends_with('-') && Uuid::try_parse(id).is_ok()).then_some(id)
     }
 
-    /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A binding's id is
-    /// unique in its instance only, so that the instance's is part of it.
+    /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A
+    /// binding's id is unique in its instance only, so that the instance's is part of it.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
     pub fn user(&self, instance: &InstanceId, binding: &BindingId) -> String {
-        format!("{}-{}", self.prefix, digest(&[instance.as_str(), binding.as_str()]))
+        format!(
+            "{}-{}",
+            self.prefix,
+            digest(&[instance.as_str(), binding.as_str()])
+        )
     }
 }
 
 /// A UUID that stands for these texts and no others: each is preceded by its length.
 pub(super) fn digest(texts: &[&str]) -> Uuid {
-    let name: String = texts.iter().map(|text| format!("{}:{text}", text.len())).collect();
+    let name: String = texts
+        .iter()
+        .map(|text| format!("{}:{text}", text.len()))
+        .collect();
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }

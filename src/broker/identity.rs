@@ -1,5 +1,6 @@
-//! What a binding acts with in AWS: an IAM user or a role of its own, or a policy in a role of the application's. Every
-//! step can be repeated, so that whoever takes up the work of another may begin anew.
+//! What a binding acts with in AWS: an IAM user or a role of its own, or a policy in a role of the
+//! application's. Every step can be repeated, so that whoever takes up the work of another may
+//! begin anew.
 
 use std::fmt;
 
@@ -13,13 +14,14 @@ use super::{
     instance::Instance,
     policy::Policy,
     ports::{
-        AccessKey, CreateUser, Identities, NewRole, NewUser, ORGANIZATION_TAG, PortError, PortErrorKind, PortResult,
-        Purpose, Role, Roles, SPACE_TAG, Site, Tag,
+        AccessKey, CreateUser, Identities, NewRole, NewUser, ORGANIZATION_TAG, PortError,
+        PortErrorKind, PortResult, Purpose, Role, Roles, SPACE_TAG, Site, Tag,
     },
 };
 use crate::osb::Object;
 
-/// Parameters of a bind request that choose what the binding acts with; an access key without any of them.
+/// Parameters of a bind request that choose what the binding acts with; an access key without any
+/// of them.
 const ROLE_NAME: &str = "RoleName";
 const ROLE_ARN: &str = "RoleArn";
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
@@ -100,60 +102,97 @@ impl Broker {
         let own_name = self.naming.user(&instance.id, id);
         let is_elsewhere = instance.location.is_some();
         let parameter = |name| parameters.get(name).and_then(Value::as_str);
-        match (parameter(ROLE_NAME), parameter(ROLE_ARN), parameter(SERVICE_ACCOUNT)) {
-            (None, None, None) => Ok(Identity::User { user_name: own_name, access_key: None }),
+        match (
+            parameter(ROLE_NAME),
+            parameter(ROLE_ARN),
+            parameter(SERVICE_ACCOUNT),
+        ) {
+            (None, None, None) => Ok(Identity::User {
+                user_name: own_name,
+                access_key: None,
+            }),
             _ if is_elsewhere => Err(Error::Invalid(format!(
-                "The instance is not in the broker's own account and Region, where roles can be bound. Bind without \
-                 {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
+                "The instance is not in the broker's own account and Region, where roles can be \
+                 bound. Bind without {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
             ))),
             (Some(name), None, None) => {
                 let role_arn = self.application_role(name, instance).await?.arn;
-                Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
+                Ok(Identity::RolePolicy {
+                    role_arn,
+                    policy_name: own_name,
+                })
             }
             (None, Some(arn), None) => {
                 let role_arn = self.application_role(role_name(arn), instance).await?.arn;
                 if role_arn != arn {
                     return Err(no_such_role());
                 }
-                Ok(Identity::RolePolicy { role_arn, policy_name: own_name })
+                Ok(Identity::RolePolicy {
+                    role_arn,
+                    policy_name: own_name,
+                })
             }
             (None, None, Some(account)) => {
                 let platforms_namespace =
                     namespace(context).or_else(|| namespace(Some(&instance.attributes.context.0)));
                 let service_account = self.service_account(account, platforms_namespace)?;
-                Ok(Identity::Role { role_name: own_name, role_arn: None, service_account })
+                Ok(Identity::Role {
+                    role_name: own_name,
+                    role_arn: None,
+                    service_account,
+                })
             }
-            _ => Err(Error::Invalid(format!("Send only one of {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."))),
+            _ => Err(Error::Invalid(format!(
+                "Send only one of {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
+            ))),
         }
     }
 
-    /// Checks that the role of a binding that was interrupted may still be added to: its owner may have changed their mind.
-    pub(super) async fn check_role_again(&self, instance: &Instance, binding: &Binding) -> Result<()> {
-        let Some(Identity::RolePolicy { role_arn, .. }) = &binding.identity else { return Ok(()) };
+    /// Checks that the role of a binding that was interrupted may still be added to: its owner may
+    /// have changed their mind.
+    pub(super) async fn check_role_again(
+        &self,
+        instance: &Instance,
+        binding: &Binding,
+    ) -> Result<()> {
+        let Some(Identity::RolePolicy { role_arn, .. }) = &binding.identity else {
+            return Ok(());
+        };
         let role = self.application_role(role_name(role_arn), instance).await?;
-        if role.arn == *role_arn { Ok(()) } else { Err(no_such_role()) }
+        if role.arn == *role_arn {
+            Ok(())
+        } else {
+            Err(no_such_role())
+        }
     }
 
-    /// A role that the operator has allowed bindings to add to, and its owner those of this instance.
+    /// A role that the operator has allowed bindings to add to, and its owner those of this
+    /// instance.
     async fn application_role(&self, name: &str, instance: &Instance) -> Result<Role> {
         if self.rules.roles.is_empty() {
             return Err(Error::Invalid(format!(
-                "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} and {ROLE_ARN}."
+                "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} \
+                 and {ROLE_ARN}."
             )));
         }
         let not_allowed = || {
-            let reason =
-                "The broker's operator has not allowed this role to be bound. Choose one that is, or ask the operator.";
+            let reason = "The broker's operator has not allowed this role to be bound. Choose one \
+                          that is, or ask the operator.";
             Error::Invalid(reason.into())
         };
         let role = match self.site(None).await.roles.find(name).await {
-            Err(PortError { kind: PortErrorKind::Denied, detail, .. }) => {
+            Err(PortError {
+                kind: PortErrorKind::Denied,
+                detail,
+                ..
+            }) => {
                 tracing::warn!(reason = detail, "a role that the broker may not see");
                 return Err(not_allowed());
             }
             found => found?.ok_or_else(no_such_role)?,
         };
-        // The broker's own roles, and those of bindings, are nobody's to add to, whatever the patterns say.
+        // The broker's own roles, and those of bindings, are nobody's to add to, whatever the
+        // patterns say.
         if self.naming.is_ours(&role.name)
             || self.rules.own_roles.contain(&role.arn)
             || !self.rules.roles.allow(&role.arn)
@@ -167,32 +206,44 @@ impl Broker {
     }
 
     /// A service account of the namespace that the platform tells, if it does tell one.
-    fn service_account(&self, text: &str, platforms_namespace: Option<&str>) -> Result<ServiceAccount> {
+    fn service_account(
+        &self,
+        text: &str,
+        platforms_namespace: Option<&str>,
+    ) -> Result<ServiceAccount> {
         if !self.rules.workload_identity.is_configured() {
             return Err(Error::Invalid(format!(
-                "The broker's operator has named no cluster whose service accounts can be bound. Bind without \
-                 {SERVICE_ACCOUNT}."
+                "The broker's operator has named no cluster whose service accounts can be bound. \
+                 Bind without {SERVICE_ACCOUNT}."
             )));
         }
         let (namespace, name) = match (text.split_once('/'), platforms_namespace) {
             (None, Some(namespace)) => (namespace, text),
             (Some((namespace, name)), None) => (namespace, name),
-            (Some((namespace, name)), Some(platforms)) if namespace == platforms => (namespace, name),
+            (Some((namespace, name)), Some(platforms)) if namespace == platforms => {
+                (namespace, name)
+            }
             (Some(_), Some(platforms)) => {
                 return Err(Error::Invalid(format!(
-                    "The {SERVICE_ACCOUNT} is not of the namespace `{platforms}`, in which the binding is."
+                    "The {SERVICE_ACCOUNT} is not of the namespace `{platforms}`, in which the \
+                     binding is."
                 )));
             }
             (None, None) => {
                 return Err(Error::Invalid(format!(
-                    "The platform does not tell a namespace. Write the {SERVICE_ACCOUNT} as namespace/name."
+                    "The platform does not tell a namespace. Write the {SERVICE_ACCOUNT} as \
+                     namespace/name."
                 )));
             }
         };
-        Ok(ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() })
+        Ok(ServiceAccount {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
     }
 
-    /// Makes what the record names, with this policy. The record is to be written with what comes back of it.
+    /// Makes what the record names, with this policy. The record is to be written with what comes
+    /// back of it.
     pub(super) async fn create_identity(
         &self,
         binding: &Binding,
@@ -203,21 +254,69 @@ impl Broker {
         let site = self.site(binding.location.as_ref()).await;
         match identity {
             Identity::User { user_name, .. } => {
-                let user = NewUser { name: user_name.clone(), tags };
-                let key = create_user(&*site.identities, &user, &policy.document(binding.lifetime)).await?;
+                let user = NewUser {
+                    name: user_name.clone(),
+                    tags,
+                };
+                let key = create_user(&*site.identities, &user, &policy.document(binding.lifetime))
+                    .await?;
                 let secret = self.vault.seal(&purpose(binding), &key.secret).await?;
-                let access_key = Some(SealedAccessKey { id: key.id.clone(), secret });
-                Ok((Identity::User { user_name, access_key }, Access::Key(key)))
+                let access_key = Some(SealedAccessKey {
+                    id: key.id.clone(),
+                    secret,
+                });
+                Ok((
+                    Identity::User {
+                        user_name,
+                        access_key,
+                    },
+                    Access::Key(key),
+                ))
             }
-            Identity::Role { role_name, service_account, .. } => {
+            Identity::Role {
+                role_name,
+                service_account,
+                ..
+            } => {
                 let trust_policy = self.rules.workload_identity.trust_policy(&service_account);
-                let arn = site.roles.create(&NewRole { name: role_name.clone(), trust_policy, tags }).await?;
-                site.roles.put_policy(&role_name, POLICY_NAME, &policy.document(None)).await?;
-                Ok((Identity::Role { role_name, role_arn: Some(arn.clone()), service_account }, Access::Role { arn }))
+                let arn = site
+                    .roles
+                    .create(&NewRole {
+                        name: role_name.clone(),
+                        trust_policy,
+                        tags,
+                    })
+                    .await?;
+                site.roles
+                    .put_policy(&role_name, POLICY_NAME, &policy.document(None))
+                    .await?;
+                Ok((
+                    Identity::Role {
+                        role_name,
+                        role_arn: Some(arn.clone()),
+                        service_account,
+                    },
+                    Access::Role { arn },
+                ))
             }
-            Identity::RolePolicy { role_arn, policy_name } => {
-                add_to_role(&*site.roles, role_name(&role_arn), &policy_name, &policy.document(None)).await?;
-                Ok((Identity::RolePolicy { role_arn: role_arn.clone(), policy_name }, Access::Role { arn: role_arn }))
+            Identity::RolePolicy {
+                role_arn,
+                policy_name,
+            } => {
+                add_to_role(
+                    &*site.roles,
+                    role_name(&role_arn),
+                    &policy_name,
+                    &policy.document(None),
+                )
+                .await?;
+                Ok((
+                    Identity::RolePolicy {
+                        role_arn: role_arn.clone(),
+                        policy_name,
+                    },
+                    Access::Role { arn: role_arn },
+                ))
             }
         }
     }
@@ -225,26 +324,41 @@ impl Broker {
     /// What the record's identity is used with.
     pub(super) async fn access(&self, binding: &Binding) -> Result<Option<Access>> {
         Ok(match &binding.identity {
-            Some(Identity::User { access_key: Some(sealed), .. }) => {
+            Some(Identity::User {
+                access_key: Some(sealed),
+                ..
+            }) => {
                 let secret = self.vault.open(&purpose(binding), &sealed.secret).await?;
-                Some(Access::Key(AccessKey { id: sealed.id.clone(), secret }))
+                Some(Access::Key(AccessKey {
+                    id: sealed.id.clone(),
+                    secret,
+                }))
             }
-            Some(Identity::Role { role_arn: Some(arn), .. } | Identity::RolePolicy { role_arn: arn, .. }) => {
-                Some(Access::Role { arn: arn.clone() })
-            }
+            Some(
+                Identity::Role {
+                    role_arn: Some(arn),
+                    ..
+                }
+                | Identity::RolePolicy { role_arn: arn, .. },
+            ) => Some(Access::Role { arn: arn.clone() }),
             _ => None,
         })
     }
 
     /// Takes all that it may do from what the record names: its keys and its policy.
     pub(super) async fn revoke_identity(&self, binding: &Binding) -> PortResult<()> {
-        let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
+        let Site {
+            identities, roles, ..
+        } = self.site(binding.location.as_ref()).await;
         match &binding.identity {
             Some(Identity::User { user_name, .. }) => revoke_user(&*identities, user_name).await,
-            Some(Identity::Role { role_name, .. }) => roles.delete_policy(role_name, POLICY_NAME).await,
-            Some(Identity::RolePolicy { role_arn, policy_name }) => {
-                roles.delete_policy(role_name(role_arn), policy_name).await
+            Some(Identity::Role { role_name, .. }) => {
+                roles.delete_policy(role_name, POLICY_NAME).await
             }
+            Some(Identity::RolePolicy {
+                role_arn,
+                policy_name,
+            }) => roles.delete_policy(role_name(role_arn), policy_name).await,
             None => Ok(()),
         }
     }
@@ -255,50 +369,76 @@ impl Broker {
     ///
     /// [`Error::IdentityInUse`] where somebody has added something to it; that of a port.
     pub(super) async fn delete_identity(&self, binding: &Binding) -> Result<()> {
-        let Site { identities, roles, .. } = self.site(binding.location.as_ref()).await;
+        let Site {
+            identities, roles, ..
+        } = self.site(binding.location.as_ref()).await;
         let (name, deleted) = match &binding.identity {
-            Some(Identity::User { user_name, .. }) => (user_name, identities.delete_user(user_name).await),
+            Some(Identity::User { user_name, .. }) => {
+                (user_name, identities.delete_user(user_name).await)
+            }
             Some(Identity::Role { role_name, .. }) => (role_name, roles.delete(role_name).await),
             Some(Identity::RolePolicy { .. }) | None => return Ok(()),
         };
         deleted.map_err(|error| match error.kind {
-            PortErrorKind::InUse => Error::IdentityInUse { name: name.clone(), reason: error.detail },
+            PortErrorKind::InUse => Error::IdentityInUse {
+                name: name.clone(),
+                reason: error.detail,
+            },
             _ => error.into(),
         })
     }
 }
 
-/// True if the role's owner has tagged it with the instance's space or organization: naming a role gives no right to it.
+/// True if the role's owner has tagged it with the instance's space or organization: naming a role
+/// gives no right to it.
 fn has_consent(role: &Role, instance: &Instance) -> bool {
-    consents(instance).iter().any(|tag| role.tags.get(tag.key) == Some(&tag.value))
+    consents(instance)
+        .iter()
+        .any(|tag| role.tags.get(tag.key) == Some(&tag.value))
 }
 
 /// The tags of which a role needs one.
 fn consents(instance: &Instance) -> [Tag; 2] {
     let attributes = &instance.attributes;
-    [Tag::new(SPACE_TAG, &attributes.space_guid), Tag::new(ORGANIZATION_TAG, &attributes.organization_guid)]
+    [
+        Tag::new(SPACE_TAG, &attributes.space_guid),
+        Tag::new(ORGANIZATION_TAG, &attributes.organization_guid),
+    ]
 }
 
 fn no_consent(instance: &Instance) -> Error {
     let tags = consents(instance).map(|tag| format!("{} with the value {}", tag.key, tag.value));
     Error::Invalid(format!(
-        "The role's owner has not allowed instances of this space to use it. Have the owner give the role the tag {}.",
+        "The role's owner has not allowed instances of this space to use it. Have the owner give \
+         the role the tag {}.",
         tags.join(", or ")
     ))
 }
 
-/// Adds the policy to an application's role, which its owner may have deleted since the broker has looked for it.
-async fn add_to_role(roles: &dyn Roles, role_name: &str, policy_name: &str, policy: &str) -> Result<()> {
-    let Err(error) = roles.put_policy(role_name, policy_name, policy).await else { return Ok(()) };
+/// Adds the policy to an application's role, which its owner may have deleted since the broker has
+/// looked for it.
+async fn add_to_role(
+    roles: &dyn Roles,
+    role_name: &str,
+    policy_name: &str,
+    policy: &str,
+) -> Result<()> {
+    let Err(error) = roles.put_policy(role_name, policy_name, policy).await else {
+        return Ok(());
+    };
     match roles.find(role_name).await? {
         Some(_) => Err(error.into()),
         None => Err(no_such_role()),
     }
 }
 
-/// Makes the user with this policy and one access key. The key comes last: nobody can use it before the policy says
-/// what for.
-async fn create_user(identities: &dyn Identities, user: &NewUser, policy: &str) -> PortResult<AccessKey> {
+/// Makes the user with this policy and one access key. The key comes last: nobody can use it before
+/// the policy says what for.
+async fn create_user(
+    identities: &dyn Identities,
+    user: &NewUser,
+    policy: &str,
+) -> PortResult<AccessKey> {
     if identities.create_user(user).await? == CreateUser::Exists {
         // Nobody has seen the keys of an earlier attempt.
         delete_access_keys(identities, &user.name).await?;
@@ -333,10 +473,14 @@ async fn delete_access_keys(identities: &dyn Identities, user_name: &str) -> Por
 
 /// What is sealed for a binding can be opened for it alone.
 pub(super) fn purpose(binding: &Binding) -> Purpose<'_> {
-    Purpose { instance_id: &binding.instance_id, binding_id: Some(&binding.id) }
+    Purpose {
+        instance_id: &binding.instance_id,
+        binding_id: Some(&binding.id),
+    }
 }
 
-/// The namespace that Kubernetes is told of in a context (OSBAPI profile, Kubernetes Context Object).
+/// The namespace that Kubernetes is told of in a context (OSBAPI profile, Kubernetes Context
+/// Object).
 fn namespace(context: Option<&Object>) -> Option<&str> {
     context?.get("namespace")?.as_str()
 }
@@ -348,6 +492,7 @@ fn role_name(arn: &str) -> &str {
 
 fn no_such_role() -> Error {
     Error::Invalid(format!(
-        "There is no such IAM role in the account that the broker works in: check {ROLE_NAME} or {ROLE_ARN}."
+        "There is no such IAM role in the account that the broker works in: check {ROLE_NAME} or \
+         {ROLE_ARN}."
     ))
 }

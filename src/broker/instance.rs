@@ -17,14 +17,15 @@ use super::{
 };
 use crate::osb::Object;
 
-/// How long an instance's tombstone is kept. Names in AWS follow from the id, and applications may keep such a name for
-/// years (a bus, a repository, a bucket): no other space gets it. Platforms that still poll need it for 10,080 minutes,
-/// the longest time that Cloud Foundry can be told.
+/// How long an instance's tombstone is kept. Names in AWS follow from the id, and applications may
+/// keep such a name for years (a bus, a repository, a bucket): no other space gets it. Platforms
+/// that still poll need it for 10,080 minutes, the longest time that Cloud Foundry can be told.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
-/// The latest `expires_at` of a tombstone that was kept for `lifetime` and whose id can be used again: its deletion ended
-/// so long ago that no earlier request for the id can still be under way. Service Catalog creates an instance anew under
-/// the same id after it has cleaned up. Polls of the old deletion are answered by the id of their operation.
+/// The latest `expires_at` of a tombstone that was kept for `lifetime` and whose id can be used
+/// again: its deletion ended so long ago that no earlier request for the id can still be under way.
+/// Service Catalog creates an instance anew under the same id after it has cleaned up. Polls of the
+/// old deletion are answered by the id of their operation.
 pub fn latest_reusable_expiry(lifetime: SignedDuration, now: Timestamp) -> Timestamp {
     now + (lifetime - LONGEST_REQUEST)
 }
@@ -44,8 +45,8 @@ pub struct Instance {
     pub location: Option<Location>,
     /// The instance's stack.
     pub stack_name: String,
-    /// The stack's ARN, once it is known that an operation of the instance has created it: somebody else's may come to
-    /// have its name.
+    /// The stack's ARN, once it is known that an operation of the instance has created it: somebody
+    /// else's may come to have its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
     /// The user who created it or updated it last, if the platform tells.
@@ -58,8 +59,13 @@ pub struct Instance {
     /// The one before, as it was when the last one began: a platform may still poll it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_operation: Option<Operation>,
-    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as DynamoDB's TTL wants it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as
+    /// DynamoDB's TTL wants it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::second::optional"
+    )]
     pub expires_at: Option<Timestamp>,
     /// Counts the writes of this record.
     pub version: u64,
@@ -94,8 +100,8 @@ impl Attributes {
         [&self.organization_guid, &self.space_guid]
     }
 
-    /// The GUID of those whose instances are counted together: on Kubernetes the space, which is a namespace, because the
-    /// organization is the whole cluster.
+    /// The GUID of those whose instances are counted together: on Kubernetes the space, which is a
+    /// namespace, because the organization is the whole cluster.
     pub fn quota_owner(&self) -> &str {
         match Platform::of(None, &self.context.0) {
             Platform::Kubernetes => &self.space_guid,
@@ -124,56 +130,74 @@ impl Instance {
         self.stack_id.as_deref().unwrap_or(&self.stack_name)
     }
 
-    /// True if the stack has values of `NoEcho` parameters, or may have got them by the update that runs.
+    /// True if the stack has values of `NoEcho` parameters, or may have got them by the update that
+    /// runs.
     pub fn has_secret_parameters(&self) -> bool {
-        let updated = self.update.as_ref().and_then(|update| update.secret_parameters.as_ref());
+        let updated = self
+            .update
+            .as_ref()
+            .and_then(|update| update.secret_parameters.as_ref());
         self.attributes.secret_parameters.is_some() || updated.is_some()
     }
 
     /// Whether nothing is left of it but this record.
     pub fn is_tombstone(&self) -> bool {
-        self.operation.is(OperationKind::Deprovision, OperationState::Succeeded)
+        self.operation
+            .is(OperationKind::Deprovision, OperationState::Succeeded)
     }
 
     /// True if this is a tombstone whose place a new instance with these attributes may take. See
     /// [`latest_reusable_expiry`].
     pub fn gives_way_to(&self, successor: &Attributes, now: Timestamp) -> bool {
-        let is_over =
-            self.expires_at.is_some_and(|expires_at| expires_at <= latest_reusable_expiry(TOMBSTONE_LIFETIME, now));
+        let is_over = self.expires_at.is_some_and(|expires_at| {
+            expires_at <= latest_reusable_expiry(TOMBSTONE_LIFETIME, now)
+        });
         is_over && self.attributes.same_owner(successor)
     }
 
     /// Whether an update of it runs.
     pub fn is_updating(&self) -> bool {
-        self.operation.is(OperationKind::Update, OperationState::InProgress)
+        self.operation
+            .is(OperationKind::Update, OperationState::InProgress)
     }
 
-    /// Whether a request that began before the deletion may still be about to create the stack. One that was created
-    /// has left its outputs; but where several requests were at it, that of another one may come late. What went before
-    /// a deletion that has failed is not known any more.
+    /// Whether a request that began before the deletion may still be about to create the stack. One
+    /// that was created has left its outputs; but where several requests were at it, that of
+    /// another one may come late. What went before a deletion that has failed is not known any
+    /// more.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
-        let other_requests =
-            self.previous_operation.as_ref().is_some_and(|previous| previous.is_recent(now) && is_doubtful(previous));
+        let other_requests = self
+            .previous_operation
+            .as_ref()
+            .is_some_and(|previous| previous.is_recent(now) && is_doubtful(previous));
         let not_seen = self.outputs.is_empty() && self.operation.may_be_running(now);
         self.operation.kind == OperationKind::Deprovision && (not_seen || other_requests)
     }
 
-    /// True if a stack may come to be under the name of the one that has gone: several requests were at its creation, or it
-    /// is not known how many.
+    /// True if a stack may come to be under the name of the one that has gone: several requests
+    /// were at its creation, or it is not known how many.
     pub fn may_have_been_created_again(&self) -> bool {
         self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
     }
 
-    /// The same instance, changed by this user, who may delete it from now on whatever was refused before.
+    /// The same instance, changed by this user, who may delete it from now on whatever was refused
+    /// before.
     #[must_use]
     pub fn changed_by(self, requester: Option<&Requester>) -> Self {
-        Self { changed_by: requester.cloned().or(self.changed_by), ..self }
+        Self {
+            changed_by: requester.cloned().or(self.changed_by),
+            ..self
+        }
     }
 
     /// The same instance with another operation begun.
     #[must_use]
     pub fn begin(self, operation: Operation) -> Self {
-        Self { previous_operation: Some(self.operation), operation, ..self }
+        Self {
+            previous_operation: Some(self.operation),
+            operation,
+            ..self
+        }
     }
 }
 
@@ -194,10 +218,14 @@ pub struct Owner {
 impl Attributes {
     /// The instance's organization and space, as tags have them.
     pub fn owner(&self) -> Owner {
-        Owner { organization_guid: tag_value(&self.organization_guid), space_guid: tag_value(&self.space_guid) }
+        Owner {
+            organization_guid: tag_value(&self.organization_guid),
+            space_guid: tag_value(&self.space_guid),
+        }
     }
 
-    /// Whether a request for these is the same as one for `other`. Context, headers and times do not count.
+    /// Whether a request for these is the same as one for `other`. Context, headers and times do
+    /// not count.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id
             && self.plan_id == other.plan_id
@@ -207,7 +235,8 @@ impl Attributes {
     }
 }
 
-/// A JSON object that is stored as its text: DynamoDB's numbers would not give back `1.0` as it came.
+/// A JSON object that is stored as its text: DynamoDB's numbers would not give back `1.0` as it
+/// came.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Json(pub Object);
 
@@ -221,6 +250,8 @@ impl Serialize for Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        serde_json::from_str(&text).map(Self).map_err(serde::de::Error::custom)
+        serde_json::from_str(&text)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
     }
 }

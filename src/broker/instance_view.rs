@@ -14,12 +14,16 @@ pub struct InstanceView {
 }
 
 impl Broker {
-    /// The same from the first answer on, when the stack does not exist yet (OSBAPI, Provisioning: `dashboard_url`).
+    /// The same from the first answer on, when the stack does not exist yet (OSBAPI, Provisioning:
+    /// `dashboard_url`).
     pub fn view(&self, instance: &Instance) -> InstanceView {
         let place = self.place_of(instance.location.as_ref());
         InstanceView {
             dashboard_url: place.dashboard_url(&instance.stack_name),
-            labels: [("aws-account-id", place.account_id), ("aws-region", place.region)],
+            labels: [
+                ("aws-account-id", place.account_id),
+                ("aws-region", place.region),
+            ],
             attributes: [("aws-cloudformation-stack", instance.stack_name.clone())],
         }
     }

@@ -13,12 +13,13 @@ use super::{
     stack::{OperationEvents, Progress, Sight, StackEvent, StackStatus, progress},
 };
 
-/// How soon a platform should poll again: after a quarter of the time that the operation has taken so far, within these
-/// bounds. Most stacks take seconds; those that take an hour need no poll every few seconds.
+/// How soon a platform should poll again: after a quarter of the time that the operation has taken
+/// so far, within these bounds. Most stacks take seconds; those that take an hour need no poll
+/// every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
-/// The longest time that CloudFormation may leave a stack at rest that it was asked to delete. Then the deletion fails. Its
-/// own clock counts, and a request may be sent again some polls later.
+/// The longest time that CloudFormation may leave a stack at rest that it was asked to delete. Then
+/// the deletion fails. Its own clock counts, and a request may be sent again some polls later.
 const BEGIN_DELETION_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// The time for which a deletion is tried again before [`BEGIN_DELETION_WITHIN`] counts.
 const LONGEST_BEGINNING: SignedDuration = SignedDuration::from_hours(1);
@@ -32,7 +33,8 @@ pub struct LastOperation {
     pub state: OperationState,
     /// For the user.
     pub description: String,
-    /// Whether the instance can be used, and updated again, although an update or a deletion of it failed.
+    /// Whether the instance can be used, and updated again, although an update or a deletion of it
+    /// failed.
     pub instance_usable: Option<bool>,
     /// When to poll again; nothing once it is over.
     pub retry_after: Option<SignedDuration>,
@@ -57,19 +59,22 @@ impl LastOperation {
             state: operation.state,
             description,
             instance_usable: operation.instance_usable,
-            retry_after: operation.in_progress().then(|| (elapsed / 4).clamp(SHORTEST_RETRY, LONGEST_RETRY)),
+            retry_after: operation
+                .in_progress()
+                .then(|| (elapsed / 4).clamp(SHORTEST_RETRY, LONGEST_RETRY)),
         }
     }
 }
 
 impl Broker {
-    /// Looks how an operation stands, and writes its end into the record when it sees it. `asked` is the operation that
-    /// the platform polls; one that the record does not know is taken for the last one.
+    /// Looks how an operation stands, and writes its end into the record when it sees it. `asked`
+    /// is the operation that the platform polls; one that the record does not know is taken for the
+    /// last one.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where `asked` deleted an instance of which not even the tombstone is left; [`Error::NotFound`];
-    /// or that of a port.
+    /// [`Error::Gone`] where `asked` deleted an instance of which not even the tombstone is left;
+    /// [`Error::NotFound`]; or that of a port.
     pub async fn last_operation(
         &self,
         id: &InstanceId,
@@ -79,10 +84,18 @@ impl Broker {
         let now = self.environment.now();
         let Some(instance) = self.records.instance(id, now).await? else {
             let deleted = asked.is_some_and(|asked| OperationKind::Deprovision.is_of(asked));
-            return Err(if deleted { Error::Gone } else { Error::instance_not_found() });
+            return Err(if deleted {
+                Error::Gone
+            } else {
+                Error::instance_not_found()
+            });
         };
         self.observe(&instance.attributes);
-        if let Some(previous) = instance.previous_operation.as_ref().filter(|previous| asked == Some(&previous.id)) {
+        if let Some(previous) = instance
+            .previous_operation
+            .as_ref()
+            .filter(|previous| asked == Some(&previous.id))
+        {
             return Ok(self.superseded(previous.clone(), now));
         }
         if instance.operation.has_followed_deletion(asked) {
@@ -108,20 +121,32 @@ impl Broker {
             }
         };
         self.observe_running(&instance.operation);
-        let offered = self.catalog.find(&instance.attributes.service_id, &instance.attributes.plan_id).ok();
+        let offered = self
+            .catalog
+            .find(
+                &instance.attributes.service_id,
+                &instance.attributes.plan_id,
+            )
+            .ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
-        // What CloudFormation has not begun ends without an event, and elsewhere it tells of nothing.
-        if instance.operation.in_progress() && !events.own.is_empty() && instance.location.is_none() {
+        // What CloudFormation has not begun ends without an event, and elsewhere it tells of
+        // nothing.
+        if instance.operation.in_progress() && !events.own.is_empty() && instance.location.is_none()
+        {
             self.looks.keep(&instance.operation, &description, now);
         }
         Ok(LastOperation::new(&instance.operation, description, now))
     }
 
-    /// An operation that was not over when the next one began was halted by it: only a deletion does that.
+    /// An operation that was not over when the next one began was halted by it: only a deletion
+    /// does that.
     pub(super) fn superseded(&self, operation: Operation, now: Timestamp) -> LastOperation {
-        let operation =
-            if operation.in_progress() { operation.failed("It was halted by a deletion.") } else { operation };
+        let operation = if operation.in_progress() {
+            operation.failed("It was halted by a deletion.")
+        } else {
+            operation
+        };
         let description = match operation.kind {
             OperationKind::Bind | OperationKind::Unbind => description::of_binding(&operation),
             _ => description::of_instance(&operation, &OperationEvents::default(), None, now),
@@ -131,7 +156,9 @@ impl Broker {
 
     pub(super) async fn find_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.records.instance(id, self.environment.now()).await?;
-        let instance = instance.filter(|instance| !instance.is_tombstone()).ok_or_else(Error::instance_not_found)?;
+        let instance = instance
+            .filter(|instance| !instance.is_tombstone())
+            .ok_or_else(Error::instance_not_found)?;
         self.observe(&instance.attributes);
         Ok(instance)
     }
@@ -145,14 +172,18 @@ impl Broker {
         Ok(self.advance(instance).await?.0)
     }
 
-    /// Takes the instance's operation as far as it can be taken now. The events are those of the operation, where it
-    /// still runs.
+    /// Takes the instance's operation as far as it can be taken now. The events are those of the
+    /// operation, where it still runs.
     pub(super) async fn advance(&self, instance: Instance) -> Result<(Instance, OperationEvents)> {
         if !instance.operation.in_progress() {
             return Ok((instance, OperationEvents::default()));
         }
 
-        let events = self.stacks_of(&instance).await.events(instance.stack(), &instance.operation.id).await?;
+        let events = self
+            .stacks_of(&instance)
+            .await
+            .events(instance.stack(), &instance.operation.id)
+            .await?;
         let sight = Sight::of(events.as_ref());
         let mut events = events.unwrap_or_default();
         if instance.has_secret_parameters() {
@@ -162,22 +193,31 @@ impl Broker {
         match progress(instance.operation.kind, sight) {
             Progress::NotStarted => Ok((self.start_again(instance, sight, &events).await?, events)),
             Progress::Running => Ok((instance, events)),
-            Progress::Succeeded if sight == Sight::NoStack && instance.may_be_created_late(self.environment.now()) => {
+            Progress::Succeeded
+                if sight == Sight::NoStack
+                    && instance.may_be_created_late(self.environment.now()) =>
+            {
                 Ok((instance, events))
             }
             // The stack may have gone without the broker's doing.
-            Progress::Succeeded if sight == Sight::NoStack && self.has_bindings(&instance).await? => {
+            Progress::Succeeded
+                if sight == Sight::NoStack && self.has_bindings(&instance).await? =>
+            {
                 Ok((self.start_again(instance, sight, &events).await?, events))
             }
             // Another one may be under its name.
             Progress::Succeeded
-                if sight == Sight::NoStack && instance.stack_id.is_some() && instance.may_have_been_created_again() =>
+                if sight == Sight::NoStack
+                    && instance.stack_id.is_some()
+                    && instance.may_have_been_created_again() =>
             {
                 Ok((self.delete_successor(instance).await?, events))
             }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
             Progress::Failed => {
-                let usable = events.current_status().is_some_and(StackStatus::is_usable_after_update);
+                let usable = events
+                    .current_status()
+                    .is_some_and(StackStatus::is_usable_after_update);
                 let reason = match sight {
                     Sight::NoStack => NO_STACK.into(),
                     _ => description::cause(&events),
@@ -188,7 +228,11 @@ impl Broker {
                     OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
                     kind => advice(kind, usable),
                 };
-                Ok((self.fail(instance, with_advice(&reason, advice), usable).await?, events))
+                Ok((
+                    self.fail(instance, with_advice(&reason, advice), usable)
+                        .await?,
+                    events,
+                ))
             }
         }
     }
@@ -200,12 +244,32 @@ impl Broker {
             let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
             // Whose the id was and what it named is kept; what the users gave is not.
             let (context, parameters) = Default::default();
-            let attributes = Attributes { context, parameters, secret_parameters: None, ..instance.attributes };
+            let attributes = Attributes {
+                context,
+                parameters,
+                secret_parameters: None,
+                ..instance.attributes
+            };
             let outputs = Default::default();
-            return self.finish(Instance { operation, expires_at, attributes, outputs, ..instance }).await;
+            return self
+                .finish(Instance {
+                    operation,
+                    expires_at,
+                    attributes,
+                    outputs,
+                    ..instance
+                })
+                .await;
         }
-        let Some(stack) = self.stacks_of(&instance).await.describe(instance.stack()).await? else {
-            return self.fail(instance, with_advice(NO_STACK, DELETE_INSTANCE), false).await;
+        let Some(stack) = self
+            .stacks_of(&instance)
+            .await
+            .describe(instance.stack())
+            .await?
+        else {
+            return self
+                .fail(instance, with_advice(NO_STACK, DELETE_INSTANCE), false)
+                .await;
         };
         // The events may be ahead of the stack, which has its outputs when it is done.
         if stack.status.is_in_progress() {
@@ -213,26 +277,51 @@ impl Broker {
         }
         let attributes = instance.update.unwrap_or(instance.attributes);
         let (stack_id, outputs) = (Some(stack.id), stack.outputs);
-        self.finish(Instance { operation, attributes, update: None, stack_id, outputs, ..instance }).await
+        self.finish(Instance {
+            operation,
+            attributes,
+            update: None,
+            stack_id,
+            outputs,
+            ..instance
+        })
+        .await
     }
 
-    /// Records that the operation has failed. What an update was to change stays as it was; `usable` is about updates.
-    pub(super) async fn fail(&self, instance: Instance, reason: String, usable: bool) -> Result<Instance> {
+    /// Records that the operation has failed. What an update was to change stays as it was;
+    /// `usable` is about updates.
+    pub(super) async fn fail(
+        &self,
+        instance: Instance,
+        reason: String,
+        usable: bool,
+    ) -> Result<Instance> {
         let instance_usable = match instance.operation.kind {
             OperationKind::Provision => None,
             // What AWS does not delete, such as a bucket that is not empty, can still be bound.
             OperationKind::Deprovision => Some(!instance.outputs.is_empty()),
             _ => Some(usable),
         };
-        let operation = Operation { instance_usable, ..instance.operation.clone().failed(reason) };
-        self.finish(Instance { operation, update: None, ..instance }).await
+        let operation = Operation {
+            instance_usable,
+            ..instance.operation.clone().failed(reason)
+        };
+        self.finish(Instance {
+            operation,
+            update: None,
+            ..instance
+        })
+        .await
     }
 
     async fn finish(&self, instance: Instance) -> Result<Instance> {
         match self.records.update_instance(&instance).await? {
             Update::Done => {
                 self.observe_end(&instance);
-                Ok(Instance { version: instance.version + 1, ..instance })
+                Ok(Instance {
+                    version: instance.version + 1,
+                    ..instance
+                })
             }
             // Another poll was faster, or a deletion has begun.
             Update::Conflict => self.reread(&instance).await,
@@ -242,7 +331,10 @@ impl Broker {
     /// The instance as another request has left it.
     pub(super) async fn reread(&self, instance: &Instance) -> Result<Instance> {
         let now = self.environment.now();
-        self.records.instance(&instance.id, now).await?.ok_or_else(Error::instance_not_found)
+        self.records
+            .instance(&instance.id, now)
+            .await?
+            .ok_or_else(Error::instance_not_found)
     }
 
     /// Likewise, where that request is the same one as this, sent again.
@@ -255,7 +347,12 @@ impl Broker {
     }
 
     /// Resumes an operation of which CloudFormation knows nothing, or ends it.
-    async fn start_again(&self, instance: Instance, sight: Sight, events: &OperationEvents) -> Result<Instance> {
+    async fn start_again(
+        &self,
+        instance: Instance,
+        sight: Sight,
+        events: &OperationEvents,
+    ) -> Result<Instance> {
         let now = self.environment.now();
         if instance.operation.may_be_running(now) {
             return Ok(instance);
@@ -265,20 +362,23 @@ impl Broker {
             OperationKind::Deprovision
                 if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
             {
-                let reason = "CloudFormation does not begin to delete the stack. Delete the instance again.";
+                let reason =
+                    "CloudFormation does not begin to delete the stack. Delete the instance again.";
                 self.fail(instance, reason.into(), false).await
             }
             OperationKind::Deprovision => self.tear_down(instance).await,
             // The platform was told that it failed: it must not come to be changed all the same.
             OperationKind::Update => {
-                let reason = "The request did not get through to AWS, and nothing was changed. Send it again.";
+                let reason = "The request did not get through to AWS, and nothing was changed. \
+                              Send it again.";
                 self.fail(instance, reason.into(), true).await
             }
             // Nor must a stack that somebody has deleted by hand come back.
             _ if sight == Sight::NoStack => {
-                let reason =
-                    "There is no stack: the request did not get through to AWS, or somebody has deleted the stack";
-                self.fail(instance, with_advice(reason, CREATE_AGAIN), false).await
+                let reason = "There is no stack: the request did not get through to AWS, or \
+                              somebody has deleted the stack";
+                self.fail(instance, with_advice(reason, CREATE_AGAIN), false)
+                    .await
             }
             _ => self.adopt_stack(instance).await,
         }
@@ -287,9 +387,11 @@ impl Broker {
 
 /// True if CloudFormation was asked to delete a stack again and again, and has left it at rest.
 fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
-    let is_at_rest =
-        |event: &StackEvent| event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN;
-    now.duration_since(operation.started_at) > LONGEST_BEGINNING && events.foreign.last().is_some_and(is_at_rest)
+    let is_at_rest = |event: &StackEvent| {
+        event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
+    };
+    now.duration_since(operation.started_at) > LONGEST_BEGINNING
+        && events.foreign.last().is_some_and(is_at_rest)
 }
 
 const NO_STACK: &str = "The stack does not exist any more";

@@ -1,5 +1,5 @@
-//! Where an instance is: in the broker's own account and Region, unless its user chooses another location of those that
-//! the operator allows.
+//! Where an instance is: in the broker's own account and Region, unless its user chooses another
+//! location of those that the operator allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,25 +21,32 @@ pub struct Location {
     pub account_id: String,
     /// Such as `eu-central-1`.
     pub region: String,
-    /// The role in that account which the broker assumes for it. `infra/target-account.yaml` makes one.
+    /// The role in that account which the broker assumes for it. `infra/target-account.yaml` makes
+    /// one.
     pub role_name: String,
 }
 
-/// The locations that the operator allows besides the broker's own, each with the GUIDs of the organizations that may have
-/// instances there; every organization may where none is named.
+/// The locations that the operator allows besides the broker's own, each with the GUIDs of the
+/// organizations that may have instances there; every organization may where none is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locations(pub BTreeMap<Location, BTreeSet<String>>);
 
 impl FromIterator<Location> for Locations {
     /// Locations for every organization.
     fn from_iter<T: IntoIterator<Item = Location>>(locations: T) -> Self {
-        Self(locations.into_iter().map(|location| (location, BTreeSet::new())).collect())
+        Self(
+            locations
+                .into_iter()
+                .map(|location| (location, BTreeSet::new()))
+                .collect(),
+        )
     }
 }
 
 impl Locations {
-    /// The location that a provision request chooses, none being the broker's own, and the other parameters. Where the
-    /// operator allows no choice, these are parameters like any others, which no plan has.
+    /// The location that a provision request chooses, none being the broker's own, and the other
+    /// parameters. Where the operator allows no choice, these are parameters like any others, which
+    /// no plan has.
     ///
     /// # Errors
     ///
@@ -56,7 +63,9 @@ impl Locations {
         let mut take = |name| match parameters.shift_remove(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Error::Invalid(format!("The parameter `{name}` is not valid: it is not a string."))),
+            Some(_) => Err(Error::Invalid(format!(
+                "The parameter `{name}` is not valid: it is not a string."
+            ))),
         };
         let (account, region, role) = (take(ACCOUNT)?, take(REGION)?, take(ROLE)?);
         let account = account.as_deref().unwrap_or(&home.account_id);
@@ -82,18 +91,30 @@ impl Locations {
         }
     }
 
-    /// Takes the parameters that choose a location out of an update request, where they are those of the instance.
+    /// Takes the parameters that choose a location out of an update request, where they are those
+    /// of the instance.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] where they are of another location.
-    pub fn keep(&self, home: &Place, current: Option<&Location>, parameters: &mut Object) -> Result<()> {
+    pub fn keep(
+        &self,
+        home: &Place,
+        current: Option<&Location>,
+        parameters: &mut Object,
+    ) -> Result<()> {
         if self.0.is_empty() && current.is_none() {
             return Ok(());
         }
-        let (account, region) = current.map_or((&home.account_id, &home.region), |at| (&at.account_id, &at.region));
+        let (account, region) = current.map_or((&home.account_id, &home.region), |at| {
+            (&at.account_id, &at.region)
+        });
         let role = current.map(|location| &location.role_name);
-        for (name, value) in [(ACCOUNT, Some(account)), (REGION, Some(region)), (ROLE, role)] {
+        for (name, value) in [
+            (ACCOUNT, Some(account)),
+            (REGION, Some(region)),
+            (ROLE, role),
+        ] {
             if let Some(requested) = parameters.shift_remove(name)
                 && requested.as_str() != value.map(String::as_str)
             {
@@ -105,7 +126,8 @@ impl Locations {
         Ok(())
     }
 
-    /// What the schema of a provision request's parameters has for the choice: nothing where there is none.
+    /// What the schema of a provision request's parameters has for the choice: nothing where there
+    /// is none.
     pub fn schema(&self, home: &Place) -> Object {
         let mut properties = Object::new();
         if self.0.is_empty() {
@@ -115,20 +137,33 @@ impl Locations {
             let mut values = values;
             values.sort_unstable();
             values.dedup();
-            let mut property = json!({"type": "string", "description": description, "enum": values});
+            let mut property =
+                json!({"type": "string", "description": description, "enum": values});
             if let Some(default) = default {
                 property["default"] = default.into();
             }
             properties.insert(name.into(), property);
         };
-        let of_all = |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
+        let of_all =
+            |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
         let (account, region) = (home.account_id.as_str(), home.region.as_str());
         let accounts = of_all(Some(account), |location| &location.account_id);
-        add(ACCOUNT, "The AWS account that the instance is to be in.", Some(account), accounts);
+        add(
+            ACCOUNT,
+            "The AWS account that the instance is to be in.",
+            Some(account),
+            accounts,
+        );
         let regions = of_all(Some(region), |location| &location.region);
-        add(REGION, "The AWS Region that the instance is to be in.", Some(region), regions);
+        add(
+            REGION,
+            "The AWS Region that the instance is to be in.",
+            Some(region),
+            regions,
+        );
         let roles = of_all(None, |location| &location.role_name);
-        let description = "The role that the broker is to assume there, where the account and the Region have several.";
+        let description = "The role that the broker is to assume there, where the account and the \
+                           Region have several.";
         add(ROLE, description, None, roles);
         properties
     }
@@ -138,28 +173,44 @@ impl Locations {
         let may_use = move |organizations: &BTreeSet<String>| {
             organizations.is_empty() || organizations.contains(organization_guid)
         };
-        self.0.iter().filter(move |(_, organizations)| may_use(organizations)).map(|(location, _)| location)
+        self.0
+            .iter()
+            .filter(move |(_, organizations)| may_use(organizations))
+            .map(|(location, _)| location)
     }
 
     fn choices(&self, home: &Place, organization_guid: &str) -> String {
         let own = format!("`{}` in `{}`", home.account_id, home.region);
         let others = self.of(organization_guid).map(|location| {
-            let Location { account_id, region, role_name } = location;
+            let Location {
+                account_id,
+                region,
+                role_name,
+            } = location;
             format!("`{account_id}` in `{region}` by `{role_name}`")
         });
-        std::iter::once(own).chain(others).collect::<Vec<_>>().join(", ")
+        std::iter::once(own)
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
 impl Location {
     /// Whether a request's parameters choose one.
     pub fn is_chosen(parameters: &Object) -> bool {
-        [ACCOUNT, REGION, ROLE].iter().any(|name| parameters.contains_key(*name))
+        [ACCOUNT, REGION, ROLE]
+            .iter()
+            .any(|name| parameters.contains_key(*name))
     }
 
     /// What a user would have sent to choose it.
     pub fn parameters(&self) -> Object {
-        let Self { account_id, region, role_name } = self.clone();
+        let Self {
+            account_id,
+            region,
+            role_name,
+        } = self.clone();
         [(ACCOUNT, account_id), (REGION, region), (ROLE, role_name)]
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))

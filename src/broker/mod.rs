@@ -1,13 +1,15 @@
-//! The domain: what the broker does for each request of OSBAPI, whatever the transport and whatever AWS.
+//! The domain: what the broker does for each request of OSBAPI, whatever the transport and whatever
+//! AWS.
 //!
 //! Three rules make every operation safe to repeat and to interrupt:
 //!
-//! 1. *Record first.* The intent is written before anything is created or changed in AWS, and the record goes last, so
-//!    that nothing ever exists which no record names.
+//! 1. *Record first.* The intent is written before anything is created or changed in AWS, and the
+//!    record goes last, so that nothing ever exists which no record names.
 //! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
-//! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a half-done operation
-//!    where it stopped. Only a creation or an update of a stack waits for the same request, or fails: it must not come
-//!    after the platform was told of a failure, or bring back what somebody has deleted.
+//! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a
+//!    half-done operation where it stopped. Only a creation or an update of a stack waits for the
+//!    same request, or fails: it must not come after the platform was told of a failure, or bring
+//!    back what somebody has deleted.
 
 mod adoption;
 pub mod authentication;
@@ -114,9 +116,13 @@ impl Broker {
     fn place_of(&self, location: Option<&Location>) -> Place {
         match location {
             None => self.place.clone(),
-            Some(Location { account_id, region, .. }) => {
-                Place { account_id: account_id.clone(), region: region.clone(), ..self.place.clone() }
-            }
+            Some(Location {
+                account_id, region, ..
+            }) => Place {
+                account_id: account_id.clone(),
+                region: region.clone(),
+                ..self.place.clone()
+            },
         }
     }
 }

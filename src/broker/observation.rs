@@ -38,12 +38,19 @@ impl Broker {
     /// The request has found the operation over, and has written that down.
     pub(super) fn observe_end(&self, instance: &Instance) {
         let (operation, attributes) = (&instance.operation, &instance.attributes);
-        let offered = self.catalog.find(&attributes.service_id, &attributes.plan_id).ok();
+        let offered = self
+            .catalog
+            .find(&attributes.service_id, &attributes.plan_id)
+            .ok();
         lines::Operation {
             operation: operation.kind.name(),
             operation_id: &operation.id,
             succeeded: operation.state == OperationState::Succeeded,
-            seconds: self.environment.now().duration_since(operation.started_at).as_secs(),
+            seconds: self
+                .environment
+                .now()
+                .duration_since(operation.started_at)
+                .as_secs(),
             service: offered.map(|offered| &*offered.offering.name),
             plan: offered.map(|offered| &*offered.plan.name),
             instance_id: instance.id.as_str(),

@@ -4,14 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// No request runs longer than this: the function is stopped before (`Timeout` in `infra/template.yaml`). An operation
-/// that is older and still in progress has nobody at work on it. The sweep function may run for longer, but only deletes.
+/// No request runs longer than this: the function is stopped before (`Timeout` in
+/// `infra/template.yaml`). An operation that is older and still in progress has nobody at work on
+/// it. The sweep function may run for longer, but only deletes.
 pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(30);
 
-/// An operation on an instance or a binding. The last one, with its outcome, is the lifecycle's state.
+/// An operation on an instance or a binding. The last one, with its outcome, is the lifecycle's
+/// state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What the platform polls with, and CloudFormation's `ClientRequestToken`: RFC 3986 unreserved characters.
+    /// What the platform polls with, and CloudFormation's `ClientRequestToken`: RFC 3986 unreserved
+    /// characters.
     pub id: String,
     /// What was asked for.
     pub kind: OperationKind,
@@ -20,14 +23,19 @@ pub struct Operation {
     /// Why it failed, or what a deletion has left alone, for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether the instance can be used, and updated, although an update or a deprovisioning of it has failed.
+    /// Whether the instance can be used, and updated, although an update or a deprovisioning of it
+    /// has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_usable: Option<bool>,
     /// The time at which it was accepted, or last resumed.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
     /// The time at which it was accepted, if it was resumed since.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "jiff::fmt::serde::timestamp::second::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::second::optional"
+    )]
     pub accepted_at: Option<Timestamp>,
     /// Whether another request than the one that began it has gone on with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -65,9 +73,12 @@ impl OperationKind {
         }
     }
 
-    /// Whether an operation of this id is of this kind: what is left to know when the record is gone.
+    /// Whether an operation of this id is of this kind: what is left to know when the record is
+    /// gone.
     pub fn is_of(self, operation_id: &str) -> bool {
-        operation_id.split_once('-').is_some_and(|(name, _)| name == self.name())
+        operation_id
+            .split_once('-')
+            .is_some_and(|(name, _)| name == self.name())
     }
 }
 
@@ -102,7 +113,12 @@ impl Operation {
     #[must_use]
     pub fn taken_up(self, now: Timestamp) -> Self {
         let accepted_at = Some(self.accepted_at.unwrap_or(self.started_at));
-        Self { started_at: now, accepted_at, is_taken_up: true, ..self }
+        Self {
+            started_at: now,
+            accepted_at,
+            is_taken_up: true,
+            ..self
+        }
     }
 
     /// The time since it was accepted.
@@ -113,13 +129,20 @@ impl Operation {
     /// The same operation, over.
     #[must_use]
     pub fn succeeded(self) -> Self {
-        Self { state: OperationState::Succeeded, ..self }
+        Self {
+            state: OperationState::Succeeded,
+            ..self
+        }
     }
 
     /// The same operation, over in vain.
     #[must_use]
     pub fn failed(self, reason: impl Into<String>) -> Self {
-        Self { state: OperationState::Failed, reason: Some(reason.into()), ..self }
+        Self {
+            state: OperationState::Failed,
+            reason: Some(reason.into()),
+            ..self
+        }
     }
 
     /// Whether it is of this kind and stands so.
@@ -137,10 +160,15 @@ impl Operation {
         self.in_progress() && self.is_recent(now)
     }
 
-    /// True if `asked` is a deletion that ended before this operation began: its id is that of a deletion, and this is
-    /// none. An id of an instance or binding can be used again, and the platform may still poll what was before.
+    /// True if `asked` is a deletion that ended before this operation began: its id is that of a
+    /// deletion, and this is none. An id of an instance or binding can be used again, and the
+    /// platform may still poll what was before.
     pub fn has_followed_deletion(&self, asked: Option<&str>) -> bool {
-        let is_deletion = asked.is_some_and(|asked| OperationKind::DELETIONS.iter().any(|kind| kind.is_of(asked)));
+        let is_deletion = asked.is_some_and(|asked| {
+            OperationKind::DELETIONS
+                .iter()
+                .any(|kind| kind.is_of(asked))
+        });
         is_deletion && !OperationKind::DELETIONS.contains(&self.kind)
     }
 

@@ -20,7 +20,11 @@ enum Next {
 impl<F> Pages<F> {
     /// Pages of a list that `page` reads, with a pause before each but the first one.
     pub(super) fn new(pause: Duration, page: F) -> Self {
-        Self { page, next: Next::First, pause }
+        Self {
+            page,
+            next: Next::First,
+            pause,
+        }
     }
 
     /// The next page; nothing after the last one.

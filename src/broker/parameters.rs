@@ -12,8 +12,16 @@ use crate::{
 
 /// The `NoEcho` parameters, and the others.
 pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {
-    let is_secret = |name: &str| offered.offering.secret_parameters.iter().any(|secret| secret == name);
-    parameters.into_iter().partition(|(name, _)| is_secret(name))
+    let is_secret = |name: &str| {
+        offered
+            .offering
+            .secret_parameters
+            .iter()
+            .any(|secret| secret == name)
+    };
+    parameters
+        .into_iter()
+        .partition(|(name, _)| is_secret(name))
 }
 
 /// `parameters` with `changes` over them, of which a `null` resets one to its default.
@@ -27,25 +35,46 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
     parameters
 }
 
-/// What a stack is made with: the plan's parameters with the user's over them. What neither gives has the template's
-/// default. The schema has made sure that the user gives none which the plan fixes.
-pub fn of_new_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, ParameterValue> {
-    texts(&offered.plan.parameters, parameters).map(|(name, value)| (name, ParameterValue::Given(value))).collect()
+/// What a stack is made with: the plan's parameters with the user's over them. What neither gives
+/// has the template's default. The schema has made sure that the user gives none which the plan
+/// fixes.
+pub fn of_new_stack(
+    offered: &Offered<'_>,
+    parameters: &Object,
+) -> BTreeMap<String, ParameterValue> {
+    texts(&offered.plan.parameters, parameters)
+        .map(|(name, value)| (name, ParameterValue::Given(value)))
+        .collect()
 }
 
-/// The values of all parameters of a new stack, whoever gives them: the template, the plan or the user.
+/// The values of all parameters of a new stack, whoever gives them: the template, the plan or the
+/// user.
 pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, String> {
-    let given = [&*offered.offering.parameter_defaults, &*offered.plan.parameters].concat();
+    let given = [
+        &*offered.offering.parameter_defaults,
+        &*offered.plan.parameters,
+    ]
+    .concat();
     texts(&given, parameters).collect()
 }
 
 /// What the catalog gives, then what the user gives: the later counts.
-fn texts(of_catalog: &[StackParameter], of_user: &Object) -> impl Iterator<Item = (String, String)> {
-    let of_catalog = of_catalog.iter().map(|given| (given.name.to_string(), given.value.to_string()));
-    of_catalog.chain(of_user.iter().map(|(name, value)| (name.clone(), text(value))))
+fn texts(
+    of_catalog: &[StackParameter],
+    of_user: &Object,
+) -> impl Iterator<Item = (String, String)> {
+    let of_catalog = of_catalog
+        .iter()
+        .map(|given| (given.name.to_string(), given.value.to_string()));
+    of_catalog.chain(
+        of_user
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value))),
+    )
 }
 
-/// What a stack that gets a new template is updated with: as a new stack, but for secrets that only the stack knows.
+/// What a stack that gets a new template is updated with: as a new stack, but for secrets that only
+/// the stack knows.
 pub fn of_new_template(
     offered: &Offered<'_>,
     target: &Attributes,
@@ -53,7 +82,10 @@ pub fn of_new_template(
     known_to_stack: &BTreeSet<String>,
 ) -> BTreeMap<String, ParameterValue> {
     let mut parameters = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
-    let kept = target.secret_parameters.iter().flat_map(|secrets| secrets.names());
+    let kept = target
+        .secret_parameters
+        .iter()
+        .flat_map(|secrets| secrets.names());
     let kept = kept.filter(|name| !secrets.contains_key(*name));
     for name in kept.filter(|name| known_to_stack.contains(*name) && offered.takes(name)) {
         parameters.insert(name.to_owned(), ParameterValue::Previous);
@@ -61,8 +93,8 @@ pub fn of_new_template(
     parameters
 }
 
-/// What a stack that keeps its template is updated with: everything stays but for what differs between `current` and
-/// `target`. A parameter that is left out gets the template's default.
+/// What a stack that keeps its template is updated with: everything stays but for what differs
+/// between `current` and `target`. A parameter that is left out gets the template's default.
 ///
 /// # Errors
 ///
@@ -82,14 +114,18 @@ pub fn of_same_template(
     }
     let mut given = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
     let parameters = known_to_stack.iter().filter_map(|name| {
-        let value = if changed.contains(name) { given.remove(name)? } else { ParameterValue::Previous };
+        let value = if changed.contains(name) {
+            given.remove(name)?
+        } else {
+            ParameterValue::Previous
+        };
         Some((name.clone(), value))
     });
     Ok(parameters.collect())
 }
 
-/// Whether both give CloudFormation the same values. Records of earlier versions hold flags as texts and whole numbers
-/// with a fraction of zero, which are the same to it.
+/// Whether both give CloudFormation the same values. Records of earlier versions hold flags as
+/// texts and whole numbers with a fraction of zero, which are the same to it.
 pub fn are_same(one: &Object, other: &Object) -> bool {
     changed_names(one, other).is_empty()
 }
@@ -97,18 +133,29 @@ pub fn are_same(one: &Object, other: &Object) -> bool {
 /// The parameters that have not the same value in both.
 fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
     let value = |of: &Object, name: &str| of.get(name).map(text);
-    before.keys().chain(after.keys()).filter(|name| value(before, name) != value(after, name)).cloned().collect()
+    before
+        .keys()
+        .chain(after.keys())
+        .filter(|name| value(before, name) != value(after, name))
+        .cloned()
+        .collect()
 }
 
-/// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them: the user, the plan
-/// or the template.
+/// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them:
+/// the user, the plan or the template.
 pub fn changed_in_stack(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
-    let (before, after) = (of_stack(before, &current.parameters.0), of_stack(after, &target.parameters.0));
+    let (before, after) = (
+        of_stack(before, &current.parameters.0),
+        of_stack(after, &target.parameters.0),
+    );
     let names = before.keys().chain(after.keys());
-    names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+    names
+        .filter(|name| before.get(*name) != after.get(*name))
+        .cloned()
+        .collect()
 }
 
 /// CloudFormation takes every value as text, and a list as text with commas.
@@ -121,14 +168,20 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Replaces the values of `secrets` in a text, in every form in which CloudFormation got them: as text, and the entries
-/// of a list one by one.
+/// Replaces the values of `secrets` in a text, in every form in which CloudFormation got them: as
+/// text, and the entries of a list one by one.
 pub fn without_secrets(of: &str, secrets: &Object) -> String {
-    let mut values: Vec<_> = secrets.values().flat_map(forms).filter(|form| !form.is_empty()).collect();
+    let mut values: Vec<_> = secrets
+        .values()
+        .flat_map(forms)
+        .filter(|form| !form.is_empty())
+        .collect();
     // One that is a part of another must not spare the rest of it.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
 
-    values.iter().fold(of.to_owned(), |text, value| text.replace(value, "(secret)"))
+    values
+        .iter()
+        .fold(of.to_owned(), |text, value| text.replace(value, "(secret)"))
 }
 
 fn forms(value: &Value) -> Vec<String> {

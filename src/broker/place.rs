@@ -25,10 +25,11 @@ impl Place {
         }
     }
 
-    /// The stack's page in the AWS console; nothing for partitions whose console has no public address.
+    /// The stack's page in the AWS console; nothing for partitions whose console has no public
+    /// address.
     ///
-    /// It has to be known before the stack is, so that it names the stack and not its ARN; the list beside the page is
-    /// filtered by the name as well.
+    /// It has to be known before the stack is, so that it names the stack and not its ARN; the list
+    /// beside the page is filtered by the name as well.
     pub fn dashboard_url(&self, stack_name: &str) -> Option<String> {
         let console = match self.partition.as_str() {
             "aws" => "console.aws.amazon.com",

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Broker, Error, Result, binding::Lifetime, credentials::References, instance::Instance};
+use super::{
+    Broker, Error, Result, binding::Lifetime, credentials::References, instance::Instance,
+};
 use crate::{
     catalog::{Offered, policy, reference},
     osb::Object,
@@ -19,8 +21,8 @@ pub struct Policy {
 }
 
 impl Broker {
-    /// What the binding's identity may do; nothing where no statement of the scope applies to this stack, so that the
-    /// binding has no identity.
+    /// What the binding's identity may do; nothing where no statement of the scope applies to this
+    /// stack, so that the binding has no identity.
     pub(super) fn policy(
         &self,
         offered: &Offered<'_>,
@@ -39,14 +41,20 @@ impl Broker {
         let owner = instance.attributes.owner();
         let references = References::new(&place, &owner, &instance.outputs);
         let statements = reference::render_statements(&statements, |name| references.value(name));
-        Ok((!statements.is_empty()).then(|| Policy { scope: scope.name.to_string(), statements }))
+        Ok((!statements.is_empty()).then(|| Policy {
+            scope: scope.name.to_string(),
+            statements,
+        }))
     }
 }
 
 impl Policy {
-    /// True if a statement denies something: to a role with other policies it would take what these allow.
+    /// True if a statement denies something: to a role with other policies it would take what these
+    /// allow.
     pub fn denies(&self) -> bool {
-        self.statements.iter().any(|statement| statement["Effect"] == "Deny")
+        self.statements
+            .iter()
+            .any(|statement| statement["Effect"] == "Deny")
     }
 
     /// The document; an identity with a lifetime is denied everything after it.

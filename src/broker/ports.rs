@@ -1,4 +1,5 @@
-//! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory twins of them.
+//! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory
+//! twins of them.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -18,7 +19,8 @@ use super::{
     stack::{OperationEvents, StackStatus},
 };
 
-/// A port did not do what it was asked for. What became of the request in AWS is unknown unless the port says more.
+/// A port did not do what it was asked for. What became of the request in AWS is unknown unless the
+/// port says more.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{service} {action}: {detail}")]
 pub struct PortError {
@@ -35,7 +37,10 @@ pub struct PortError {
 impl PortError {
     /// Whether the same call may succeed a little later.
     pub fn is_passing(&self) -> bool {
-        matches!(self.kind, PortErrorKind::Throttled | PortErrorKind::Unavailable)
+        matches!(
+            self.kind,
+            PortErrorKind::Throttled | PortErrorKind::Unavailable
+        )
     }
 }
 
@@ -48,13 +53,16 @@ pub enum PortErrorKind {
     Denied,
     /// No answer in time, or a failure on AWS's side.
     Unavailable,
-    /// What the broker needs is not there, or is switched off: the detail says what the operator has to repair.
+    /// What the broker needs is not there, or is switched off: the detail says what the operator
+    /// has to repair.
     Misconfigured,
     /// The account has reached a quota. The detail, which users see, says which.
     Exhausted,
-    /// The permissions are longer than IAM takes of one identity. No quota can be raised, and nothing deleted, to help.
+    /// The permissions are longer than IAM takes of one identity. No quota can be raised, and
+    /// nothing deleted, to help.
     PolicyTooLong,
-    /// Somebody has added to it by hand what has to go first. The detail, which users see, says what.
+    /// Somebody has added to it by hand what has to go first. The detail, which users see, says
+    /// what.
     InUse,
     /// What is stored cannot be read.
     Corrupt,
@@ -68,15 +76,19 @@ pub type PortResult<T> = Result<T, PortError>;
 /// The state: instances and bindings. Reads are strongly consistent, writes conditional.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Inserts the record, unless there is one of this id that does not [give way](Instance::gives_way_to) to it; and
-    /// returns the one that was there.
-    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>>;
+    /// Inserts the record, unless there is one of this id that does not [give
+    /// way](Instance::gives_way_to) to it; and returns the one that was there.
+    async fn insert_instance(
+        &self,
+        instance: &Instance,
+        now: Timestamp,
+    ) -> PortResult<Option<Instance>>;
 
     /// The record, unless it has expired.
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
 
-    /// How many instances the [organization or space](super::instance::Attributes::quota_owner) has, tombstones not among
-    /// them. What was written a moment ago may be missing.
+    /// How many instances the [organization or space](super::instance::Attributes::quota_owner)
+    /// has, tombstones not among them. What was written a moment ago may be missing.
     async fn count_instances(&self, owner_guid: &str) -> PortResult<usize>;
 
     /// Replaces the record if its version is still that of `instance`, and counts the version up.
@@ -85,8 +97,9 @@ pub trait Records: Send + Sync {
     /// Removes the record if it is still of this version and operation.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a tombstone or of another
-    /// service; and returns the record as it is then. Nothing where there is none.
+    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a
+    /// tombstone or of another service; and returns the record as it is then. Nothing where there
+    /// is none.
     async fn begin_deprovision(
         &self,
         id: &InstanceId,
@@ -101,7 +114,12 @@ pub trait Records: Send + Sync {
     async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()>;
 
     /// True if the user was refused the id, and that has not expired.
-    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool>;
+    async fn is_refused(
+        &self,
+        id: &InstanceId,
+        requester: &Requester,
+        now: Timestamp,
+    ) -> PortResult<bool>;
 
     /// The record and that of one binding.
     async fn instance_and_binding(
@@ -111,20 +129,25 @@ pub trait Records: Send + Sync {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)>;
 
-    /// All bindings of an instance, tombstones among them. After the intent to delete the instance, no others can come.
+    /// All bindings of an instance, tombstones among them. After the intent to delete the instance,
+    /// no others can come.
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
-    /// Inserts the record unless there is one of this id that has to stay, a tombstone for a moment, and only if the
-    /// instance's is still of this version.
-    async fn insert_binding(&self, instance: &Instance, binding: &Binding, now: Timestamp)
-    -> PortResult<InsertBinding>;
+    /// Inserts the record unless there is one of this id that has to stay, a tombstone for a
+    /// moment, and only if the instance's is still of this version.
+    async fn insert_binding(
+        &self,
+        instance: &Instance,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> PortResult<InsertBinding>;
 
     /// Replaces the record if its version is still that of `binding`, and counts the version up.
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion runs already, or a request may be at work on its creation at
-    /// the time that `operation` starts, it is a tombstone or of another service; and returns the record as it is then.
-    /// Nothing where there is none.
+    /// Puts `operation` into the record, unless a deletion runs already, or a request may be at
+    /// work on its creation at the time that `operation` starts, it is a tombstone or of another
+    /// service; and returns the record as it is then. Nothing where there is none.
     async fn begin_unbind(
         &self,
         instance_id: &InstanceId,
@@ -193,7 +216,8 @@ pub enum InsertBinding {
 /// The accounts and Regions that instances are in.
 #[async_trait]
 pub trait Sites: Send + Sync {
-    /// The ports that reach what is at a location; at none, what is in the broker's own account and Region.
+    /// The ports that reach what is at a location; at none, what is in the broker's own account and
+    /// Region.
     async fn at(&self, location: Option<&Location>) -> Site;
 }
 
@@ -226,7 +250,8 @@ pub trait Stacks: Send + Sync {
     /// The stack of this name or id as it is now; nothing if there is none, or no longer.
     async fn describe(&self, stack: &str) -> PortResult<Option<Stack>>;
 
-    /// The events of the operation that was requested with this token; nothing if there is no such stack, or no longer.
+    /// The events of the operation that was requested with this token; nothing if there is no such
+    /// stack, or no longer.
     async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>>;
 
     /// Begins to delete the stack of this name or id. A stack that does not exist is deleted.
@@ -339,9 +364,11 @@ pub struct Stack {
 
 /// The key of the tag that names the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
-/// The key of the tag that names the organization of an instance, and the one whose instances may use a thing.
+/// The key of the tag that names the organization of an instance, and the one whose instances may
+/// use a thing.
 pub const ORGANIZATION_TAG: &str = "servicebroker:organization-guid";
-/// The key of the tag that names the space of an instance, and the one whose instances may use a thing.
+/// The key of the tag that names the space of an instance, and the one whose instances may use a
+/// thing.
 pub const SPACE_TAG: &str = "servicebroker:space-guid";
 /// The key of the tag that names the plan of a stack's instance.
 pub const PLAN_TAG: &str = "servicebroker:plan";
@@ -366,19 +393,26 @@ pub struct Tag {
 impl Tag {
     /// A tag that people can search for. Records hold the full text.
     pub fn new(key: &'static str, value: &str) -> Self {
-        Self { key, value: tag_value(value) }
+        Self {
+            key,
+            value: tag_value(value),
+        }
     }
 }
 
-/// The text as a tag's value: characters which not every AWS service allows become `_`, and what is longer than 256
-/// characters is cut.
+/// The text as a tag's value: characters which not every AWS service allows become `_`, and what is
+/// longer than 256 characters is cut.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
-    text.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect()
+    text.chars()
+        .take(256)
+        .map(|c| if allowed(c) { c } else { '_' })
+        .collect()
 }
 
-/// IAM: one user a binding. Each method is one call, so that the domain decides in which order they come.
+/// IAM: one user a binding. Each method is one call, so that the domain decides in which order they
+/// come.
 #[async_trait]
 pub trait Identities: Send + Sync {
     /// Makes the user, without any permission.
@@ -430,7 +464,8 @@ pub struct NewUser {
 pub enum CreateUser {
     /// It was done.
     Created,
-    /// There is one of this name: names follow from ids, so that it is one that an earlier attempt made.
+    /// There is one of this name: names follow from ids, so that it is one that an earlier attempt
+    /// made.
     Exists,
 }
 
@@ -449,8 +484,8 @@ pub trait Roles: Send + Sync {
     /// The role of this name, whoever made it.
     async fn find(&self, name: &str) -> PortResult<Option<Role>>;
 
-    /// Makes the role, without any permission, and returns its ARN. One of this name that exists is one that an earlier
-    /// attempt made.
+    /// Makes the role, without any permission, and returns its ARN. One of this name that exists is
+    /// one that an earlier attempt made.
     async fn create(&self, role: &NewRole) -> PortResult<String>;
 
     /// Gives the role this inline policy, in the place of the one that it has of this name.
@@ -498,7 +533,11 @@ pub trait Secrets: Send + Sync {
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>>;
 
     /// The secret of an app client of a Cognito user pool; nothing where there is none.
-    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>>;
+    async fn client_secret(
+        &self,
+        user_pool_id: &str,
+        client_id: &str,
+    ) -> PortResult<Option<SecretString>>;
 }
 
 /// Lambda: functions of instances that make credentials.
@@ -526,7 +565,8 @@ pub enum Invocation {
 /// Resource Groups Tagging: what the stacks of instances have created.
 #[async_trait]
 pub trait Resources: Send + Sync {
-    /// A page of all resources with the tag of an instance, whichever broker's. AWS adds and removes with some delay.
+    /// A page of all resources with the tag of an instance, whichever broker's. AWS adds and
+    /// removes with some delay.
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>>;
 }
 
@@ -579,8 +619,8 @@ pub trait Environment: Send + Sync {
     /// A random UUID (version 4).
     fn uuid(&self) -> Uuid;
 
-    /// The version that a new record begins with: another one for each, so that a request which was long under way does
-    /// not take a later record of the same id for the one that it has read.
+    /// The version that a new record begins with: another one for each, so that a request which was
+    /// long under way does not take a later record of the same id for the one that it has read.
     fn first_version(&self) -> u64 {
         let (high, low) = self.uuid().as_u64_pair();
         (high ^ low) >> 32

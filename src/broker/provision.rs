@@ -13,7 +13,10 @@ use super::{
     operation::{Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG, Tag, Update},
+    ports::{
+        CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG,
+        Tag, Update,
+    },
     requester::{Refused, Requester},
     secret_parameters::Digester,
 };
@@ -36,9 +39,10 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`], [`Error::AsyncRequired`], [`Error::MaintenanceInfoConflict`] before anything is written;
-    /// [`Error::Conflict`] or [`Error::Concurrency`] where the id is taken; a [`Error::Port`] leaves the record, so
-    /// that the same request, sent again, or a deletion goes on from there.
+    /// [`Error::Invalid`], [`Error::AsyncRequired`], [`Error::MaintenanceInfoConflict`] before
+    /// anything is written; [`Error::Conflict`] or [`Error::Concurrency`] where the id is taken; a
+    /// [`Error::Port`] leaves the record, so that the same request, sent again, or a deletion goes
+    /// on from there.
     pub async fn provision(
         &self,
         id: InstanceId,
@@ -48,11 +52,18 @@ impl Broker {
     ) -> Result<Provisioned> {
         let offered = self.catalog.find(&request.service_id, &request.plan_id)?;
         let platform = Platform::of(request.context.as_ref(), &Object::new());
-        platform.final_result(check_maintenance_info(&offered, request.maintenance_info.as_ref()))?;
+        platform.final_result(check_maintenance_info(
+            &offered,
+            request.maintenance_info.as_ref(),
+        ))?;
         let mut request = request;
         let parameters = request.parameters.take().unwrap_or_default();
-        let (location, parameters) = self.location(&id, &request.organization_guid, parameters).await?;
-        let parameters = offered.check_parameters(parameters).map_err(Error::Invalid)?;
+        let (location, parameters) = self
+            .location(&id, &request.organization_guid, parameters)
+            .await?;
+        let parameters = offered
+            .check_parameters(parameters)
+            .map_err(Error::Invalid)?;
         let values = parameters::of_stack(&offered, &parameters);
         offered.check_rules(&values).map_err(Error::Invalid)?;
 
@@ -74,13 +85,19 @@ impl Broker {
         };
         self.observe(&requested.attributes);
 
-        let refusal = self.refusal(&offered, &values, &requested.attributes, accepts_incomplete).await?;
+        let refusal = self
+            .refusal(&offered, &values, &requested.attributes, accepts_incomplete)
+            .await?;
         let now = requested.operation.started_at;
         match self.insert(&offered, &requested, refusal).await? {
             Some(existing) if !existing.gives_way_to(&requested.attributes, now) => {
-                self.provision_again(&offered, &requested, existing, &secrets, accepts_incomplete).await
+                self.provision_again(&offered, &requested, existing, &secrets, accepts_incomplete)
+                    .await
             }
-            replaced => self.start_provision(&offered, requested, replaced, &secrets).await,
+            replaced => {
+                self.start_provision(&offered, requested, replaced, &secrets)
+                    .await
+            }
         }
     }
 
@@ -103,8 +120,9 @@ impl Broker {
         }
     }
 
-    /// Inserts the record, unless there is one of this id that does not give way to it, and returns the one that was
-    /// there. Where there can be no new instance, there has to be one, or the stack of one whose record was lost.
+    /// Inserts the record, unless there is one of this id that does not give way to it, and returns
+    /// the one that was there. Where there can be no new instance, there has to be one, or the
+    /// stack of one whose record was lost.
     async fn insert(
         &self,
         offered: &Offered<'_>,
@@ -112,18 +130,23 @@ impl Broker {
         refusal: Option<Error>,
     ) -> Result<Option<Instance>> {
         let now = requested.operation.started_at;
-        let Some(refusal) = refusal else { return Ok(self.records.insert_instance(requested, now).await?) };
+        let Some(refusal) = refusal else {
+            return Ok(self.records.insert_instance(requested, now).await?);
+        };
         match self.records.instance(&requested.id, now).await? {
             Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
             // A platform that does not poll cannot have it adopted.
-            None if !matches!(refusal, Error::AsyncRequired) && self.has_lost_record(offered, requested).await? => {
+            None if !matches!(refusal, Error::AsyncRequired)
+                && self.has_lost_record(offered, requested).await? =>
+            {
                 Ok(self.records.insert_instance(requested, now).await?)
             }
             _ => Err(refusal),
         }
     }
 
-    /// Answers a request for an id that is taken: by the same request, by another one, or by an instance that goes.
+    /// Answers a request for an id that is taken: by the same request, by another one, or by an
+    /// instance that goes.
     async fn provision_again(
         &self,
         offered: &Offered<'_>,
@@ -134,10 +157,19 @@ impl Broker {
     ) -> Result<Provisioned> {
         if !existing.attributes.same_owner(&requested.attributes) {
             self.remember_refused(&existing, requested).await;
-            return Err(if accepts_incomplete { another_owner() } else { Error::AsyncRequired });
+            return Err(if accepts_incomplete {
+                another_owner()
+            } else {
+                Error::AsyncRequired
+            });
         }
-        if accepts_incomplete && existing.operation.is(OperationKind::Deprovision, OperationState::InProgress) {
-            // Nobody polls a deletion that came late, of which the platform was told that there was nothing to delete.
+        if accepts_incomplete
+            && existing
+                .operation
+                .is(OperationKind::Deprovision, OperationState::InProgress)
+        {
+            // Nobody polls a deletion that came late, of which the platform was told that there was
+            // nothing to delete.
             self.advance(existing).await?;
             return Err(Error::Concurrency);
         }
@@ -147,7 +179,10 @@ impl Broker {
             && self.same_secrets(&existing, secrets).await?;
         match check_existing(&existing.operation, same) {
             Ok(OperationState::Succeeded) => {
-                return Ok(Provisioned { operation: None, view: self.view(&existing) });
+                return Ok(Provisioned {
+                    operation: None,
+                    view: self.view(&existing),
+                });
             }
             _ if !accepts_incomplete => return Err(Error::AsyncRequired),
             checked => checked?,
@@ -155,7 +190,11 @@ impl Broker {
         let operation = existing.operation.id.clone();
         let resumed = self.resume_provision(offered, existing, secrets).await?;
         // A deletion may have begun since.
-        if resumed.operation.id == operation { Ok(self.accepted(resumed)) } else { Err(Error::Concurrency) }
+        if resumed.operation.id == operation {
+            Ok(self.accepted(resumed))
+        } else {
+            Err(Error::Concurrency)
+        }
     }
 
     /// Why there can be no new instance; nothing where there can be one.
@@ -176,20 +215,25 @@ impl Broker {
         }
     }
 
-    /// Writes down who was refused an id that is another user's instance. The refusal does not depend on it.
+    /// Writes down who was refused an id that is another user's instance. The refusal does not
+    /// depend on it.
     async fn remember_refused(&self, existing: &Instance, requested: &Instance) {
-        let Some(requester) = requested.changed_by.clone().filter(|_| requested.changed_by != existing.changed_by)
+        let Some(requester) = requested
+            .changed_by
+            .clone()
+            .filter(|_| requested.changed_by != existing.changed_by)
         else {
             return;
         };
         let refused = Refused::new(requester, requested.operation.started_at);
         if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
-            tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
+            tracing::warn!(reason = %error, "could not write down who was refused the instance's \
+                                             id");
         }
     }
 
-    /// The location that the request chooses, and the other parameters. What was allowed once is the answer to the same
-    /// request, though it would be refused today.
+    /// The location that the request chooses, and the other parameters. What was allowed once is
+    /// the answer to the same request, though it would be refused today.
     async fn location(
         &self,
         id: &InstanceId,
@@ -199,24 +243,29 @@ impl Broker {
         if !Location::is_chosen(&parameters) {
             return Ok((None, parameters));
         }
-        let chosen = self.locations.choose(&self.place, organization_guid, parameters.clone());
+        let chosen = self
+            .locations
+            .choose(&self.place, organization_guid, parameters.clone());
         if matches!(&chosen, Ok((Some(_), _))) {
             return chosen;
         }
         let existing = self.records.instance(id, self.environment.now()).await?;
-        let existing = existing
-            .filter(|instance| !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid);
+        let existing = existing.filter(|instance| {
+            !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid
+        });
         match existing.and_then(|instance| instance.location) {
             Some(location) => {
                 let locations = Locations::from_iter([location]);
-                locations.choose(&self.place, organization_guid, parameters).or(chosen)
+                locations
+                    .choose(&self.place, organization_guid, parameters)
+                    .or(chosen)
             }
             None => chosen,
         }
     }
 
-    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that: the tombstone that it has
-    /// replaced is there again.
+    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that: the
+    /// tombstone that it has replaced is there again.
     async fn start_provision(
         &self,
         offered: &Offered<'_>,
@@ -229,19 +278,27 @@ impl Broker {
         };
         let forgotten = match replaced {
             Some(tombstone) => {
-                self.records.update_instance(&Instance { version: instance.version, ..tombstone }).await?
+                self.records
+                    .update_instance(&Instance {
+                        version: instance.version,
+                        ..tombstone
+                    })
+                    .await?
             }
             None => self.records.delete_instance(&instance).await?,
         };
         match forgotten {
             Update::Done => Err(refusal.into()),
             // The same request was sent again, and goes on with the record.
-            Update::Conflict => self.joined(&instance).await.map(|instance| self.accepted(instance)),
+            Update::Conflict => self
+                .joined(&instance)
+                .await
+                .map(|instance| self.accepted(instance)),
         }
     }
 
-    /// Goes on with a creation that another request has begun. It writes that it does, so that the other one does not
-    /// forget the record meanwhile.
+    /// Goes on with a creation that another request has begun. It writes that it does, so that the
+    /// other one does not forget the record meanwhile.
     pub(super) async fn resume_provision(
         &self,
         offered: &Offered<'_>,
@@ -256,17 +313,30 @@ impl Broker {
         match self.create_stack(offered, &instance, secrets).await? {
             None => Ok(instance),
             // What the other request has sent may still arrive: the record stays.
-            Some(refusal) => self.fail(instance, refusal.reason_of_failure(), false).await,
+            Some(refusal) => {
+                self.fail(instance, refusal.reason_of_failure(), false)
+                    .await
+            }
         }
     }
 
     fn accepted(&self, instance: Instance) -> Provisioned {
-        Provisioned { view: self.view(&instance), operation: Some(instance.operation.id) }
+        Provisioned {
+            view: self.view(&instance),
+            operation: Some(instance.operation.id),
+        }
     }
 
     pub(super) fn digester<'a>(&'a self, id: &'a InstanceId) -> Digester<'a> {
-        let purpose = Purpose { instance_id: id, binding_id: None };
-        Digester { purpose, vault: &*self.vault, environment: &*self.environment }
+        let purpose = Purpose {
+            instance_id: id,
+            binding_id: None,
+        };
+        Digester {
+            purpose,
+            vault: &*self.vault,
+            environment: &*self.environment,
+        }
     }
 
     async fn same_secrets(&self, existing: &Instance, secrets: &Object) -> Result<bool> {
@@ -276,7 +346,8 @@ impl Broker {
         }
     }
 
-    /// Creates the stack that the record names, or finds it created. Otherwise the reason why there will be none.
+    /// Creates the stack that the record names, or finds it created. Otherwise the reason why there
+    /// will be none.
     async fn create_stack(
         &self,
         offered: &Offered<'_>,
@@ -298,15 +369,17 @@ impl Broker {
             CreateStack::Rejected(reason) => reason,
         };
 
-        // It may be refused because of itself: a request whose answer got lost is sent again. A stack of the instance that
-        // another operation has made is adopted by the polls of this one, if it can be. Otherwise it is refused now: a
-        // platform that is told later has to delete the instance first.
+        // It may be refused because of itself: a request whose answer got lost is sent again. A
+        // stack of the instance that another operation has made is adopted by the polls of this
+        // one, if it can be. Otherwise it is refused now: a platform that is told later has to
+        // delete the instance first.
         let Some(existing) = stacks.describe(&instance.stack_name).await? else {
             let error = Error::rejected(&reason, secrets);
             return Ok(Some(Refusal::ByCloudFormation(error)));
         };
         let misfit = self.misfit(offered, instance, &existing).await?;
-        Ok(misfit.map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
+        Ok(misfit
+            .map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
     }
 }
 
@@ -321,7 +394,9 @@ impl Refusal {
     /// The text for a platform that knows of the instance and has to delete it.
     fn reason_of_failure(&self) -> String {
         match self {
-            Self::ByCloudFormation(error) => with_advice(&error.to_string(), advice(OperationKind::Provision, false)),
+            Self::ByCloudFormation(error) => {
+                with_advice(&error.to_string(), advice(OperationKind::Provision, false))
+            }
             Self::ByStack(error) => format!("{LEAVES_ALONE} {error}"),
         }
     }
@@ -336,7 +411,10 @@ impl From<Refusal> for Error {
 }
 
 fn another_owner() -> Error {
-    Error::Conflict("The id is that of a service instance of another space or organization. Use a new id.".into())
+    Error::Conflict(
+        "The id is that of a service instance of another space or organization. Use a new id."
+            .into(),
+    )
 }
 
 /// Whether the instance of the requested id, by its last operation, is being created or is there.
@@ -344,15 +422,19 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
     use OperationState::{Failed, InProgress, Succeeded};
     let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
     match (operation.kind, operation.state) {
-        // A tombstone is in the way for half a minute: an earlier request for its id may still be under way.
+        // A tombstone is in the way for half a minute: an earlier request for its id may still be
+        // under way.
         (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
         (OperationKind::Deprovision, Failed) => {
             conflict("The deletion of the service instance of this id has failed. Delete it again.")
         }
-        _ if !same_request => conflict("A service instance of this id exists with other attributes. Use a new id."),
-        (OperationKind::Provision, Failed) => {
-            conflict("The creation of the service instance of this id has failed. Delete it, then create a new one.")
+        _ if !same_request => {
+            conflict("A service instance of this id exists with other attributes. Use a new id.")
         }
+        (OperationKind::Provision, Failed) => conflict(
+            "The creation of the service instance of this id has failed. Delete it, then create a \
+             new one.",
+        ),
         (OperationKind::Provision, state) => Ok(state),
         // Updates are of instances that exist.
         _ => Ok(Succeeded),
@@ -367,20 +449,27 @@ fn check_new(
     accepts_incomplete: bool,
 ) -> Result<()> {
     offered.check_offered()?;
-    offered.check_allowed(values, owners).map_err(Error::Invalid)?;
-    if accepts_incomplete { Ok(()) } else { Err(Error::AsyncRequired) }
+    offered
+        .check_allowed(values, owners)
+        .map_err(Error::Invalid)?;
+    if accepts_incomplete {
+        Ok(())
+    } else {
+        Err(Error::AsyncRequired)
+    }
 }
 
-/// The platform's catalog must be the one that the broker has now (OSBAPI, Maintenance Info Object).
+/// The platform's catalog must be the one that the broker has now (OSBAPI, Maintenance Info
+/// Object).
 pub(super) fn check_maintenance_info(
     offered: &Offered<'_>,
     requested: Option<&RequestedMaintenanceInfo>,
 ) -> Result<()> {
     let offered = offered.offering.version.as_deref();
     match requested.map(|requested| &*requested.version) {
-        Some(requested) if Some(requested) != offered => {
-            Err(Error::MaintenanceInfoConflict { offered: offered.unwrap_or("of no number").into() })
-        }
+        Some(requested) if Some(requested) != offered => Err(Error::MaintenanceInfoConflict {
+            offered: offered.unwrap_or("of no number").into(),
+        }),
         _ => Ok(()),
     }
 }
@@ -399,5 +488,8 @@ pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attribut
 /// Whose an instance is, as tags say it.
 pub(super) fn owner_tags(attributes: &Attributes) -> [Tag; 2] {
     let owner = attributes.owner();
-    [Tag::new(ORGANIZATION_TAG, &owner.organization_guid), Tag::new(SPACE_TAG, &owner.space_guid)]
+    [
+        Tag::new(ORGANIZATION_TAG, &owner.organization_guid),
+        Tag::new(SPACE_TAG, &owner.space_guid),
+    ]
 }

@@ -21,7 +21,8 @@ pub struct Remaining {
 }
 
 impl Broker {
-    /// Counts the instances that there are, and the records that cannot be read, and names the first few.
+    /// Counts the instances that there are, and the records that cannot be read, and names the
+    /// first few.
     ///
     /// # Errors
     ///
@@ -31,7 +32,10 @@ impl Broker {
         // The broker is about to go: no request needs what the table can do.
         let mut pages = Pages::new(Duration::ZERO, async |next| self.records.page(next).await);
         while let Some(records) = pages.next().await? {
-            records.into_iter().filter_map(name).for_each(|name| remaining.add(name));
+            records
+                .into_iter()
+                .filter_map(name)
+                .for_each(|name| remaining.add(name));
             if remaining.count >= MAX_COUNTED {
                 remaining.or_more = true;
                 break;
@@ -53,8 +57,12 @@ impl Remaining {
 /// A name for what the record is of, if that would be lost.
 fn name(record: ScannedRecord) -> Option<String> {
     match record {
-        ScannedRecord::Instance(instance) => (!instance.is_tombstone()).then_some(instance.stack_name),
+        ScannedRecord::Instance(instance) => {
+            (!instance.is_tombstone()).then_some(instance.stack_name)
+        }
         ScannedRecord::Binding(_) => None,
-        ScannedRecord::Unreadable(record) => Some(format!("the record {}, which cannot be read", record.key)),
+        ScannedRecord::Unreadable(record) => {
+            Some(format!("the record {}, which cannot be read", record.key))
+        }
     }
 }

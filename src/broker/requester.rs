@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::id::digest;
 
-/// How long a refused user's orphan mitigation is expected: Service Catalog retries for days, but at once at first.
+/// How long a refused user's orphan mitigation is expected: Service Catalog retries for days, but
+/// at once at first.
 const MITIGATION: SignedDuration = SignedDuration::from_hours(24);
 
 /// A user of a platform, as a digest: records hold no names.
@@ -25,8 +26,8 @@ impl Requester {
     }
 }
 
-/// A user who asked for an id that is another user's instance. If the refusal gets lost, the platform deletes what it
-/// believes to be that user's: the instance of the other one.
+/// A user who asked for an id that is another user's instance. If the refusal gets lost, the
+/// platform deletes what it believes to be that user's: the instance of the other one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The user.
@@ -38,6 +39,9 @@ pub struct Refused {
 impl Refused {
     /// The user, refused now.
     pub fn new(requester: Requester, now: Timestamp) -> Self {
-        Self { requester, expires_at: now + MITIGATION }
+        Self {
+            requester,
+            expires_at: now + MITIGATION,
+        }
     }
 }

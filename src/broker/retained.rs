@@ -28,7 +28,8 @@ pub enum CostClass {
     Usage,
 }
 
-/// Services that charge for what exists: the third part of an ARN, the beginning of the last one, and how they charge.
+/// Services that charge for what exists: the third part of an ARN, the beginning of the last one,
+/// and how they charge.
 /// <https://aws.amazon.com/pricing/>
 const CHARGES: [(&str, &str, CostClass); 11] = [
     ("kinesis", "stream/", CostClass::Hourly),
@@ -36,7 +37,8 @@ const CHARGES: [(&str, &str, CostClass); 11] = [
     ("secretsmanager", "secret:", CostClass::Monthly),
     ("route53", "hostedzone/", CostClass::Monthly),
     ("s3", "", CostClass::Storage),
-    // A table with provisioned capacity; one on demand costs its storage. The ARN does not tell them apart.
+    // A table with provisioned capacity; one on demand costs its storage. The ARN does not tell
+    // them apart.
     ("dynamodb", "table/", CostClass::Hourly),
     ("logs", "log-group:", CostClass::Storage),
     ("codecommit", "", CostClass::Storage),
@@ -57,8 +59,12 @@ impl CostClass {
     /// The class of the resource of this ARN.
     pub fn of(arn: &str) -> Self {
         let parts: Vec<_> = arn.splitn(6, ':').collect();
-        let [_, _, service, _, _, resource] = parts[..] else { return Self::Usage };
-        let charge = CHARGES.iter().find(|(name, kind, _)| *name == service && resource.starts_with(kind));
+        let [_, _, service, _, _, resource] = parts[..] else {
+            return Self::Usage;
+        };
+        let charge = CHARGES
+            .iter()
+            .find(|(name, kind, _)| *name == service && resource.starts_with(kind));
         charge.map_or(Self::Usage, |(_, _, class)| *class)
     }
 }

@@ -12,8 +12,9 @@ use sha2::Sha256;
 use super::ports::{Environment, PortResult, Purpose, Sealed, Vault};
 use crate::osb::Object;
 
-/// What is stored for the secret parameters of an instance: a digest of each under a key of the instance's own, and
-/// that key, sealed. Who reads the table can neither see the values nor try guesses.
+/// What is stored for the secret parameters of an instance: a digest of each under a key of the
+/// instance's own, and that key, sealed. Who reads the table can neither see the values nor try
+/// guesses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecretParameters {
     key: Sealed,
@@ -39,16 +40,23 @@ impl SecretParameters {
     /// Those of the vault.
     pub async fn matches(&self, parameters: &Object, digester: Digester<'_>) -> PortResult<bool> {
         let key = digester.vault.open(&digester.purpose, &self.key).await?;
-        let digests: BTreeMap<_, _> =
-            parameters.iter().map(|(name, value)| (name.clone(), digest(&key, name, value))).collect();
+        let digests: BTreeMap<_, _> = parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), digest(&key, name, value)))
+            .collect();
         Ok(digests == self.digests)
     }
 
     /// The parameters that do not stand for the same value in both.
     pub fn changed(before: Option<&Self>, after: Option<&Self>) -> BTreeSet<String> {
-        let digest = |of: Option<&Self>, name: &str| of.and_then(|secrets| secrets.digests.get(name).cloned());
+        let digest = |of: Option<&Self>, name: &str| {
+            of.and_then(|secrets| secrets.digests.get(name).cloned())
+        };
         let names = before.into_iter().chain(after).flat_map(Self::names);
-        names.filter(|name| digest(before, name) != digest(after, name)).map(str::to_owned).collect()
+        names
+            .filter(|name| digest(before, name) != digest(after, name))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The parameters that it stands for.
@@ -58,8 +66,9 @@ impl SecretParameters {
 }
 
 impl Digester<'_> {
-    /// Stands for these parameters over those of `before`, of which a `null` takes one away; nothing where none are
-    /// left. The key is that of `known`, or of `before`, or a new one: what one key has made can be compared.
+    /// Stands for these parameters over those of `before`, of which a `null` takes one away;
+    /// nothing where none are left. The key is that of `known`, or of `before`, or a new one: what
+    /// one key has made can be compared.
     ///
     /// # Errors
     ///
@@ -74,23 +83,32 @@ impl Digester<'_> {
             return Ok(before.cloned());
         }
         let (key, sealed) = match known.or(before) {
-            Some(known) => (self.vault.open(&self.purpose, &known.key).await?, known.key.clone()),
+            Some(known) => (
+                self.vault.open(&self.purpose, &known.key).await?,
+                known.key.clone(),
+            ),
             None => {
-                // Two random UUIDs hold 244 random bits: more than the 128 that HMAC-SHA-256 is asked for here.
+                // Two random UUIDs hold 244 random bits: more than the 128 that HMAC-SHA-256 is
+                // asked for here.
                 let uuids = [self.environment.uuid(), self.environment.uuid()];
                 let key = SecretString::from(uuids.map(|uuid| uuid.simple().to_string()).concat());
                 let sealed = self.vault.seal(&self.purpose, &key).await?;
                 (key, sealed)
             }
         };
-        let mut digests = before.map(|before| before.digests.clone()).unwrap_or_default();
+        let mut digests = before
+            .map(|before| before.digests.clone())
+            .unwrap_or_default();
         for (name, value) in changes {
             match value {
                 Value::Null => drop(digests.remove(name)),
                 value => drop(digests.insert(name.clone(), digest(&key, name, value))),
             }
         }
-        Ok((!digests.is_empty()).then_some(SecretParameters { key: sealed, digests }))
+        Ok((!digests.is_empty()).then_some(SecretParameters {
+            key: sealed,
+            digests,
+        }))
     }
 }
 

@@ -74,33 +74,43 @@ pub enum Subject {
 pub struct OperationEvents {
     /// The operation's own events, the oldest first.
     pub own: Vec<StackEvent>,
-    /// Events of the stack as a whole that came after the operation's own and that others have caused: somebody in the
-    /// AWS console, for example. The oldest first. Where the operation has no events, the newest such event alone.
+    /// Events of the stack as a whole that came after the operation's own and that others have
+    /// caused: somebody in the AWS console, for example. The oldest first. Where the operation has
+    /// no events, the newest such event alone.
     pub foreign: Vec<StackEvent>,
 }
 
 impl OperationEvents {
     /// The status to which the operation has brought the stack, if it has begun.
     fn own_status(&self) -> Option<StackStatus> {
-        self.own.iter().rfind(|event| event.subject == Subject::Stack).map(StackEvent::stack_status)
+        self.own
+            .iter()
+            .rfind(|event| event.subject == Subject::Stack)
+            .map(StackEvent::stack_status)
     }
 
     /// The newest status of the stack, whoever caused it.
     pub fn current_status(&self) -> Option<StackStatus> {
-        self.foreign.last().map(StackEvent::stack_status).or_else(|| self.own_status())
+        self.foreign
+            .last()
+            .map(StackEvent::stack_status)
+            .or_else(|| self.own_status())
     }
 
-    /// The event of somebody else that ended the operation, or is about to; none where the operation came to an end of
-    /// its own.
+    /// The event of somebody else that ended the operation, or is about to; none where the
+    /// operation came to an end of its own.
     ///
-    /// An update that is cancelled in the console never ends by itself: the events of its rollback carry the token of
-    /// the cancellation. The first status at rest after the operation's own events says what became of it; later ones
-    /// are of later acts.
+    /// An update that is cancelled in the console never ends by itself: the events of its rollback
+    /// carry the token of the cancellation. The first status at rest after the operation's own
+    /// events says what became of it; later ones are of later acts.
     pub fn interruption(&self) -> Option<&StackEvent> {
         if !self.own_status()?.is_in_progress() {
             return None;
         }
-        self.foreign.iter().find(|event| event.stack_status().is_at_rest()).or(self.foreign.last())
+        self.foreign
+            .iter()
+            .find(|event| event.stack_status().is_at_rest())
+            .or(self.foreign.last())
     }
 }
 
@@ -131,9 +141,13 @@ pub enum Sight {
 impl Sight {
     /// What the events of an operation show; none where there is no stack.
     pub fn of(events: Option<&OperationEvents>) -> Self {
-        let Some(events) = events else { return Self::NoStack };
+        let Some(events) = events else {
+            return Self::NoStack;
+        };
         let interrupted = events.interruption().map(StackEvent::stack_status);
-        interrupted.or_else(|| events.own_status()).map_or(Self::Untouched, Self::Reached)
+        interrupted
+            .or_else(|| events.own_status())
+            .map_or(Self::Untouched, Self::Reached)
     }
 }
 
@@ -184,13 +198,22 @@ impl StackStatus {
     /// True for a stack that an update which has failed did not leave half changed.
     pub fn is_usable_after_update(self) -> bool {
         use StackStatus as S;
-        matches!(self, S::UpdateRollbackComplete | S::UpdateComplete | S::ImportComplete | S::ImportRollbackComplete)
+        matches!(
+            self,
+            S::UpdateRollbackComplete
+                | S::UpdateComplete
+                | S::ImportComplete
+                | S::ImportRollbackComplete
+        )
     }
 
     /// True for a stack whose creation or deletion has failed: nothing but a deletion helps.
     pub fn can_only_be_deleted(self) -> bool {
         use StackStatus as S;
-        matches!(self, S::CreateFailed | S::RollbackComplete | S::RollbackFailed | S::DeleteFailed)
+        matches!(
+            self,
+            S::CreateFailed | S::RollbackComplete | S::RollbackFailed | S::DeleteFailed
+        )
     }
 
     /// Whether CloudFormation takes an update of a stack in this status.
@@ -225,9 +248,9 @@ fn provision_progress(sight: Sight) -> Progress {
     match sight {
         Sight::NoStack | Sight::Untouched => Progress::NotStarted,
         // A rollback is waited for: a stack cannot be deleted cleanly in the middle of it.
-        Sight::Reached(S::CreateInProgress | S::ReviewInProgress | S::RollbackInProgress | S::Unknown) => {
-            Progress::Running
-        }
+        Sight::Reached(
+            S::CreateInProgress | S::ReviewInProgress | S::RollbackInProgress | S::Unknown,
+        ) => Progress::Running,
         Sight::Reached(
             S::CreateComplete
             | S::UpdateComplete
@@ -271,7 +294,9 @@ fn update_progress(sight: Sight) -> Progress {
             | S::ImportRollbackInProgress
             | S::Unknown,
         ) => Progress::Running,
-        Sight::Reached(S::UpdateComplete | S::CreateComplete | S::ImportComplete) => Progress::Succeeded,
+        Sight::Reached(S::UpdateComplete | S::CreateComplete | S::ImportComplete) => {
+            Progress::Succeeded
+        }
         Sight::NoStack
         | Sight::Reached(
             S::UpdateFailed

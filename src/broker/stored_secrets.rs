@@ -1,5 +1,5 @@
-//! Secrets that are kept elsewhere: an output names the place, and the value is read when an application asks for its
-//! credentials, and never stored.
+//! Secrets that are kept elsewhere: an output names the place, and the value is read when an
+//! application asks for its credentials, and never stored.
 
 use std::collections::BTreeMap;
 
@@ -28,13 +28,18 @@ enum Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// The store, and the key of the JSON that is in it, if the output names one. Nothing for an output that is a value.
+    /// The store, and the key of the JSON that is in it, if the output names one. Nothing for an
+    /// output that is a value.
     fn of(output: &'a str) -> Option<(Self, Option<&'a str>)> {
-        let (name, key) = output.split_once('#').map_or((output, None), |(name, key)| (name, Some(key)));
+        let (name, key) = output
+            .split_once('#')
+            .map_or((output, None), |(name, key)| (name, Some(key)));
         match name.split_once(':')? {
             ("ssm", name) => Some((Self::Parameter(name), key)),
             ("secretsmanager", arn) => Some((Self::Secret(arn), key)),
-            ("cognito", client) => client.split_once('/').map(|(pool, client)| (Self::Client(pool, client), key)),
+            ("cognito", client) => client
+                .split_once('/')
+                .map(|(pool, client)| (Self::Client(pool, client), key)),
             _ => None,
         }
     }
@@ -43,7 +48,9 @@ impl<'a> Store<'a> {
         match self {
             Self::Parameter(name) => secrets.parameter(name).await,
             Self::Secret(arn) => secrets.secret(arn).await,
-            Self::Client(user_pool_id, client_id) => secrets.client_secret(user_pool_id, client_id).await,
+            Self::Client(user_pool_id, client_id) => {
+                secrets.client_secret(user_pool_id, client_id).await
+            }
         }
     }
 }
@@ -53,45 +60,78 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::LostSecret`] where a secret does not exist any more; that of a port; or [`Error::Corrupt`] where a secret
-    /// does not have the key that is referred to.
-    pub(super) async fn stored_secrets(&self, offered: &Offered<'_>, instance: &Instance) -> Result<StoredSecrets> {
+    /// [`Error::LostSecret`] where a secret does not exist any more; that of a port; or
+    /// [`Error::Corrupt`] where a secret does not have the key that is referred to.
+    pub(super) async fn stored_secrets(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+    ) -> Result<StoredSecrets> {
         let stores = self.site(instance.location.as_ref()).await.secrets;
         let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
         let credentials = offered.offering.bindings.credentials.iter();
         for name in credentials.flat_map(|credential| reference::names(&credential.value)) {
-            let (output, key) = name.split_once('.').map_or((name, None), |(output, key)| (output, Some(key)));
-            if !offered.offering.secret_outputs.iter().any(|secret| secret == output) {
+            let (output, key) = name
+                .split_once('.')
+                .map_or((name, None), |(output, key)| (output, Some(key)));
+            if !offered
+                .offering
+                .secret_outputs
+                .iter()
+                .any(|secret| secret == output)
+            {
                 continue;
             }
-            let Some((store, outputs_key)) = instance.outputs.get(output).and_then(|value| Store::of(value)) else {
+            let Some((store, outputs_key)) = instance
+                .outputs
+                .get(output)
+                .and_then(|value| Store::of(value))
+            else {
                 continue;
             };
             if !read.contains_key(&store) {
-                read.insert(store.clone(), existing(output, &store, store.read(&*stores).await)?);
+                read.insert(
+                    store.clone(),
+                    existing(output, &store, store.read(&*stores).await)?,
+                );
             }
-            let Some(text) = read.get(&store) else { continue };
+            let Some(text) = read.get(&store) else {
+                continue;
+            };
             let keys = outputs_key.into_iter().chain(key);
             let value = keys
                 .into_iter()
                 .try_fold(text.clone(), |text, key| member(&text, key))
-                .ok_or_else(|| Error::Corrupt(format!("the secret that the output {output} names has no `{name}`")))?;
+                .ok_or_else(|| {
+                    Error::Corrupt(format!(
+                        "the secret that the output {output} names has no `{name}`"
+                    ))
+                })?;
             secrets.insert(name.to_owned(), value);
         }
         Ok(secrets)
     }
 }
 
-/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what has the tags of an
-/// instance's stack, and what does not exist has none.
-fn existing(output: &str, store: &Store<'_>, read: PortResult<Option<SecretString>>) -> Result<SecretString> {
+/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what
+/// has the tags of an instance's stack, and what does not exist has none.
+fn existing(
+    output: &str,
+    store: &Store<'_>,
+    read: PortResult<Option<SecretString>>,
+) -> Result<SecretString> {
     let detail = match read {
         Ok(Some(secret)) => return Ok(secret),
-        Ok(None) => format!("the output {output} refers to {store:?}, which does not exist, or has no text"),
+        Ok(None) => {
+            format!("the output {output} refers to {store:?}, which does not exist, or has no text")
+        }
         Err(error) if error.kind == PortErrorKind::Denied => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    Err(Error::LostSecret { output: output.to_owned(), detail })
+    Err(Error::LostSecret {
+        output: output.to_owned(),
+        detail,
+    })
 }
 
 /// What a JSON object has under a key, as text.

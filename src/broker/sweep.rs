@@ -1,11 +1,13 @@
-//! What is left in spite of all: after somebody has deleted a stack or a record by hand, or restored the table.
+//! What is left in spite of all: after somebody has deleted a stack or a record by hand, or
+//! restored the table.
 //!
-//! The order keeps requests that come and go out of the findings. Stacks, users and roles are listed before the records,
-//! and what has no record then is looked for once more: a record is older than what it names, and goes after it. The
-//! records are read again before anything is removed.
+//! The order keeps requests that come and go out of the findings. Stacks, users and roles are
+//! listed before the records, and what has no record then is looked for once more: a record is
+//! older than what it names, and goes after it. The records are read again before anything is
+//! removed.
 //!
-//! Memory is bounded by what is listed, never by the table: of every page of records the names are compared, and then
-//! the page is dropped.
+//! Memory is bounded by what is listed, never by the table: of every page of records the names are
+//! compared, and then the page is dropped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,22 +24,28 @@ use super::{
     instance::Instance,
     operation::{Operation, OperationKind, OperationState},
     pages::Pages,
-    ports::{DeleteStack, IdentitySummary, PortResult, ScannedRecord, StackResource, StackSummary, UnreadableRecord},
+    ports::{
+        DeleteStack, IdentitySummary, PortResult, ScannedRecord, StackResource, StackSummary,
+        UnreadableRecord,
+    },
     retained::RetainedResource,
 };
 
-/// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second, and platforms need them.
+/// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second,
+/// and platforms need them.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
 const PAUSE: Duration = Duration::from_millis(250);
-/// Between two pages of the table. A page of 1 MB takes 256 of the 3,000 read units that a partition has each second;
-/// requests of platforms need the others. A million records are some 1,500 pages.
+/// Between two pages of the table. A page of 1 MB takes 256 of the 3,000 read units that a
+/// partition has each second; requests of platforms need the others. A million records are some
+/// 1,500 pages.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 const SCAN_PAUSE: Duration = Duration::from_millis(50);
 /// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_FINDINGS: usize = 1_000;
 
-/// How long the removal of one instance may take at once; what is left is done when it is asked for again.
+/// How long the removal of one instance may take at once; what is left is done when it is asked for
+/// again.
 const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
 
 /// An operation that platforms still poll: `maximum_polling_duration` of the catalog.
@@ -48,8 +56,8 @@ const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
 pub struct Findings {
     /// Stacks of the broker's that no record names.
     pub stacks_without_record: Vec<Located<StackSummary>>,
-    /// Stacks that no record names either, and that have a name as the broker's have, but not their tag: somebody has
-    /// taken it away, or made the stack. They are never removed.
+    /// Stacks that no record names either, and that have a name as the broker's have, but not their
+    /// tag: somebody has taken it away, or made the stack. They are never removed.
     pub stacks_without_tag: Vec<Located<StackSummary>>,
     /// Users of the broker's that no binding's record names.
     pub users_without_binding: Vec<Located<IdentitySummary>>,
@@ -57,12 +65,13 @@ pub struct Findings {
     pub roles_without_binding: Vec<Located<IdentitySummary>>,
     /// Instances that platforms have, and whose stack does not exist.
     pub instances_without_stack: Vec<InstanceWithoutStack>,
-    /// What stacks that do not exist any more have left, because users wanted to keep it. It costs money until somebody
-    /// deletes it; the sweep never does.
+    /// What stacks that do not exist any more have left, because users wanted to keep it. It costs
+    /// money until somebody deletes it; the sweep never does.
     pub retained_resources: Vec<Located<RetainedResource>>,
     /// What is in the table and cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
-    /// Locations that could not be looked at from end to end: nothing of them is among the other findings.
+    /// Locations that could not be looked at from end to end: nothing of them is among the other
+    /// findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreachable_locations: Vec<UnreachableLocation>,
     /// How much was looked at.
@@ -121,18 +130,21 @@ pub struct Removal {
     pub users: BTreeSet<String>,
     /// By name.
     pub roles: BTreeSet<String>,
-    /// By id. The instance is deprovisioned, with its bindings. Where that has to wait until nothing can come late any
-    /// more, the same removal, asked for again half a minute later, ends it.
+    /// By id. The instance is deprovisioned, with its bindings. Where that has to wait until
+    /// nothing can come late any more, the same removal, asked for again half a minute later, ends
+    /// it.
     pub instances: BTreeSet<String>,
 }
 
-/// Outcomes of a removal by name or id: what was done, why nothing was done, or `failed: ` and the reason.
+/// Outcomes of a removal by name or id: what was done, why nothing was done, or `failed: ` and the
+/// reason.
 pub type Removed = BTreeMap<String, String>;
 
 /// The outcome for what a sweep has not found.
 const NOT_FOUND: &str = "nothing was done: it is not among the findings";
 
-/// Things by their names, which follow from the ids of instances and bindings, of which none is at two locations.
+/// Things by their names, which follow from the ids of instances and bindings, of which none is at
+/// two locations.
 type ByName<T> = BTreeMap<String, Located<T>>;
 
 /// Locations that could not be looked at, with the reasons.
@@ -180,11 +192,13 @@ impl Broker {
         let after = self.inventory(&mut unreachable).await?;
 
         let without_stack = compared.without_stack.into_iter();
-        let without_stack = without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
+        let without_stack =
+            without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
         let looked_at_stacks = after.stacks.len();
         let retained = retained(resources, &after);
         let stacks = lost(&compared.unnamed.stacks.into_keys().collect(), after.stacks).into_iter();
-        let (stacks_without_record, stacks_without_tag) = stacks.partition(|stack| stack.item.instance_id.is_some());
+        let (stacks_without_record, stacks_without_tag) =
+            stacks.partition(|stack| stack.item.instance_id.is_some());
         Ok(Findings {
             looked_at: LookedAt {
                 stacks: looked_at_stacks,
@@ -207,8 +221,8 @@ impl Broker {
         })
     }
 
-    /// Removes what was asked for of what a sweep has found. Each has an outcome of its own, so that a failure hides
-    /// nothing of what was removed before and after it.
+    /// Removes what was asked for of what a sweep has found. Each has an outcome of its own, so
+    /// that a failure hides nothing of what was removed before and after it.
     ///
     /// # Errors
     ///
@@ -220,57 +234,91 @@ impl Broker {
         }
 
         // A request may have taken up since what was found.
-        let found = findings.stacks_without_record.iter().map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
-        let stacks = found.filter(|(name, _)| removal.stacks.contains(name)).collect();
-        let asked_for = Names { stacks, users: removal.users.clone(), roles: removal.roles.clone() };
+        let found = findings
+            .stacks_without_record
+            .iter()
+            .map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
+        let stacks = found
+            .filter(|(name, _)| removal.stacks.contains(name))
+            .collect();
+        let asked_for = Names {
+            stacks,
+            users: removal.users.clone(),
+            roles: removal.roles.clone(),
+        };
         let unnamed = self.unnamed(asked_for).await?;
 
         for name in &removal.stacks {
             let is_unnamed = unnamed.stacks.contains_key(name);
-            let found = find(&findings.stacks_without_record, name, is_unnamed, |stack| &stack.name);
+            let found = find(&findings.stacks_without_record, name, is_unnamed, |stack| {
+                &stack.name
+            });
             note(&mut removed, name, self.remove_stack(found).await);
         }
         for name in &removal.users {
-            let found = find(&findings.users_without_binding, name, unnamed.users.contains(name), |user| &user.name);
+            let found = find(
+                &findings.users_without_binding,
+                name,
+                unnamed.users.contains(name),
+                |user| &user.name,
+            );
             note(&mut removed, name, self.remove_user(found).await);
         }
         for name in &removal.roles {
-            let found = find(&findings.roles_without_binding, name, unnamed.roles.contains(name), |role| &role.name);
+            let found = find(
+                &findings.roles_without_binding,
+                name,
+                unnamed.roles.contains(name),
+                |role| &role.name,
+            );
             note(&mut removed, name, self.remove_role(found).await);
         }
         for id in &removal.instances {
-            let found = findings.instances_without_stack.iter().any(|instance| instance.instance_id.as_str() == id);
+            let found = findings
+                .instances_without_stack
+                .iter()
+                .any(|instance| instance.instance_id.as_str() == id);
             note(&mut removed, id, self.remove_instance(id, found).await);
         }
         Ok(removed)
     }
 
     async fn remove_stack(&self, found: Option<&Located<StackSummary>>) -> Result<String> {
-        let Some(stack) = found else { return Ok(NOT_FOUND.into()) };
+        let Some(stack) = found else {
+            return Ok(NOT_FOUND.into());
+        };
         let token = format!("sweep-{}", self.environment.uuid());
         let stacks = self.site(stack.location.as_ref()).await.stacks;
         Ok(match stacks.delete(&stack.item.id, &token).await? {
             DeleteStack::Accepted => "is being deleted".into(),
-            DeleteStack::Rejected(reason) => format!("CloudFormation refuses to delete it: {reason}"),
+            DeleteStack::Rejected(reason) => {
+                format!("CloudFormation refuses to delete it: {reason}")
+            }
         })
     }
 
     async fn remove_user(&self, found: Option<&Located<IdentitySummary>>) -> Result<String> {
-        let Some(user) = found else { return Ok(NOT_FOUND.into()) };
+        let Some(user) = found else {
+            return Ok(NOT_FOUND.into());
+        };
         let identities = self.site(user.location.as_ref()).await.identities;
         delete_user(&*identities, &user.item.name).await?;
         Ok("deleted".into())
     }
 
     async fn remove_role(&self, found: Option<&Located<IdentitySummary>>) -> Result<String> {
-        let Some(role) = found else { return Ok(NOT_FOUND.into()) };
+        let Some(role) = found else {
+            return Ok(NOT_FOUND.into());
+        };
         let roles = self.site(role.location.as_ref()).await.roles;
         delete_role(&*roles, &role.item.name).await?;
         Ok("deleted".into())
     }
 
     async fn remove_instance(&self, id: &str, found: bool) -> Result<String> {
-        let Ok(id) = InstanceId::new(id) else { return Ok(NOT_FOUND.into()) };
+        let Ok(id) = InstanceId::new(id) else {
+            return Ok(NOT_FOUND.into());
+        };
         let instance = self.records.instance(&id, self.environment.now()).await?;
         let Some(instance) = instance.filter(|instance| found || is_being_deleted(instance)) else {
             return Ok(NOT_FOUND.into());
@@ -280,7 +328,15 @@ impl Broker {
         }
 
         let deadline = Deadline::after(LONGEST_REMOVAL);
-        match self.deprovision(&id, &instance.attributes.service_id, None, Waiting::Briefly(deadline)).await {
+        match self
+            .deprovision(
+                &id,
+                &instance.attributes.service_id,
+                None,
+                Waiting::Briefly(deadline),
+            )
+            .await
+        {
             Ok(_) => Ok(self.last_operation(&id, None, deadline).await?.description),
             Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
             Err(Error::Gone) => Ok("gone".into()),
@@ -288,17 +344,23 @@ impl Broker {
         }
     }
 
-    /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of its name may have.
+    /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of
+    /// its name may have.
     async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
         let stacks = self.stacks_of(instance).await;
         if stacks.describe(instance.stack()).await?.is_some() {
             return Ok(false);
         }
         let now = self.environment.now();
-        Ok(self.records.instance(&instance.id, now).await?.is_some_and(|current| current == *instance))
+        Ok(self
+            .records
+            .instance(&instance.id, now)
+            .await?
+            .is_some_and(|current| current == *instance))
     }
 
-    /// Lists what is at all locations that could be looked at so far, and adds those that cannot be now.
+    /// Lists what is at all locations that could be looked at so far, and adds those that cannot be
+    /// now.
     async fn inventory(&self, unreachable: &mut Unreachable) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
         inventory.add(self.list(None).await?);
@@ -315,7 +377,8 @@ impl Broker {
         Ok(inventory)
     }
 
-    /// All that is at a location, or an error: half a list would make what is missing from it look lost.
+    /// All that is at a location, or an error: half a list would make what is missing from it look
+    /// lost.
     async fn list(&self, location: Option<&Location>) -> PortResult<Inventory> {
         let site = self.site(location).await;
         let mut inventory = Inventory::default();
@@ -327,36 +390,63 @@ impl Broker {
                 has_tag || self.naming.is_of_instance(&stack.name)
             };
             let stacks = stacks.into_iter().filter(ours);
-            inventory.stacks.extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
+            inventory
+                .stacks
+                .extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
         }
         let mut pages = Pages::new(PAUSE, async |next| site.identities.page(next).await);
         while let Some(users) = pages.next().await? {
-            let users = users.into_iter().filter(|user| self.naming.is_ours(&user.name));
-            inventory.users.extend(users.map(|user| (user.name.clone(), located(user, location))));
+            let users = users
+                .into_iter()
+                .filter(|user| self.naming.is_ours(&user.name));
+            inventory
+                .users
+                .extend(users.map(|user| (user.name.clone(), located(user, location))));
         }
         let mut pages = Pages::new(PAUSE, async |next| site.resources.page(next).await);
         while let Some(resources) = pages.next().await? {
-            let ours = resources.into_iter().filter(|resource| self.naming.is_of_instance(&resource.stack_name));
+            let ours = resources
+                .into_iter()
+                .filter(|resource| self.naming.is_of_instance(&resource.stack_name));
             let resources = ours.filter(|resource| !is_stack(&resource.arn));
-            inventory.resources.extend(resources.map(|found| (found.arn.clone(), located(found, location))));
+            inventory
+                .resources
+                .extend(resources.map(|found| (found.arn.clone(), located(found, location))));
         }
         let mut pages = Pages::new(PAUSE, async |next| site.roles.page(next).await);
         while let Some(roles) = pages.next().await? {
-            let roles = roles.into_iter().filter(|role| self.naming.is_ours(&role.name));
-            inventory.roles.extend(roles.map(|role| (role.name.clone(), located(role, location))));
+            let roles = roles
+                .into_iter()
+                .filter(|role| self.naming.is_ours(&role.name));
+            inventory
+                .roles
+                .extend(roles.map(|role| (role.name.clone(), located(role, location))));
         }
         Ok(inventory)
     }
 
     /// Reads all records, and compares each with what was listed before.
-    async fn compare(&self, listed: Inventory, unreachable: &mut Unreachable) -> Result<Comparison> {
-        let stacks: BTreeMap<_, _> = listed.stacks.into_iter().map(|(name, stack)| (name, stack.item.id)).collect();
+    async fn compare(
+        &self,
+        listed: Inventory,
+        unreachable: &mut Unreachable,
+    ) -> Result<Comparison> {
+        let stacks: BTreeMap<_, _> = listed
+            .stacks
+            .into_iter()
+            .map(|(name, stack)| (name, stack.item.id))
+            .collect();
         let unnamed = Names {
             stacks: stacks.clone(),
             users: listed.users.into_keys().collect(),
             roles: listed.roles.into_keys().collect(),
         };
-        let mut compared = Comparison { unnamed, without_stack: Vec::new(), unreadable: Vec::new(), records: 0 };
+        let mut compared = Comparison {
+            unnamed,
+            without_stack: Vec::new(),
+            unreadable: Vec::new(),
+            records: 0,
+        };
 
         let mut pages = Pages::new(SCAN_PAUSE, async |next| self.records.page(next).await);
         while let Some(records) = pages.next().await? {
@@ -365,9 +455,12 @@ impl Broker {
                 compared.unnamed.forget_those_of(&record);
                 match record {
                     ScannedRecord::Instance(instance) if !is_listed(&instance, &stacks) => {
-                        self.look_for_stack(&instance, &mut compared, unreachable).await?;
+                        self.look_for_stack(&instance, &mut compared, unreachable)
+                            .await?;
                     }
-                    ScannedRecord::Unreadable(record) if compared.unreadable.len() < MAX_FINDINGS => {
+                    ScannedRecord::Unreadable(record)
+                        if compared.unreadable.len() < MAX_FINDINGS =>
+                    {
                         compared.unreadable.push(record);
                     }
                     _ => {}
@@ -377,7 +470,8 @@ impl Broker {
         Ok(compared)
     }
 
-    /// Adds an instance that a platform takes to be there, and whose stack was not listed, if it has none.
+    /// Adds an instance that a platform takes to be there, and whose stack was not listed, if it
+    /// has none.
     async fn look_for_stack(
         &self,
         instance: &Instance,
@@ -385,17 +479,24 @@ impl Broker {
         unreachable: &mut Unreachable,
     ) -> Result<()> {
         let location = instance.location.as_ref();
-        let is_expected = !instance.is_tombstone() && !is_being_done(&instance.operation, self.environment.now());
-        if !is_expected || is_at(location, unreachable) || compared.without_stack.len() == MAX_FINDINGS {
+        let is_expected =
+            !instance.is_tombstone() && !is_being_done(&instance.operation, self.environment.now());
+        if !is_expected
+            || is_at(location, unreachable)
+            || compared.without_stack.len() == MAX_FINDINGS
+        {
             return Ok(());
         }
 
         tokio::time::sleep(PAUSE).await;
         match self.has_no_stack(instance).await {
-            Ok(true) => compared.without_stack.push(located(InstanceWithoutStack::of(instance), location)),
+            Ok(true) => compared
+                .without_stack
+                .push(located(InstanceWithoutStack::of(instance), location)),
             Ok(false) => {}
             Err(Error::Port(error)) => match location {
-                // One of which the operator says nothing any more, or to which the role has just gone.
+                // One of which the operator says nothing any more, or to which the role has just
+                // gone.
                 Some(location) => drop(unreachable.insert(location.clone(), error.to_string())),
                 None => return Err(error.into()),
             },
@@ -417,8 +518,8 @@ impl Broker {
 }
 
 impl Inventory {
-    /// Adds what is at another location, unless it is known: several roles may lead to one place, and the users and
-    /// roles of an account are the same in all of its Regions.
+    /// Adds what is at another location, unless it is known: several roles may lead to one place,
+    /// and the users and roles of an account are the same in all of its Regions.
     fn add(&mut self, other: Self) {
         fn add<T>(known: &mut ByName<T>, other: ByName<T>) {
             for (name, item) in other {
@@ -442,10 +543,15 @@ impl Inventory {
 /// The resources that were found twice, both times without their stack.
 fn retained(resources: ByName<StackResource>, after: &Inventory) -> Vec<Located<RetainedResource>> {
     let is_left = |found: &Located<StackResource>| {
-        after.resources.contains_key(&found.item.arn) && !after.stacks.contains_key(&found.item.stack_name)
+        after.resources.contains_key(&found.item.arn)
+            && !after.stacks.contains_key(&found.item.stack_name)
     };
     let left = resources.into_values().filter(is_left).take(MAX_FINDINGS);
-    left.map(|Located { item, location }| Located { item: RetainedResource::new(item), location }).collect()
+    left.map(|Located { item, location }| Located {
+        item: RetainedResource::new(item),
+        location,
+    })
+    .collect()
 }
 
 /// True for the ARN of a stack, which the Tagging API lists as well.
@@ -457,7 +563,9 @@ impl Names {
     /// Removes the names that the record has.
     fn forget_those_of(&mut self, record: &ScannedRecord) {
         match record {
-            ScannedRecord::Instance(instance) if !instance.is_tombstone() && is_listed(instance, &self.stacks) => {
+            ScannedRecord::Instance(instance)
+                if !instance.is_tombstone() && is_listed(instance, &self.stacks) =>
+            {
                 self.stacks.remove(&instance.stack_name);
             }
             ScannedRecord::Binding(binding) if !binding.is_tombstone() => match &binding.identity {
@@ -500,11 +608,16 @@ fn is_listed(instance: &Instance, stacks: &BTreeMap<String, String>) -> bool {
 }
 
 fn is_being_deleted(instance: &Instance) -> bool {
-    instance.operation.is(OperationKind::Deprovision, OperationState::InProgress)
+    instance
+        .operation
+        .is(OperationKind::Deprovision, OperationState::InProgress)
 }
 
 fn located<T>(item: T, location: Option<&Location>) -> Located<T> {
-    Located { item, location: location.cloned() }
+    Located {
+        item,
+        location: location.cloned(),
+    }
 }
 
 fn is_at(location: Option<&Location>, unreachable: &Unreachable) -> bool {
@@ -513,7 +626,9 @@ fn is_at(location: Option<&Location>, unreachable: &Unreachable) -> bool {
 
 /// What is listed again of the names that no record has.
 fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
-    let lost = listed.into_iter().filter(|(name, _)| unnamed.contains(name));
+    let lost = listed
+        .into_iter()
+        .filter(|(name, _)| unnamed.contains(name));
     lost.map(|(_, item)| item).take(MAX_FINDINGS).collect()
 }
 
@@ -524,7 +639,10 @@ fn find<'a, T>(
     is_unnamed: bool,
     name_of: fn(&T) -> &str,
 ) -> Option<&'a Located<T>> {
-    findings.iter().find(|found| name_of(&found.item) == name).filter(|_| is_unnamed)
+    findings
+        .iter()
+        .find(|found| name_of(&found.item) == name)
+        .filter(|_| is_unnamed)
 }
 
 /// Notes an outcome. A user and a role may have the same name: both outcomes are told then.

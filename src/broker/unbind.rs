@@ -10,14 +10,14 @@ use super::{
 };
 
 impl Broker {
-    /// Deletes a binding in whatever state it is: its identity, then its record. Returns what to poll with, if AWS
-    /// takes longer than a request may and the platform polls.
+    /// Deletes a binding in whatever state it is: its identity, then its record. Returns what to
+    /// poll with, if AWS takes longer than a request may and the platform polls.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where there is no such binding; [`Error::Invalid`] where it is of another service;
-    /// [`Error::Concurrency`] while its creation runs; a
-    /// [`Error::Port`] leaves the record, so that a deletion sent again goes on from there.
+    /// [`Error::Gone`] where there is no such binding; [`Error::Invalid`] where it is of another
+    /// service; [`Error::Concurrency`] while its creation runs; a [`Error::Port`] leaves the
+    /// record, so that a deletion sent again goes on from there.
     pub async fn unbind(
         &self,
         instance_id: &InstanceId,
@@ -25,9 +25,18 @@ impl Broker {
         service_id: &str,
         waiting: Waiting,
     ) -> Result<Option<String>> {
-        let operation = Operation::begin(OperationKind::Unbind, self.environment.uuid(), self.environment.now());
-        let binding = self.records.begin_unbind(instance_id, id, service_id, &operation).await?;
-        let binding = binding.filter(|binding| !binding.is_tombstone()).ok_or(Error::Gone)?;
+        let operation = Operation::begin(
+            OperationKind::Unbind,
+            self.environment.uuid(),
+            self.environment.now(),
+        );
+        let binding = self
+            .records
+            .begin_unbind(instance_id, id, service_id, &operation)
+            .await?;
+        let binding = binding
+            .filter(|binding| !binding.is_tombstone())
+            .ok_or(Error::Gone)?;
         if binding.service_id != service_id {
             return Err(Error::of_another_service("service binding"));
         }
@@ -47,8 +56,8 @@ impl Broker {
         self.remove_binding(binding).await
     }
 
-    /// Deletes the identity, whose keys and policy must be gone, then makes a tombstone of the record. Every step can be
-    /// repeated.
+    /// Deletes the identity, whose keys and policy must be gone, then makes a tombstone of the
+    /// record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         self.delete_identity(&binding).await?;
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
@@ -64,7 +73,14 @@ impl Broker {
             return Ok(());
         }
         // Another request may have removed it first.
-        let (_, binding) = self.records.instance_and_binding(&instance_id, &id, now).await?;
-        if binding.is_none_or(|binding| binding.is_tombstone()) { Ok(()) } else { Err(Error::Concurrency) }
+        let (_, binding) = self
+            .records
+            .instance_and_binding(&instance_id, &id, now)
+            .await?;
+        if binding.is_none_or(|binding| binding.is_tombstone()) {
+            Ok(())
+        } else {
+            Err(Error::Concurrency)
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Deadline, Error, Result};
 
-/// The longest time that a platform which polls is kept waiting for a binding. IAM takes a second or two; when it is
-/// throttled the rest is done while the platform polls.
+/// The longest time that a platform which polls is kept waiting for a binding. IAM takes a second
+/// or two; when it is throttled the rest is done while the platform polls.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// How long a request waits for its work.
@@ -20,7 +20,11 @@ pub enum Waiting {
 impl Waiting {
     /// The waiting of a request with this `accepts_incomplete`.
     pub fn new(accepts_incomplete: bool, deadline: Deadline) -> Self {
-        if accepts_incomplete { Self::Briefly(deadline) } else { Self::ToTheEnd }
+        if accepts_incomplete {
+            Self::Briefly(deadline)
+        } else {
+            Self::ToTheEnd
+        }
     }
 
     /// True if the platform polls.
@@ -28,14 +32,20 @@ impl Waiting {
         matches!(self, Self::Briefly(_))
     }
 
-    /// Returns the result of the work; nothing where the platform polls and AWS is too slow, or too busy. A later request
-    /// finds in the record what was begun, and resumes it.
-    pub(super) async fn result_of<T>(self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
-        let Self::Briefly(deadline) = self else { return work.await.map(Some) };
+    /// Returns the result of the work; nothing where the platform polls and AWS is too slow, or too
+    /// busy. A later request finds in the record what was begun, and resumes it.
+    pub(super) async fn result_of<T>(
+        self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        let Self::Briefly(deadline) = self else {
+            return work.await.map(Some);
+        };
 
         match tokio::time::timeout(deadline.left().min(LONGEST_WAIT), work).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
-                tracing::warn!(reason = %error, "AWS is too busy or does not answer; a later request resumes the operation");
+                tracing::warn!(reason = %error, "AWS is too busy or does not answer; a later \
+                                                 request resumes the operation");
                 Ok(None)
             }
             Ok(done) => done.map(Some),

@@ -42,8 +42,8 @@ use crate::osb;
 /// Every template below `templates/`, as [`compiler::compile_folder`] returned it at build time.
 static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
-/// Seconds after which a platform may give an operation up: a day. CloudFormation ends what it does by itself; an index
-/// that is added to a large table takes hours.
+/// Seconds after which a platform may give an operation up: a day. CloudFormation ends what it does
+/// by itself; an index that is added to a large table takes hours.
 const MAXIMUM_POLLING_DURATION: u64 = 86_400;
 
 /// Whether there is a template for a service of this name.
@@ -53,7 +53,11 @@ pub fn is_service(name: &str) -> bool {
 
 /// The names of the operator's settings that templates have, each once.
 pub fn settings() -> BTreeSet<&'static str> {
-    OFFERINGS.iter().flat_map(|offering| offering.settings.iter()).map(|setting| &*setting.name).collect()
+    OFFERINGS
+        .iter()
+        .flat_map(|offering| offering.settings.iter())
+        .map(|setting| &*setting.name)
+        .collect()
 }
 
 /// The compiled-in offerings.
@@ -61,12 +65,14 @@ pub fn offerings() -> &'static [Offering] {
     OFFERINGS
 }
 
-/// The offerings of one deployment of the broker, with its ids. Its clones share what is computed once.
+/// The offerings of one deployment of the broker, with its ids. Its clones share what is computed
+/// once.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     entries: Arc<[Entry]>,
     namespace: Uuid,
-    /// What instances of every plan are asked for besides their plan's parameters, as properties of a JSON Schema.
+    /// What instances of every plan are asked for besides their plan's parameters, as properties of
+    /// a JSON Schema.
     asked_for: osb::Object,
     /// What users may name.
     consents: Arc<Consents>,
@@ -107,10 +113,16 @@ pub struct Offered<'a> {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotOffered {
     /// Its `service_id`.
-    #[error("The catalog has no service offering with the id `{0}`. Fetch the catalog again and choose one from it.")]
+    #[error(
+        "The catalog has no service offering with the id `{0}`. Fetch the catalog again and \
+         choose one from it."
+    )]
     Service(String),
     /// Its `plan_id`.
-    #[error("The service offering `{offering}` has no plan with the id `{plan_id}`. Choose one of its plans: {plans}.")]
+    #[error(
+        "The service offering `{offering}` has no plan with the id `{plan_id}`. Choose one of its \
+         plans: {plans}."
+    )]
     Plan {
         /// The name of the offering.
         offering: String,
@@ -121,7 +133,8 @@ pub enum NotOffered {
     },
     /// Its `plan_id`, of a plan that there are instances of at most.
     #[error(
-        "The broker's operator does not offer the plan `{plan}` of `{offering}`. Fetch the catalog again and choose another one."
+        "The broker's operator does not offer the plan `{plan}` of `{offering}`. Fetch the \
+         catalog again and choose another one."
     )]
     PlanForNewInstances {
         /// The name of the offering.
@@ -137,42 +150,58 @@ impl Catalog {
         Self::new(OFFERINGS.into(), account_id, broker_id)
     }
 
-    /// The same catalog with the services of these names alone, or with all of them where none is named, and without
-    /// restrictions.
+    /// The same catalog with the services of these names alone, or with all of them where none is
+    /// named, and without restrictions.
     #[must_use]
     pub fn only(self, services: &[String]) -> Self {
         if services.is_empty() {
             return self;
         }
         let offerings = self.entries.iter().map(|entry| &entry.offering);
-        let offerings = offerings.filter(|offering| services.iter().any(|name| *name == offering.name));
-        Self { entries: entries(self.namespace, offerings.cloned(), &Restrictions::default()), ..self }
+        let offerings =
+            offerings.filter(|offering| services.iter().any(|name| *name == offering.name));
+        Self {
+            entries: entries(self.namespace, offerings.cloned(), &Restrictions::default()),
+            ..self
+        }
     }
 
-    /// The same catalog, in which a request for an instance of whatever plan may have these parameters, too: properties
-    /// of a JSON Schema.
+    /// The same catalog, in which a request for an instance of whatever plan may have these
+    /// parameters, too: properties of a JSON Schema.
     #[must_use]
     pub fn asking_for(self, properties: osb::Object) -> Self {
-        Self { asked_for: properties, ..self }
+        Self {
+            asked_for: properties,
+            ..self
+        }
     }
 
     /// These offerings, for the broker of this id in this account.
     ///
-    /// The ids of offerings and plans are those that the archived AWS Service Broker made, so that a platform which
-    /// moves from it keeps its service classes.
+    /// The ids of offerings and plans are those that the archived AWS Service Broker made, so that
+    /// a platform which moves from it keeps its service classes.
     pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
         let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
         let entries = entries(namespace, offerings.into_owned(), &Restrictions::default());
-        Self { entries, namespace, asked_for: osb::Object::new(), consents: Arc::default() }
+        Self {
+            entries,
+            namespace,
+            asked_for: osb::Object::new(),
+            consents: Arc::default(),
+        }
     }
 
-    /// The same catalog with the operator's restrictions. Plans that are not offered, or that need a consent which the
-    /// operator has not given, are there for existing instances only.
+    /// The same catalog with the operator's restrictions. Plans that are not offered, or that need
+    /// a consent which the operator has not given, are there for existing instances only.
     #[must_use]
     pub fn restricted(self, restrictions: &Restrictions) -> Self {
         let offerings = self.entries.iter().map(|entry| entry.offering.clone());
         let entries = entries(self.namespace, offerings, restrictions);
-        Self { entries, consents: Arc::new(restrictions.consents.clone()), ..self }
+        Self {
+            entries,
+            consents: Arc::new(restrictions.consents.clone()),
+            ..self
+        }
     }
 
     /// The plan of these ids.
@@ -182,7 +211,9 @@ impl Catalog {
     /// Says which of the two is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
         let entry = self.find_entry(service_id)?;
-        let plan = self.plans(entry).find(|offered| offered.entry.id == plan_id);
+        let plan = self
+            .plans(entry)
+            .find(|offered| offered.entry.id == plan_id);
         plan.ok_or_else(|| NotOffered::Plan {
             offering: entry.offering.name.to_string(),
             plan_id: plan_id.into(),
@@ -192,19 +223,28 @@ impl Catalog {
 
     fn names_of_plans(&self, entry: &Entry) -> String {
         let offered = self.plans(entry).filter(Offered::is_offered);
-        offered.map(|offered| format!("`{}`", offered.plan.name)).collect::<Vec<_>>().join(", ")
+        offered
+            .map(|offered| format!("`{}`", offered.plan.name))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The plans of a service, those that are not offered among them.
     fn plans<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = Offered<'a>> {
-        let Entry { offering, plans, .. } = entry;
-        offering.plans.iter().zip(plans).map(move |(plan, entry)| Offered {
-            offering,
-            plan,
-            entry,
-            asked_for: &self.asked_for,
-            consents: &self.consents,
-        })
+        let Entry {
+            offering, plans, ..
+        } = entry;
+        offering
+            .plans
+            .iter()
+            .zip(plans)
+            .map(move |(plan, entry)| Offered {
+                offering,
+                plan,
+                entry,
+                asked_for: &self.asked_for,
+                consents: &self.consents,
+            })
     }
 
     /// The offering of this id.
@@ -228,13 +268,25 @@ impl Catalog {
     /// None for offerings that the compiler made: their JSON texts are JSON.
     pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
         let is_offered = |entry: &&Entry| entry.plans.iter().any(|plan| plan.is_offered);
-        let services = self.entries.iter().filter(is_offered).map(|entry| self.service_offering(entry));
-        Ok(osb::Catalog { services: services.collect::<Result<_, _>>()? })
+        let services = self
+            .entries
+            .iter()
+            .filter(is_offered)
+            .map(|entry| self.service_offering(entry));
+        Ok(osb::Catalog {
+            services: services.collect::<Result<_, _>>()?,
+        })
     }
 
-    fn service_offering<'a>(&'a self, entry: &'a Entry) -> serde_json::Result<osb::ServiceOffering<'a>> {
+    fn service_offering<'a>(
+        &'a self,
+        entry: &'a Entry,
+    ) -> serde_json::Result<osb::ServiceOffering<'a>> {
         let offering = &entry.offering;
-        let plans = self.plans(entry).filter(Offered::is_offered).map(|offered| self.service_plan(offered));
+        let plans = self
+            .plans(entry)
+            .filter(Offered::is_offered)
+            .map(|offered| self.service_plan(offered));
         Ok(osb::ServiceOffering {
             name: &offering.name,
             id: &entry.id,
@@ -253,7 +305,9 @@ impl Catalog {
     fn service_plan<'a>(&self, offered: Offered<'a>) -> serde_json::Result<osb::ServicePlan<'a>> {
         let Offered { offering, plan, .. } = offered;
         let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
-            Ok(osb::InputParameters { parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?) })
+            Ok(osb::InputParameters {
+                parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?),
+            })
         };
         let create = if self.asked_for.is_empty() {
             schema(&plan.create_schema)?
@@ -262,7 +316,9 @@ impl Catalog {
             if let Some(properties) = schema["properties"].as_object_mut() {
                 properties.extend(self.asked_for.clone());
             }
-            osb::InputParameters { parameters: Cow::Owned(to_raw_value(&schema)?) }
+            osb::InputParameters {
+                parameters: Cow::Owned(to_raw_value(&schema)?),
+            }
         };
         Ok(osb::ServicePlan {
             id: &offered.entry.id,
@@ -276,11 +332,19 @@ impl Catalog {
             maintenance_info: offering
                 .version
                 .as_deref()
-                .map(|version| osb::MaintenanceInfo { version, description: offering.version_description.as_deref() }),
+                .map(|version| osb::MaintenanceInfo {
+                    version,
+                    description: offering.version_description.as_deref(),
+                }),
             maximum_polling_duration: MAXIMUM_POLLING_DURATION,
             schemas: osb::Schemas {
-                service_instance: osb::InstanceSchemas { create, update: schema(&plan.update_schema)? },
-                service_binding: osb::BindingSchemas { create: schema(&offering.bindings.create_schema)? },
+                service_instance: osb::InstanceSchemas {
+                    create,
+                    update: schema(&plan.update_schema)?,
+                },
+                service_binding: osb::BindingSchemas {
+                    create: schema(&offering.bindings.create_schema)?,
+                },
             },
         })
     }
@@ -305,25 +369,38 @@ fn entries(
             })
             .collect();
         if !restrictions.limits.is_empty() {
-            let Offering { name, updatable_parameters, plans: of_offering, .. } = &mut offering;
+            let Offering {
+                name,
+                updatable_parameters,
+                plans: of_offering,
+                ..
+            } = &mut offering;
             for (plan, entry) in of_offering.to_mut().iter_mut().zip(&mut plans) {
-                entry.limits = restrictions.limits.apply(name, updatable_parameters, plan).map(LazySchema::new);
+                entry.limits = restrictions
+                    .limits
+                    .apply(name, updatable_parameters, plan)
+                    .map(LazySchema::new);
             }
         }
-        Entry { id: id(&offering.name), plans, offering }
+        Entry {
+            id: id(&offering.name),
+            plans,
+            offering,
+        }
     };
     offerings.into_iter().map(entry).collect()
 }
 
 impl Offered<'_> {
-    /// The parameters of a provision or update request in the forms that the catalog shows: numbers and flags that came
-    /// as text are numbers and flags. What fits no form stays as it is, for a check to refuse.
+    /// The parameters of a provision or update request in the forms that the catalog shows: numbers
+    /// and flags that came as text are numbers and flags. What fits no form stays as it is, for a
+    /// check to refuse.
     pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
         in_forms_of(&self.entry.schemas.create, parameters)
     }
 
-    /// Checks the `parameters` of a provision request against the schema that the catalog shows, and returns them
-    /// normalised: see [`Self::normalized`].
+    /// Checks the `parameters` of a provision request against the schema that the catalog shows,
+    /// and returns them normalised: see [`Self::normalized`].
     ///
     /// # Errors
     ///
@@ -334,14 +411,25 @@ impl Offered<'_> {
         Ok(parameters)
     }
 
-    /// Checks parameters that are normalised, where `known` need not be among them although the plan demands them.
+    /// Checks parameters that are normalised, where `known` need not be among them although the
+    /// plan demands them.
     ///
     /// # Errors
     ///
     /// As [`Self::check_parameters`].
-    pub fn check_parameters_besides(&self, parameters: &osb::Object, known: &BTreeSet<&str>) -> Result<(), String> {
+    pub fn check_parameters_besides(
+        &self,
+        parameters: &osb::Object,
+        known: &BTreeSet<&str>,
+    ) -> Result<(), String> {
         let besides: Vec<_> = self.asked_for.keys().map(String::as_str).collect();
-        self.check(&self.entry.schemas.create, "The plan takes", &besides, parameters, known)
+        self.check(
+            &self.entry.schemas.create,
+            "The plan takes",
+            &besides,
+            parameters,
+            known,
+        )
     }
 
     /// Checks the `parameters` of an update request that are normalised.
@@ -350,7 +438,13 @@ impl Offered<'_> {
     ///
     /// As [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
-        self.check(&self.entry.schemas.update, "An update of this plan takes", &[], parameters, &BTreeSet::new())
+        self.check(
+            &self.entry.schemas.update,
+            "An update of this plan takes",
+            &[],
+            parameters,
+            &BTreeSet::new(),
+        )
     }
 
     fn check(
@@ -361,22 +455,38 @@ impl Offered<'_> {
         parameters: &osb::Object,
         known: &BTreeSet<&str>,
     ) -> Result<(), String> {
-        let decided = self.plan.parameters.iter().map(|given| &*given.name).filter(|name| !self.takes(name));
+        let decided = self
+            .plan
+            .parameters
+            .iter()
+            .map(|given| &*given.name)
+            .filter(|name| !self.takes(name));
         let decided: Vec<_> = decided.collect();
         let constraints = &self.offering.constraints;
-        let check = Check { schema: schema.get()?, constraints, taker, besides, decided: &decided };
+        let check = Check {
+            schema: schema.get()?,
+            constraints,
+            taker,
+            besides,
+            decided: &decided,
+        };
         check.check(parameters, known)
     }
 
-    /// Checks what the template excludes by its rules. `values` are those that the stack is to have, as CloudFormation
-    /// takes them; a rule about one that is not among them is left to CloudFormation.
+    /// Checks what the template excludes by its rules. `values` are those that the stack is to
+    /// have, as CloudFormation takes them; a rule about one that is not among them is left to
+    /// CloudFormation.
     ///
     /// # Errors
     ///
     /// The template's texts of the rules that these values break, for the user.
     pub fn check_rules(&self, values: &BTreeMap<String, String>) -> Result<(), String> {
         let broken = rules::broken(&self.offering.rules, values);
-        if broken.is_empty() { Ok(()) } else { Err(broken.join(" ")) }
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(broken.join(" "))
+        }
     }
 
     /// True if the operator offers the plan for new instances.
@@ -397,36 +507,65 @@ impl Offered<'_> {
         Err(NotOffered::PlanForNewInstances { offering, plan })
     }
 
-    /// Checks the values of a stack's parameters that a request chooses, as CloudFormation takes them, against what the
-    /// operator allows an instance of one of these organizations and spaces (GUIDs).
+    /// Checks the values of a stack's parameters that a request chooses, as CloudFormation takes
+    /// them, against what the operator allows an instance of one of these organizations and spaces
+    /// (GUIDs).
     ///
     /// # Errors
     ///
     /// A text for the user that names every parameter which is not allowed; it repeats no value.
-    pub fn check_allowed(&self, values: &BTreeMap<String, String>, owners: &[&str]) -> Result<(), String> {
+    pub fn check_allowed(
+        &self,
+        values: &BTreeMap<String, String>,
+        owners: &[&str],
+    ) -> Result<(), String> {
         if let Some(limits) = &self.entry.limits {
             let schema = limits.get()?;
-            let limited = values.iter().filter(|(name, _)| schema.property(name).is_some());
-            let limited = limited.map(|(name, value)| (name.clone(), value.clone().into())).collect();
+            let limited = values
+                .iter()
+                .filter(|(name, _)| schema.property(name).is_some());
+            let limited = limited
+                .map(|(name, value)| (name.clone(), value.clone().into()))
+                .collect();
             let constraints = &self.offering.constraints;
-            let check = Check { schema, constraints, taker: "The plan takes", besides: &[], decided: &[] };
+            let check = Check {
+                schema,
+                constraints,
+                taker: "The plan takes",
+                besides: &[],
+                decided: &[],
+            };
             check.check(&normalized(schema, limited), &BTreeSet::new())?;
         }
         let refusals = consent::refusals(self.offering, self.consents, values, owners);
-        if refusals.is_empty() { Ok(()) } else { Err(refusals.join(" ")) }
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(refusals.join(" "))
+        }
     }
 
     /// Whether the plan leaves the parameter to the user.
     pub fn takes(&self, parameter: &str) -> bool {
-        self.entry.schemas.create.get().is_ok_and(|schema| schema.property(parameter).is_some())
+        self.entry
+            .schemas
+            .create
+            .get()
+            .is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
     /// Whether the template has the parameter, be it fixed by the plan or left to the user.
     pub fn knows(&self, parameter: &str) -> bool {
-        self.takes(parameter) || self.plan.parameters.iter().any(|given| given.name == parameter)
+        self.takes(parameter)
+            || self
+                .plan
+                .parameters
+                .iter()
+                .any(|given| given.name == parameter)
     }
 
-    /// Whether a binding can be created in the place of another one: it is of use where each has its own identity.
+    /// Whether a binding can be created in the place of another one: it is of use where each has
+    /// its own identity.
     pub fn is_binding_rotatable(&self) -> bool {
         !self.offering.bindings.scopes.is_empty()
     }
@@ -438,8 +577,17 @@ impl Offered<'_> {
     /// As [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
         let parameters = in_forms_of(&self.entry.schemas.bind, parameters);
-        let (schema, constraints) = (self.entry.schemas.bind.get()?, &*self.offering.bindings.constraints);
-        let check = Check { schema, constraints, taker: "A binding takes", besides: &[], decided: &[] };
+        let (schema, constraints) = (
+            self.entry.schemas.bind.get()?,
+            &*self.offering.bindings.constraints,
+        );
+        let check = Check {
+            schema,
+            constraints,
+            taker: "A binding takes",
+            besides: &[],
+            decided: &[],
+        };
         check.check(&parameters, &BTreeSet::new())?;
         Ok(parameters)
     }

@@ -1,7 +1,7 @@
 //! What one template offers: everything that the broker needs of it at run time, as constant data.
 //!
-//! The build script bakes these types into the binary, so that a cold start parses no template. JSON that the broker
-//! only hands on (metadata, schemas) is kept as its text.
+//! The build script bakes these types into the binary, so that a cold start parses no template.
+//! JSON that the broker only hands on (metadata, schemas) is kept as its text.
 
 use std::borrow::Cow;
 
@@ -44,8 +44,8 @@ pub struct Offering {
     pub rules: List<Rule>,
     /// Names of the parameters that are declared `NoEcho`.
     pub secret_parameters: List<Text>,
-    /// Names of the outputs that the author has written as references to where a secret is kept. Nothing else is taken
-    /// for one, whatever a user makes an output's value be.
+    /// Names of the outputs that the author has written as references to where a secret is kept.
+    /// Nothing else is taken for one, whatever a user makes an output's value be.
     pub secret_outputs: List<Text>,
     /// What users name only with the operator's consent.
     pub settings: List<Setting>,
@@ -53,18 +53,20 @@ pub struct Offering {
     pub bindings: Bindings,
 }
 
-/// A setting of the operator's: entries that values of parameters have to fit. Naming a thing that the instance did not
-/// create gives no right to it.
+/// A setting of the operator's: entries that values of parameters have to fit. Naming a thing that
+/// the instance did not create gives no right to it.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Setting {
     /// The parameter of the broker's stack; services may share one.
     pub name: Text,
-    /// The parameters whose values, unless they are empty, have to fit an entry. None where IAM alone checks it.
+    /// The parameters whose values, unless they are empty, have to fit an entry. None where IAM
+    /// alone checks it.
     pub parameters: List<Text>,
     /// Plans that cannot be used, and so are not offered, while there is no entry.
     pub plans: List<Text>,
-    /// The form in which a value has an entry: text with the reference `${name}` and with `*` for anything.
+    /// The form in which a value has an entry: text with the reference `${name}` and with `*` for
+    /// anything.
     pub form: Text,
     /// Regular expression of one character that a `*` in an entry stands for.
     pub wildcard: Text,
@@ -159,14 +161,17 @@ pub enum Condition {
     AtMost(Operand, usize),
     /// `UniqueItems` of an entry of `Lists`: no value that is not empty is in the list twice.
     Distinct(Operand),
-    /// `AllowedPattern` of an entry of `Matching`: the regular expression is found in every value that is not empty.
+    /// `AllowedPattern` of an entry of `Matching`: the regular expression is found in every value
+    /// that is not empty.
     EachMatches(Operand, Text),
-    /// `ForbiddenPattern` of an entry of `Matching`: the regular expression is found in no value that is not empty.
+    /// `ForbiddenPattern` of an entry of `Matching`: the regular expression is found in no value
+    /// that is not empty.
     NoneMatches(Operand, Text),
-    /// `Subdomains` of the specification: the domain, unless it is empty, lies below the domain of every value that is
-    /// not empty: a domain name, or an e-mail address.
+    /// `Subdomains` of the specification: the domain, unless it is empty, lies below the domain of
+    /// every value that is not empty: a domain name, or an e-mail address.
     Subdomain(Operand, Operand),
-    /// `Senders` of the specification: the sender, unless one of the two is empty, is an address of the SES identity.
+    /// `Senders` of the specification: the sender, unless one of the two is empty, is an address of
+    /// the SES identity.
     Sender(Operand, Operand),
 }
 
@@ -196,7 +201,8 @@ pub struct Bindings {
     pub scopes: List<Scope>,
     /// The scope of a binding that names none: an index into `scopes`, or 0 where there are none.
     pub default_scope: usize,
-    /// Whether a Lambda function of the stack, which its output [`FUNCTION_OUTPUT`] names, makes the credentials.
+    /// Whether a Lambda function of the stack, which its output [`FUNCTION_OUTPUT`] names, makes
+    /// the credentials.
     pub via_function: bool,
     /// What `parameters` of a bind request may hold: a JSON Schema.
     pub create_schema: Text,
@@ -221,7 +227,9 @@ impl Credential {
     /// The output that this is and nothing else, if it is one.
     pub fn output(&self) -> Option<&str> {
         let name = self.value.strip_prefix("${")?.strip_suffix('}')?;
-        name.chars().all(|c| c.is_ascii_alphanumeric()).then_some(name)
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric())
+            .then_some(name)
     }
 }
 
@@ -250,6 +258,8 @@ pub struct Scope {
 impl Offering {
     /// Whether an existing instance can change the parameter.
     pub fn is_updatable(&self, parameter: &str) -> bool {
-        self.updatable_parameters.iter().any(|name| name == parameter)
+        self.updatable_parameters
+            .iter()
+            .any(|name| name == parameter)
     }
 }

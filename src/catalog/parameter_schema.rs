@@ -39,7 +39,10 @@ pub struct LazySchema {
 impl LazySchema {
     /// The schema of this text, not compiled yet.
     pub fn new(text: Text) -> Self {
-        Self { text, compiled: OnceLock::new() }
+        Self {
+            text,
+            compiled: OnceLock::new(),
+        }
     }
 
     /// The compiled schema.
@@ -48,7 +51,10 @@ impl LazySchema {
     ///
     /// Says what is wrong with the schema: nothing, where the template compiler made it.
     pub fn get(&self) -> Result<&ParameterSchema, String> {
-        self.compiled.get_or_init(|| ParameterSchema::compile(&self.text)).as_ref().map_err(Clone::clone)
+        self.compiled
+            .get_or_init(|| ParameterSchema::compile(&self.text))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 }
 
@@ -61,10 +67,14 @@ pub struct ParameterSchema {
 
 impl ParameterSchema {
     fn compile(text: &str) -> Result<Self, String> {
-        let unusable = |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
+        let unusable =
+            |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
         let document: Value = serde_json::from_str(text).map_err(|error| unusable(&error))?;
         let validator = jsonschema::draft4::new(&document).map_err(|error| unusable(&error))?;
-        Ok(Self { document, validator })
+        Ok(Self {
+            document,
+            validator,
+        })
     }
 
     /// The mistakes in the parameters, an object.
@@ -74,7 +84,10 @@ impl ParameterSchema {
 
     /// The names of all parameters that there are.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.document["properties"].as_object().into_iter().flat_map(|properties| properties.keys().map(String::as_str))
+        self.document["properties"]
+            .as_object()
+            .into_iter()
+            .flat_map(|properties| properties.keys().map(String::as_str))
     }
 
     /// The schema of a parameter's value.

@@ -6,7 +6,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 /// What a value in a URI is encoded but for: RFC 3986, 2.3.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A piece of a text with references.
 #[derive(Debug, PartialEq)]
@@ -18,8 +22,9 @@ enum Piece<'a> {
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
-    while let Some((before, (name, after))) =
-        rest.split_once("${").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    while let Some((before, (name, after))) = rest
+        .split_once("${")
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
     {
         pieces.push(Piece::Literal(before));
         match name.strip_prefix('!') {
@@ -66,8 +71,9 @@ pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
         .collect()
 }
 
-/// As [`render`], for what an application gets. In a URI a value must not end the part that it stands in: there it is
-/// percent-encoded, wherever that may be but in the host and port, which are no place for it.
+/// As [`render`], for what an application gets. In a URI a value must not end the part that it
+/// stands in: there it is percent-encoded, wherever that may be but in the host and port, which are
+/// no place for it.
 ///
 /// ```
 /// # use aws_service_broker::catalog::reference::render_credential;
@@ -80,19 +86,32 @@ pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
 ///     assert_eq!(render_credential(text, value).as_deref(), Some(rendered));
 /// }
 /// ```
-pub fn render_credential<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+pub fn render_credential<'v>(
+    text: &str,
+    value: impl Fn(&str) -> Option<&'v str>,
+) -> Option<String> {
     let pieces = pieces(text);
     let literals = |pieces: &[Piece<'_>]| -> String {
-        let literal =
-            |piece: &Piece<'_>| if let Piece::Literal(text) = piece { (*text).to_owned() } else { String::new() };
+        let literal = |piece: &Piece<'_>| {
+            if let Piece::Literal(text) = piece {
+                (*text).to_owned()
+            } else {
+                String::new()
+            }
+        };
         pieces.iter().map(literal).collect()
     };
     let rendered = pieces.iter().enumerate().map(|(index, piece)| match piece {
         Piece::Literal(literal) => Some((*literal).to_owned()),
         Piece::Reference(name) => {
             let value = value(name)?;
-            let is_encoded = is_encoded(&literals(&pieces[..index]), &literals(&pieces[index + 1..]));
-            Some(if is_encoded { encoded(value) } else { value.to_owned() })
+            let is_encoded =
+                is_encoded(&literals(&pieces[..index]), &literals(&pieces[index + 1..]));
+            Some(if is_encoded {
+                encoded(value)
+            } else {
+                value.to_owned()
+            })
         }
     });
     rendered.collect()
@@ -105,32 +124,48 @@ pub fn encoded(value: &str) -> String {
 
 /// Whether what stands between these two is in a URI, and not its host.
 fn is_encoded(before: &str, after: &str) -> bool {
-    let Some((_, begun)) = before.split_once("://") else { return false };
+    let Some((_, begun)) = before.split_once("://") else {
+        return false;
+    };
     let ends_authority = ['/', '?', '#'];
-    let is_user = after.split(ends_authority).next().is_some_and(|authority| authority.contains('@'));
+    let is_user = after
+        .split(ends_authority)
+        .next()
+        .is_some_and(|authority| authority.contains('@'));
     begun.contains(ends_authority) || is_user
 }
 
-/// `json` with the references in its strings replaced. What has no value is left out: an entry of a list, a key of an
-/// object, and the list or object itself when nothing of it remains. So a statement about a resource that the stack
-/// does not have loses its `Resource`: see [`render_statements`].
+/// `json` with the references in its strings replaced. What has no value is left out: an entry of a
+/// list, a key of an object, and the list or object itself when nothing of it remains. So a
+/// statement about a resource that the stack does not have loses its `Resource`: see
+/// [`render_statements`].
 fn render_json<'v>(json: &Value, value: &impl Fn(&str) -> Option<&'v str>) -> Option<Value> {
     match json {
         Value::String(text) => render(text, value).map(Value::String),
         Value::Array(entries) => {
-            let rendered: Vec<_> = entries.iter().filter_map(|entry| render_json(entry, value)).collect();
+            let rendered: Vec<_> = entries
+                .iter()
+                .filter_map(|entry| render_json(entry, value))
+                .collect();
             (entries.is_empty() || !rendered.is_empty()).then_some(Value::Array(rendered))
         }
         Value::Object(fields) => Some(Value::Object(
-            fields.iter().filter_map(|(key, field)| Some((key.clone(), render_json(field, value)?))).collect(),
+            fields
+                .iter()
+                .filter_map(|(key, field)| Some((key.clone(), render_json(field, value)?)))
+                .collect(),
         )),
         other => Some(other.clone()),
     }
 }
 
-/// IAM statements with their references replaced. A statement of which any part went missing altogether is dropped:
-/// without its `Resource` it is invalid, and without its `Condition` it would allow more than the author meant.
-pub fn render_statements<'v>(statements: &[Value], value: impl Fn(&str) -> Option<&'v str>) -> Vec<Value> {
+/// IAM statements with their references replaced. A statement of which any part went missing
+/// altogether is dropped: without its `Resource` it is invalid, and without its `Condition` it
+/// would allow more than the author meant.
+pub fn render_statements<'v>(
+    statements: &[Value],
+    value: impl Fn(&str) -> Option<&'v str>,
+) -> Vec<Value> {
     statements
         .iter()
         .filter_map(|statement| {
@@ -143,9 +178,11 @@ pub fn render_statements<'v>(statements: &[Value], value: impl Fn(&str) -> Optio
 /// Whether every key of the objects in `before` is still there in `after`.
 fn same_keys(before: &Value, after: &Value) -> bool {
     match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            before.iter().all(|(key, field)| after.get(key).is_some_and(|rendered| same_keys(field, rendered)))
-        }
+        (Value::Object(before), Value::Object(after)) => before.iter().all(|(key, field)| {
+            after
+                .get(key)
+                .is_some_and(|rendered| same_keys(field, rendered))
+        }),
         _ => true,
     }
 }

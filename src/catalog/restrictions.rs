@@ -1,6 +1,8 @@
-//! The operator's restrictions: which plans are offered, and which values their parameters may have.
+//! The operator's restrictions: which plans are offered, and which values their parameters may
+//! have.
 //!
-//! They hold for what is asked for from now on. An instance that was created before keeps its plan and its values.
+//! They hold for what is asked for from now on. An instance that was created before keeps its plan
+//! and its values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +31,8 @@ pub struct Restrictions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnabledPlans(BTreeSet<String>);
 
-/// Limits by service (`kinesis`) or plan (`kinesis/custom`), then by parameter. Where both limit a parameter, the plan's
-/// count.
+/// Limits by service (`kinesis`) or plan (`kinesis/custom`), then by parameter. Where both limit a
+/// parameter, the plan's count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ParameterLimits(UniqueMap<UniqueMap<ParameterLimit>>);
@@ -45,7 +47,8 @@ pub struct ParameterLimit {
     /// The greatest number.
     #[serde(default)]
     pub max_value: Option<Number>,
-    /// The values to choose from. The first one is the default where the template's is not among them.
+    /// The values to choose from. The first one is the default where the template's is not among
+    /// them.
     #[serde(default)]
     pub allowed_values: Option<Vec<Value>>,
     /// The only value.
@@ -56,9 +59,12 @@ pub struct ParameterLimit {
 /// The plans of all services, as `service/plan`.
 fn plans(offerings: &[Offering]) -> impl Iterator<Item = (String, &Offering, &Plan)> {
     let named = |offering, plan: &'_ Plan| qualified(offering, &plan.name);
-    offerings
-        .iter()
-        .flat_map(move |offering| offering.plans.iter().map(move |plan| (named(offering, plan), offering, plan)))
+    offerings.iter().flat_map(move |offering| {
+        offering
+            .plans
+            .iter()
+            .map(move |plan| (named(offering, plan), offering, plan))
+    })
 }
 
 fn qualified(offering: &Offering, plan: &str) -> String {
@@ -72,11 +78,17 @@ impl EnabledPlans {
     ///
     /// The first entry that is no plan.
     pub fn parse(list: &str, offerings: &[Offering]) -> Result<Self, String> {
-        let names: BTreeSet<_> =
-            list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let names: BTreeSet<_> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
         let known: BTreeSet<_> = plans(offerings).map(|(name, ..)| name).collect();
         match names.difference(&known).next() {
-            Some(unknown) => Err(format!("`{unknown}` is no plan in the catalog: write service/plan")),
+            Some(unknown) => Err(format!(
+                "`{unknown}` is no plan in the catalog: write service/plan"
+            )),
             None => Ok(Self(names)),
         }
     }
@@ -101,18 +113,30 @@ impl ParameterLimits {
         }
         let limits: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         for (name, limits) in &limits.0.0 {
-            let limited = plans(offerings).filter(|(plan, offering, _)| name == plan || *name == *offering.name);
-            let limited: Vec<_> = limited.map(|(_, _, plan)| properties(&plan.create_schema)).collect();
+            let limited = plans(offerings)
+                .filter(|(plan, offering, _)| name == plan || *name == *offering.name);
+            let limited: Vec<_> = limited
+                .map(|(_, _, plan)| properties(&plan.create_schema))
+                .collect();
             if limited.is_empty() {
-                return Err(format!("`{name}` is neither a service nor a plan in the catalog"));
+                return Err(format!(
+                    "`{name}` is neither a service nor a plan in the catalog"
+                ));
             }
             for (parameter, limit) in &limits.0 {
-                let mut properties = limited.iter().filter_map(|properties| properties.get(parameter)).peekable();
+                let mut properties = limited
+                    .iter()
+                    .filter_map(|properties| properties.get(parameter))
+                    .peekable();
                 if properties.peek().is_none() {
-                    return Err(format!("users of `{name}` do not choose a parameter `{parameter}`"));
+                    return Err(format!(
+                        "users of `{name}` do not choose a parameter `{parameter}`"
+                    ));
                 }
                 properties.try_for_each(|property| {
-                    limited_property(property, limit).map(drop).map_err(|reason| format!("`{parameter}`: {reason}"))
+                    limited_property(property, limit)
+                        .map(drop)
+                        .map_err(|reason| format!("`{parameter}`: {reason}"))
                 })?;
             }
         }
@@ -124,20 +148,29 @@ impl ParameterLimits {
         self.0.0.is_empty()
     }
 
-    /// Lays the limits over a plan. Returns the schema of what users may choose of the limited parameters; nothing where
-    /// no parameter of the plan is limited.
+    /// Lays the limits over a plan. Returns the schema of what users may choose of the limited
+    /// parameters; nothing where no parameter of the plan is limited.
     ///
-    /// A default within the limit takes the place of one beyond it. Not where an instance cannot change the parameter
-    /// (`updatable` does not have it): an upgrade would replace its resource. There the user has to choose.
+    /// A default within the limit takes the place of one beyond it. Not where an instance cannot
+    /// change the parameter (`updatable` does not have it): an upgrade would replace its resource.
+    /// There the user has to choose.
     pub fn apply(&self, service: &str, updatable: &[Text], plan: &mut Plan) -> Option<Text> {
         let names = [service.to_owned(), format!("{service}/{}", plan.name)];
         // What is said of the plan comes after what is said of the service, and in its place.
-        let limits: BTreeMap<_, _> =
-            names.iter().filter_map(|name| self.0.0.get(name)).flat_map(|limits| &limits.0).collect();
+        let limits: BTreeMap<_, _> = names
+            .iter()
+            .filter_map(|name| self.0.0.get(name))
+            .flat_map(|limits| &limits.0)
+            .collect();
         let created = properties(&plan.create_schema);
         let mut limited: Map<_, _> = limits
             .into_iter()
-            .filter_map(|(name, limit)| Some((name.clone(), limited_property(created.get(name)?, limit).ok()?)))
+            .filter_map(|(name, limit)| {
+                Some((
+                    name.clone(),
+                    limited_property(created.get(name)?, limit).ok()?,
+                ))
+            })
             .collect();
         if limited.is_empty() {
             return None;
@@ -152,7 +185,10 @@ impl ParameterLimits {
             match default {
                 Some(default) if updatable.iter().any(|updatable| updatable == name) => {
                     let value = plain_text(default).into();
-                    plan.parameters.to_mut().push(StackParameter { name: name.clone().into(), value });
+                    plan.parameters.to_mut().push(StackParameter {
+                        name: name.clone().into(),
+                        value,
+                    });
                 }
                 _ => {
                     remove_default(property);
@@ -162,21 +198,30 @@ impl ParameterLimits {
         }
         plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
         plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);
-        Some(json!({"type": "object", "properties": limited}).to_string().into())
+        Some(
+            json!({"type": "object", "properties": limited})
+                .to_string()
+                .into(),
+        )
     }
 }
 
 fn properties(schema: &str) -> Map<String, Value> {
     let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
-    schema["properties"].as_object_mut().map(std::mem::take).unwrap_or_default()
+    schema["properties"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default()
 }
 
-/// The schema with other limits of the parameters that it has, of which some are required. A parameter of an update may
-/// be `null`.
+/// The schema with other limits of the parameters that it has, of which some are required. A
+/// parameter of an update may be `null`.
 fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
     let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
     let properties = document["properties"].as_object_mut().into_iter().flatten();
-    for (property, limited) in properties.filter_map(|(name, property)| Some((property, limited.get(name)?))) {
+    for (property, limited) in
+        properties.filter_map(|(name, property)| Some((property, limited.get(name)?)))
+    {
         let takes_null = property["type"].is_array();
         for key in ["minimum", "maximum", "enum", "items"] {
             if let Some(limit) = limited.get(key) {
@@ -197,19 +242,26 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
     }
     if !required.is_empty() {
         let known = document["required"].as_array().cloned().unwrap_or_default();
-        document["required"] = known.into_iter().chain(required.iter().map(|name| name.clone().into())).collect();
+        document["required"] = known
+            .into_iter()
+            .chain(required.iter().map(|name| name.clone().into()))
+            .collect();
     }
     document.to_string().into()
 }
 
-/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest or first that is, and
-/// of a list there is none.
+/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest
+/// or first that is, and of a list there is none.
 fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
     let mut limited = property.clone();
     if limit == &ParameterLimit::default() {
         return Err("it needs MinValue, MaxValue, AllowedValues or Value".into());
     }
-    limit_range(&mut limited, limit.min_value.as_ref(), limit.max_value.as_ref())?;
+    limit_range(
+        &mut limited,
+        limit.min_value.as_ref(),
+        limit.max_value.as_ref(),
+    )?;
     if let Some(values) = &limit.allowed_values {
         choose_among(&mut limited, values)?;
     }
@@ -220,19 +272,33 @@ fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, S
     Ok(limited)
 }
 
-fn limit_range(property: &mut Value, least: Option<&Number>, most: Option<&Number>) -> Result<(), String> {
-    for (key, limit, is_beyond) in [("minimum", least, f64::lt as fn(&f64, &f64) -> bool), ("maximum", most, f64::gt)] {
+fn limit_range(
+    property: &mut Value,
+    least: Option<&Number>,
+    most: Option<&Number>,
+) -> Result<(), String> {
+    for (key, limit, is_beyond) in [
+        ("minimum", least, f64::lt as fn(&f64, &f64) -> bool),
+        ("maximum", most, f64::gt),
+    ] {
         let Some(limit) = limit else { continue };
         let given = limit.as_f64().ok_or("a limit is not a number")?;
-        if property[key].as_f64().is_none_or(|known| is_beyond(&known, &given)) {
+        if property[key]
+            .as_f64()
+            .is_none_or(|known| is_beyond(&known, &given))
+        {
             property[key] = limit.clone().into();
         }
-        if property["default"].as_f64().is_some_and(|default| is_beyond(&default, &given)) {
+        if property["default"]
+            .as_f64()
+            .is_some_and(|default| is_beyond(&default, &given))
+        {
             property["default"] = limit.clone().into();
         }
     }
     let is_limited = least.or(most).is_some();
-    let is_empty = property["minimum"].as_f64() > property["maximum"].as_f64() && property["maximum"].is_number();
+    let is_empty = property["minimum"].as_f64() > property["maximum"].as_f64()
+        && property["maximum"].is_number();
     if is_limited && (is_empty || !is_numeric(property)) {
         return Err("it takes no numbers within MinValue and MaxValue".into());
     }
@@ -241,26 +307,46 @@ fn limit_range(property: &mut Value, least: Option<&Number>, most: Option<&Numbe
 
 fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
     let is_list = property["type"] == "array";
-    let allowed = forms(if is_list { &property["items"] } else { property }, values);
-    let schema = if is_list { &property["items"] } else { &*property };
+    let allowed = forms(
+        if is_list {
+            &property["items"]
+        } else {
+            property
+        },
+        values,
+    );
+    let schema = if is_list {
+        &property["items"]
+    } else {
+        &*property
+    };
     let validator = jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
     if allowed.is_empty() || allowed.iter().any(|value| !validator.is_valid(value)) {
         return Err("it does not take these values".into());
     }
 
     match property.get("default") {
-        Some(Value::Array(default)) if default.iter().any(|entry| !allowed.contains(entry)) => remove_default(property),
+        Some(Value::Array(default)) if default.iter().any(|entry| !allowed.contains(entry)) => {
+            remove_default(property)
+        }
         Some(Value::Array(_)) | None => {}
         Some(default) if allowed.contains(default) => {}
         Some(_) => property["default"] = allowed[0].clone(),
     }
-    let limited = if is_list { &mut property["items"] } else { property };
+    let limited = if is_list {
+        &mut property["items"]
+    } else {
+        property
+    };
     limited["enum"] = allowed.into();
     Ok(())
 }
 
 fn forms(property: &Value, values: &[Value]) -> Vec<Value> {
-    values.iter().map(|value| normalized_value(property, value.clone())).collect()
+    values
+        .iter()
+        .map(|value| normalized_value(property, value.clone()))
+        .collect()
 }
 
 fn remove_default(property: &mut Value) {

@@ -1,7 +1,7 @@
 //! The template's rules, evaluated before CloudFormation is asked for anything.
 //!
-//! CloudFormation evaluates the same rules itself. Told by the broker, they are told at once, before there is a record
-//! or a stack, and in the author's words.
+//! CloudFormation evaluates the same rules itself. Told by the broker, they are told at once,
+//! before there is a record or a stack, and in the author's words.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +15,12 @@ type Values = BTreeMap<String, String>;
 
 /// Returns the texts of all assertions that these values break.
 ///
-/// A rule about a parameter whose value is not among them, such as a secret that only the stack knows, is left to
-/// CloudFormation.
+/// A rule about a parameter whose value is not among them, such as a secret that only the stack
+/// knows, is left to CloudFormation.
 pub fn broken<'r>(rules: &'r [Rule], values: &Values) -> Vec<&'r str> {
-    let applicable = rules.iter().filter(|rule| all(&rule.conditions, values) == Some(true));
+    let applicable = rules
+        .iter()
+        .filter(|rule| all(&rule.conditions, values) == Some(true));
     let assertions = applicable.flat_map(|rule| rule.assertions.iter());
 
     let broken = assertions.filter(|assertion| holds(&assertion.holds, values) == Some(false));
@@ -44,9 +46,10 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
             let (list, known) = (evaluate(list, values)?, evaluate(known, values)?);
             Some(list.iter().all(|member| known.contains(member)))
         }
-        Condition::Ascending { values: operands, without } => {
-            is_ascending(operands, without.as_deref().and_then(number), values)
-        }
+        Condition::Ascending {
+            values: operands,
+            without,
+        } => is_ascending(operands, without.as_deref().and_then(number), values),
         Condition::AtMost(list, limit) => Some(given(list, values)?.len() <= *limit),
         Condition::Distinct(list) => {
             let entries = given(list, values)?;
@@ -56,26 +59,45 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
         Condition::EachMatches(operand, pattern) => {
             // The compiler has refused what is no pattern.
             let pattern = Regex::new(pattern).ok()?;
-            Some(given(operand, values)?.iter().all(|value| pattern.is_match(value)))
+            Some(
+                given(operand, values)?
+                    .iter()
+                    .all(|value| pattern.is_match(value)),
+            )
         }
         Condition::NoneMatches(operand, pattern) => {
             let pattern = Regex::new(pattern).ok()?;
-            Some(!given(operand, values)?.iter().any(|value| pattern.is_match(value)))
+            Some(
+                !given(operand, values)?
+                    .iter()
+                    .any(|value| pattern.is_match(value)),
+            )
         }
         Condition::Subdomain(domain, parents) => {
             let (domains, parents) = (given(domain, values)?, given(parents, values)?);
-            Some(domains.iter().all(|domain| parents.iter().all(|parent| is_below(domain, parent))))
+            Some(
+                domains
+                    .iter()
+                    .all(|domain| parents.iter().all(|parent| is_below(domain, parent))),
+            )
         }
         Condition::Sender(sender, identity) => {
             let (senders, identities) = (given(sender, values)?, given(identity, values)?);
-            Some(senders.iter().all(|sender| identities.iter().all(|identity| is_sender(sender, identity))))
+            Some(senders.iter().all(|sender| {
+                identities
+                    .iter()
+                    .all(|identity| is_sender(sender, identity))
+            }))
         }
     }
 }
 
 /// Three-valued: one that does not hold decides, whatever the unknown ones are.
 fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
-    let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
+    let results: Vec<_> = conditions
+        .iter()
+        .map(|condition| holds(condition, values))
+        .collect();
     if results.contains(&Some(false)) {
         Some(false)
     } else {
@@ -85,11 +107,17 @@ fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
 
 /// Three-valued: one that holds decides, whatever the unknown ones are.
 fn any(conditions: &[Condition], values: &Values) -> Option<bool> {
-    let results: Vec<_> = conditions.iter().map(|condition| holds(condition, values)).collect();
+    let results: Vec<_> = conditions
+        .iter()
+        .map(|condition| holds(condition, values))
+        .collect();
     if results.contains(&Some(true)) {
         Some(true)
     } else {
-        results.into_iter().all(|one| one.is_some()).then_some(false)
+        results
+            .into_iter()
+            .all(|one| one.is_some())
+            .then_some(false)
     }
 }
 
@@ -100,10 +128,18 @@ fn evaluate(operand: &Operand, values: &Values) -> Option<Vec<String>> {
         Operand::Parameter(name) => values.get(&**name).map(|value| vec![value.clone()]),
         Operand::ListParameter(name) => {
             let value = values.get(&**name)?;
-            Some(value.split(',').map(|entry| entry.trim().to_owned()).collect())
+            Some(
+                value
+                    .split(',')
+                    .map(|entry| entry.trim().to_owned())
+                    .collect(),
+            )
         }
         Operand::List(operands) => {
-            let lists: Option<Vec<_>> = operands.iter().map(|operand| evaluate(operand, values)).collect();
+            let lists: Option<Vec<_>> = operands
+                .iter()
+                .map(|operand| evaluate(operand, values))
+                .collect();
             lists.map(|lists| lists.concat())
         }
     }
@@ -118,16 +154,27 @@ fn given(operand: &Operand, values: &Values) -> Option<Vec<String>> {
 
 /// True if the domain is a subdomain of the other, which may be that of an e-mail address.
 fn is_below(domain: &str, parent: &str) -> bool {
-    let parent = parent.rsplit('@').next().unwrap_or(parent).to_ascii_lowercase();
+    let parent = parent
+        .rsplit('@')
+        .next()
+        .unwrap_or(parent)
+        .to_ascii_lowercase();
     let below = domain.to_ascii_lowercase();
-    below.strip_suffix(&parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
+    below
+        .strip_suffix(&parent)
+        .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
 }
 
-/// True if the sender, an e-mail address with or without a name before it, may send as the SES identity of this ARN: an
-/// address sends as itself, a domain as everybody in it and in its subdomains.
+/// True if the sender, an e-mail address with or without a name before it, may send as the SES
+/// identity of this ARN: an address sends as itself, a domain as everybody in it and in its
+/// subdomains.
 /// <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
 fn is_sender(sender: &str, identity: &str) -> bool {
-    let address = sender.rsplit('<').next().unwrap_or(sender).trim_end_matches('>');
+    let address = sender
+        .rsplit('<')
+        .next()
+        .unwrap_or(sender)
+        .trim_end_matches('>');
     let identity = identity.rsplit('/').next().unwrap_or(identity);
     let domain = address.rsplit('@').next().unwrap_or(address);
 
@@ -139,10 +186,16 @@ fn is_sender(sender: &str, identity: &str) -> bool {
 }
 
 fn is_ascending(operands: &[Operand], without: Option<f64>, values: &Values) -> Option<bool> {
-    let lists: Option<Vec<_>> = operands.iter().map(|operand| evaluate(operand, values)).collect();
+    let lists: Option<Vec<_>> = operands
+        .iter()
+        .map(|operand| evaluate(operand, values))
+        .collect();
     let numbers: Option<Vec<_>> = lists?.concat().iter().map(|text| number(text)).collect();
 
-    let counted: Vec<_> = numbers?.into_iter().filter(|number| Some(*number) != without).collect();
+    let counted: Vec<_> = numbers?
+        .into_iter()
+        .filter(|number| Some(*number) != without)
+        .collect();
     Some(counted.windows(2).all(|pair| pair[0] < pair[1]))
 }
 

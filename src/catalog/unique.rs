@@ -1,5 +1,5 @@
-//! JSON objects in which no key occurs twice. Of two that are the same, serde keeps the last: a limit that an operator has
-//! written would be lost without a word.
+//! JSON objects in which no key occurs twice. Of two that are the same, serde keeps the last: a
+//! limit that an operator has written would be lost without a word.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 

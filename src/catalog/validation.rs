@@ -1,7 +1,8 @@
-//! A request's `parameters` against the schema that the catalog shows for them, and what the user is told of mistakes.
+//! A request's `parameters` against the schema that the catalog shows for them, and what the user
+//! is told of mistakes.
 //!
-//! The texts say what must be, in the words of the template, and never what was sent: a value may be secret, or one
-//! that somebody has put into the wrong field.
+//! The texts say what must be, in the words of the template, and never what was sent: a value may
+//! be secret, or one that somebody has put into the wrong field.
 
 use std::collections::BTreeSet;
 
@@ -31,24 +32,39 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Says what is wrong with `parameters`, for the user. What is `known` from before may be missing.
+    /// Says what is wrong with `parameters`, for the user. What is `known` from before may be
+    /// missing.
     pub fn check(&self, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
         let parameters = Value::Object(parameters.clone());
         let errors = self.schema.errors(&parameters);
-        let general = errors.iter().filter(|error| !is_missing_one_of(known, error));
+        let general = errors
+            .iter()
+            .filter(|error| !is_missing_one_of(known, error));
         let general = general.flat_map(|error| self.general_mistakes(error));
 
-        let mistakes = general.chain(self.value_mistakes(&errors)).chain(mistakes_beyond_schema(&parameters));
+        let mistakes = general
+            .chain(self.value_mistakes(&errors))
+            .chain(mistakes_beyond_schema(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
-        if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join(" ")) }
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(mistakes.join(" "))
+        }
     }
 
     /// The mistakes of an error that is about no value: unknown parameters, or a missing one.
     fn general_mistakes(&self, error: &ValidationError<'_>) -> Vec<String> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known: Vec<_> = self.schema.names().chain(self.besides.iter().copied()).collect();
-                let unknown = unexpected.iter().map(|name| self.unknown_parameter(name, &known));
+                let known: Vec<_> = self
+                    .schema
+                    .names()
+                    .chain(self.besides.iter().copied())
+                    .collect();
+                let unknown = unexpected
+                    .iter()
+                    .map(|name| self.unknown_parameter(name, &known));
                 let takes = match known.as_slice() {
                     [] => format!("{} no parameters.", self.taker),
                     _ => format!("{}: {}.", self.taker, listed(&known, ", ")),
@@ -63,9 +79,16 @@ impl Check<'_> {
     }
 
     fn missing_parameter(&self, name: &str) -> String {
-        let description = self.schema.property(name).and_then(|property| property["description"].as_str());
+        let description = self
+            .schema
+            .property(name)
+            .and_then(|property| property["description"].as_str());
         match description.and_then(|text| text.split(". ").next()) {
-            Some(sentence) => format!("{} is missing: {}.", parameter(name), sentence.trim_end_matches('.')),
+            Some(sentence) => format!(
+                "{} is missing: {}.",
+                parameter(name),
+                sentence.trim_end_matches('.')
+            ),
             None => format!("{} is missing.", parameter(name)),
         }
     }
@@ -80,15 +103,28 @@ impl Check<'_> {
         }
     }
 
-    /// The mistakes in values, one a parameter: what is of another type breaks most other constraints as well.
+    /// The mistakes in values, one a parameter: what is of another type breaks most other
+    /// constraints as well.
     fn value_mistakes(&self, errors: &[ValidationError<'_>]) -> Vec<String> {
         let mut mistakes: IndexMap<String, Mistake> = IndexMap::new();
         for error in errors {
-            let Some(mistake) = Mistake::of(error.kind()) else { continue };
-            let path = error.instance_path().as_str().trim_start_matches('/').to_owned();
-            let (name, is_entry) = path.split_once('/').map_or((path.as_str(), false), |(name, _)| (name, true));
+            let Some(mistake) = Mistake::of(error.kind()) else {
+                continue;
+            };
+            let path = error
+                .instance_path()
+                .as_str()
+                .trim_start_matches('/')
+                .to_owned();
+            let (name, is_entry) = path
+                .split_once('/')
+                .map_or((path.as_str(), false), |(name, _)| (name, true));
 
-            let mistake = if is_entry { mistake.in_entry() } else { mistake };
+            let mistake = if is_entry {
+                mistake.in_entry()
+            } else {
+                mistake
+            };
             let told = mistakes.entry(name.to_owned()).or_insert(mistake);
             *told = mistake.min(*told);
         }
@@ -100,7 +136,10 @@ impl Check<'_> {
     }
 
     fn constraint(&self, parameter: &str) -> Option<&str> {
-        let constraint = self.constraints.iter().find(|constraint| constraint.parameter == parameter)?;
+        let constraint = self
+            .constraints
+            .iter()
+            .find(|constraint| constraint.parameter == parameter)?;
         Some(constraint.description.trim().trim_end_matches('.'))
     }
 }
@@ -148,8 +187,16 @@ impl Mistake {
 
     fn text(self, name: &str, property: &Value, constraint: Option<&str>) -> String {
         let is_entry = self >= Self::EntryType;
-        let subject = if is_entry { format!("Each entry of the parameter `{name}`") } else { parameter(name) };
-        let property = if is_entry { &property["items"] } else { property };
+        let subject = if is_entry {
+            format!("Each entry of the parameter `{name}`")
+        } else {
+            parameter(name)
+        };
+        let property = if is_entry {
+            &property["items"]
+        } else {
+            property
+        };
 
         match (self.demand(property), constraint) {
             (demand, None) => format!("{subject} must {demand}."),
@@ -173,15 +220,21 @@ impl Mistake {
         match self {
             Self::EntryComma => "be without a comma".into(),
             Self::Pattern | Self::EntryPattern => {
-                format!("match the pattern `{}`", property["pattern"].as_str().unwrap_or_default())
+                format!(
+                    "match the pattern `{}`",
+                    property["pattern"].as_str().unwrap_or_default()
+                )
             }
             Self::Length | Self::EntryLength => {
                 let limits = limits(&property["minLength"], &property["maxLength"]);
                 format!("have {} characters", limits.unwrap_or_default())
             }
-            Self::Type | Self::Choice | Self::Range | Self::EntryType | Self::EntryChoice | Self::EntryRange => {
-                kind(property)
-            }
+            Self::Type
+            | Self::Choice
+            | Self::Range
+            | Self::EntryType
+            | Self::EntryChoice
+            | Self::EntryRange => kind(property),
         }
     }
 }
@@ -198,7 +251,14 @@ fn kind(property: &Value) -> String {
     let kind = &property["type"];
     let limits = limits(&property["minimum"], &property["maximum"]);
     let limited = |kind: &str| match &limits {
-        Some(limits) => format!("be {kind} {}{limits}", if limits.starts_with("at ") { "of " } else { "from " }),
+        Some(limits) => format!(
+            "be {kind} {}{limits}",
+            if limits.starts_with("at ") {
+                "of "
+            } else {
+                "from "
+            }
+        ),
         None => format!("be {kind}"),
     };
     match kind.as_str().or_else(|| kind[0].as_str()) {
@@ -211,7 +271,11 @@ fn kind(property: &Value) -> String {
 }
 
 fn one_of(allowed: &[Value]) -> String {
-    let texts: Vec<_> = allowed.iter().filter(|value| !value.is_null()).map(shown).collect();
+    let texts: Vec<_> = allowed
+        .iter()
+        .filter(|value| !value.is_null())
+        .map(shown)
+        .collect();
     match texts.as_slice() {
         [only] => only.clone(),
         [first @ .., last] => format!("one of {} or {last}", first.join(", ")),
@@ -241,41 +305,56 @@ type ValueCheck = (fn(&Value) -> bool, &'static str);
 
 /// Values that the schema takes, and AWS does not.
 const VALUE_CHECKS: [ValueCheck; 3] = [
-    (has_dynamic_reference, "must not contain a reference that begins with {{resolve, nor a part of one"),
-    (has_control_character, "must not contain control characters, other than tabs and line breaks"),
+    (
+        has_dynamic_reference,
+        "must not contain a reference that begins with {{resolve, nor a part of one",
+    ),
+    (
+        has_control_character,
+        "must not contain control characters, other than tabs and line breaks",
+    ),
     (has_too_many_bytes, "must have at most 4,096 bytes"),
 ];
 
 fn mistakes_beyond_schema(parameters: &Value) -> impl Iterator<Item = String> + '_ {
     let parameters = parameters.as_object().into_iter().flatten();
     parameters.flat_map(|(name, value)| {
-        let mistakes = VALUE_CHECKS.iter().filter(|(is_mistake, _)| is_mistake(value));
+        let mistakes = VALUE_CHECKS
+            .iter()
+            .filter(|(is_mistake, _)| is_mistake(value));
         mistakes.map(move |(_, demand)| format!("{} {demand}.", parameter(name)))
     })
 }
 
-/// Beginning of a dynamic reference. CloudFormation replaces it by a secret of the account, whoever owns that.
+/// Beginning of a dynamic reference. CloudFormation replaces it by a secret of the account, whoever
+/// owns that.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// True also for a part of a reference, which a template may put together with the value of another parameter: the first
-/// part ends in the middle of the reference's beginning, or the next one begins there.
+/// True also for a part of a reference, which a template may put together with the value of another
+/// parameter: the first part ends in the middle of the reference's beginning, or the next one
+/// begins there.
 fn has_dynamic_reference(value: &Value) -> bool {
     let second_half = &DYNAMIC_REFERENCE[1..];
     has_text(value, &|text| {
         // AWS does not document whether white space may stand in between.
         let text: String = text.split_whitespace().collect();
-        let is_cut_off = || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
+        let is_cut_off =
+            || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
         let is_middle = || !text.is_empty() && second_half.starts_with(&text);
-        text.contains(DYNAMIC_REFERENCE) || text.starts_with(second_half) || is_cut_off() || is_middle()
+        text.contains(DYNAMIC_REFERENCE)
+            || text.starts_with(second_half)
+            || is_cut_off()
+            || is_middle()
     })
 }
 
-/// True for what XML cannot hold: CloudFormation takes a stack with it, and then nobody can read its answers about the
-/// stack.
+/// True for what XML cannot hold: CloudFormation takes a stack with it, and then nobody can read
+/// its answers about the stack.
 /// <https://www.w3.org/TR/xml/#charsets>
 fn has_control_character(value: &Value) -> bool {
-    let is_xml = |character| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..);
+    let is_xml =
+        |character| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..);
     has_text(value, &|text| !text.chars().all(is_xml))
 }
 
@@ -287,7 +366,9 @@ const MAX_VALUE_BYTES: usize = 4_096;
 fn has_too_many_bytes(value: &Value) -> bool {
     match value {
         // The schema refuses a text of more characters than that.
-        Value::String(text) => text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES,
+        Value::String(text) => {
+            text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES
+        }
         // CloudFormation takes a list as text with commas.
         Value::Array(entries) => {
             let length: usize = entries.iter().map(bytes).sum();
@@ -316,11 +397,17 @@ fn has_text(value: &Value, is_such: &impl Fn(&str) -> bool) -> bool {
 
 fn is_missing_one_of(known: &BTreeSet<&str>, error: &ValidationError<'_>) -> bool {
     match error.kind() {
-        ValidationErrorKind::Required { property } => property.as_str().is_some_and(|name| known.contains(name)),
+        ValidationErrorKind::Required { property } => {
+            property.as_str().is_some_and(|name| known.contains(name))
+        }
         _ => false,
     }
 }
 
 fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(separator)
+    names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect::<Vec<_>>()
+        .join(separator)
 }

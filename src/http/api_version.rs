@@ -11,8 +11,8 @@ use super::error::ApiError;
 
 const HEADER: &str = "x-broker-api-version";
 const MAJOR: u32 = 2;
-/// Service Catalog sends 2.14, Cloud Foundry 2.15, Korifi 2.17. Minor versions only add, so that all newer ones are
-/// accepted.
+/// Service Catalog sends 2.14, Cloud Foundry 2.15, Korifi 2.17. Minor versions only add, so that
+/// all newer ones are accepted.
 const OLDEST_MINOR: u32 = 13;
 
 /// What a request without the header is answered with.
@@ -25,7 +25,11 @@ pub enum MissingVersion {
     PreconditionFailed,
 }
 
-pub async fn check(State(missing): State<MissingVersion>, request: Request, next: Next) -> Result<Response, ApiError> {
+pub async fn check(
+    State(missing): State<MissingVersion>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     check_version(request.headers(), missing)?;
     Ok(next.run(request).await)
 }
@@ -41,8 +45,8 @@ fn check_version(headers: &HeaderMap, missing: MissingVersion) -> Result<(), Api
     match version.to_str().ok().and_then(parse) {
         Some((MAJOR, OLDEST_MINOR..)) => Ok(()),
         _ => Err(ApiError::precondition_failed(format!(
-            "The broker does not speak this version of the API. Send X-Broker-API-Version: 2.17, or another from \
-             {MAJOR}.{OLDEST_MINOR} on."
+            "The broker does not speak this version of the API. Send X-Broker-API-Version: 2.17, \
+             or another from {MAJOR}.{OLDEST_MINOR} on."
         ))),
     }
 }

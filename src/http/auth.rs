@@ -12,9 +12,18 @@ use secrecy::SecretString;
 use super::{App, error::ApiError};
 use crate::{broker::Error, telemetry::facts};
 
-pub async fn check(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
+pub async fn check(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let (username, password) = credentials(request.headers()).ok_or_else(ApiError::unauthorized)?;
-    if !app.authenticator.accepts(&username, &password).await.map_err(Error::from)? {
+    if !app
+        .authenticator
+        .accepts(&username, &password)
+        .await
+        .map_err(Error::from)?
+    {
         return Err(ApiError::wrong_credentials());
     }
     facts::note(|facts| facts.is_known_sender = true);
@@ -22,7 +31,11 @@ pub async fn check(State(app): State<App>, request: Request, next: Next) -> Resu
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, SecretString)> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

@@ -12,7 +12,8 @@ use super::{App, body::Body, error::ApiError, path::BindingPath, query::Query};
 use crate::{
     broker::{BindingView, Bound, Deadline, Waiting, binding::Lifetime},
     osb::{
-        AcceptsIncomplete, BindRequest, BindingMetadata, BindingResponse, EndpointResponse, Object, OperationResponse,
+        AcceptsIncomplete, BindRequest, BindingMetadata, BindingResponse, EndpointResponse, Object,
+        OperationResponse,
     },
 };
 
@@ -24,22 +25,37 @@ pub async fn bind(
     Body(request): Body<BindRequest>,
 ) -> Result<Response, ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
-    Ok(match app.broker.bind(&instance_id, binding_id, request, waiting).await? {
-        Bound::Created(binding) => (StatusCode::CREATED, Json(response(binding, None))).into_response(),
-        Bound::Exists(binding) => Json(response(binding, None)).into_response(),
-        Bound::Accepted { operation } => {
-            (StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) })).into_response()
-        }
-    })
+    Ok(
+        match app
+            .broker
+            .bind(&instance_id, binding_id, request, waiting)
+            .await?
+        {
+            Bound::Created(binding) => {
+                (StatusCode::CREATED, Json(response(binding, None))).into_response()
+            }
+            Bound::Exists(binding) => Json(response(binding, None)).into_response(),
+            Bound::Accepted { operation } => (
+                StatusCode::ACCEPTED,
+                Json(OperationResponse {
+                    operation: Some(operation),
+                }),
+            )
+                .into_response(),
+        },
+    )
 }
 
 /// A binding that is there; its parameters only where it is fetched.
 pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResponse {
-    let endpoints = binding.endpoints.into_iter().map(|endpoint| EndpointResponse {
-        host: endpoint.host,
-        ports: endpoint.ports,
-        protocol: endpoint.protocol,
-    });
+    let endpoints = binding
+        .endpoints
+        .into_iter()
+        .map(|endpoint| EndpointResponse {
+            host: endpoint.host,
+            ports: endpoint.ports,
+            protocol: endpoint.protocol,
+        });
     BindingResponse {
         credentials: binding.credentials,
         endpoints: endpoints.collect(),
@@ -51,5 +67,8 @@ pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResp
 fn metadata(lifetime: Lifetime) -> BindingMetadata {
     // OSBAPI's pattern has a decimal.
     let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.0Z").to_string();
-    BindingMetadata { expires_at: text(lifetime.ends_at), renew_before: text(lifetime.renew_before) }
+    BindingMetadata {
+        expires_at: text(lifetime.ends_at),
+        renew_before: text(lifetime.renew_before),
+    }
 }

@@ -37,20 +37,28 @@ impl RenderedCatalog {
 
 impl Rendered {
     fn new(catalog: &Catalog) -> Result<Self, ApiError> {
-        let unusable = |error: &dyn std::fmt::Display| ApiError::internal(format!("catalog: {error}"));
+        let unusable =
+            |error: &dyn std::fmt::Display| ApiError::internal(format!("catalog: {error}"));
         let catalog = catalog.to_osb().map_err(|error| unusable(&error))?;
         let body = serde_json::to_vec(&catalog).map_err(|error| unusable(&error))?;
 
         let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, &body);
-        let etag = format!("\"{digest}\"").parse().map_err(|error| unusable(&error))?;
-        Ok(Self { body: body.into(), etag })
+        let etag = format!("\"{digest}\"")
+            .parse()
+            .map_err(|error| unusable(&error))?;
+        Ok(Self {
+            body: body.into(),
+            etag,
+        })
     }
 }
 
 pub async fn catalog(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let Rendered { body, etag } = app.rendered_catalog.of(&app.broker.catalog)?;
 
-    let is_known = headers.typed_get::<IfNoneMatch>().is_some_and(|known| !known.precondition_passes(etag));
+    let is_known = headers
+        .typed_get::<IfNoneMatch>()
+        .is_some_and(|known| !known.precondition_passes(etag));
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

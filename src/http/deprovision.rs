@@ -2,7 +2,9 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 
-use super::{App, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query};
+use super::{
+    App, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query,
+};
 use crate::{
     broker::{Deadline, Waiting},
     osb::{DeleteQuery, OperationResponse},
@@ -16,6 +18,14 @@ pub async fn deprovision(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
-    let operation = app.broker.deprovision(&id, &query.service_id, requester.as_ref(), waiting).await?;
-    Ok((StatusCode::ACCEPTED, Json(OperationResponse { operation: Some(operation) })))
+    let operation = app
+        .broker
+        .deprovision(&id, &query.service_id, requester.as_ref(), waiting)
+        .await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(OperationResponse {
+            operation: Some(operation),
+        }),
+    ))
 }

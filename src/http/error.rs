@@ -27,7 +27,13 @@ pub struct LogDetail(pub String);
 
 impl ApiError {
     fn new(status: StatusCode, description: impl Into<String>) -> Self {
-        Self { status, error: None, description: description.into(), update_repeatable: None, detail: None }
+        Self {
+            status,
+            error: None,
+            description: description.into(),
+            update_repeatable: None,
+            detail: None,
+        }
     }
 
     /// 400: malformed.
@@ -37,12 +43,16 @@ impl ApiError {
 
     /// 401: not authenticated.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "Send the broker's user name and password (HTTP Basic authentication).")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Send the broker's user name and password (HTTP Basic authentication).",
+        )
     }
 
     /// 401: authenticated as nobody whom the broker knows.
     pub fn wrong_credentials() -> Self {
-        let reason = "The user name or the password is not the broker's. Its operator has both in AWS Secrets Manager.";
+        let reason = "The user name or the password is not the broker's. Its operator has both in \
+                      AWS Secrets Manager.";
         Self::new(StatusCode::UNAUTHORIZED, reason)
     }
 
@@ -64,34 +74,43 @@ impl ApiError {
     /// 500: a defect. The detail is for the log.
     pub fn internal(detail: impl Into<String>) -> Self {
         let description = "The broker has made a mistake. Its operator finds it in its log.";
-        Self { detail: Some(detail.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, description) }
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, description)
+        }
     }
 
     /// 504: AWS took too long.
     pub fn timeout() -> Self {
-        let description = "AWS did not answer in time. Send the request again: the broker goes on where it stopped.";
+        let description = "AWS did not answer in time. Send the request again: the broker goes on \
+                           where it stopped.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, description)
     }
 }
 
-/// Where OSBAPI names a status for a case, it is this one (Service Broker Errors). The 400 of what cannot work at all
-/// is on purpose: Cloud Foundry takes a 422 with a word that it does not know for a broken answer and deletes the
-/// instance.
+/// Where OSBAPI names a status for a case, it is this one (Service Broker Errors). The 400 of what
+/// cannot work at all is on purpose: Cloud Foundry takes a 422 with a word that it does not know
+/// for a broken answer and deletes the instance.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (status, word) = match &error {
             Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
-            Error::Unsupported(_) | Error::UnfitState(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Error::Unsupported(_) | Error::UnfitState(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, None)
+            }
             Error::AsyncRequired => (StatusCode::UNPROCESSABLE_ENTITY, Some("AsyncRequired")),
             Error::Concurrency => (StatusCode::UNPROCESSABLE_ENTITY, Some("ConcurrencyError")),
-            Error::MaintenanceInfoConflict { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, Some("MaintenanceInfoConflict"))
-            }
+            Error::MaintenanceInfoConflict { .. } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some("MaintenanceInfoConflict"),
+            ),
             Error::Conflict(_) => (StatusCode::CONFLICT, None),
             Error::NotFound(_) => (StatusCode::NOT_FOUND, None),
             Error::Gone => (StatusCode::GONE, None),
             Error::Port(port) => match port.kind {
-                PortErrorKind::Throttled | PortErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+                PortErrorKind::Throttled | PortErrorKind::Unavailable => {
+                    (StatusCode::SERVICE_UNAVAILABLE, None)
+                }
                 PortErrorKind::Denied
                 | PortErrorKind::Misconfigured
                 | PortErrorKind::Exhausted
@@ -100,24 +119,48 @@ impl From<Error> for ApiError {
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
-            Error::Function(_) | Error::IdentityInUse { .. } | Error::LostSecret { .. } | Error::Corrupt(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, None)
-            }
+            Error::Function(_)
+            | Error::IdentityInUse { .. }
+            | Error::LostSecret { .. }
+            | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         // Only an update is ever not supported.
         let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);
-        Self { status, error: word, description: error.to_string(), update_repeatable, detail: error.detail() }
+        Self {
+            status,
+            error: word,
+            description: error.to_string(),
+            update_repeatable,
+            detail: error.detail(),
+        }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, error, description, update_repeatable, detail } = self;
+        let Self {
+            status,
+            error,
+            description,
+            update_repeatable,
+            detail,
+        } = self;
         let detail = LogDetail(detail.unwrap_or_else(|| description.clone()));
-        let mut response = (status, Json(ErrorResponse { error, description, update_repeatable })).into_response();
+        let mut response = (
+            status,
+            Json(ErrorResponse {
+                error,
+                description,
+                update_repeatable,
+            }),
+        )
+            .into_response();
         if status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"AWS service broker\", charset=\"UTF-8\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            let challenge =
+                HeaderValue::from_static("Basic realm=\"AWS service broker\", charset=\"UTF-8\"");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(detail);
         response

@@ -19,7 +19,10 @@ pub async fn fetch_instance(
         service_id: instance.attributes.service_id,
         plan_id: instance.attributes.plan_id,
         parameters,
-        maintenance_info: instance.attributes.template_version.map(|version| InstanceMaintenanceInfo { version }),
+        maintenance_info: instance
+            .attributes
+            .template_version
+            .map(|version| InstanceMaintenanceInfo { version }),
         metadata: provision::metadata(&view),
         dashboard_url: view.dashboard_url,
     }))

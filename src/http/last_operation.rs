@@ -28,7 +28,11 @@ pub async fn of_instance(
     Query(hints): Query<Hints>,
     Extension(deadline): Extension<Deadline>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(response(app.broker.last_operation(&id, hints.operation.as_deref(), deadline).await?))
+    Ok(response(
+        app.broker
+            .last_operation(&id, hints.operation.as_deref(), deadline)
+            .await?,
+    ))
 }
 
 pub async fn of_binding(
@@ -38,7 +42,11 @@ pub async fn of_binding(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<impl IntoResponse, ApiError> {
     let asked = hints.operation.as_deref();
-    Ok(response(app.broker.binding_last_operation(&instance_id, &binding_id, asked, deadline).await?))
+    Ok(response(
+        app.broker
+            .binding_last_operation(&instance_id, &binding_id, asked, deadline)
+            .await?,
+    ))
 }
 
 fn response(operation: LastOperation) -> impl IntoResponse {
@@ -48,8 +56,12 @@ fn response(operation: LastOperation) -> impl IntoResponse {
         OperationState::Failed => LastOperationState::Failed,
     };
     // An instance that its last update has left usable can be updated again.
-    let update_repeatable = operation.instance_usable.filter(|_| operation.kind == OperationKind::Update);
-    let retry_after = operation.retry_after.map(|delay| (header::RETRY_AFTER, delay.as_secs().to_string()));
+    let update_repeatable = operation
+        .instance_usable
+        .filter(|_| operation.kind == OperationKind::Update);
+    let retry_after = operation
+        .retry_after
+        .map(|delay| (header::RETRY_AFTER, delay.as_secs().to_string()));
     (
         AppendHeaders(retry_after),
         Json(LastOperationResponse {

@@ -1,8 +1,9 @@
 //! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
 //!
-//! From the outside in, a request gets its path back (`front_door.rs`) and passes the log, the echo of its identity, the
-//! panic handler, the time limit, the authentication and the checks of the URL and of the API version before it reaches
-//! an endpoint. A 401 so reveals nothing, and every answer is logged.
+//! From the outside in, a request gets its path back (`front_door.rs`) and passes the log, the echo
+//! of its identity, the panic handler, the time limit, the authentication and the checks of the URL
+//! and of the API version before it reaches an endpoint. A 401 so reveals nothing, and every answer
+//! is logged.
 
 mod api_version;
 mod auth;
@@ -50,9 +51,16 @@ struct App {
 }
 
 /// The broker's HTTP interface.
-pub fn router(broker: Broker, authenticator: Authenticator, missing_version: MissingVersion) -> Router {
-    let app =
-        App { broker: Arc::new(broker), authenticator: Arc::new(authenticator), rendered_catalog: Arc::default() };
+pub fn router(
+    broker: Broker,
+    authenticator: Authenticator,
+    missing_version: MissingVersion,
+) -> Router {
+    let app = App {
+        broker: Arc::new(broker),
+        authenticator: Arc::new(authenticator),
+        rendered_catalog: Arc::default(),
+    };
     let routes = Router::new()
         .route("/v2/catalog", get(catalog::catalog))
         .route(
@@ -62,10 +70,15 @@ pub fn router(broker: Broker, authenticator: Authenticator, missing_version: Mis
                 .get(fetch_instance::fetch_instance)
                 .delete(deprovision::deprovision),
         )
-        .route("/v2/service_instances/{instance_id}/last_operation", get(last_operation::of_instance))
+        .route(
+            "/v2/service_instances/{instance_id}/last_operation",
+            get(last_operation::of_instance),
+        )
         .route(
             "/v2/service_instances/{instance_id}/service_bindings/{binding_id}",
-            put(bind::bind).get(fetch_binding::fetch_binding).delete(unbind::unbind),
+            put(bind::bind)
+                .get(fetch_binding::fetch_binding)
+                .delete(unbind::unbind),
         )
         .route(
             "/v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation",
@@ -96,5 +109,8 @@ async fn no_such_path(uri: Uri) -> ApiError {
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> ApiError {
-    ApiError::method_not_allowed(format!("The broker does not take {method} at {}.", uri.path()))
+    ApiError::method_not_allowed(format!(
+        "The broker does not take {method} at {}.",
+        uri.path()
+    ))
 }

@@ -1,4 +1,5 @@
-//! `X-Broker-API-Originating-Identity`: the platform's user for whom a request is made (OSBAPI, Originating Identity).
+//! `X-Broker-API-Originating-Identity`: the platform's user for whom a request is made (OSBAPI,
+//! Originating Identity).
 //!
 //! It may be missing on any request: Cloud Foundry's orphan mitigation has no user.
 
@@ -36,19 +37,29 @@ impl<S: Sync> FromRequestParts<S> for RequestedBy {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let identity = of(&parts.headers);
         let (platform, user) = (identity.platform.as_deref(), identity.user.as_deref());
-        Ok(Self(platform.zip(user).map(|(platform, user)| Requester::new(platform, user))))
+        Ok(Self(
+            platform
+                .zip(user)
+                .map(|(platform, user)| Requester::new(platform, user)),
+        ))
     }
 }
 
 /// The identity that the platform sent, with what is wrong with it: no request fails for it.
 pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
-    let Some(header) = headers.get(&HEADER) else { return OriginatingIdentity::default() };
+    let Some(header) = headers.get(&HEADER) else {
+        return OriginatingIdentity::default();
+    };
     let mistake = |platform: Option<&str>, mistake| OriginatingIdentity {
         platform: platform.map(str::to_owned),
         user: None,
         mistake: Some(mistake),
     };
-    let Some((platform, value)) = header.to_str().ok().and_then(|text| text.trim().split_once(' ')) else {
+    let Some((platform, value)) = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().split_once(' '))
+    else {
         return mistake(None, "it is not a platform and a value");
     };
     let Ok(json) = BASE64_STANDARD.decode(value.trim()) else {
@@ -57,7 +68,14 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
     let Ok(value) = serde_json::from_slice::<Object>(&json) else {
         return mistake(Some(platform), "its value is not a JSON object");
     };
-    let user = USER.iter().find_map(|key| value.get(*key)?.as_str()).map(str::to_owned);
+    let user = USER
+        .iter()
+        .find_map(|key| value.get(*key)?.as_str())
+        .map(str::to_owned);
     let user = user.unwrap_or_else(|| serde_json::Value::Object(value).to_string());
-    OriginatingIdentity { platform: Some(platform.to_owned()), user: Some(user), mistake: None }
+    OriginatingIdentity {
+        platform: Some(platform.to_owned()),
+        user: Some(user),
+        mistake: None,
+    }
 }

@@ -7,9 +7,14 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 
 #[cfg(not(panic = "unwind"))]
-compile_error!("a panic must unwind, or the platform gets no answer: set panic = \"unwind\" in the profile");
+compile_error!(
+    "a panic must unwind, or the platform gets no answer: set panic = \"unwind\" in the profile"
+);
 
 pub fn response(cause: Box<dyn Any + Send>) -> Response {
-    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or(cause.downcast_ref::<&str>().copied());
     ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
 }

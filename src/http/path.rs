@@ -40,6 +40,9 @@ impl<S: Sync> FromRequestParts<S> for BindingPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let (instance_id, binding_id) = segments::<(String, String)>(parts).await?;
-        Ok(Self(InstanceId::new(instance_id).map_err(Error::from)?, BindingId::new(binding_id).map_err(Error::from)?))
+        Ok(Self(
+            InstanceId::new(instance_id).map_err(Error::from)?,
+            BindingId::new(binding_id).map_err(Error::from)?,
+        ))
     }
 }

@@ -2,7 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query};
+use super::{
+    App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath,
+    query::Query,
+};
 use crate::{
     broker::{InstanceView, Provisioned},
     osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
@@ -15,20 +18,41 @@ pub async fn provision(
     RequestedBy(requester): RequestedBy,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
-    Ok(response(app.broker.provision(id, request, requester.as_ref(), query.accepts_incomplete).await?))
+    Ok(response(
+        app.broker
+            .provision(id, request, requester.as_ref(), query.accepts_incomplete)
+            .await?,
+    ))
 }
 
 /// The answer to a request that creates or changes an instance.
 pub fn response(provisioned: Provisioned) -> (StatusCode, Json<ProvisionResponse>) {
-    let status = if provisioned.operation.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if provisioned.operation.is_some() {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
     let metadata = metadata(&provisioned.view);
     let (dashboard_url, operation) = (provisioned.view.dashboard_url, provisioned.operation);
-    (status, Json(ProvisionResponse { dashboard_url, operation, metadata }))
+    (
+        status,
+        Json(ProvisionResponse {
+            dashboard_url,
+            operation,
+            metadata,
+        }),
+    )
 }
 
 pub fn metadata(view: &InstanceView) -> InstanceMetadata {
     let object = |pairs: &[(&str, String)]| {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+            .collect()
     };
-    InstanceMetadata { labels: object(&view.labels), attributes: object(&view.attributes) }
+    InstanceMetadata {
+        labels: object(&view.labels),
+        attributes: object(&view.attributes),
+    }
 }

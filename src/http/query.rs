@@ -18,10 +18,14 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = extract::Query::<T>::try_from_uri(&parts.uri);
-        query.map(|extract::Query(query)| Self(query)).map_err(|error| {
-            // The cause is serde's sentence; axum's own only repeats it after a prefix.
-            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            ApiError::bad_request(format!("The query does not fit the API: {reason}."))
-        })
+        query
+            .map(|extract::Query(query)| Self(query))
+            .map_err(|error| {
+                // The cause is serde's sentence; axum's own only repeats it after a prefix.
+                let reason = error
+                    .source()
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                ApiError::bad_request(format!("The query does not fit the API: {reason}."))
+            })
     }
 }

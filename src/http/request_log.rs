@@ -1,5 +1,5 @@
-//! Every request leaves its lines in the log: who asked for what, and how it ended. Never an authorization, a body or a
-//! query.
+//! Every request leaves its lines in the log: who asked for what, and how it ended. Never an
+//! authorization, a body or a query.
 
 use std::time::Instant;
 
@@ -23,18 +23,26 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     let operation = operation(request.method(), request.extensions().get::<MatchedPath>());
     let is_safe = request.method().is_safe();
     let ids = request.extract_parts::<RawPathParams>().await.ok();
-    let id = |name| ids.iter().flatten().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let id = |name| {
+        ids.iter()
+            .flatten()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    };
     let (instance_id, binding_id) = (id("instance_id"), id("binding_id"));
     let request_identity = request_identity::of(request.headers()).map(str::to_owned);
     let originator = originating_identity::of(request.headers());
-    let request_id = request.lambda_context_ref().map(|context| context.request_id.clone());
+    let request_id = request
+        .lambda_context_ref()
+        .map(|context| context.request_id.clone());
 
     let (response, facts) = facts::gather(next.run(request)).await;
 
     let status = response.status();
     lines::Request {
         operation,
-        // Who is not known has changed nothing, and could fill the audit with what was never asked for.
+        // Who is not known has changed nothing, and could fill the audit with what was never asked
+        // for.
         is_mutation: !is_safe && operation != UNKNOWN && facts.is_known_sender,
         outcome: outcome(status),
         status: Some(status.as_u16()),
@@ -46,7 +54,10 @@ pub async fn log(mut request: Request, next: Next) -> Response {
         originating_platform: originator.platform.as_deref(),
         originating_user: originator.user.as_deref(),
         originating_identity_mistake: originator.mistake,
-        reason: response.extensions().get::<LogDetail>().map(|detail| detail.0.as_str()),
+        reason: response
+            .extensions()
+            .get::<LogDetail>()
+            .map(|detail| detail.0.as_str()),
     }
     .log(&facts);
     response

@@ -15,7 +15,14 @@ pub async fn unbind(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
-    let operation = app.broker.unbind(&instance_id, &binding_id, &query.service_id, waiting).await?;
-    let status = if operation.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let operation = app
+        .broker
+        .unbind(&instance_id, &binding_id, &query.service_id, waiting)
+        .await?;
+    let status = if operation.is_some() {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(OperationResponse { operation })))
 }

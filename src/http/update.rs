@@ -3,7 +3,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
-    App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath, provision, query::Query,
+    App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath,
+    provision, query::Query,
 };
 use crate::osb::{AcceptsIncomplete, ProvisionResponse, UpdateRequest};
 
@@ -14,5 +15,9 @@ pub async fn update(
     RequestedBy(requester): RequestedBy,
     Body(request): Body<UpdateRequest>,
 ) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
-    Ok(provision::response(app.broker.update(&id, request, requester.as_ref(), query.accepts_incomplete).await?))
+    Ok(provision::response(
+        app.broker
+            .update(&id, request, requester.as_ref(), query.accepts_incomplete)
+            .await?,
+    ))
 }

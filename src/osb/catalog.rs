@@ -50,7 +50,8 @@ pub struct ServicePlan<'a> {
     pub metadata: &'a RawValue,
     /// False for everything that AWS charges for.
     pub free: bool,
-    /// Whether applications can be bound to it: said of every plan, for platforms that do not look at its service.
+    /// Whether applications can be bound to it: said of every plan, for platforms that do not look
+    /// at its service.
     pub bindable: bool,
     /// Whether instances of this plan can change it.
     pub plan_updateable: bool,

@@ -1,7 +1,8 @@
-//! The wire types of the Open Service Broker API 2.17, named as the specification names them. No logic.
+//! The wire types of the Open Service Broker API 2.17, named as the specification names them. No
+//! logic.
 //!
-//! Unknown request fields are ignored, as the specification demands; a field that is there must have its type, and a
-//! string must not be empty. An `app_guid` may be: it is an absent one then.
+//! Unknown request fields are ignored, as the specification demands; a field that is there must
+//! have its type, and a string must not be empty. An `app_guid` may be: it is an absent one then.
 
 mod binding;
 mod catalog;

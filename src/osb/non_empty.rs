@@ -35,8 +35,8 @@ impl<'de> Deserialize<'de> for NonEmpty {
     }
 }
 
-/// Deserializes an empty string as an absent one, for optional fields that platforms send even where they have nothing to
-/// say: Korifi sends `"app_guid": ""` for a service key.
+/// Deserializes an empty string as an absent one, for optional fields that platforms send even
+/// where they have nothing to say: Korifi sends `"app_guid": ""` for a service key.
 /// <https://github.com/cloudfoundry/korifi/blob/main/controllers/controllers/services/osbapi/types.go>
 pub(super) fn absent_if_empty<'de, D>(deserializer: D) -> Result<Option<NonEmpty>, D::Error>
 where

@@ -1,5 +1,5 @@
-//! What becomes known of a request while it is handled, for the line that is written at its end. Whoever handles it
-//! need not know that there is such a line, or whether anybody looks.
+//! What becomes known of a request while it is handled, for the line that is written at its end.
+//! Whoever handles it need not know that there is such a line, or whether anybody looks.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,5 @@
-//! The log lines that are made for programs as much as for people: metrics and audits read their fields.
+//! The log lines that are made for programs as much as for people: metrics and audits read their
+//! fields.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -77,9 +78,25 @@ pub struct Request<'a> {
 impl Request<'_> {
     /// Writes its lines.
     pub fn log(&self, facts: &Facts) {
-        let Self { operation, status, instance_id, binding_id, request_id, .. } = *self;
-        let Self { request_identity, originating_platform, originating_user, reason, .. } = *self;
-        let Self { originating_identity_mistake, .. } = *self;
+        let Self {
+            operation,
+            status,
+            instance_id,
+            binding_id,
+            request_id,
+            ..
+        } = *self;
+        let Self {
+            request_identity,
+            originating_platform,
+            originating_user,
+            reason,
+            ..
+        } = *self;
+        let Self {
+            originating_identity_mistake,
+            ..
+        } = *self;
         let (service, plan) = (facts.service.as_deref(), facts.plan.as_deref());
         let outcome = self.outcome.name();
         let duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
@@ -161,9 +178,22 @@ pub struct Operation<'a> {
 impl Operation<'_> {
     /// Writes its line.
     pub fn log(&self) {
-        let Self { operation, operation_id, service, plan, instance_id, stack_name, .. } = *self;
+        let Self {
+            operation,
+            operation_id,
+            service,
+            plan,
+            instance_id,
+            stack_name,
+            ..
+        } = *self;
         let operation_seconds = self.seconds;
-        let outcome = if self.succeeded { Outcome::Succeeded } else { Outcome::Failed }.name();
+        let outcome = if self.succeeded {
+            Outcome::Succeeded
+        } else {
+            Outcome::Failed
+        }
+        .name();
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -180,6 +210,10 @@ impl Operation<'_> {
                 )
             };
         }
-        if self.succeeded { line!(info) } else { line!(warn) }
+        if self.succeeded {
+            line!(info)
+        } else {
+            line!(warn)
+        }
     }
 }

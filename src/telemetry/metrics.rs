@@ -1,5 +1,5 @@
-//! Metrics from log lines: CloudWatch reads them where a line says which of its fields are some, so that they cost no
-//! call and no time.
+//! Metrics from log lines: CloudWatch reads them where a line says which of its fields are some, so
+//! that they cost no call and no time.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::{
@@ -23,8 +23,8 @@ use tracing_subscriber::{
 
 use super::lines;
 
-/// Fields that are metrics, and the fields by whose values they are told apart. Every combination of values is a metric
-/// of its own, which AWS charges for, so that ids are none of them.
+/// Fields that are metrics, and the fields by whose values they are told apart. Every combination
+/// of values is a metric of its own, which AWS charges for, so that ids are none of them.
 struct Declared {
     target: &'static str,
     metrics: &'static [(&'static str, &'static str)],
@@ -97,15 +97,25 @@ impl<L> WithMetrics<L> {
     fn metadata(&self, event: &Event<'_>) -> Option<String> {
         let metrics = self.metrics.as_ref()?;
         let target = event.metadata().target();
-        let mut declared = DECLARED.iter().filter(|declared| declared.target == target).peekable();
+        let mut declared = DECLARED
+            .iter()
+            .filter(|declared| declared.target == target)
+            .peekable();
         declared.peek()?;
         let mut present = Present::default();
         event.record(&mut present);
-        let cloud_watch_metrics: Vec<_> =
-            declared.filter_map(|declared| declared.directive(metrics, &present)).collect();
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let cloud_watch_metrics: Vec<_> = declared
+            .filter_map(|declared| declared.directive(metrics, &present))
+            .collect();
+        let elapsed = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let timestamp = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        serde_json::to_string(&Metadata { timestamp, cloud_watch_metrics }).ok()
+        serde_json::to_string(&Metadata {
+            timestamp,
+            cloud_watch_metrics,
+        })
+        .ok()
     }
 }
 
@@ -115,11 +125,23 @@ impl Declared {
         let namespace = wanted.namespace.as_str();
         let has = |name: &str| present.0.contains(name);
         let metrics = self.metrics.iter().filter(|(name, _)| has(name));
-        let metrics: Vec<_> = metrics.map(|&(name, unit)| MetricDefinition { name, unit }).collect();
-        let dimensions = self.dimensions.iter().filter(|set| set.iter().all(|name| has(name)));
-        let dimensions: Vec<_> = dimensions.filter(|set| wanted.detailed || set.len() < 2).copied().collect();
+        let metrics: Vec<_> = metrics
+            .map(|&(name, unit)| MetricDefinition { name, unit })
+            .collect();
+        let dimensions = self
+            .dimensions
+            .iter()
+            .filter(|set| set.iter().all(|name| has(name)));
+        let dimensions: Vec<_> = dimensions
+            .filter(|set| wanted.detailed || set.len() < 2)
+            .copied()
+            .collect();
         let has_both = !metrics.is_empty() && !dimensions.is_empty();
-        has_both.then_some(MetricDirective { namespace, dimensions, metrics })
+        has_both.then_some(MetricDirective {
+            namespace,
+            dimensions,
+            metrics,
+        })
     }
 }
 
@@ -139,11 +161,21 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
     L: FormatEvent<S, N>,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let Some(metadata) = self.metadata(event) else { return self.lines.format_event(context, writer, event) };
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some(metadata) = self.metadata(event) else {
+            return self.lines.format_event(context, writer, event);
+        };
         let mut line = String::new();
-        self.lines.format_event(context, Writer::new(&mut line), event)?;
-        let Some(fields) = line.trim_end().strip_suffix('}') else { return writer.write_str(&line) };
+        self.lines
+            .format_event(context, Writer::new(&mut line), event)?;
+        let Some(fields) = line.trim_end().strip_suffix('}') else {
+            return writer.write_str(&line);
+        };
         writeln!(writer, "{fields},\"_aws\":{metadata}}}")
     }
 }

@@ -1,4 +1,5 @@
-//! The stack exists, and the record does not: the table was restored, or somebody has deleted an item.
+//! The stack exists, and the record does not: the table was restored, or somebody has deleted an
+//! item.
 
 use aws_service_broker::broker::{
     ports::{INSTANCE_ID_TAG, ORGANIZATION_TAG, PortErrorKind::Throttled, SPACE_TAG, Tag},
@@ -12,7 +13,10 @@ use crate::support::{Act, Client, FakeStack, Fault, INSTANCE};
 /// An instance whose record is lost.
 async fn with_lost_record() -> Client {
     let client = Client::new();
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.finish().await;
     client.world.edit(|account| account.instances.clear());
     client
@@ -22,14 +26,20 @@ async fn with_lost_record() -> Client {
 async fn state_after_a_minute(client: &Client) -> (String, String) {
     client.world.let_time_pass(SignedDuration::from_mins(1));
     let answer = client.last_operation().await.expect(200);
-    (answer.body["state"].as_str().expect("a state").to_owned(), answer.description().to_owned())
+    (
+        answer.body["state"].as_str().expect("a state").to_owned(),
+        answer.description().to_owned(),
+    )
 }
 
 #[tokio::test]
 async fn the_same_request_adopts_the_stack_of_a_lost_record() {
     let client = with_lost_record().await;
     let before = client.world.stack();
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
     assert_eq!(client.world.stack(), before);
     client.bind("one", json!({})).await.expect(201);
@@ -43,20 +53,26 @@ async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() 
     let refused = client.provision(other.clone()).await.expect(400);
     let description = refused.description();
     assert!(
-        description.contains("It has other values of `DelaySeconds`. A request with this instance id"),
+        description
+            .contains("It has other values of `DelaySeconds`. A request with this instance id"),
         "{description}"
     );
     assert!(client.world.instance(INSTANCE).is_none());
     client.deprovision().await.expect(410);
 
     // AWS may be too busy to tell of the stack, and the platform cleans up.
-    client.world.inject("stacks.describe", Fault::Before(Throttled));
+    client
+        .world
+        .inject("stacks.describe", Fault::Before(Throttled));
     client.provision(other).await.expect(503);
     client.deprovision().await.expect(202);
     assert_left_alone(&client).await;
 
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
     delete(&client).await;
 }
@@ -65,21 +81,37 @@ async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() 
 async fn assert_left_alone(client: &Client) {
     let (state, description) = state_after_a_minute(client).await;
     assert_eq!(state, "succeeded");
-    assert!(description.contains("was not made by it and stays in AWS"), "{description}");
+    assert!(
+        description.contains("was not made by it and stays in AWS"),
+        "{description}"
+    );
     assert_eq!(client.world.stack_names().len(), 1);
 }
 
 #[tokio::test]
-async fn a_stack_that_is_still_being_created_with_other_parameters_is_neither_adopted_nor_deleted() {
+async fn a_stack_that_is_still_being_created_with_other_parameters_is_neither_adopted_nor_deleted()
+{
     let client = Client::new();
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.world.edit(|account| account.instances.clear());
-    client.provision(json!({"parameters": {"DelaySeconds": 8}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 8}}))
+        .await
+        .expect(202);
     client.world.complete_stacks();
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
-    assert!(description.contains("other values of `DelaySeconds`"), "{description}");
-    assert!(description.starts_with("Delete this failed instance; the stack stays. The stack "), "{description}");
+    assert!(
+        description.contains("other values of `DelaySeconds`"),
+        "{description}"
+    );
+    assert!(
+        description.starts_with("Delete this failed instance; the stack stays. The stack "),
+        "{description}"
+    );
     client.deprovision().await.expect(202);
     assert_left_alone(&client).await;
 }
@@ -94,9 +126,18 @@ async fn delete(client: &Client) {
 #[tokio::test]
 async fn a_stack_of_somebody_else_is_neither_adopted_nor_deleted() {
     let client = with_lost_record().await;
-    client.world.edit(|account| account.stacks.values_mut().for_each(untag));
-    let refused = client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(400);
-    assert!(refused.description().contains("Its tags do not say"), "{}", refused.description());
+    client
+        .world
+        .edit(|account| account.stacks.values_mut().for_each(untag));
+    let refused = client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("Its tags do not say"),
+        "{}",
+        refused.description()
+    );
     assert!(client.world.instance(INSTANCE).is_none());
     assert_eq!(client.world.stack_names().len(), 1);
 }
@@ -126,10 +167,22 @@ async fn a_deletion_leaves_alone_a_stack_that_somebody_else_has_made_under_the_i
         if is_known {
             client.finish().await;
         }
-        client.world.edit(|account| account.stacks.values_mut().for_each(|ours| *ours = stack.clone()));
+        client.world.edit(|account| {
+            account
+                .stacks
+                .values_mut()
+                .for_each(|ours| *ours = stack.clone())
+        });
         if is_known {
-            let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
-            assert!(refused.description().contains("does not exist any more"), "{}", refused.description());
+            let refused = client
+                .update(json!({"parameters": {"DelaySeconds": 7}}))
+                .await
+                .expect(422);
+            assert!(
+                refused.description().contains("does not exist any more"),
+                "{}",
+                refused.description()
+            );
         }
         client.deprovision().await.expect(202);
         assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
@@ -144,7 +197,12 @@ async fn a_second_deletion_leaves_alone_a_stack_that_came_in_the_place_of_the_in
     client.world.settle_stacks(DeleteFailed, Some("No."));
     assert_eq!(state_after_a_minute(&client).await.0, "failed");
     let stack = stack_of_somebody_else().await;
-    client.world.edit(|account| account.stacks.values_mut().for_each(|ours| *ours = stack.clone()));
+    client.world.edit(|account| {
+        account
+            .stacks
+            .values_mut()
+            .for_each(|ours| *ours = stack.clone())
+    });
     client.deprovision().await.expect(202);
     assert_eq!(state_after_a_minute(&client).await.0, "succeeded");
     assert_eq!(client.world.stack(), stack);
@@ -158,7 +216,9 @@ async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
         if is_known {
             client.finish().await;
         }
-        client.world.edit(|account| account.stacks.values_mut().for_each(untag));
+        client
+            .world
+            .edit(|account| account.stacks.values_mut().for_each(untag));
         if fails_first {
             client.deprovision().await.expect(202);
             client.world.settle_stacks(DeleteFailed, Some("No."));
@@ -172,17 +232,25 @@ async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
 #[tokio::test]
 async fn a_stack_of_a_lost_record_stays_however_late_the_deletion_is_looked_at() {
     let client = with_lost_record().await;
-    client.world.inject("stacks.describe", Fault::Before(Throttled));
-    client.provision(json!({"parameters": {"DelaySeconds": 8}})).await.expect(503);
+    client
+        .world
+        .inject("stacks.describe", Fault::Before(Throttled));
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 8}}))
+        .await
+        .expect(503);
     client.world.act(Act::Update);
-    client.world.inject("records.bindings", Fault::Before(Throttled));
+    client
+        .world
+        .inject("records.bindings", Fault::Before(Throttled));
     client.deprovision().await.expect(202);
     client.world.complete_stacks();
     client.world.let_time_pass(SignedDuration::from_hours(2));
     assert_left_alone(&client).await;
 }
 
-/// A record of an earlier version does not know its stack's id, and that of a deletion not what was before it.
+/// A record of an earlier version does not know its stack's id, and that of a deletion not what was
+/// before it.
 #[tokio::test]
 async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
     let client = Client::with_instance().await;
@@ -191,22 +259,34 @@ async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
     client.last_operation().await.expect(200);
     client.world.edit(|account| {
         account.stacks.values_mut().for_each(untag);
-        account.instances.values_mut().for_each(|instance| instance.stack_id = None);
+        account
+            .instances
+            .values_mut()
+            .for_each(|instance| instance.stack_id = None);
     });
     client.deprovision().await.expect(202);
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
     let expected = format!(
-        "Have the broker's operator set its tags ({INSTANCE_ID_TAG} to {INSTANCE}, {ORGANIZATION_TAG} to an-organization, \
-         {SPACE_TAG} to a-space), or delete the stack."
+        "Have the broker's operator set its tags ({INSTANCE_ID_TAG} to {INSTANCE}, \
+         {ORGANIZATION_TAG} to an-organization, {SPACE_TAG} to a-space), or delete the stack."
     );
     assert!(description.contains(&expected), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);
 
     // The operator does what the text says.
-    let tags = [(INSTANCE_ID_TAG, INSTANCE), (ORGANIZATION_TAG, "an-organization"), (SPACE_TAG, "a-space")];
+    let tags = [
+        (INSTANCE_ID_TAG, INSTANCE),
+        (ORGANIZATION_TAG, "an-organization"),
+        (SPACE_TAG, "a-space"),
+    ];
     let tags = tags.map(|(key, value)| Tag::new(key, value)).to_vec();
-    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags = tags.clone()));
+    client.world.edit(|account| {
+        account
+            .stacks
+            .values_mut()
+            .for_each(|stack| stack.tags = tags.clone())
+    });
     delete(&client).await;
 }
 
@@ -217,12 +297,20 @@ async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_s
         let request = json!({other: "another", "parameters": {"DelaySeconds": 7}});
         let client = with_lost_record().await;
         let refused = client.provision(request.clone()).await.expect(400);
-        assert!(refused.description().contains("Its tags do not say that it is this instance's"), "{refused:?}");
+        assert!(
+            refused
+                .description()
+                .contains("Its tags do not say that it is this instance's"),
+            "{refused:?}"
+        );
         assert!(client.world.instance(INSTANCE).is_none());
 
         // While it is created.
         let client = Client::new();
-        client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+        client
+            .provision(json!({"parameters": {"DelaySeconds": 7}}))
+            .await
+            .expect(202);
         client.world.edit(|account| account.instances.clear());
         client.provision(request).await.expect(400);
         client.deprovision().await.expect(410);
@@ -235,6 +323,11 @@ async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_s
 async fn a_deletion_takes_a_stack_that_has_no_events_yet() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    client.world.edit(|account| account.stacks.values_mut().for_each(FakeStack::forget_events));
+    client.world.edit(|account| {
+        account
+            .stacks
+            .values_mut()
+            .for_each(FakeStack::forget_events)
+    });
     delete(&client).await;
 }

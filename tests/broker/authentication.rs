@@ -5,12 +5,16 @@ use jiff::SignedDuration;
 use crate::support::{Answer, Client, Fault, basic};
 
 async fn catalog_with(client: &Client, authorization: Option<&str>) -> Answer {
-    let request = Request::builder().uri("/v2/catalog").header("x-broker-api-version", "2.17");
+    let request = Request::builder()
+        .uri("/v2/catalog")
+        .header("x-broker-api-version", "2.17");
     let request = match authorization {
         Some(value) => request.header("authorization", value),
         None => request,
     };
-    client.send(request.body(Body::empty()).expect("a request")).await
+    client
+        .send(request.body(Body::empty()).expect("a request"))
+        .await
 }
 
 #[tokio::test]
@@ -32,12 +36,27 @@ async fn without_the_right_pair_nothing_is_revealed() {
         let answer = catalog_with(&client, authorization).await.expect(401);
         assert!(answer.headers.contains_key("www-authenticate"));
         let is_told = answer.description().contains("is not the broker's");
-        let has_pair = [&wrong, &other_user, &swapped].iter().any(|pair| authorization == Some(&**pair));
-        assert_eq!(is_told, has_pair, "{authorization:?}: {}", answer.description());
+        let has_pair = [&wrong, &other_user, &swapped]
+            .iter()
+            .any(|pair| authorization == Some(&**pair));
+        assert_eq!(
+            is_told,
+            has_pair,
+            "{authorization:?}: {}",
+            answer.description()
+        );
     }
     // Also where the path, the method, the version or the body would be wrong.
-    for (method, path) in [("GET", "/"), ("POST", "/v2/catalog"), ("PUT", "/v2/service_instances/x")] {
-        let request = Request::builder().method(method).uri(path).body(Body::from("{")).expect("a request");
+    for (method, path) in [
+        ("GET", "/"),
+        ("POST", "/v2/catalog"),
+        ("PUT", "/v2/service_instances/x"),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::from("{"))
+            .expect("a request");
         client.send(request).await.expect(401);
     }
 }
@@ -46,7 +65,9 @@ async fn without_the_right_pair_nothing_is_revealed() {
 async fn guessing_costs_one_read_of_the_secret_in_ten_seconds() {
     let client = Client::new();
     for guess in 0..20 {
-        catalog_with(&client, Some(&basic("broker", &guess.to_string()))).await.expect(401);
+        catalog_with(&client, Some(&basic("broker", &guess.to_string())))
+            .await
+            .expect(401);
     }
     assert_eq!(client.world.take_calls(), ["platform_secrets.read"]);
 }
@@ -54,7 +75,10 @@ async fn guessing_costs_one_read_of_the_secret_in_ten_seconds() {
 #[tokio::test]
 async fn a_new_password_works_after_ten_seconds_and_the_old_one_until_it_is_read_again() {
     let client = Client::new();
-    let (old, new) = (basic("broker", "local-only-password"), basic("broker", "new"));
+    let (old, new) = (
+        basic("broker", "local-only-password"),
+        basic("broker", "new"),
+    );
     catalog_with(&client, Some(&old)).await.expect(200);
     client.world.set_platform_secrets(&[("broker", "new")]);
     catalog_with(&client, Some(&new)).await.expect(401);
@@ -77,38 +101,65 @@ async fn a_withdrawn_password_stops_working_in_five_minutes() {
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_is_the_operators_error() {
     let client = Client::new();
-    client.world.inject("platform_secrets.read", Fault::Before(Denied));
-    let answer = catalog_with(&client, Some(&basic("broker", "local-only-password"))).await.expect(500);
-    assert!(answer.description().contains("not permitted"), "{}", answer.description());
+    client
+        .world
+        .inject("platform_secrets.read", Fault::Before(Denied));
+    let answer = catalog_with(&client, Some(&basic("broker", "local-only-password")))
+        .await
+        .expect(500);
+    assert!(
+        answer.description().contains("not permitted"),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
 async fn guessing_costs_one_read_in_ten_seconds_also_while_the_secret_cannot_be_read() {
     for kind in [Denied, Throttled, Unavailable] {
         let client = Client::new();
-        client.world.inject("platform_secrets.read", Fault::Before(kind));
+        client
+            .world
+            .inject("platform_secrets.read", Fault::Before(kind));
         for guess in 0..20 {
             let answer = catalog_with(&client, Some(&basic("broker", &guess.to_string()))).await;
             assert!(answer.status.is_server_error(), "{answer:?}");
         }
-        assert_eq!(client.world.take_calls(), ["platform_secrets.read"], "{kind:?}");
+        assert_eq!(
+            client.world.take_calls(),
+            ["platform_secrets.read"],
+            "{kind:?}"
+        );
 
         client.world.let_time_pass(SignedDuration::from_secs(10));
-        catalog_with(&client, Some(&basic("broker", "local-only-password"))).await.expect(200);
+        catalog_with(&client, Some(&basic("broker", "local-only-password")))
+            .await
+            .expect(200);
     }
 }
 
 #[tokio::test]
 async fn a_known_pair_is_accepted_for_an_hour_while_secrets_manager_does_not_answer() {
     let client = Client::new();
-    let (known, guess) = (basic("broker", "local-only-password"), basic("broker", "guess"));
+    let (known, guess) = (
+        basic("broker", "local-only-password"),
+        basic("broker", "guess"),
+    );
     catalog_with(&client, Some(&known)).await.expect(200);
     for minutes in [6, 59] {
-        client.world.let_time_pass(SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1));
-        client.world.inject("platform_secrets.read", Fault::Before(Unavailable));
+        client
+            .world
+            .let_time_pass(SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1));
+        client
+            .world
+            .inject("platform_secrets.read", Fault::Before(Unavailable));
         catalog_with(&client, Some(&guess)).await.expect(503);
         let answer = catalog_with(&client, Some(&known)).await;
-        assert_eq!(answer.status, if minutes == 6 { 200 } else { 503 }, "{answer:?}");
+        assert_eq!(
+            answer.status,
+            if minutes == 6 { 200 } else { 503 },
+            "{answer:?}"
+        );
     }
     client.world.let_time_pass(SignedDuration::from_secs(10));
     catalog_with(&client, Some(&known)).await.expect(200);
@@ -120,8 +171,12 @@ async fn an_outage_of_an_hour_is_too_long() {
     for (seconds, status) in [(3_599, 200), (3_600, 503)] {
         let client = Client::new();
         catalog_with(&client, Some(&known)).await.expect(200);
-        client.world.let_time_pass(SignedDuration::from_secs(seconds));
-        client.world.inject("platform_secrets.read", Fault::Before(Unavailable));
+        client
+            .world
+            .let_time_pass(SignedDuration::from_secs(seconds));
+        client
+            .world
+            .inject("platform_secrets.read", Fault::Before(Unavailable));
         catalog_with(&client, Some(&known)).await.expect(status);
     }
 }
@@ -130,8 +185,12 @@ async fn an_outage_of_an_hour_is_too_long() {
 #[tokio::test]
 async fn a_pair_that_is_there_twice_is_accepted() {
     let client = Client::new();
-    client.world.set_platform_secrets(&[("broker", "same"), ("broker", "same")]);
-    catalog_with(&client, Some(&basic("broker", "same"))).await.expect(200);
+    client
+        .world
+        .set_platform_secrets(&[("broker", "same"), ("broker", "same")]);
+    catalog_with(&client, Some(&basic("broker", "same")))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -140,6 +199,8 @@ async fn a_pair_that_the_broker_may_no_longer_read_is_not_accepted() {
     let known = basic("broker", "local-only-password");
     catalog_with(&client, Some(&known)).await.expect(200);
     client.world.let_time_pass(SignedDuration::from_mins(5));
-    client.world.inject("platform_secrets.read", Fault::Before(Denied));
+    client
+        .world
+        .inject("platform_secrets.read", Fault::Before(Denied));
     catalog_with(&client, Some(&known)).await.expect(500);
 }

@@ -1,4 +1,5 @@
-//! AWS as it is: throttled, silent, or not set up as the broker needs it. The adapters run on answers that are played.
+//! AWS as it is: throttled, silent, or not set up as the broker needs it. The adapters run on
+//! answers that are played.
 
 use std::{
     fmt,
@@ -15,8 +16,8 @@ use aws_service_broker::{
         authentication::Authenticator,
         id::{BindingId, InstanceId},
         ports::{
-            CreateStack, Environment, NewStack, NewUser, ParameterValue, PlatformSecrets, PortError, PortErrorKind,
-            Purpose, Sealed,
+            CreateStack, Environment, NewStack, NewUser, ParameterValue, PlatformSecrets,
+            PortError, PortErrorKind, Purpose, Sealed,
         },
     },
     http::{MissingVersion, router},
@@ -25,8 +26,8 @@ use aws_service_broker::{
 use aws_smithy_runtime_api::{
     client::{
         http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-            SharedHttpConnector,
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpClient, SharedHttpConnector,
         },
         orchestrator::{HttpRequest, HttpResponse},
         runtime_components::RuntimeComponents,
@@ -61,7 +62,11 @@ impl fmt::Debug for Aws {
 }
 
 impl HttpClient for Aws {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         self.clone().into_shared()
     }
 }
@@ -70,13 +75,18 @@ impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         *self.calls.lock().expect("no test panics with the lock") += 1;
         if !request.uri().contains(self.by) {
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), "{}".into())));
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(
+                200.try_into().expect("a status"),
+                "{}".into(),
+            )));
         }
         let Some((status, code, message)) = self.words else {
             return HttpConnectorFuture::new(std::future::pending());
         };
-        // The JSON protocols have their action in a header, or are Lambda's; the Query protocol answers XML.
-        let is_json = request.headers().get("x-amz-target").is_some() || request.uri().contains("lambda");
+        // The JSON protocols have their action in a header, or are Lambda's; the Query protocol
+        // answers XML.
+        let is_json =
+            request.headers().get("x-amz-target").is_some() || request.uri().contains("lambda");
         let body = if is_json {
             json!({"__type": code, "message": message}).to_string()
         } else {
@@ -91,14 +101,23 @@ impl HttpConnector for Aws {
 
 impl Aws {
     fn saying(words: Words) -> Self {
-        Self { words, by: "", calls: Arc::default() }
+        Self {
+            words,
+            by: "",
+            calls: Arc::default(),
+        }
     }
 
     async fn config(&self) -> SdkConfig {
         let client: SharedHttpClient = self.clone().into_shared();
-        let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c"));
+        let credentials =
+            SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c"));
         let config = aws::load_config().await.into_builder();
-        config.region(Region::new("eu-central-1")).credentials_provider(credentials).http_client(client).build()
+        config
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(credentials)
+            .http_client(client)
+            .build()
     }
 
     async fn broker(&self) -> Broker {
@@ -110,7 +129,11 @@ impl Aws {
         let world = Arc::new(World::new());
         let authenticator = Authenticator::new(world.clone(), world);
         Client::of(
-            router(self.broker().await, authenticator, MissingVersion::default()),
+            router(
+                self.broker().await,
+                authenticator,
+                MissingVersion::default(),
+            ),
             "broker",
             "local-only-password",
         )
@@ -126,10 +149,13 @@ fn settings() -> Settings {
         "ACCOUNT_ID" => "000000000000",
         "BROKER_ID" => "awsservicebroker",
         "NAME_PREFIX" => "osb",
-        "BINDING_LIFETIME_DAYS" | "MAX_INSTANCES_PER_ORGANIZATION" | "MAX_BINDINGS_PER_INSTANCE" => "0",
+        "BINDING_LIFETIME_DAYS"
+        | "MAX_INSTANCES_PER_ORGANIZATION"
+        | "MAX_BINDINGS_PER_INSTANCE" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
-        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS" | "LOCATIONS" => "",
+        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS"
+        | "LOCATIONS" => "",
         _ => "arn:any",
     };
     Settings::read(|name| Some(settings(name).into())).expect("settings")
@@ -142,12 +168,19 @@ async fn answers(client: &Client) -> Vec<(Duration, u16)> {
         "organization_guid": "o", "space_guid": "s",
     });
     let bind = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
-    let (instance, ids) = (format!("/v2/service_instances/{INSTANCE}"), "service_id=s&plan_id=p");
+    let (instance, ids) = (
+        format!("/v2/service_instances/{INSTANCE}"),
+        "service_id=s&plan_id=p",
+    );
     let binding = format!("{instance}/service_bindings/one");
     let asynchronous = "accepts_incomplete=true";
     let requests = [
         ("PUT", format!("{instance}?{asynchronous}"), Some(provision)),
-        ("PATCH", format!("{instance}?{asynchronous}"), Some(json!({"service_id": service_id("sqs")}))),
+        (
+            "PATCH",
+            format!("{instance}?{asynchronous}"),
+            Some(json!({"service_id": service_id("sqs")})),
+        ),
         ("GET", instance.clone(), None),
         ("GET", format!("{instance}/last_operation"), None),
         ("DELETE", format!("{instance}?{asynchronous}&{ids}"), None),
@@ -160,7 +193,11 @@ async fn answers(client: &Client) -> Vec<(Duration, u16)> {
     for (method, path, body) in requests {
         let started = Instant::now();
         let answer = client.request(method, &path, body).await;
-        assert!(answer.description().contains("Send"), "{}", answer.description());
+        assert!(
+            answer.description().contains("Send"),
+            "{}",
+            answer.description()
+        );
         answers.push((started.elapsed(), answer.status.as_u16()));
     }
     answers
@@ -194,29 +231,58 @@ fn instance_id() -> InstanceId {
 }
 
 async fn read_record(broker: Broker) -> Result<(), PortError> {
-    broker.records.instance(&instance_id(), Timestamp::now()).await.map(drop)
+    broker
+        .records
+        .instance(&instance_id(), Timestamp::now())
+        .await
+        .map(drop)
 }
 
 async fn seal(broker: Broker) -> Result<(), PortError> {
     let (instance_id, binding_id) = (instance_id(), BindingId::new("one").expect("an id"));
-    let purpose = Purpose { instance_id: &instance_id, binding_id: Some(&binding_id) };
-    broker.vault.seal(&purpose, &"a secret".into()).await.map(drop)
+    let purpose = Purpose {
+        instance_id: &instance_id,
+        binding_id: Some(&binding_id),
+    };
+    broker
+        .vault
+        .seal(&purpose, &"a secret".into())
+        .await
+        .map(drop)
 }
 
 async fn open(broker: Broker) -> Result<(), PortError> {
-    let purpose = Purpose { instance_id: &instance_id(), binding_id: None };
-    broker.vault.open(&purpose, &Sealed("c2VhbGVk".into())).await.map(drop)
+    let purpose = Purpose {
+        instance_id: &instance_id(),
+        binding_id: None,
+    };
+    broker
+        .vault
+        .open(&purpose, &Sealed("c2VhbGVk".into()))
+        .await
+        .map(drop)
 }
 
 async fn create_stack(broker: Broker) -> Result<(), PortError> {
     let stack = NewStack {
         name: "osb-a-stack",
         template_body: "{}",
-        parameters: [("Password".to_owned(), ParameterValue::Given("a secret".into()))].into(),
+        parameters: [(
+            "Password".to_owned(),
+            ParameterValue::Given("a secret".into()),
+        )]
+        .into(),
         tags: vec![],
         token: "a-token",
     };
-    broker.sites.at(None).await.stacks.create(&stack).await.map(|created| assert_eq!(created, CreateStack::Accepted))
+    broker
+        .sites
+        .at(None)
+        .await
+        .stacks
+        .create(&stack)
+        .await
+        .map(|created| assert_eq!(created, CreateStack::Accepted))
 }
 
 async fn create_user(broker: Broker) -> Result<(), PortError> {
@@ -225,13 +291,22 @@ async fn create_user(broker: Broker) -> Result<(), PortError> {
         .at(None)
         .await
         .identities
-        .create_user(&NewUser { name: "osb-a-user".into(), tags: vec![] })
+        .create_user(&NewUser {
+            name: "osb-a-user".into(),
+            tags: vec![],
+        })
         .await
         .map(drop)
 }
 
 async fn delete_user(broker: Broker) -> Result<(), PortError> {
-    broker.sites.at(None).await.identities.delete_user("osb-a-user").await
+    broker
+        .sites
+        .at(None)
+        .await
+        .identities
+        .delete_user("osb-a-user")
+        .await
 }
 
 /// What AWS says, and the setting that the log is to name.
@@ -262,11 +337,18 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
         create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "DEPLOY_ROLE_ARN",
         create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "PERMISSIONS_BOUNDARY_ARN",
     }
-    let aws = Aws::saying(Some((400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")));
+    let aws = Aws::saying(Some((
+        400,
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret.",
+    )));
     let secrets = aws::SecretsManager::new(&aws.config().await, "an-arn");
     let error = secrets.read().await.expect_err("no secret");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
-    assert!(error.to_string().contains("CREDENTIALS_SECRET_ARN"), "{error}");
+    assert!(
+        error.to_string().contains("CREDENTIALS_SECRET_ARN"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +358,10 @@ async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
     let error = delete_user(aws.broker().await).await.expect_err("a group");
     assert_eq!(error.kind, PortErrorKind::InUse, "{error}");
     let told = aws_service_broker::broker::Error::from(error).to_string();
-    assert!(told.contains(message) && told.contains("Have it removed."), "{told}");
+    assert!(
+        told.contains(message) && told.contains("Have it removed."),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -284,54 +369,107 @@ async fn an_answer_that_cannot_be_read_is_told_from_one_without_words() {
     // XML has no such character.
     let aws = Aws::saying(Some((400, "ValidationError", "a\u{1}")));
     let error = create_stack(aws.broker().await).await.expect_err("no XML");
-    assert!(!error.to_string().contains("no code") && error.to_string().contains("XML"), "{error}");
+    assert!(
+        !error.to_string().contains("no code") && error.to_string().contains("XML"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
     let log = Log::watch();
     let missing_table = ("ResourceNotFoundException", "Requested resource not found");
-    let disabled_key =
-        ("AccessDeniedException", "KMS key access denied error: the ciphertext refers to a disabled key");
-    let wrong_role = ("ValidationError", "Role arn:aws:iam::0:role/r is invalid or cannot be assumed");
+    let disabled_key = (
+        "AccessDeniedException",
+        "KMS key access denied error: the ciphertext refers to a disabled key",
+    );
+    let wrong_role = (
+        "ValidationError",
+        "Role arn:aws:iam::0:role/r is invalid or cannot be assumed",
+    );
     for (by, (code, message), setting) in [
         ("dynamodb", missing_table, "TABLE_NAME"),
         ("dynamodb", disabled_key, "KEY_ARN"),
         ("cloudformation", wrong_role, "DEPLOY_ROLE_ARN"),
     ] {
-        let aws = Aws { by, ..Aws::saying(Some((400, code, message))) };
+        let aws = Aws {
+            by,
+            ..Aws::saying(Some((400, code, message)))
+        };
         let members = json!({"parameters": {"DelaySeconds": 5}});
-        let answer = aws.platform().await.provision_as(setting, members).await.expect(500);
+        let answer = aws
+            .platform()
+            .await
+            .provision_as(setting, members)
+            .await
+            .expect(500);
         let description = answer.description();
-        assert!(description.contains("operator finds what to repair"), "{description}");
+        assert!(
+            description.contains("operator finds what to repair"),
+            "{description}"
+        );
         let line = log
             .lines(|line| line["message"] == "request" && line["instance_id"] == setting)
             .pop()
             .expect("a line of the request");
         let reason = line["reason"].as_str().expect("a reason");
-        assert!(reason.contains(setting) && reason.contains(message), "{reason}");
-        assert_eq!((&line["level"], &line["status"]), (&json!("ERROR"), &json!(500)));
+        assert!(
+            reason.contains(setting) && reason.contains(message),
+            "{reason}"
+        );
+        assert_eq!(
+            (&line["level"], &line["status"]),
+            (&json!("ERROR"), &json!(500))
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_is_never_asked_for_twice_where_the_first_request_may_have_come_through() {
-    for words in [None, Some((500, "InternalFailure", "Sorry")), Some((503, "ServiceUnavailable", ""))] {
+    for words in [
+        None,
+        Some((500, "InternalFailure", "Sorry")),
+        Some((503, "ServiceUnavailable", "")),
+    ] {
         let aws = Aws::saying(words);
-        let error = create_stack(aws.broker().await).await.expect_err("no stack");
-        assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unavailable, 1));
+        let error = create_stack(aws.broker().await)
+            .await
+            .expect_err("no stack");
+        assert_eq!(
+            (error.kind, aws.take_calls()),
+            (PortErrorKind::Unavailable, 1)
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request() {
     let too_many = Some((429, "TooManyRequestsException", "Rate exceeded"));
-    for (words, least_calls) in [(None, 2), (Some((500, "ServiceException", "Sorry")), 4), (too_many, 4)] {
+    for (words, least_calls) in [
+        (None, 2),
+        (Some((500, "ServiceException", "Sorry")), 4),
+        (too_many, 4),
+    ] {
         let (aws, started) = (Aws::saying(words), Instant::now());
-        let invoked = aws.broker().await.sites.at(None).await.functions.invoke("a-function", &"{}".into()).await;
+        let invoked = aws
+            .broker()
+            .await
+            .sites
+            .at(None)
+            .await
+            .functions
+            .invoke("a-function", &"{}".into())
+            .await;
         let error = invoked.expect_err("no answer");
-        assert!(error.is_passing() && aws.take_calls() >= least_calls, "{error}");
-        assert!(started.elapsed() < Duration::from_secs(24), "{:?}", started.elapsed());
+        assert!(
+            error.is_passing() && aws.take_calls() >= least_calls,
+            "{error}"
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(24),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }
 
@@ -342,15 +480,24 @@ fn each_record_begins_with_a_version_of_its_own() {
 
 #[tokio::test]
 async fn a_missing_permission_is_told_as_aws_tells_it() {
-    let message =
-        "User: arn:aws:sts::0:assumed-role/broker is not authorized to perform: iam:CreateUser on resource: u";
+    let message = "User: arn:aws:sts::0:assumed-role/broker is not authorized to perform: \
+                   iam:CreateUser on resource: u";
     let aws = Aws::saying(Some((403, "AccessDenied", message)));
     let error = create_user(aws.broker().await).await.expect_err("denied");
-    assert_eq!((error.kind, error.detail), (PortErrorKind::Denied, format!("AccessDenied: {message}")));
+    assert_eq!(
+        (error.kind, error.detail),
+        (PortErrorKind::Denied, format!("AccessDenied: {message}"))
+    );
 }
 
 async fn put_policy(broker: Broker) -> Result<(), PortError> {
-    broker.sites.at(None).await.identities.put_policy("osb-a-user", "{}").await
+    broker
+        .sites
+        .at(None)
+        .await
+        .identities
+        .put_policy("osb-a-user", "{}")
+        .await
 }
 
 #[tokio::test]
@@ -364,12 +511,22 @@ async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
         let error = put_policy(aws.broker().await).await.expect_err("too long");
         assert_eq!(
             (error.kind, error.detail.as_str()),
-            (PortErrorKind::PolicyTooLong, &*format!("LimitExceeded: {message}"))
+            (
+                PortErrorKind::PolicyTooLong,
+                &*format!("LimitExceeded: {message}")
+            )
         );
         let told = aws_service_broker::broker::Error::from(error).to_string();
-        assert!(told.starts_with("The permissions of this binding are longer than AWS IAM takes."), "{told}");
+        assert!(
+            told.starts_with("The permissions of this binding are longer than AWS IAM takes."),
+            "{told}"
+        );
     }
-    let aws = Aws::saying(Some((409, "LimitExceeded", "Cannot exceed quota for UsersPerAccount: 5000")));
+    let aws = Aws::saying(Some((
+        409,
+        "LimitExceeded",
+        "Cannot exceed quota for UsersPerAccount: 5000",
+    )));
     let error = create_user(aws.broker().await).await.expect_err("too many");
     assert_eq!(error.kind, PortErrorKind::Exhausted);
     let told = aws_service_broker::broker::Error::from(error).to_string();
@@ -381,22 +538,52 @@ async fn the_accounts_number_of_stacks_is_no_fault_of_the_request() {
     for (code, kind) in [
         ("LimitExceededException", PortErrorKind::Exhausted),
         // The broker sends the capabilities that its templates need.
-        ("InsufficientCapabilitiesException", PortErrorKind::Unexpected),
+        (
+            "InsufficientCapabilitiesException",
+            PortErrorKind::Unexpected,
+        ),
     ] {
         let aws = Aws::saying(Some((400, code, "Limit for stack has been exceeded")));
         let error = create_stack(aws.broker().await).await.expect_err(code);
         assert_eq!(error.kind, kind, "{error}");
-        let aws = Aws { by: "cloudformation", ..Aws::saying(Some((400, code, "Limit for stack has been exceeded"))) };
-        let answer = aws.platform().await.provision_as(code, json!({})).await.expect(500);
-        let names_quota = answer.description().contains("Limit for stack has been exceeded");
-        assert_eq!(names_quota, kind == PortErrorKind::Exhausted, "{}", answer.description());
+        let aws = Aws {
+            by: "cloudformation",
+            ..Aws::saying(Some((400, code, "Limit for stack has been exceeded")))
+        };
+        let answer = aws
+            .platform()
+            .await
+            .provision_as(code, json!({}))
+            .await
+            .expect(500);
+        let names_quota = answer
+            .description()
+            .contains("Limit for stack has been exceeded");
+        assert_eq!(
+            names_quota,
+            kind == PortErrorKind::Exhausted,
+            "{}",
+            answer.description()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_request_that_the_sdk_cannot_make_is_the_brokers_fault() {
     let aws = Aws::saying(THROTTLED);
-    let invoked = aws.broker().await.sites.at(None).await.functions.invoke("", &"{}".into()).await;
+    let invoked = aws
+        .broker()
+        .await
+        .sites
+        .at(None)
+        .await
+        .functions
+        .invoke("", &"{}".into())
+        .await;
     let error = invoked.expect_err("no request");
-    assert_eq!((error.kind, aws.take_calls()), (PortErrorKind::Unexpected, 0), "{error}");
+    assert_eq!(
+        (error.kind, aws.take_calls()),
+        (PortErrorKind::Unexpected, 0),
+        "{error}"
+    );
 }

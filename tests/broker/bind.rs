@@ -41,13 +41,22 @@ Resources:
 async fn outputs_that_the_stack_does_not_have_are_left_out() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    for output in ["DeadLetterQueueURL", "DeadLetterQueueARN", "EncryptionKeyARN"] {
+    for output in [
+        "DeadLetterQueueURL",
+        "DeadLetterQueueARN",
+        "EncryptionKeyARN",
+    ] {
         client.world.set_output(output, "");
     }
     client.world.settle_stacks(CreateComplete, None);
     client.last_operation().await.expect(200);
     let credentials = client.bind("one", json!({})).await.expect(201).body["credentials"].clone();
-    let keys: Vec<_> = credentials.as_object().expect("credentials").keys().cloned().collect();
+    let keys: Vec<_> = credentials
+        .as_object()
+        .expect("credentials")
+        .keys()
+        .cloned()
+        .collect();
     assert_eq!(
         keys,
         [
@@ -60,8 +69,18 @@ async fn outputs_that_the_stack_does_not_have_are_left_out() {
             "AWS_SECRET_ACCESS_KEY"
         ]
     );
-    let policy = client.world.users().values().next().expect("one user").policy.to_string();
-    assert!(!policy.contains("kms:"), "a statement about a key that the stack does not use: {policy}");
+    let policy = client
+        .world
+        .users()
+        .values()
+        .next()
+        .expect("one user")
+        .policy
+        .to_string();
+    assert!(
+        !policy.contains("kms:"),
+        "a statement about a key that the stack does not use: {policy}"
+    );
 }
 
 /// The client of an instance of that service, with the ids of its plan.
@@ -79,8 +98,14 @@ async fn with_data_of_a_space(space: &str) -> (Client, Value) {
 /// The conditions of the only user's policy.
 fn conditions(client: &Client) -> Vec<Value> {
     let (_, user) = client.world.users().pop_first().expect("a user");
-    let statements = user.policy["Statement"].as_array().expect("statements").clone();
-    statements.into_iter().map(|statement| statement["Condition"]["StringEquals"].clone()).collect()
+    let statements = user.policy["Statement"]
+        .as_array()
+        .expect("statements")
+        .clone();
+    statements
+        .into_iter()
+        .map(|statement| statement["Condition"]["StringEquals"].clone())
+        .collect()
 }
 
 #[tokio::test]
@@ -111,8 +136,7 @@ async fn a_statement_about_a_space_that_is_not_known_is_dropped() {
 #[tokio::test]
 async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with_its_record() {
     let client = Client::new();
-    let parameters =
-        json!({"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Protocol": "email", "Endpoint": "a@b.example"});
+    let parameters = json!({"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Protocol": "email", "Endpoint": "a@b.example"});
     let plan = json!({
         "service_id": service_id("sns"),
         "plan_id": plan_id("sns", "subscription"),
@@ -127,10 +151,19 @@ async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with
     let ids = json!({"service_id": plan["service_id"], "plan_id": plan["plan_id"]});
     client.world.take_calls();
     let bound = client.bind("one", ids).await.expect(201);
-    assert_eq!(client.world.take_calls(), ["records.instance", "records.insert_binding"]);
-    assert_eq!(bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"], Value::Null);
+    assert_eq!(
+        client.world.take_calls(),
+        ["records.instance", "records.insert_binding"]
+    );
+    assert_eq!(
+        bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"],
+        Value::Null
+    );
     assert!(client.world.users().is_empty());
-    assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"], bound.body["credentials"]);
+    assert_eq!(
+        client.fetch_binding("one").await.expect(200).body["credentials"],
+        bound.body["credentials"]
+    );
     client.unbind("one").await.expect(200);
 }
 
@@ -166,8 +199,16 @@ async fn a_binding_that_was_interrupted_is_taken_up_when_nobody_can_be_at_work_o
         client.world.let_time_pass(SignedDuration::from_secs(30));
         let bound = client.bind("one", json!({})).await.expect(201);
         let user = client.world.users().into_values().next().expect("one user");
-        assert_eq!(user.access_keys, [bound.body["credentials"]["AWS_ACCESS_KEY_ID"].as_str().expect("a key")]);
-        assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"], bound.body["credentials"]);
+        assert_eq!(
+            user.access_keys,
+            [bound.body["credentials"]["AWS_ACCESS_KEY_ID"]
+                .as_str()
+                .expect("a key")]
+        );
+        assert_eq!(
+            client.fetch_binding("one").await.expect(200).body["credentials"],
+            bound.body["credentials"]
+        );
     }
 }
 
@@ -175,11 +216,16 @@ async fn a_binding_that_was_interrupted_is_taken_up_when_nobody_can_be_at_work_o
 async fn the_secret_key_is_stored_sealed_only() {
     let client = Client::with_instance().await;
     let bound = client.bind("one", json!({})).await.expect(201);
-    let secret = bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"].as_str().expect("a secret");
+    let secret = bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"]
+        .as_str()
+        .expect("a secret");
     let binding = client.world.bindings().pop().expect("the record");
     assert_eq!(binding.operation.state, OperationState::Succeeded);
     let stored = serde_json::to_string(&binding).expect("JSON");
-    assert!(!stored.contains(secret) && stored.contains("\"secret\""), "{stored}");
+    assert!(
+        !stored.contains(secret) && stored.contains("\"secret\""),
+        "{stored}"
+    );
 }
 
 #[tokio::test]
@@ -187,7 +233,10 @@ async fn a_binding_id_is_the_binding_of_its_instance_alone() {
     let client = Client::with_instance().await;
     client.provision_as("another", json!({})).await.expect(202);
     client.world.settle_stacks(CreateComplete, None);
-    client.request("GET", "/v2/service_instances/another/last_operation", None).await.expect(200);
+    client
+        .request("GET", "/v2/service_instances/another/last_operation", None)
+        .await
+        .expect(200);
     client.bind("one", json!({})).await.expect(201);
     let body = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
     let path = "/v2/service_instances/another/service_bindings/one";
@@ -199,7 +248,9 @@ async fn a_binding_id_is_the_binding_of_its_instance_alone() {
 async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.delete_user", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.delete_user", Fault::Before(Unavailable));
     client.unbind("one").await.expect(503);
     client.bind("one", json!({})).await.expect(422);
     client.world.let_time_pass(SignedDuration::from_secs(31));
@@ -214,6 +265,9 @@ async fn a_bind_request_without_its_plan_is_told_what_is_missing() {
     let client = Client::with_instance().await;
     for field in ["service_id", "plan_id"] {
         let refused = client.bind("one", json!({field: null})).await.expect(400);
-        assert_eq!(refused.description(), format!("The body does not fit the API: missing field `{field}`."));
+        assert_eq!(
+            refused.description(),
+            format!("The body does not fit the API: missing field `{field}`.")
+        );
     }
 }

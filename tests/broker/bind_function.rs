@@ -30,8 +30,12 @@ async fn client() -> (Client, Value) {
     let client = Client::with_catalog(catalog);
     client.provision(ids.clone()).await.expect(202);
     client.world.edit(|account| {
-        account.parameters.insert("/osb/text".into(), "this-is-secret".into());
-        account.functions.insert(FUNCTION.into(), FakeFunction::default());
+        account
+            .parameters
+            .insert("/osb/text".into(), "this-is-secret".into());
+        account
+            .functions
+            .insert(FUNCTION.into(), FakeFunction::default());
     });
     client.world.set_output("BindLambda", FUNCTION);
     client.world.set_output("SecretText", "ssm:/osb/text");
@@ -40,11 +44,15 @@ async fn client() -> (Client, Value) {
 }
 
 fn edit(client: &Client, edit: impl FnOnce(&mut FakeFunction)) {
-    client.world.edit(|account| edit(account.functions.get_mut(FUNCTION).expect("the function")));
+    client
+        .world
+        .edit(|account| edit(account.functions.get_mut(FUNCTION).expect("the function")));
 }
 
 fn invocations(client: &Client) -> Vec<Value> {
-    client.world.account().functions[FUNCTION].invocations.clone()
+    client.world.account().functions[FUNCTION]
+        .invocations
+        .clone()
 }
 
 fn invocation(request_type: &str) -> Value {
@@ -58,7 +66,8 @@ fn invocation(request_type: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_is_the_credentials() {
+async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_is_the_credentials()
+{
     let (client, ids) = client().await;
     let bound = client.bind("one", ids.clone()).await.expect(201);
     let expected = json!({"username": "user-one", "password": password_of("one")});
@@ -66,14 +75,26 @@ async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_i
     assert_eq!(invocations(&client), [invocation("bind")]);
 
     // What it has answered once is the answer, and it is stored sealed.
-    assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"], expected);
-    assert_eq!(client.bind("one", ids).await.expect(200).body["credentials"], expected);
+    assert_eq!(
+        client.fetch_binding("one").await.expect(200).body["credentials"],
+        expected
+    );
+    assert_eq!(
+        client.bind("one", ids).await.expect(200).body["credentials"],
+        expected
+    );
     assert_eq!(invocations(&client).len(), 1);
     let stored = serde_json::to_string(&client.world.bindings()).expect("JSON");
-    assert!(!stored.contains(&password_of("one")) && stored.contains(FUNCTION), "{stored}");
+    assert!(
+        !stored.contains(&password_of("one")) && stored.contains(FUNCTION),
+        "{stored}"
+    );
 
     client.unbind("one").await.expect(200);
-    assert_eq!(invocations(&client), [invocation("bind"), invocation("unbind")]);
+    assert_eq!(
+        invocations(&client),
+        [invocation("bind"), invocation("unbind")]
+    );
     client.unbind("one").await.expect(410);
     assert_eq!(invocations(&client).len(), 2);
 }
@@ -81,18 +102,23 @@ async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_i
 #[tokio::test]
 async fn a_function_that_fails_is_told_in_its_own_words_without_secrets() {
     let (client, ids) = client().await;
-    edit(&client, |function| function.failure = Some("Exception: no such database: this-is-secret".into()));
+    edit(&client, |function| {
+        function.failure = Some("Exception: no such database: this-is-secret".into())
+    });
     let failed = client.bind("one", ids.clone()).await.expect(500);
     assert_eq!(
         failed.description(),
-        "The service's own function for bindings has failed. Exception: no such database: (credential)"
+        "The service's own function for bindings has failed. Exception: no such database: \
+         (credential)"
     );
     client.world.let_time_pass(SignedDuration::from_secs(30));
     edit(&client, |function| function.failure = None);
     client.bind("one", ids).await.expect(201);
 
     // Unbinding is not done before the function has done it.
-    edit(&client, |function| function.failure = Some("Exception: busy".into()));
+    edit(&client, |function| {
+        function.failure = Some("Exception: busy".into())
+    });
     client.unbind("one").await.expect(500);
     assert_eq!(client.world.bindings().len(), 1);
     edit(&client, |function| function.failure = None);
@@ -106,17 +132,27 @@ async fn an_answer_that_is_no_json_object_or_too_large_is_a_failure() {
     for (id, answer, reason) in [
         ("one", "[]".to_owned(), "not a JSON object"),
         ("two", "null".to_owned(), "not a JSON object"),
-        ("three", json!({"certificate": "x".repeat(4_096)}).to_string(), "has 4114 bytes, and may have 4096"),
+        (
+            "three",
+            json!({"certificate": "x".repeat(4_096)}).to_string(),
+            "has 4114 bytes, and may have 4096",
+        ),
     ] {
         edit(&client, |function| function.answer = Some(answer));
         let failed = client.bind(id, ids.clone()).await.expect(500);
-        assert!(failed.description().contains(reason), "{}", failed.description());
+        assert!(
+            failed.description().contains(reason),
+            "{}",
+            failed.description()
+        );
     }
     client.world.let_time_pass(SignedDuration::from_secs(30));
     for id in ["one", "two", "three"] {
         client.unbind(id).await.expect(200);
     }
-    edit(&client, |function| function.answer = Some(json!({"certificate": "x".repeat(4_078)}).to_string()));
+    edit(&client, |function| {
+        function.answer = Some(json!({"certificate": "x".repeat(4_078)}).to_string())
+    });
     client.bind("longest", ids).await.expect(201);
 }
 
@@ -129,7 +165,10 @@ async fn whoever_takes_up_a_binding_invokes_the_function_again() {
             client.bind("one", ids.clone()).await.expect(503);
             client.world.let_time_pass(SignedDuration::from_secs(30));
             let bound = client.bind("one", ids.clone()).await;
-            assert!(matches!(bound.status.as_u16(), 200 | 201), "{call}: {bound:?}");
+            assert!(
+                matches!(bound.status.as_u16(), 200 | 201),
+                "{call}: {bound:?}"
+            );
             assert_eq!(bound.body["credentials"]["password"], password_of("one"));
             client.unbind("one").await.expect(200);
             assert_eq!(invocations(&client).last(), Some(&invocation("unbind")));
@@ -140,16 +179,26 @@ async fn whoever_takes_up_a_binding_invokes_the_function_again() {
 #[tokio::test]
 async fn a_slow_function_is_waited_for_while_the_platform_polls() {
     let (client, ids) = client().await;
-    client.world.inject("functions.invoke", Fault::Before(Throttled));
+    client
+        .world
+        .inject("functions.invoke", Fault::Before(Throttled));
     client.bind_async("one", ids).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
     let fetched = client.fetch_binding("one").await.expect(200);
     assert_eq!(fetched.body["credentials"]["password"], password_of("one"));
-    client.world.inject("functions.invoke", Fault::Before(Throttled));
+    client
+        .world
+        .inject("functions.invoke", Fault::Before(Throttled));
     client.unbind_async("one").await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
     assert_eq!(invocations(&client).last(), Some(&invocation("unbind")));
 }
 
@@ -158,7 +207,9 @@ async fn a_function_that_is_gone_or_broken_does_not_keep_what_is_deleted() {
     let (client, ids) = client().await;
     client.bind("one", ids.clone()).await.expect(201);
     client.bind("two", ids.clone()).await.expect(201);
-    edit(&client, |function| function.failure = Some("Exception: broken".into()));
+    edit(&client, |function| {
+        function.failure = Some("Exception: broken".into())
+    });
     client.deprovision().await.expect(202);
     client.finish().await;
     assert!(client.world.bindings().is_empty() && client.world.stack_names().is_empty());
@@ -181,15 +232,24 @@ async fn a_function_that_hangs_does_not_keep_its_instance() {
 
     client.world.let_time_pass(SignedDuration::from_mins(2));
     client.world.inject("functions.invoke", Fault::Hang);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     assert_eq!(client.world.bindings().len(), 1, "it may still be told");
 
     client.world.let_time_pass(SignedDuration::from_mins(4));
     client.world.inject("functions.invoke", Fault::Hang);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     assert!(client.world.bindings().is_empty());
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,6 +267,10 @@ async fn an_unbinding_whose_function_hangs_comes_to_an_end() {
     }
     let ended = client.binding_last_operation("one").await.expect(200);
     assert_eq!(ended.body["state"], "failed");
-    assert!(ended.description().contains("It does not answer"), "{}", ended.description());
+    assert!(
+        ended.description().contains("It does not answer"),
+        "{}",
+        ended.description()
+    );
     client.unbind("one").await.expect(200);
 }

@@ -8,11 +8,14 @@ fn services() -> Vec<Value> {
 }
 
 fn plans() -> Vec<Value> {
-    services().iter().flat_map(|service| service["plans"].as_array().expect("plans").clone()).collect()
+    services()
+        .iter()
+        .flat_map(|service| service["plans"].as_array().expect("plans").clone())
+        .collect()
 }
 
-/// Those of the broker that this one succeeds have its names, from which their ids follow. Whoever has instances of a
-/// plan relies on it.
+/// Those of the broker that this one succeeds have its names, from which their ids follow. Whoever
+/// has instances of a plan relies on it.
 #[test]
 fn services_and_plans_that_were_ever_offered_still_are() {
     let promised = json!([
@@ -39,7 +42,10 @@ fn services_and_plans_that_were_ever_offered_still_are() {
     ]);
     for entry in promised.as_array().expect("services") {
         for name in entry[1].as_array().expect("plans") {
-            let (service, name) = (entry[0].as_str().expect("a name"), name.as_str().expect("a name"));
+            let (service, name) = (
+                entry[0].as_str().expect("a name"),
+                name.as_str().expect("a name"),
+            );
             assert_eq!(plan(service, name)["name"], name);
         }
     }
@@ -48,7 +54,10 @@ fn services_and_plans_that_were_ever_offered_still_are() {
 #[test]
 fn services_and_plans_say_all_that_a_person_needs_to_choose() {
     let says = |entry: &Value, path: &str| {
-        let text = entry.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let text = entry
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         assert!(!text.is_empty(), "{} has no {path}", entry["name"]);
         text.to_owned()
     };
@@ -56,7 +65,10 @@ fn services_and_plans_say_all_that_a_person_needs_to_choose() {
         for field in ["displayName", "longDescription", "providerDisplayName"] {
             says(&service, &format!("/metadata/{field}"));
         }
-        assert!(says(&service, "/metadata/documentationUrl").starts_with("https://docs.aws.amazon.com/"));
+        assert!(
+            says(&service, "/metadata/documentationUrl")
+                .starts_with("https://docs.aws.amazon.com/")
+        );
         assert!(!service["tags"].as_array().expect("tags").is_empty());
     }
     for plan in plans() {
@@ -64,7 +76,12 @@ fn services_and_plans_say_all_that_a_person_needs_to_choose() {
         says(&plan, "/metadata/displayName");
         says(&plan, "/metadata/longDescription");
         assert!(says(&plan, "/metadata/cost").starts_with("https://aws.amazon.com/"));
-        assert!(!plan["metadata"]["bullets"].as_array().expect("bullets").is_empty());
+        assert!(
+            !plan["metadata"]["bullets"]
+                .as_array()
+                .expect("bullets")
+                .is_empty()
+        );
     }
 }
 
@@ -75,7 +92,11 @@ fn every_parameter_has_a_label_and_a_description() {
         for (name, property) in schema["properties"].as_object().expect("properties") {
             for field in ["title", "description"] {
                 let text = property[field].as_str().unwrap_or_default();
-                assert!(!text.is_empty(), "{name} of plan {} has no {field}", plan["name"]);
+                assert!(
+                    !text.is_empty(),
+                    "{name} of plan {} has no {field}",
+                    plan["name"]
+                );
             }
         }
     }
@@ -87,8 +108,15 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
     let properties = &standard["schemas"]["service_instance"]["create"]["parameters"]["properties"];
     let delay = &properties["DelaySeconds"];
     assert_eq!(delay["type"], "integer");
-    assert_eq!((&delay["minimum"], &delay["maximum"], &delay["default"]), (&json!(0), &json!(900), &json!(0)));
-    assert!(delay["description"].as_str().is_some_and(|text| text.contains("Seconds")));
+    assert_eq!(
+        (&delay["minimum"], &delay["maximum"], &delay["default"]),
+        (&json!(0), &json!(900), &json!(0))
+    );
+    assert!(
+        delay["description"]
+            .as_str()
+            .is_some_and(|text| text.contains("Seconds"))
+    );
     assert!(delay["title"].is_string());
     // What the plan fixes is not for the user.
     assert_eq!(properties["FifoQueue"], Value::Null);
@@ -98,9 +126,13 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
 fn the_operator_says_which_services_are_offered() {
     let names = |services: &[&str]| {
         let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
-        let offered = serde_json::to_value(catalog().only(&services).to_osb().expect("a catalog")).expect("JSON");
+        let offered = serde_json::to_value(catalog().only(&services).to_osb().expect("a catalog"))
+            .expect("JSON");
         let offered = offered["services"].as_array().expect("services").clone();
-        offered.iter().map(|service| service["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+        offered
+            .iter()
+            .map(|service| service["name"].as_str().expect("a name").to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&["sqs", "s3"]), ["s3", "sqs"]);
     assert_eq!(names(&[]).len(), services().len());

@@ -53,10 +53,17 @@ fn the_stack_gets_the_authors_text() {
 #[test]
 fn a_plan_fixes_some_parameters_and_gives_others_a_default() {
     let plan = &good().plans[0];
-    let parameters: Vec<_> = plan.parameters.iter().map(|given| (&*given.name, &*given.value)).collect();
+    let parameters: Vec<_> = plan
+        .parameters
+        .iter()
+        .map(|given| (&*given.name, &*given.value))
+        .collect();
     assert_eq!(parameters, [("Color", "red"), ("Size", "1")]);
     let schema: Value = serde_json::from_str(&plan.create_schema).expect("JSON");
-    assert_eq!(schema["properties"], json!({"Color": {"type": "string", "default": "red", "enum": ["red", "blue"]}}));
+    assert_eq!(
+        schema["properties"],
+        json!({"Color": {"type": "string", "default": "red", "enum": ["red", "blue"]}})
+    );
     assert_eq!(schema["required"], Value::Null);
 }
 
@@ -71,26 +78,79 @@ fn a_parameter_without_any_default_is_required() {
 #[test]
 fn the_scopes_are_a_parameter_of_bindings() {
     let schema: Value = serde_json::from_str(&good().bindings.create_schema).expect("JSON");
-    assert_eq!(schema["properties"]["Scope"]["enum"], json!(["Write", "Read"]));
+    assert_eq!(
+        schema["properties"]["Scope"]["enum"],
+        json!(["Write", "Read"])
+    );
     assert_eq!(schema["properties"]["Scope"]["default"], "Read");
 }
 
 #[test]
 fn mistakes_are_named_with_file_line_and_reason() {
     for (from, to, line, reason) in [
-        ("Name: queue", "Name: my queue", 5, "`my queue` is not a name"),
-        ("Description: A queue.", "Description: ''", 1, "must not be empty"),
-        ("        Description: A small one.\n", "", 8, "plan `small` has no Description"),
-        ("{Size: 1}", "{Sise: 1}", 9, "no parameter `Sise`; did you mean `Size`?"),
-        ("{Size: 1}", "{Size: 10}", 9, "`Size`: 10 is greater than the maximum of 9"),
-        ("{Color: red}", "{Color: green}", 10, "`Color`: \"green\" is not one of"),
+        (
+            "Name: queue",
+            "Name: my queue",
+            5,
+            "`my queue` is not a name",
+        ),
+        (
+            "Description: A queue.",
+            "Description: ''",
+            1,
+            "must not be empty",
+        ),
+        (
+            "        Description: A small one.\n",
+            "",
+            8,
+            "plan `small` has no Description",
+        ),
+        (
+            "{Size: 1}",
+            "{Sise: 1}",
+            9,
+            "no parameter `Sise`; did you mean `Size`?",
+        ),
+        (
+            "{Size: 1}",
+            "{Size: 10}",
+            9,
+            "`Size`: 10 is greater than the maximum of 9",
+        ),
+        (
+            "{Color: red}",
+            "{Color: green}",
+            10,
+            "`Color`: \"green\" is not one of",
+        ),
         ("[Color]", "[Colour]", 11, "no parameter `Colour`"),
-        ("DefaultScope: Read", "DefaultScope: Delete", 13, "no scope `Delete`"),
-        ("https://${Host}/", "https://${Hots}/", 15, "`${Hots}` is no output"),
-        ("Resource: '${Arn}'", "Resource: '${ARN}'", 17, "`${ARN}` is no output"),
+        (
+            "DefaultScope: Read",
+            "DefaultScope: Delete",
+            13,
+            "no scope `Delete`",
+        ),
+        (
+            "https://${Host}/",
+            "https://${Hots}/",
+            15,
+            "`${Hots}` is no output",
+        ),
+        (
+            "Resource: '${Arn}'",
+            "Resource: '${ARN}'",
+            17,
+            "`${ARN}` is no output",
+        ),
         ("MinValue: 1", "MinValue: one", 20, "`one` is not a number"),
         ("Type: Number, ", "", 20, "Type"),
-        ("Name: queue", "Nmae: queue", 5, "`Nmae` is no key of the specification; did you mean `Name`?"),
+        (
+            "Name: queue",
+            "Nmae: queue",
+            5,
+            "`Nmae` is no key of the specification; did you mean `Name`?",
+        ),
         ("    Name: queue\n", "", 11, "missing field `Name`"),
         (
             "    UpdatableParameters",
@@ -98,7 +158,12 @@ fn mistakes_are_named_with_file_line_and_reason() {
             4,
             "needs an output `BindLambda`",
         ),
-        ("https://${Host}/", "https://${Host.name}/", 15, "the output `Host` is no secret, and so has no keys"),
+        (
+            "https://${Host}/",
+            "https://${Host.name}/",
+            15,
+            "the output `Host` is no secret, and so has no keys",
+        ),
         (
             "Arn: {Value: !GetAtt Queue.Arn}",
             "Arn: {Value: !Sub 'ssm:${X}'}",
@@ -109,7 +174,10 @@ fn mistakes_are_named_with_file_line_and_reason() {
     ] {
         let error = refused(from, to);
         let text = error.to_string();
-        assert!(text.starts_with("folder/template.yaml:") && text.contains(reason), "{from} → {to}: {text}");
+        assert!(
+            text.starts_with("folder/template.yaml:") && text.contains(reason),
+            "{from} → {to}: {text}"
+        );
         assert_eq!(error.line, line, "{from} → {to}: {text}");
     }
 }
@@ -117,15 +185,27 @@ fn mistakes_are_named_with_file_line_and_reason() {
 #[test]
 fn a_template_that_is_too_large_loses_its_metadata_and_then_is_refused() {
     let padding = |bytes: usize| format!("#{}\n", "x".repeat(bytes));
-    let large = GOOD.replace("Metadata:\n", &format!("Metadata:\n  # {}", padding(51_000)));
+    let large = GOOD.replace(
+        "Metadata:\n",
+        &format!("Metadata:\n  # {}", padding(51_000)),
+    );
     let offering = compile("template.yaml", &large).expect("a template");
-    assert!(!offering.template_body.contains("Metadata") && offering.template_body.contains("Parameters:"));
-    let too_large = GOOD.replace("Resources:\n", &format!("Resources:\n  {}", padding(51_200)));
-    let error = compile("template.yaml", &too_large).expect_err("too large").to_string();
+    assert!(
+        !offering.template_body.contains("Metadata")
+            && offering.template_body.contains("Parameters:")
+    );
+    let too_large = GOOD.replace(
+        "Resources:\n",
+        &format!("Resources:\n  {}", padding(51_200)),
+    );
+    let error = compile("template.yaml", &too_large)
+        .expect_err("too large")
+        .to_string();
     assert!(error.contains("51200"), "{error}");
 }
 
-/// The format that the archived AWS Service Broker published: a version of the format, and identities made by the stack.
+/// The format that the archived AWS Service Broker published: a version of the format, and
+/// identities made by the stack.
 const PUBLISHED: &str = "\
 AWSTemplateFormatVersion: 2010-09-09
 Description: A queue.
@@ -168,35 +248,68 @@ Outputs:
 
 fn credential_keys(template: &str) -> Vec<String> {
     let offering = compile("template.yaml", template).expect("a template");
-    offering.bindings.credentials.iter().map(|credential| credential.key.to_string()).collect()
+    offering
+        .bindings
+        .credentials
+        .iter()
+        .map(|credential| credential.key.to_string())
+        .collect()
 }
 
 #[test]
 fn the_published_format_loads_and_its_outputs_are_the_credentials() {
-    assert_eq!(credential_keys(PUBLISHED), ["QUEUE_URL", "QUEUE_ARN", "DB_NAME2_PATH", "USER_KEY"]);
+    assert_eq!(
+        credential_keys(PUBLISHED),
+        ["QUEUE_URL", "QUEUE_ARN", "DB_NAME2_PATH", "USER_KEY"]
+    );
     let offering = compile("template.yaml", PUBLISHED).expect("a template");
     assert_eq!(offering.version, None, "1.0 is the version of the format");
     let schema: Value = serde_json::from_str(&offering.plans[0].create_schema).expect("JSON");
-    assert_eq!(schema["properties"]["Subnets"]["default"], json!(["subnet-1", "subnet-2"]));
+    assert_eq!(
+        schema["properties"]["Subnets"]["default"],
+        json!(["subnet-1", "subnet-2"])
+    );
 }
 
 #[test]
 fn outputs_as_is_keeps_the_names_of_outputs() {
     for key in ["OutputsAsIs", "CloudFoundry"] {
-        let template = PUBLISHED.replace("    Name: queue", &format!("    {key}: true\n    Name: queue"));
-        assert_eq!(credential_keys(&template), ["QueueURL", "QueueARN", "DBName2Path", "userKey"]);
+        let template = PUBLISHED.replace(
+            "    Name: queue",
+            &format!("    {key}: true\n    Name: queue"),
+        );
+        assert_eq!(
+            credential_keys(&template),
+            ["QueueURL", "QueueARN", "DBName2Path", "userKey"]
+        );
     }
 }
 
 #[test]
 fn costs_are_those_of_the_profile() {
     let with_costs = |costs: &str| {
-        GOOD.replacen("Description: A small one.", &format!("Description: A small one.\n        Costs: {costs}"), 1)
+        GOOD.replacen(
+            "Description: A small one.",
+            &format!("Description: A small one.\n        Costs: {costs}"),
+            1,
+        )
     };
-    let offering = compile("template.yaml", &with_costs("[{amount: {usd: 99}, unit: MONTHLY}]")).expect("a template");
+    let offering = compile(
+        "template.yaml",
+        &with_costs("[{amount: {usd: 99}, unit: MONTHLY}]"),
+    )
+    .expect("a template");
     let metadata: Value = serde_json::from_str(&offering.plans[0].metadata).expect("JSON");
-    assert_eq!(metadata["costs"], json!([{"amount": {"usd": 99.0}, "unit": "MONTHLY"}]));
-    for wrong in ["[{unit: MONTHLY}]", "[{amount: {usd: 99}}]", "[{amount: {usd: much}, unit: MONTHLY}]", "99"] {
+    assert_eq!(
+        metadata["costs"],
+        json!([{"amount": {"usd": 99.0}, "unit": "MONTHLY"}])
+    );
+    for wrong in [
+        "[{unit: MONTHLY}]",
+        "[{amount: {usd: 99}}]",
+        "[{amount: {usd: much}, unit: MONTHLY}]",
+        "99",
+    ] {
         compile("template.yaml", &with_costs(wrong)).expect_err(wrong);
     }
 }
@@ -210,9 +323,16 @@ fn endpoints_need_a_host_and_ports_that_are_some() {
             1,
         )
     };
-    let good = "[{Host: '${Host}', Ports: [443, 9000-9010]}, {Host: a.example, Ports: ['${Arn}'], Protocol: udp}]";
-    let endpoints = compile("template.yaml", &with_endpoints(good)).expect("a template").bindings.endpoints;
-    assert_eq!((&*endpoints[0].ports, &*endpoints[0].protocol), (&["443".into(), "9000-9010".into()][..], "tcp"));
+    let good = "[{Host: '${Host}', Ports: [443, 9000-9010]}, {Host: a.example, Ports: ['${Arn}'], \
+                Protocol: udp}]";
+    let endpoints = compile("template.yaml", &with_endpoints(good))
+        .expect("a template")
+        .bindings
+        .endpoints;
+    assert_eq!(
+        (&*endpoints[0].ports, &*endpoints[0].protocol),
+        (&["443".into(), "9000-9010".into()][..], "tcp")
+    );
     for wrong in [
         "[{Host: '${Nowhere}', Ports: [443]}]",
         "[{Host: a.example, Ports: []}]",
@@ -229,16 +349,27 @@ fn endpoints_need_a_host_and_ports_that_are_some() {
 #[test]
 fn the_default_of_a_secret_parameter_is_not_in_the_catalog() {
     let secret = "Color: {Type: String, NoEcho: true, Default: hunter2}";
-    let template = GOOD.replacen("Color: {Type: String, AllowedValues: [red, blue], Default: blue}", secret, 1);
-    let plan = &compile("template.yaml", &template.replacen("ParameterDefaults: {Color: red}", "", 1))
-        .expect("a template")
-        .plans[0];
+    let template = GOOD.replacen(
+        "Color: {Type: String, AllowedValues: [red, blue], Default: blue}",
+        secret,
+        1,
+    );
+    let plan = &compile(
+        "template.yaml",
+        &template.replacen("ParameterDefaults: {Color: red}", "", 1),
+    )
+    .expect("a template")
+    .plans[0];
     assert!(
         plan.create_schema.contains("\"Color\"") && !plan.create_schema.contains("hunter2"),
         "{}",
         plan.create_schema
     );
-    assert!(!plan.create_schema.contains("required"), "{}", plan.create_schema);
+    assert!(
+        !plan.create_schema.contains("required"),
+        "{}",
+        plan.create_schema
+    );
 }
 
 /// [`GOOD`] with what it needs of the broker's own stack.
@@ -252,24 +383,41 @@ fn inspected(deploy: &str, boundary: &str) -> Result<Inspection, TemplateError> 
 
 #[test]
 fn what_the_brokers_stack_has_to_allow_is_read() {
-    let deploy =
-        "{Effect: Allow, Action: 'sqs:CreateQueue', Resource: 'arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*'}";
-    let boundary = "{Effect: Allow, Action: ['x:*'], Resource: ['*'], Condition: {Bool: {'a:b': 'true'}}}";
+    let deploy = "{Effect: Allow, Action: 'sqs:CreateQueue', Resource: \
+                  'arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*'}";
+    let boundary =
+        "{Effect: Allow, Action: ['x:*'], Resource: ['*'], Condition: {Bool: {'a:b': 'true'}}}";
     let permissions = inspected(deploy, boundary).expect("a template").permissions;
     assert_eq!(permissions.deploy[0].actions, ["sqs:CreateQueue"]);
-    assert_eq!(permissions.deploy[0].resources, ["arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*"]);
+    assert_eq!(
+        permissions.deploy[0].resources,
+        ["arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*"]
+    );
     assert_eq!(permissions.boundary[0].actions, ["x:*"]);
-    assert_eq!(permissions.boundary[0].condition, Some(json!({"Bool": {"a:b": "true"}})));
+    assert_eq!(
+        permissions.boundary[0].condition,
+        Some(json!({"Bool": {"a:b": "true"}}))
+    );
 }
 
 #[test]
 fn the_boundary_allows_all_that_a_scope_does() {
     let reason = |boundary| inspected("", boundary).expect_err("a mistake").reason;
     let missing = reason("{Effect: Allow, Action: 'x:Wr*', Resource: '*'}");
-    assert_eq!(missing, "Bindings.Boundary does not allow `x:Read` of the scope `Read`");
+    assert_eq!(
+        missing,
+        "Bindings.Boundary does not allow `x:Read` of the scope `Read`"
+    );
     let missing = reason("{Effect: Allow, Action: 'x:Read', Resource: '*'}");
-    assert_eq!(missing, "Bindings.Boundary does not allow `x:Write` of the scope `Write`");
-    inspected("", "{Effect: Allow, Action: ['x:R*', 'x:Write'], Resource: '*'}").expect("a template");
+    assert_eq!(
+        missing,
+        "Bindings.Boundary does not allow `x:Write` of the scope `Write`"
+    );
+    inspected(
+        "",
+        "{Effect: Allow, Action: ['x:R*', 'x:Write'], Resource: '*'}",
+    )
+    .expect("a template");
 }
 
 #[test]
@@ -277,11 +425,22 @@ fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
     let boundary = "{Effect: Allow, Action: 'x:*', Resource: '*'}";
     let deploy = "{Effect: Allow, Action: 'x:Create', Resource: '${Arn}'}";
     let error = inspected(deploy, boundary).expect_err("a mistake");
-    assert!(error.reason.starts_with("`${Arn}` is none of AWS::Partition"), "{error}");
+    assert!(
+        error
+            .reason
+            .starts_with("`${Arn}` is none of AWS::Partition"),
+        "{error}"
+    );
     for (deploy, reason) in [
         ("{Effect: Deny, Action: 'x:Create', Resource: '*'}", "Deny"),
-        ("{Effect: Allow, NotAction: 'x:Create', Resource: '*'}", "NotAction"),
-        ("{Effect: Allow, Action: [], Resource: '*'}", "needs an Action and a Resource"),
+        (
+            "{Effect: Allow, NotAction: 'x:Create', Resource: '*'}",
+            "NotAction",
+        ),
+        (
+            "{Effect: Allow, Action: [], Resource: '*'}",
+            "needs an Action and a Resource",
+        ),
     ] {
         let error = inspected(deploy, boundary).expect_err(reason);
         assert!(error.reason.contains(reason), "{error}");
@@ -291,26 +450,74 @@ fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
 #[test]
 fn a_misspelt_key_is_refused_with_the_one_that_is_meant() {
     for (from, to, line, key, meant) in [
-        ("    UpdatableParameters:", "    UpdateableParameters:", 11, "UpdateableParameters", "UpdatableParameters"),
-        ("    ServicePlans:", "    ServicePlan:", 6, "ServicePlan", "ServicePlans"),
-        ("DefaultScope: Read", "DefaultScop: Read", 13, "DefaultScop", "DefaultScope"),
-        ("      Credentials:", "      Credential:", 14, "Credential", "Credentials"),
-        ("ParameterValues: {Size: 1}", "ParameterValue: {Size: 1}", 9, "ParameterValue", "ParameterValues"),
-        ("ParameterDefaults", "parameter_defaults", 10, "parameter_defaults", "ParameterDefaults"),
+        (
+            "    UpdatableParameters:",
+            "    UpdateableParameters:",
+            11,
+            "UpdateableParameters",
+            "UpdatableParameters",
+        ),
+        (
+            "    ServicePlans:",
+            "    ServicePlan:",
+            6,
+            "ServicePlan",
+            "ServicePlans",
+        ),
+        (
+            "DefaultScope: Read",
+            "DefaultScop: Read",
+            13,
+            "DefaultScop",
+            "DefaultScope",
+        ),
+        (
+            "      Credentials:",
+            "      Credential:",
+            14,
+            "Credential",
+            "Credentials",
+        ),
+        (
+            "ParameterValues: {Size: 1}",
+            "ParameterValue: {Size: 1}",
+            9,
+            "ParameterValue",
+            "ParameterValues",
+        ),
+        (
+            "ParameterDefaults",
+            "parameter_defaults",
+            10,
+            "parameter_defaults",
+            "ParameterDefaults",
+        ),
         ("MinValue: 1, ", "MinVlaue: 1, ", 20, "MinVlaue", "MinValue"),
         ("Outputs:", "Output:", 24, "Output", "Outputs"),
-        ("AWS::ServiceBroker::Specification", "AWS::ServiceBroker::Specifikation", 3, "", "AWS::ServiceBroker::Spec"),
+        (
+            "AWS::ServiceBroker::Specification",
+            "AWS::ServiceBroker::Specifikation",
+            3,
+            "",
+            "AWS::ServiceBroker::Spec",
+        ),
     ] {
         let error = refused(from, to);
         let reason = format!("`{key}");
         assert!(
-            error.reason.starts_with(&reason) && error.reason.contains(&format!("did you mean `{meant}")),
+            error.reason.starts_with(&reason)
+                && error.reason.contains(&format!("did you mean `{meant}")),
             "{error}"
         );
         assert_eq!(error.line, line, "{error}");
     }
     let error = refused("    Version: 1.2.3", "    Colour: red");
-    assert!(error.reason.starts_with("`Colour` is no key of the specification, whose keys are: Version, "), "{error}");
+    assert!(
+        error
+            .reason
+            .starts_with("`Colour` is no key of the specification, whose keys are: Version, "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -324,9 +531,18 @@ fn misspelt_keys_of_the_interface_are_refused_as_well() {
     };
     with("ParameterLabels: {Size: {default: The size}}").expect("a template");
     for (interface, meant) in [
-        ("ParameterLabel: {Size: {default: The size}}", "did you mean `ParameterLabels`?"),
-        ("ParameterLabels: {Size: {defualt: The size}}", "did you mean `default`?"),
-        ("ParameterGroups: [{Labels: {default: All}, Parameters: [Size]}]", "did you mean `Label`?"),
+        (
+            "ParameterLabel: {Size: {default: The size}}",
+            "did you mean `ParameterLabels`?",
+        ),
+        (
+            "ParameterLabels: {Size: {defualt: The size}}",
+            "did you mean `default`?",
+        ),
+        (
+            "ParameterGroups: [{Labels: {default: All}, Parameters: [Size]}]",
+            "did you mean `Label`?",
+        ),
     ] {
         let error = with(interface).expect_err(interface);
         assert!(error.reason.contains(meant), "{error}");
@@ -336,18 +552,37 @@ fn misspelt_keys_of_the_interface_are_refused_as_well() {
 #[test]
 fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
     let with = |assert: &str| {
-        let rule = format!("Rules:\n  One:\n    Assertions:\n      - Assert: {assert}\nResources:\n");
+        let rule =
+            format!("Rules:\n  One:\n    Assertions:\n      - Assert: {assert}\nResources:\n");
         compile("template.yaml", &GOOD.replacen("Resources:\n", &rule, 1))
     };
     with("!Equals [!Ref Color, red]").expect("a template");
     for (assert, reason) in [
-        ("!EachMemberIn [!RefAll 'AWS::EC2::VPC::Id', [a]]", "Fn::RefAll depends on what only AWS knows"),
-        ("!Equals [!ValueOf [Color, Tags.x], a]", "Fn::ValueOf depends on what only AWS knows"),
-        ("!EachMemberEquals [!ValueOfAll ['AWS::EC2::VPC::Id', Tags.x], a]", "Fn::ValueOfAll depends on what only AWS"),
-        ("!Equals [!Ref Colour, red]", "the template has no parameter `Colour`"),
-        ("!Equals [!Sub '${Color}', red]", "`Sub` is no function for rules"),
+        (
+            "!EachMemberIn [!RefAll 'AWS::EC2::VPC::Id', [a]]",
+            "Fn::RefAll depends on what only AWS knows",
+        ),
+        (
+            "!Equals [!ValueOf [Color, Tags.x], a]",
+            "Fn::ValueOf depends on what only AWS knows",
+        ),
+        (
+            "!EachMemberEquals [!ValueOfAll ['AWS::EC2::VPC::Id', Tags.x], a]",
+            "Fn::ValueOfAll depends on what only AWS",
+        ),
+        (
+            "!Equals [!Ref Colour, red]",
+            "the template has no parameter `Colour`",
+        ),
+        (
+            "!Equals [!Sub '${Color}', red]",
+            "`Sub` is no function for rules",
+        ),
         ("!Equals [!Ref Color]", "Fn::Equals takes two values"),
-        ("!And [!Equals [!Ref Color, red]]", "Fn::And takes two to ten conditions"),
+        (
+            "!And [!Equals [!Ref Color, red]]",
+            "Fn::And takes two to ten conditions",
+        ),
         ("'true'", "a condition of a rule is a function"),
     ] {
         let error = with(assert).expect_err(assert);
@@ -359,16 +594,43 @@ fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
 #[test]
 fn ascending_parameters_are_numbers_and_have_a_text() {
     let with = |entry: &str| {
-        let text = GOOD.replacen("    Bindings:\n", &format!("    Ascending: [{entry}]\n    Bindings:\n"), 1);
-        compile("template.yaml", &text.replacen("  Color:", "  Other: {Type: Number, Default: 5}\n  Color:", 1))
+        let text = GOOD.replacen(
+            "    Bindings:\n",
+            &format!("    Ascending: [{entry}]\n    Bindings:\n"),
+            1,
+        );
+        compile(
+            "template.yaml",
+            &text.replacen(
+                "  Color:",
+                "  Other: {Type: Number, Default: 5}\n  Color:",
+                1,
+            ),
+        )
     };
-    with("{Parameters: [Size, Other], Without: 0, Description: Other must be more.}").expect("a template");
+    with("{Parameters: [Size, Other], Without: 0, Description: Other must be more.}")
+        .expect("a template");
     for (entry, reason) in [
-        ("{Parameters: [Size, Other]}", "an entry of Ascending needs a Description"),
-        ("{Parameters: [Size], Description: x}", "an entry of Ascending needs two Parameters"),
-        ("{Parameters: [Size, Color], Description: x}", "an entry of Ascending names parameters of the type Number"),
-        ("{Parameters: [Size, Others], Description: x}", "the template has no parameter `Others`"),
-        ("{Parameter: [Size, Other], Description: x}", "`Parameter` is no key of an entry of Ascending"),
+        (
+            "{Parameters: [Size, Other]}",
+            "an entry of Ascending needs a Description",
+        ),
+        (
+            "{Parameters: [Size], Description: x}",
+            "an entry of Ascending needs two Parameters",
+        ),
+        (
+            "{Parameters: [Size, Color], Description: x}",
+            "an entry of Ascending names parameters of the type Number",
+        ),
+        (
+            "{Parameters: [Size, Others], Description: x}",
+            "the template has no parameter `Others`",
+        ),
+        (
+            "{Parameter: [Size, Other], Description: x}",
+            "`Parameter` is no key of an entry of Ascending",
+        ),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");
@@ -378,18 +640,43 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
 #[test]
 fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
     let with = |entry: &str| {
-        let text = GOOD.replacen("    Bindings:\n", &format!("    Lists: [{entry}]\n    Bindings:\n"), 1);
+        let text = GOOD.replacen(
+            "    Bindings:\n",
+            &format!("    Lists: [{entry}]\n    Bindings:\n"),
+            1,
+        );
         compile("template.yaml", &text)
     };
     with("{Parameter: Color, MaxItems: 2, UniqueItems: true, Description: x}").expect("a template");
     for (entry, reason) in [
-        ("{Parameter: Color, MaxItems: 2}", "an entry of Lists needs a Description"),
-        ("{MaxItems: 2, Description: x}", "an entry of Lists needs `Parameter`"),
-        ("{Parameter: Color, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
-        ("{Parameter: Color, UniqueItems: false, Description: x}", "an entry of Lists needs MaxItems or UniqueItems"),
-        ("{Parameter: Color, MaxItems: two, Description: x}", "MaxItems of an entry of Lists is a whole number"),
-        ("{Parameter: Colour, MaxItems: 2, Description: x}", "the template has no parameter `Colour`"),
-        ("{Parameter: Color, MaxItem: 2, Description: x}", "`MaxItem` is no key of an entry of Lists"),
+        (
+            "{Parameter: Color, MaxItems: 2}",
+            "an entry of Lists needs a Description",
+        ),
+        (
+            "{MaxItems: 2, Description: x}",
+            "an entry of Lists needs `Parameter`",
+        ),
+        (
+            "{Parameter: Color, Description: x}",
+            "an entry of Lists needs MaxItems or UniqueItems",
+        ),
+        (
+            "{Parameter: Color, UniqueItems: false, Description: x}",
+            "an entry of Lists needs MaxItems or UniqueItems",
+        ),
+        (
+            "{Parameter: Color, MaxItems: two, Description: x}",
+            "MaxItems of an entry of Lists is a whole number",
+        ),
+        (
+            "{Parameter: Colour, MaxItems: 2, Description: x}",
+            "the template has no parameter `Colour`",
+        ),
+        (
+            "{Parameter: Color, MaxItem: 2, Description: x}",
+            "`MaxItem` is no key of an entry of Lists",
+        ),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");
@@ -399,22 +686,48 @@ fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
 #[test]
 fn matching_names_parameters_and_patterns_and_has_a_text() {
     let with = |entry: &str| {
-        let text = GOOD.replacen("    Bindings:\n", &format!("    Matching: [{entry}]\n    Bindings:\n"), 1);
+        let text = GOOD.replacen(
+            "    Bindings:\n",
+            &format!("    Matching: [{entry}]\n    Bindings:\n"),
+            1,
+        );
         compile("template.yaml", &text)
     };
-    with("{When: {Size: ['1'], Color: ^r}, Parameter: Color, AllowedPattern: ^r, Description: x}").expect("a template");
+    with("{When: {Size: ['1'], Color: ^r}, Parameter: Color, AllowedPattern: ^r, Description: x}")
+        .expect("a template");
     for (entry, reason) in [
-        ("{Parameter: Color, AllowedPattern: r}", "an entry of Matching needs a Description"),
-        ("{AllowedPattern: r, Description: x}", "an entry of Matching needs `Parameter`"),
-        ("{Parameter: Color, Description: x}", "an entry of Matching needs an AllowedPattern or a ForbiddenPattern"),
-        ("{Parameter: Colour, AllowedPattern: r, Description: x}", "the template has no parameter `Colour`"),
+        (
+            "{Parameter: Color, AllowedPattern: r}",
+            "an entry of Matching needs a Description",
+        ),
+        (
+            "{AllowedPattern: r, Description: x}",
+            "an entry of Matching needs `Parameter`",
+        ),
+        (
+            "{Parameter: Color, Description: x}",
+            "an entry of Matching needs an AllowedPattern or a ForbiddenPattern",
+        ),
+        (
+            "{Parameter: Colour, AllowedPattern: r, Description: x}",
+            "the template has no parameter `Colour`",
+        ),
         (
             "{When: {Sise: ['1']}, Parameter: Color, AllowedPattern: r, Description: x}",
             "the template has no parameter `Sise`",
         ),
-        ("{Parameter: Color, AllowedPatern: r, Description: x}", "`AllowedPatern` is no key of an entry of Matching"),
-        ("{Parameter: Color, AllowedPattern: '(r', Description: x}", "regex parse error"),
-        ("{Parameter: Color, ForbiddenPattern: '(?!r)', Description: x}", "regex parse error"),
+        (
+            "{Parameter: Color, AllowedPatern: r, Description: x}",
+            "`AllowedPatern` is no key of an entry of Matching",
+        ),
+        (
+            "{Parameter: Color, AllowedPattern: '(r', Description: x}",
+            "regex parse error",
+        ),
+        (
+            "{Parameter: Color, ForbiddenPattern: '(?!r)', Description: x}",
+            "regex parse error",
+        ),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");
@@ -424,16 +737,35 @@ fn matching_names_parameters_and_patterns_and_has_a_text() {
 #[test]
 fn subdomains_name_a_parameter_and_others_and_have_a_text() {
     let with = |entry: &str| {
-        let text = GOOD.replacen("    Bindings:\n", &format!("    Subdomains: [{entry}]\n    Bindings:\n"), 1);
+        let text = GOOD.replacen(
+            "    Bindings:\n",
+            &format!("    Subdomains: [{entry}]\n    Bindings:\n"),
+            1,
+        );
         compile("template.yaml", &text)
     };
     with("{Parameter: Color, Of: [Size], Description: x}").expect("a template");
     for (entry, reason) in [
-        ("{Parameter: Color, Of: [Size]}", "an entry of Subdomains needs a Description"),
-        ("{Of: [Size], Description: x}", "an entry of Subdomains needs `Parameter`"),
-        ("{Parameter: Color, Description: x}", "an entry of Subdomains needs Of"),
-        ("{Parameter: Color, Of: [Sise], Description: x}", "the template has no parameter `Sise`"),
-        ("{Parameter: Color, In: [Size], Description: x}", "`In` is no key of an entry of Subdomains"),
+        (
+            "{Parameter: Color, Of: [Size]}",
+            "an entry of Subdomains needs a Description",
+        ),
+        (
+            "{Of: [Size], Description: x}",
+            "an entry of Subdomains needs `Parameter`",
+        ),
+        (
+            "{Parameter: Color, Description: x}",
+            "an entry of Subdomains needs Of",
+        ),
+        (
+            "{Parameter: Color, Of: [Sise], Description: x}",
+            "the template has no parameter `Sise`",
+        ),
+        (
+            "{Parameter: Color, In: [Size], Description: x}",
+            "`In` is no key of an entry of Subdomains",
+        ),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");
@@ -443,30 +775,71 @@ fn subdomains_name_a_parameter_and_others_and_have_a_text() {
 #[test]
 fn senders_name_a_parameter_and_an_identity_and_have_a_text() {
     let with = |entry: &str| {
-        let text = GOOD.replacen("    Bindings:\n", &format!("    Senders: [{entry}]\n    Bindings:\n"), 1);
+        let text = GOOD.replacen(
+            "    Bindings:\n",
+            &format!("    Senders: [{entry}]\n    Bindings:\n"),
+            1,
+        );
         compile("template.yaml", &text)
     };
     with("{Parameter: Color, Of: Size, Description: x}").expect("a template");
     for (entry, reason) in [
-        ("{Parameter: Color, Of: Size}", "an entry of Senders needs a Description"),
-        ("{Of: Size, Description: x}", "an entry of Senders needs `Parameter`"),
-        ("{Parameter: Color, Description: x}", "an entry of Senders needs `Of`"),
-        ("{Parameter: Color, Of: Sise, Description: x}", "the template has no parameter `Sise`"),
-        ("{Parameter: Color, By: Size, Description: x}", "`By` is no key of an entry of Senders"),
+        (
+            "{Parameter: Color, Of: Size}",
+            "an entry of Senders needs a Description",
+        ),
+        (
+            "{Of: Size, Description: x}",
+            "an entry of Senders needs `Parameter`",
+        ),
+        (
+            "{Parameter: Color, Description: x}",
+            "an entry of Senders needs `Of`",
+        ),
+        (
+            "{Parameter: Color, Of: Sise, Description: x}",
+            "the template has no parameter `Sise`",
+        ),
+        (
+            "{Parameter: Color, By: Size, Description: x}",
+            "`By` is no key of an entry of Senders",
+        ),
     ] {
         let error = with(entry).expect_err(entry);
         assert!(error.reason.starts_with(reason), "{error}");
     }
 }
 
-/// [`GOOD`] with a scope of `actions` about an output that a parameter of at most `length` characters is.
+/// [`GOOD`] with a scope of `actions` about an output that a parameter of at most `length`
+/// characters is.
 fn with_policy(actions: usize, parameter: &str) -> Result<Offering, TemplateError> {
-    let actions: Vec<_> = (0..actions).map(|number| format!("'x:Action{number:04}'")).collect();
-    let write = format!("Write: [{{Effect: Allow, Action: [{}], Resource: '${{Given}}'}}]", actions.join(", "));
+    let actions: Vec<_> = (0..actions)
+        .map(|number| format!("'x:Action{number:04}'"))
+        .collect();
+    let write = format!(
+        "Write: [{{Effect: Allow, Action: [{}], Resource: '${{Given}}'}}]",
+        actions.join(", ")
+    );
     let text = GOOD
-        .replacen("Write: [{Effect: Allow, Action: 'x:Write', Resource: '${Arn}'}]", &write, 1)
-        .replacen("  Color:", &format!("  Given: {{Type: String, Default: '', {parameter}}}\n  Color:"), 1)
-        .replacen("Outputs:\n", "Conditions:\n  HasIt: !Not [!Equals [!Ref Given, '']]\nOutputs:\n  Given: {Condition: HasIt, Value: !Ref Given}\n", 1);
+        .replacen(
+            "Write: [{Effect: Allow, Action: 'x:Write', Resource: '${Arn}'}]",
+            &write,
+            1,
+        )
+        .replacen(
+            "  Color:",
+            &format!(
+                "  Given: {{Type: String, Default: '', {parameter}}}\n  \
+                                        Color:"
+            ),
+            1,
+        )
+        .replacen(
+            "Outputs:\n",
+            "Conditions:\n  HasIt: !Not [!Equals [!Ref Given, \
+                                 '']]\nOutputs:\n  Given: {Condition: HasIt, Value: !Ref Given}\n",
+            1,
+        );
     compile("template.yaml", &text)
 }
 
@@ -479,12 +852,20 @@ fn a_policy_that_iam_would_not_take_is_refused_with_scope_length_and_limit() {
     assert_eq!(error.line, 17, "{error}");
     assert_eq!(
         error.reason,
-        format!("the policy of the scope `Write` may have {} characters; IAM takes 2048 of a user", length(130, 100)),
+        format!(
+            "the policy of the scope `Write` may have {} characters; IAM takes 2048 of a user",
+            length(130, 100)
+        ),
     );
     // What a pattern limits is limited; what nothing limits is not.
     with_policy(100, "AllowedPattern: '[a-z]{0,100}'").expect("a template");
     let error = with_policy(1, "AllowedPattern: '[a-z]*'").expect_err("too long");
-    assert!(error.reason.contains(&format!("may have {} characters", length(1, 4_096))), "{error}");
+    assert!(
+        error
+            .reason
+            .contains(&format!("may have {} characters", length(1, 4_096))),
+        "{error}"
+    );
 }
 
 #[test]

@@ -10,7 +10,10 @@ use crate::support::{Act, Client, Fault, INSTANCE};
 
 async fn updating() -> Client {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client
 }
 
@@ -20,7 +23,10 @@ async fn delete(client: &Client) {
     client.world.complete_stacks();
     // A request to create it may be under way until then.
     client.world.let_time_pass(SignedDuration::from_secs(31));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     assert!(client.world.stack_names().is_empty());
 }
 
@@ -30,16 +36,37 @@ async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable()
     client.world.act(Act::CancelUpdate);
     let running = client.last_operation().await.expect(200);
     assert_eq!(running.body["state"], "in progress");
-    assert!(running.description().contains("Somebody else is at work"), "{}", running.description());
+    assert!(
+        running.description().contains("Somebody else is at work"),
+        "{}",
+        running.description()
+    );
 
     client.world.complete_stacks();
     let ended = client.last_operation().await.expect(200);
-    assert_eq!((&ended.body["state"], &ended.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert_eq!(
+        (&ended.body["state"], &ended.body["instance_usable"]),
+        (&json!("failed"), &json!(true))
+    );
     client.world.take_calls();
     client.bind("another", json!({})).await.expect(201);
-    assert!(!client.world.take_calls().iter().any(|call| call.starts_with("stacks.")), "the record knows it");
-    assert!(ended.description().contains("UPDATE_ROLLBACK_COMPLETE"), "{}", ended.description());
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert!(
+        !client
+            .world
+            .take_calls()
+            .iter()
+            .any(|call| call.starts_with("stacks.")),
+        "the record knows it"
+    );
+    assert!(
+        ended.description().contains("UPDATE_ROLLBACK_COMPLETE"),
+        "{}",
+        ended.description()
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
     client.bind("one", json!({})).await.expect(201);
     delete(&client).await;
 }
@@ -51,8 +78,14 @@ async fn what_became_of_a_cancelled_update_is_not_what_a_later_one_reached() {
     client.world.complete_stacks();
     client.world.act(Act::Update);
     client.world.settle_stacks(UpdateComplete, None);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "failed"
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -61,33 +94,55 @@ async fn an_update_that_succeeded_has_succeeded_whatever_somebody_did_afterwards
     client.world.complete_stacks();
     client.world.act(Act::Update);
     client.world.settle_stacks(UpdateRollbackFailed, None);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn an_update_that_comes_a_moment_after_one_in_the_console_is_to_be_sent_again() {
     let client = Client::with_instance().await;
     let before = client.world.instance(INSTANCE);
-    client.world.inject("stacks.update", Fault::Console(Act::Update));
-    let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
+    client
+        .world
+        .inject("stacks.update", Fault::Console(Act::Update));
+    let refused = client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(422);
     assert_eq!(refused.body["error"], "ConcurrencyError");
     let after = client.world.instance(INSTANCE);
-    assert_eq!(after.map(|after| after.attributes), before.map(|before| before.attributes));
+    assert_eq!(
+        after.map(|after| after.attributes),
+        before.map(|before| before.attributes)
+    );
 
     client.world.complete_stacks();
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn a_rollback_that_is_continued_by_hand_leaves_the_instance_usable() {
     let client = updating().await;
-    client.world.settle_stacks(UpdateRollbackFailed, Some("No."));
+    client
+        .world
+        .settle_stacks(UpdateRollbackFailed, Some("No."));
     client.world.act(Act::ContinueRollback);
     client.world.complete_stacks();
     let ended = client.last_operation().await.expect(200);
-    assert_eq!((&ended.body["state"], &ended.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert_eq!(
+        (&ended.body["state"], &ended.body["instance_usable"]),
+        (&json!("failed"), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -97,14 +152,21 @@ async fn a_half_created_stack_that_somebody_deletes_does_not_come_back() {
         client.provision(json!({})).await.expect(202);
         client.world.act(Act::Delete);
         if seen {
-            assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+            assert_eq!(
+                client.last_operation().await.expect(200).body["state"],
+                "failed"
+            );
         }
         client.world.complete_stacks();
         client.world.let_time_pass(SignedDuration::from_mins(1));
         for _ in 0..2 {
             let ended = client.last_operation().await.expect(200);
             assert_eq!(ended.body["state"], "failed");
-            assert!(!ended.description().contains("parameters"), "{}", ended.description());
+            assert!(
+                !ended.description().contains("parameters"),
+                "{}",
+                ended.description()
+            );
             assert!(client.world.stack_names().is_empty());
         }
         delete(&client).await;
@@ -118,7 +180,10 @@ async fn an_instance_whose_stack_somebody_has_deleted_can_be_deleted() {
     client.world.act(Act::Delete);
     client.world.complete_stacks();
     client.deprovision().await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     assert!(client.world.users().is_empty());
 }
 
@@ -127,12 +192,21 @@ async fn a_deletion_waits_for_the_update_that_somebody_has_begun() {
     let client = Client::with_instance().await;
     client.world.act(Act::Update);
     client.deprovision().await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.complete_stacks();
     client.world.let_time_pass(SignedDuration::from_secs(31));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
@@ -142,9 +216,15 @@ async fn a_deletion_by_hand_that_fails_is_tried_again_by_the_instances_own() {
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteFailed, Some("Not empty."));
     client.world.let_time_pass(SignedDuration::from_secs(31));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +234,10 @@ async fn a_creation_that_somebody_has_updated_since_has_succeeded() {
     client.world.settle_stacks(CreateComplete, None);
     client.world.act(Act::Update);
     client.world.settle_stacks(UpdateComplete, None);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
@@ -162,5 +245,8 @@ async fn a_creation_that_somebody_has_updated_since_has_succeeded() {
     client.world.act(Act::Delete);
     client.world.complete_stacks();
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "failed");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "failed"
+    );
 }

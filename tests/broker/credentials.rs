@@ -56,8 +56,12 @@ async fn with_database() -> (Client, Value) {
     client.world.edit(|account| {
         let secret = json!({"username": "ad:min", "password": PASSWORD, "number": 7});
         account.secrets.insert(SECRET.into(), secret.to_string());
-        account.secrets.insert(LICENSE.into(), json!({"key": "a-license"}).to_string());
-        account.parameters.insert("/osb/token".into(), "a-token".into());
+        account
+            .secrets
+            .insert(LICENSE.into(), json!({"key": "a-license"}).to_string());
+        account
+            .parameters
+            .insert("/osb/token".into(), "a-token".into());
     });
     for (output, value) in [
         ("Secret", format!("secretsmanager:{SECRET}")),
@@ -80,8 +84,15 @@ async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
     let (client, ids) = with_database().await;
     let bound = client.bind("one", ids).await.expect(201);
     let calls = client.world.take_calls();
-    let reads: Vec<_> = calls.iter().filter(|call| call.starts_with("secrets.")).collect();
-    assert_eq!(reads, [&"secrets.secret", &"secrets.parameter", &"secrets.secret"], "{calls:?}");
+    let reads: Vec<_> = calls
+        .iter()
+        .filter(|call| call.starts_with("secrets."))
+        .collect();
+    assert_eq!(
+        reads,
+        [&"secrets.secret", &"secrets.parameter", &"secrets.secret"],
+        "{calls:?}"
+    );
     let credentials = &bound.body["credentials"];
     for (key, value) in [
         ("username", "ad:min"),
@@ -92,13 +103,21 @@ async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
         ("host", "db.example.com"),
         ("port", "5432"),
         ("name", "app"),
-        ("brokers", "kafka://db.example.com:5432,db-2.example.com:5432/topic"),
+        (
+            "brokers",
+            "kafka://db.example.com:5432,db-2.example.com:5432/topic",
+        ),
     ] {
         assert_eq!(credentials[key], value, "{key}");
     }
     let account = client.world.account();
     let stored = format!("{:?} {:?}", account.instances, account.bindings);
-    assert!(!stored.contains(PASSWORD) && !stored.contains("a-token") && stored.contains("ssm:/osb/token"), "{stored}");
+    assert!(
+        !stored.contains(PASSWORD)
+            && !stored.contains("a-token")
+            && stored.contains("ssm:/osb/token"),
+        "{stored}"
+    );
 }
 
 #[tokio::test]
@@ -109,28 +128,65 @@ async fn a_secret_that_was_rotated_is_the_new_one_when_it_is_asked_for() {
         let secret = json!({"username": "admin", "password": "another", "number": 8});
         account.secrets.insert(SECRET.into(), secret.to_string());
     });
-    assert_eq!(client.fetch_binding("one").await.expect(200).body["credentials"]["password"], "another");
-    assert_eq!(client.bind("one", ids).await.expect(200).body["credentials"]["password"], "another");
+    assert_eq!(
+        client.fetch_binding("one").await.expect(200).body["credentials"]["password"],
+        "another"
+    );
+    assert_eq!(
+        client.bind("one", ids).await.expect(200).body["credentials"]["password"],
+        "another"
+    );
 }
 
 #[tokio::test]
 async fn a_uri_parses_back_whatever_the_password_is() {
     let (client, ids) = with_database().await;
     let bound = client.bind("one", ids).await.expect(201);
-    let text = |key: &str| bound.body["credentials"][key].as_str().expect("a text").to_owned();
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned();
+    let text = |key: &str| {
+        bound.body["credentials"][key]
+            .as_str()
+            .expect("a text")
+            .to_owned()
+    };
+    let decoded = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .expect("UTF-8")
+            .into_owned()
+    };
     let uri: Uri = text("uri").parse().expect("a URI");
     let authority = uri.authority().expect("an authority");
-    assert_eq!((authority.host(), authority.port_u16()), ("db.example.com", Some(5432)));
+    assert_eq!(
+        (authority.host(), authority.port_u16()),
+        ("db.example.com", Some(5432))
+    );
     assert_eq!((uri.path(), uri.query()), ("/app", Some("sslmode=require")));
     let (user, _) = authority.as_str().rsplit_once('@').expect("a user");
     let (username, password) = user.split_once(':').expect("a password");
-    assert_eq!((decoded(username), decoded(password)), ("ad:min".into(), PASSWORD.into()));
+    assert_eq!(
+        (decoded(username), decoded(password)),
+        ("ad:min".into(), PASSWORD.into())
+    );
 
-    let jdbc: Uri = text("jdbcUrl").strip_prefix("jdbc:").expect("a JDBC URL").parse().expect("a URI");
-    assert_eq!((jdbc.host(), jdbc.port_u16(), jdbc.path()), (Some("db.example.com"), Some(5432), "/app"));
-    let fields: Vec<_> = jdbc.query().expect("a query").split('&').map(decoded).collect();
-    assert_eq!(fields, ["user=ad:min".to_owned(), format!("password={PASSWORD}")]);
+    let jdbc: Uri = text("jdbcUrl")
+        .strip_prefix("jdbc:")
+        .expect("a JDBC URL")
+        .parse()
+        .expect("a URI");
+    assert_eq!(
+        (jdbc.host(), jdbc.port_u16(), jdbc.path()),
+        (Some("db.example.com"), Some(5432), "/app")
+    );
+    let fields: Vec<_> = jdbc
+        .query()
+        .expect("a query")
+        .split('&')
+        .map(decoded)
+        .collect();
+    assert_eq!(
+        fields,
+        ["user=ad:min".to_owned(), format!("password={PASSWORD}")]
+    );
     let endpoints = json!([{"host": "db.example.com", "ports": ["5432"], "protocol": "tcp"}]);
     assert_eq!(bound.body["endpoints"], endpoints);
 }
@@ -138,40 +194,79 @@ async fn a_uri_parses_back_whatever_the_password_is() {
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
     let (client, ids) = with_database().await;
-    client.world.inject("secrets.parameter", Fault::Before(Throttled));
+    client
+        .world
+        .inject("secrets.parameter", Fault::Before(Throttled));
     let failed = client.bind("one", ids.clone()).await.expect(503);
     assert!(!failed.description().contains(PASSWORD));
     client.bind("one", ids.clone()).await.expect(200);
     client.world.edit(|account| account.parameters.clear());
     let lost = "If it is lost, delete the instance";
     let failed = client.fetch_binding("one").await.expect(500);
-    assert!(failed.description().contains(lost), "{}", failed.description());
+    assert!(
+        failed.description().contains(lost),
+        "{}",
+        failed.description()
+    );
     // Platforms start orphan mitigation after a 5xx, not after a 4xx.
-    assert!(client.bind("two", ids.clone()).await.expect(500).description().contains(lost));
-    client.world.inject("secrets.parameter", Fault::Before(Denied));
-    assert!(client.fetch_binding("one").await.expect(500).description().contains(lost));
-    client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
+    assert!(
+        client
+            .bind("two", ids.clone())
+            .await
+            .expect(500)
+            .description()
+            .contains(lost)
+    );
+    client
+        .world
+        .inject("secrets.parameter", Fault::Before(Denied));
+    assert!(
+        client
+            .fetch_binding("one")
+            .await
+            .expect(500)
+            .description()
+            .contains(lost)
+    );
+    client
+        .world
+        .edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
     let failed = client.fetch_binding("one").await.expect(500);
-    assert!(failed.description().contains("operator"), "{}", failed.description());
+    assert!(
+        failed.description().contains("operator"),
+        "{}",
+        failed.description()
+    );
     client.unbind("one").await.expect(200);
 }
 
-/// What a user makes an output's value be is no reference: only what the template's author has written is.
+/// What a user makes an output's value be is no reference: only what the template's author has
+/// written is.
 #[tokio::test]
 async fn a_users_parameter_names_no_secret() {
     let (client, ids) = with_database().await;
     client.world.edit(|account| {
         let instance = account.instances.values_mut().next().expect("the instance");
-        instance.outputs.insert("DatabaseName".into(), format!("secretsmanager:{SECRET}"));
+        instance
+            .outputs
+            .insert("DatabaseName".into(), format!("secretsmanager:{SECRET}"));
     });
     let bound = client.bind("one", ids).await.expect(201);
-    assert_eq!(bound.body["credentials"]["name"], format!("secretsmanager:{SECRET}"));
+    assert_eq!(
+        bound.body["credentials"]["name"],
+        format!("secretsmanager:{SECRET}")
+    );
 }
 
 #[tokio::test]
 async fn the_keys_are_the_outputs_names_if_the_operator_says_so() {
-    let rules = BindingRules { outputs_as_is: true, ..BindingRules::default() };
-    let client = Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await;
+    let rules = BindingRules {
+        outputs_as_is: true,
+        ..BindingRules::default()
+    };
+    let client = Client::with(World::new(), catalog(), rules, Default::default())
+        .having_instance()
+        .await;
     let bound = client.bind("one", json!({})).await.expect(201);
     let credentials = bound.body["credentials"].as_object().expect("credentials");
     for key in [
@@ -195,8 +290,14 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
         client.bind(id, json!({})).await.expect(201);
     }
     client.world.edit(|account| {
-        let mut identities: Vec<_> = account.bindings.values_mut().map(|binding| &mut binding.identity).collect();
-        let [one, two] = identities.as_mut_slice() else { panic!("two bindings") };
+        let mut identities: Vec<_> = account
+            .bindings
+            .values_mut()
+            .map(|binding| &mut binding.identity)
+            .collect();
+        let [one, two] = identities.as_mut_slice() else {
+            panic!("two bindings")
+        };
         std::mem::swap(*one, *two);
     });
     for id in ["one", "two"] {
@@ -205,8 +306,15 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
     }
     client.bind("three", json!({})).await.expect(201);
     client.world.edit(|account| {
-        let binding = account.bindings.values_mut().find(|binding| binding.id.as_str() == "three");
-        let Some(Identity::User { access_key: Some(key), .. }) = &mut binding.expect("a binding").identity else {
+        let binding = account
+            .bindings
+            .values_mut()
+            .find(|binding| binding.id.as_str() == "three");
+        let Some(Identity::User {
+            access_key: Some(key),
+            ..
+        }) = &mut binding.expect("a binding").identity
+        else {
             panic!("a key")
         };
         key.secret.0 = format!("AAAA{}", &key.secret.0[4..]);

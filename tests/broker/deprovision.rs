@@ -11,14 +11,27 @@ use crate::support::{Answer, Client, Fault, INSTANCE, basic, plan_id, service_id
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
-    for call in ["records.bindings", "identities.access_keys", "records.update_binding", "stacks.delete"] {
+    for call in [
+        "records.bindings",
+        "identities.access_keys",
+        "records.update_binding",
+        "stacks.delete",
+    ] {
         for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
             let client = Client::with_instance().await;
             client.bind("a-binding", json!({})).await.expect(201);
             client.world.inject(call, fault);
             client.deprovision().await.expect(202);
-            let operation = client.world.instance(INSTANCE).expect("the record").operation.id;
-            assert_eq!(client.deprovision().await.expect(202).body["operation"], operation);
+            let operation = client
+                .world
+                .instance(INSTANCE)
+                .expect("the record")
+                .operation
+                .id;
+            assert_eq!(
+                client.deprovision().await.expect(202).body["operation"],
+                operation
+            );
             assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
         }
     }
@@ -29,17 +42,29 @@ async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
 async fn an_instance_whose_deletion_has_failed_can_be_bound_to_empty_it() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
-    client.world.settle_stacks(DeleteFailed, Some("The bucket you tried to delete is not empty"));
+    client.world.settle_stacks(
+        DeleteFailed,
+        Some("The bucket you tried to delete is not empty"),
+    );
     let failed = client.last_operation().await.expect(200).body;
-    assert_eq!((&failed["state"], &failed["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert_eq!(
+        (&failed["state"], &failed["instance_usable"]),
+        (&json!("failed"), &json!(true))
+    );
 
     client.world.let_time_pass(SignedDuration::from_hours(1));
     client.bind("purge", json!({})).await.expect(201);
     assert_eq!(client.world.users().len(), 1);
     client.deprovision().await.expect(202);
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
-    assert!(client.world.users().is_empty(), "the binding goes with the instance");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
+    assert!(
+        client.world.users().is_empty(),
+        "the binding goes with the instance"
+    );
 }
 
 #[tokio::test]
@@ -51,66 +76,128 @@ async fn an_instance_that_never_was_cannot_be_bound_when_its_deletion_has_failed
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteFailed, Some("no"));
     client.last_operation().await.expect(200);
-    assert!(client.bind("one", json!({})).await.expect(400).description().contains("Delete it again"));
+    assert!(
+        client
+            .bind("one", json!({}))
+            .await
+            .expect(400)
+            .description()
+            .contains("Delete it again")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_is_accepted_in_time_however_long_it_takes_to_tear_down() {
-    for call in ["records.bindings", "identities.access_keys", "identities.delete_user", "stacks.delete"] {
+    for call in [
+        "records.bindings",
+        "identities.access_keys",
+        "identities.delete_user",
+        "stacks.delete",
+    ] {
         let client = Client::with_instance().await;
         client.bind("a-binding", json!({})).await.expect(201);
         client.world.inject(call, Fault::Hang);
         let begun = tokio::time::Instant::now();
         client.deprovision().await.expect(202);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(24), "{call}: {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(24),
+            "{call}: {:?}",
+            begun.elapsed()
+        );
 
         client.world.let_time_pass(SignedDuration::from_secs(31));
-        assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+        assert_eq!(
+            client.last_operation().await.expect(200).body["state"],
+            "in progress"
+        );
         client.world.complete_stacks();
-        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        assert_eq!(
+            client.last_operation().await.expect(200).body["state"],
+            "succeeded"
+        );
         assert!(client.world.users().is_empty() && client.world.stack_names().is_empty());
     }
 }
 
 /// IAM does not delete a user that somebody has put into a group, or given a password.
 #[tokio::test]
-async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_other_binding_its_keys() {
+async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_other_binding_its_keys()
+{
     let client = Client::with_instance().await;
     for id in ["one", "two"] {
         client.bind(id, json!({})).await.expect(201);
     }
-    let expected = "has something that the broker did not give it (injected), so that AWS does not delete it.";
-    client.world.inject("identities.delete_user", Fault::Before(InUse));
+    let expected =
+        "has something that the broker did not give it (injected), so that AWS does not delete it.";
+    client
+        .world
+        .inject("identities.delete_user", Fault::Before(InUse));
     let refused = client.unbind("one").await.expect(500);
-    assert!(refused.description().contains(expected), "{}", refused.description());
+    assert!(
+        refused.description().contains(expected),
+        "{}",
+        refused.description()
+    );
 
-    client.world.inject("identities.delete_user", Fault::Before(InUse));
+    client
+        .world
+        .inject("identities.delete_user", Fault::Before(InUse));
     client.deprovision().await.expect(202);
     let failed = client.last_operation().await.expect(200);
-    assert_eq!((&failed.body["state"], &failed.body["instance_usable"]), (&json!("failed"), &json!(true)));
-    assert!(failed.description().contains(expected), "{}", failed.description());
-    assert!(failed.description().ends_with("operator remove it, then send the deletion again."));
+    assert_eq!(
+        (&failed.body["state"], &failed.body["instance_usable"]),
+        (&json!("failed"), &json!(true))
+    );
+    assert!(
+        failed.description().contains(expected),
+        "{}",
+        failed.description()
+    );
+    assert!(
+        failed
+            .description()
+            .ends_with("operator remove it, then send the deletion again.")
+    );
     let users: Vec<_> = client.world.users().into_values().collect();
-    assert!(users.iter().all(|user| user.access_keys.is_empty() && user.policy.is_null()), "{users:?}");
-    assert_eq!((users.len(), client.world.bindings().len(), client.world.stack_names().len()), (2, 2, 1));
+    assert!(
+        users
+            .iter()
+            .all(|user| user.access_keys.is_empty() && user.policy.is_null()),
+        "{users:?}"
+    );
+    assert_eq!(
+        (
+            users.len(),
+            client.world.bindings().len(),
+            client.world.stack_names().len()
+        ),
+        (2, 2, 1)
+    );
 
     client.deprovision().await.expect(202);
     client.finish().await;
     assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
     client.world.let_time_pass(SignedDuration::from_secs(31));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn a_refusal_of_awss_and_the_advice_are_two_sentences() {
     let client = Client::with_instance().await;
-    client
-        .world
-        .inject("stacks.delete", Fault::Rejected("Stack cannot be deleted while TerminationProtection is enabled"));
+    client.world.inject(
+        "stacks.delete",
+        Fault::Rejected("Stack cannot be deleted while TerminationProtection is enabled"),
+    );
     client.deprovision().await.expect(202);
-    let expected = "Stack cannot be deleted while TerminationProtection is enabled. Remove the cause, then delete the \
-                    instance again.";
-    assert_eq!(client.last_operation().await.expect(200).description(), expected);
+    let expected = "Stack cannot be deleted while TerminationProtection is enabled. Remove the \
+                    cause, then delete the instance again.";
+    assert_eq!(
+        client.last_operation().await.expect(200).description(),
+        expected
+    );
 }
 
 #[tokio::test]
@@ -122,26 +209,43 @@ async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() 
     for path in [instance.clone(), format!("{instance}/service_bindings/one")] {
         for other in [service_id("s3"), "unknown".into()] {
             let query = format!("service_id={other}&plan_id=any&accepts_incomplete=true");
-            let answer = client.request("DELETE", &format!("{path}?{query}"), None).await.expect(400);
-            assert!(answer.description().contains("of another service offering"), "{answer:?}");
+            let answer = client
+                .request("DELETE", &format!("{path}?{query}"), None)
+                .await
+                .expect(400);
+            assert!(
+                answer.description().contains("of another service offering"),
+                "{answer:?}"
+            );
         }
     }
     let after = client.world.account();
-    assert_eq!((after.instances, after.bindings), (before.instances, before.bindings));
+    assert_eq!(
+        (after.instances, after.bindings),
+        (before.instances, before.bindings)
+    );
 }
 
 /// Sends a request for a user of Kubernetes.
 async fn send_for(client: &Client, user: &str, method: &str, body: Value) -> Answer {
     let identity = BASE64_STANDARD.encode(json!({"username": user}).to_string());
-    let path = format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true&{}", client.ids());
+    let path = format!(
+        "/v2/service_instances/{INSTANCE}?accepts_incomplete=true&{}",
+        client.ids()
+    );
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header("authorization", basic("broker", "local-only-password"))
         .header("x-broker-api-version", "2.17")
-        .header("x-broker-api-originating-identity", format!("kubernetes {identity}"))
+        .header(
+            "x-broker-api-originating-identity",
+            format!("kubernetes {identity}"),
+        )
         .header("content-type", "application/json");
-    client.send(request.body(body.to_string()).expect("a request")).await
+    client
+        .send(request.body(body.to_string()).expect("a request"))
+        .await
 }
 
 fn provision_in(space: &str) -> Value {
@@ -153,11 +257,17 @@ fn provision_in(space: &str) -> Value {
 #[tokio::test]
 async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone() {
     let client = Client::new();
-    send_for(&client, "alice", "PUT", provision_in("shop")).await.expect(202);
+    send_for(&client, "alice", "PUT", provision_in("shop"))
+        .await
+        .expect(202);
     client.finish().await;
-    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
     // The answer got lost on its way.
-    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
+    send_for(&client, "mallory", "DELETE", json!({}))
+        .await
+        .expect(410);
     client.fetch_instance().await.expect(200);
 
     // A colleague in the same space may delete it, whatever was refused.
@@ -170,14 +280,29 @@ async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone()
 
     // However many were refused since, nobody of them reaches it.
     for user in 0..20 {
-        send_for(&client, &format!("user-{user}"), "PUT", provision_in("elsewhere")).await.expect(409);
+        send_for(
+            &client,
+            &format!("user-{user}"),
+            "PUT",
+            provision_in("elsewhere"),
+        )
+        .await
+        .expect(409);
     }
-    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
+    send_for(&client, "mallory", "DELETE", json!({}))
+        .await
+        .expect(410);
 
     // Who may change the instance may delete it, whatever was refused to whom.
-    send_for(&client, "alice", "PUT", provision_in("elsewhere")).await.expect(409);
-    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
-    send_for(&client, "alice", "DELETE", json!({})).await.expect(202);
+    send_for(&client, "alice", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
+    send_for(&client, "alice", "DELETE", json!({}))
+        .await
+        .expect(202);
 }
 
 /// Applications keep names that follow from the id, such as that of a repository or of a bus.
@@ -187,11 +312,21 @@ async fn the_id_of_a_deleted_instance_stays_with_its_space() {
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteComplete, None);
     client.last_operation().await.expect(200);
-    client.world.let_time_pass(SignedDuration::from_hours(5 * 365 * 24));
+    client
+        .world
+        .let_time_pass(SignedDuration::from_hours(5 * 365 * 24));
 
     for other in ["space_guid", "organization_guid"] {
-        let refused = client.provision(json!({other: "another"})).await.expect(409);
-        assert!(refused.description().contains("of another space or organization"), "{refused:?}");
+        let refused = client
+            .provision(json!({other: "another"}))
+            .await
+            .expect(409);
+        assert!(
+            refused
+                .description()
+                .contains("of another space or organization"),
+            "{refused:?}"
+        );
     }
     assert!(client.world.account().stacks.is_empty());
     client.deprovision().await.expect(410);
@@ -199,40 +334,58 @@ async fn the_id_of_a_deleted_instance_stays_with_its_space() {
     // A creation that is refused does not give the id up either.
     client.world.inject("stacks.create", Fault::Rejected("No."));
     client.provision(json!({})).await.expect(400);
-    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client
+        .provision(json!({"space_guid": "another"}))
+        .await
+        .expect(409);
     client.last_operation().await.expect(200);
     client.provision(json!({})).await.expect(202);
 }
 
-/// An earlier version of the broker did not write down who had created it, and not every platform tells.
+/// An earlier version of the broker did not write down who had created it, and not every platform
+/// tells.
 #[tokio::test]
 async fn orphan_mitigation_leaves_an_instance_alone_whose_user_is_not_known() {
     let client = Client::with_instance().await;
-    send_for(&client, "mallory", "PUT", provision_in("elsewhere")).await.expect(409);
-    send_for(&client, "mallory", "DELETE", json!({})).await.expect(410);
-    send_for(&client, "alice", "DELETE", json!({})).await.expect(202);
+    send_for(&client, "mallory", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
+    send_for(&client, "mallory", "DELETE", json!({}))
+        .await
+        .expect(410);
+    send_for(&client, "alice", "DELETE", json!({}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn a_refused_user_may_delete_the_instance_a_day_later_or_after_changing_it() {
     for delay in [None, Some(5), Some(0)] {
         let client = Client::new();
-        send_for(&client, "alice", "PUT", provision_in("shop")).await.expect(202);
+        send_for(&client, "alice", "PUT", provision_in("shop"))
+            .await
+            .expect(202);
         client.finish().await;
-        send_for(&client, "bob", "PUT", provision_in("elsewhere")).await.expect(409);
+        send_for(&client, "bob", "PUT", provision_in("elsewhere"))
+            .await
+            .expect(409);
         match delay {
             None => client.world.let_time_pass(SignedDuration::from_hours(24)),
             Some(delay) => {
-                let change = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": delay}});
+                let change =
+                    json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": delay}});
                 let changed = send_for(&client, "bob", "PATCH", change).await;
                 assert_eq!(changed.status, if delay == 0 { 200 } else { 202 });
                 client.finish().await;
                 // Somebody else's change since does not keep them out again.
-                let other = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 9}});
+                let other =
+                    json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 9}});
                 send_for(&client, "alice", "PATCH", other).await.expect(202);
                 client.finish().await;
             }
         }
-        send_for(&client, "bob", "DELETE", json!({})).await.expect(202);
+        send_for(&client, "bob", "DELETE", json!({}))
+            .await
+            .expect(202);
     }
 }

@@ -1,4 +1,5 @@
-//! `events/*.json` as the function gets them: the answers to the good ones, one after the other, and to the bad ones.
+//! `events/*.json` as the function gets them: the answers to the good ones, one after the other,
+//! and to the bad ones.
 
 use std::{fs, path::PathBuf};
 
@@ -58,32 +59,68 @@ async fn send(client: &Client, event: &str) -> Answer {
 /// Sends what Lambda gets from a front door.
 async fn send_event(client: &Client, event: &Value) -> Answer {
     let event = serde_json::from_str(&event.to_string()).expect("an event of a front door");
-    client.send(front_door::request(LambdaEvent::new(event, Context::default()))).await
+    client
+        .send(front_door::request(LambdaEvent::new(
+            event,
+            Context::default(),
+        )))
+        .await
 }
 
 #[tokio::test]
 async fn the_good_events_are_a_whole_life() {
     let client = Client::new();
     let catalog = send(&client, "catalog").await.expect(200);
-    assert!(catalog.body["services"].as_array().is_some_and(|services| !services.is_empty()));
+    assert!(
+        catalog.body["services"]
+            .as_array()
+            .is_some_and(|services| !services.is_empty())
+    );
     send(&client, "provision").await.expect(202);
-    assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        send(&client, "last-operation").await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.settle_stacks(CreateComplete, None);
-    assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
-    assert_eq!(send(&client, "fetch-instance").await.expect(200).body["parameters"], json!({"VisibilityTimeout": 60}));
+    assert_eq!(
+        send(&client, "last-operation").await.expect(200).body["state"],
+        "succeeded"
+    );
+    assert_eq!(
+        send(&client, "fetch-instance").await.expect(200).body["parameters"],
+        json!({"VisibilityTimeout": 60})
+    );
     let bound = send(&client, "bind").await.expect(201);
-    assert_eq!(send(&client, "binding-last-operation").await.expect(200).body["state"], "succeeded");
-    assert_eq!(send(&client, "fetch-binding").await.expect(200).body["credentials"], bound.body["credentials"]);
+    assert_eq!(
+        send(&client, "binding-last-operation")
+            .await
+            .expect(200)
+            .body["state"],
+        "succeeded"
+    );
+    assert_eq!(
+        send(&client, "fetch-binding").await.expect(200).body["credentials"],
+        bound.body["credentials"]
+    );
     let rotated = send(&client, "rotate").await.expect(201);
     assert_ne!(rotated.body["credentials"], bound.body["credentials"]);
     send(&client, "update").await.expect(202);
     client.world.complete_stacks();
-    assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
-    assert_eq!(send(&client, "fetch-instance").await.expect(200).body["parameters"], json!({"VisibilityTimeout": 90}));
+    assert_eq!(
+        send(&client, "last-operation").await.expect(200).body["state"],
+        "succeeded"
+    );
+    assert_eq!(
+        send(&client, "fetch-instance").await.expect(200).body["parameters"],
+        json!({"VisibilityTimeout": 90})
+    );
     send(&client, "unbind").await.expect(200);
     send(&client, "deprovision").await.expect(202);
     client.world.settle_stacks(DeleteComplete, None);
-    assert_eq!(send(&client, "last-operation").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        send(&client, "last-operation").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 /// What API Gateway and Lambda make of one request, by the front door that it came through.
@@ -93,22 +130,43 @@ const FRONT_DOORS: [&str; 3] = ["", "rest-api-", "function-url-"];
 async fn a_request_is_the_same_through_every_front_door() {
     for front_door in FRONT_DOORS {
         let client = Client::new();
-        let catalog = send(&client, &format!("{front_door}catalog")).await.expect(200);
+        let catalog = send(&client, &format!("{front_door}catalog"))
+            .await
+            .expect(200);
         assert!(catalog.body["services"].is_array(), "{front_door}");
-        send(&client, &format!("{front_door}provision")).await.expect(202);
-        let instance = client.world.instance(crate::support::INSTANCE).expect("an instance");
-        assert_eq!(instance.attributes.parameters.0["VisibilityTimeout"], 60, "{front_door}");
+        send(&client, &format!("{front_door}provision"))
+            .await
+            .expect(202);
+        let instance = client
+            .world
+            .instance(crate::support::INSTANCE)
+            .expect("an instance");
+        assert_eq!(
+            instance.attributes.parameters.0["VisibilityTimeout"], 60,
+            "{front_door}"
+        );
     }
 }
 
 /// HTTP APIs decode the path, the others do not.
 #[tokio::test]
 async fn an_id_is_the_same_through_every_front_door() {
-    for (front_door, sent) in FRONT_DOORS.into_iter().zip(["100% a?b#c", "100%25%20a%3Fb%23c", "100%25%20a%3Fb%23c"]) {
+    for (front_door, sent) in
+        FRONT_DOORS
+            .into_iter()
+            .zip(["100% a?b#c", "100%25%20a%3Fb%23c", "100%25%20a%3Fb%23c"])
+    {
         let client = Client::new();
-        let text = read(&format!("{front_door}provision")).to_string().replace(crate::support::INSTANCE, sent);
-        send_event(&client, &serde_json::from_str(&text).expect("JSON")).await.expect(202);
-        assert!(client.world.instance("100% a?b#c").is_some(), "{front_door}");
+        let text = read(&format!("{front_door}provision"))
+            .to_string()
+            .replace(crate::support::INSTANCE, sent);
+        send_event(&client, &serde_json::from_str(&text).expect("JSON"))
+            .await
+            .expect(202);
+        assert!(
+            client.world.instance("100% a?b#c").is_some(),
+            "{front_door}"
+        );
     }
 }
 
@@ -120,25 +178,43 @@ async fn the_brokers_url_may_end_with_slashes() {
             let client = Client::new();
             for event in ["catalog", "provision"] {
                 let mut event = read(&format!("{front_door}{event}"));
-                let member = if event["rawPath"].is_string() { "rawPath" } else { "path" };
-                let path = event[member].as_str().expect("a path").replacen('/', slashes, 1);
+                let member = if event["rawPath"].is_string() {
+                    "rawPath"
+                } else {
+                    "path"
+                };
+                let path = event[member]
+                    .as_str()
+                    .expect("a path")
+                    .replacen('/', slashes, 1);
                 event[member] = path.into();
 
                 let status = send_event(&client, &event).await.status;
                 assert!(status.is_success(), "{front_door}{slashes}: {status}");
             }
-            assert!(client.world.instance(crate::support::INSTANCE).is_some(), "{front_door}{slashes}");
+            assert!(
+                client.world.instance(crate::support::INSTANCE).is_some(),
+                "{front_door}{slashes}"
+            );
         }
     }
-    Client::new().request("GET", "//v2/catalog", None).await.expect(200);
+    Client::new()
+        .request("GET", "//v2/catalog", None)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
     let log = Log::watch();
     for (number, front_door) in ["", "function-url-"].into_iter().enumerate() {
-        for (query, name) in [("q=a b", "space"), ("q=\"", "quote"), ("q=<", "less"), ("q=>", "greater"), ("#", "hash")]
-        {
+        for (query, name) in [
+            ("q=a b", "space"),
+            ("q=\"", "quote"),
+            ("q=<", "less"),
+            ("q=>", "greater"),
+            ("#", "hash"),
+        ] {
             let identity = format!("query-{number}-{name}");
             let mut event = read(&format!("{front_door}catalog"));
             event["rawQueryString"] = query.into();
@@ -146,14 +222,35 @@ async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
 
             let client = Client::new();
             let answer = send_event(&client, &event).await.expect(400);
-            assert!(answer.description().contains("query"), "{}", answer.description());
-            event["headers"].as_object_mut().expect("headers").remove("authorization");
+            assert!(
+                answer.description().contains("query"),
+                "{}",
+                answer.description()
+            );
+            event["headers"]
+                .as_object_mut()
+                .expect("headers")
+                .remove("authorization");
             send_event(&client, &event).await.expect(401);
 
-            let lines = log.lines(|line| line["message"] == "request" && line["request_identity"] == identity.as_str());
-            let said: Vec<_> = lines.iter().map(|line| (&line["operation"], &line["status"])).collect();
-            assert_eq!(said, [(&json!("catalog"), &json!(400)), (&json!("catalog"), &json!(401))]);
-            assert!(lines.iter().all(|line| line["_aws"].is_object()), "they are counted");
+            let lines = log.lines(|line| {
+                line["message"] == "request" && line["request_identity"] == identity.as_str()
+            });
+            let said: Vec<_> = lines
+                .iter()
+                .map(|line| (&line["operation"], &line["status"]))
+                .collect();
+            assert_eq!(
+                said,
+                [
+                    (&json!("catalog"), &json!(400)),
+                    (&json!("catalog"), &json!(401))
+                ]
+            );
+            assert!(
+                lines.iter().all(|line| line["_aws"].is_object()),
+                "they are counted"
+            );
         }
     }
 }
@@ -166,15 +263,24 @@ async fn a_url_that_is_too_long_is_refused() {
         let mut event = read(&format!("{front_door}catalog"));
         event[path] = format!("/v2/{long}").into();
         let refused = send_event(&Client::new(), &event).await.expect(400);
-        assert_eq!(refused.description(), "The path of the URL must have at most 10240 bytes.");
+        assert_eq!(
+            refused.description(),
+            "The path of the URL must have at most 10240 bytes."
+        );
 
         let mut event = read(&format!("{front_door}catalog"));
         event["rawQueryString"] = long.as_str().into();
-        for (first, all) in [(json!({"q": long}), json!(null)), (json!(null), json!({"": vec![""; 70_000]}))] {
+        for (first, all) in [
+            (json!({"q": long}), json!(null)),
+            (json!(null), json!({"": vec![""; 70_000]})),
+        ] {
             event["queryStringParameters"] = first;
             event["multiValueQueryStringParameters"] = all;
             let refused = send_event(&Client::new(), &event).await.expect(400);
-            assert_eq!(refused.description(), "The query of the URL must have at most 10240 bytes.");
+            assert_eq!(
+                refused.description(),
+                "The query of the URL must have at most 10240 bytes."
+            );
         }
     }
 }
@@ -186,10 +292,16 @@ async fn a_host_that_is_none_changes_nothing() {
         for host in ["a b", "[", "a:b:c", "", "x/../"] {
             let mut event = read(&format!("{front_door}catalog"));
             for headers in ["headers", "multiValueHeaders"] {
-                let Some(headers) = event[headers].as_object_mut() else { continue };
+                let Some(headers) = event[headers].as_object_mut() else {
+                    continue;
+                };
                 for name in ["host", "Host", "x-forwarded-proto", "X-Forwarded-Proto"] {
                     if let Some(header) = headers.get_mut(name) {
-                        *header = if header.is_array() { json!([host]) } else { json!(host) };
+                        *header = if header.is_array() {
+                            json!([host])
+                        } else {
+                            json!(host)
+                        };
                     }
                 }
             }
@@ -202,7 +314,17 @@ async fn a_host_that_is_none_changes_nothing() {
 #[tokio::test]
 async fn a_path_that_is_none_is_not_found() {
     for (front_door, member) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
-        for path in ["/v2/<catalog>", "/v2/\"", "/ /", "*", "", "/%", "//", "?", "#"] {
+        for path in [
+            "/v2/<catalog>",
+            "/v2/\"",
+            "/ /",
+            "*",
+            "",
+            "/%",
+            "//",
+            "?",
+            "#",
+        ] {
             let mut event = read(&format!("{front_door}catalog"));
             event[member] = path.into();
             send_event(&Client::new(), &event).await.expect(404);
@@ -218,7 +340,8 @@ async fn an_answer_is_what_every_front_door_takes() {
         .header("www-authenticate", "Basic")
         .body(Body::from("{}"))
         .expect("a response");
-    let answer = serde_json::to_value(front_door::Answer::of(response).await.expect("an answer")).expect("JSON");
+    let answer = serde_json::to_value(front_door::Answer::of(response).await.expect("an answer"))
+        .expect("JSON");
     let expected = json!({
         "statusCode": 401,
         "headers": {"content-type": "application/json", "www-authenticate": "Basic"},
@@ -234,17 +357,30 @@ async fn the_bad_events_are_refused_and_change_nothing() {
         let client = Client::with_instance().await;
         let before = client.world.instance(crate::support::INSTANCE);
         let answer = send(&client, event).await.expect(status);
-        assert!(answer.description().ends_with('.'), "{event}: {}", answer.description());
-        assert_eq!(client.world.instance(crate::support::INSTANCE), before, "{event}");
+        assert!(
+            answer.description().ends_with('.'),
+            "{event}: {}",
+            answer.description()
+        );
+        assert_eq!(
+            client.world.instance(crate::support::INSTANCE),
+            before,
+            "{event}"
+        );
         assert!(client.world.bindings().is_empty(), "{event}");
     }
 }
 
 #[test]
 fn every_event_is_tried() {
-    let names = fs::read_dir(folder())
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().trim_end_matches(".json").to_owned());
+    let names = fs::read_dir(folder()).expect("the folder").map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .trim_end_matches(".json")
+            .to_owned()
+    });
     let mut bad: Vec<_> = names.filter(|name| name.starts_with("bad-")).collect();
     bad.sort();
     assert_eq!(bad, BAD.map(|(name, _)| name));

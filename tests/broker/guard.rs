@@ -12,7 +12,14 @@ use crate::support::{Client, Fault};
 /// CloudFormation's limit of an answer, and the members that it has, all of them strings.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const LONGEST_ANSWER: usize = 4_096;
-const MEMBERS: [&str; 6] = ["LogicalResourceId", "PhysicalResourceId", "Reason", "RequestId", "StackId", "Status"];
+const MEMBERS: [&str; 6] = [
+    "LogicalResourceId",
+    "PhysicalResourceId",
+    "Reason",
+    "RequestId",
+    "StackId",
+    "Status",
+];
 
 /// The identity of the request, as long as it can be: 128 characters of a stack's name.
 const STACK_ID: &str = concat!(
@@ -43,9 +50,13 @@ fn request(request_type: &str, physical_id: &str) -> Request {
     serde_json::from_value(request).expect("a request of CloudFormation")
 }
 
-/// What a broker, or what is wrong with its settings, answers CloudFormation, byte for byte. CloudFormation takes an
-/// answer with a null, or with a member of another type, for a failure.
-async fn answer_of(broker: Result<&Broker, &InvalidSetting>, request_type: &str, physical_id: &str) -> Value {
+/// What a broker, or what is wrong with its settings, answers CloudFormation, byte for byte.
+/// CloudFormation takes an answer with a null, or with a member of another type, for a failure.
+async fn answer_of(
+    broker: Result<&Broker, &InvalidSetting>,
+    request_type: &str,
+    physical_id: &str,
+) -> Value {
     let (url, answer) = guard::answer(broker, request(request_type, physical_id)).await;
     assert_eq!(url, "http://127.0.0.1/answer");
 
@@ -55,12 +66,30 @@ async fn answer_of(broker: Result<&Broker, &InvalidSetting>, request_type: &str,
     let answer: Value = serde_json::from_slice(&bytes).expect("JSON");
     let mut members: Vec<_> = answer.as_object().expect("an object").iter().collect();
     members.sort_by_key(|(name, _)| *name);
-    assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), MEMBERS);
+    assert_eq!(
+        members
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>(),
+        MEMBERS
+    );
     for (name, value) in members {
-        assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name} is {value}");
-        assert!(!value.as_str().is_some_and(|text| text.contains(char::is_control)), "{name} is {value}");
+        assert!(
+            value.as_str().is_some_and(|text| !text.is_empty()),
+            "{name} is {value}"
+        );
+        assert!(
+            !value
+                .as_str()
+                .is_some_and(|text| text.contains(char::is_control)),
+            "{name} is {value}"
+        );
     }
-    for (member, value) in [("StackId", STACK_ID), ("RequestId", "a-request"), ("LogicalResourceId", "Guard")] {
+    for (member, value) in [
+        ("StackId", STACK_ID),
+        ("RequestId", "a-request"),
+        ("LogicalResourceId", "Guard"),
+    ] {
         assert_eq!(answer[member], value, "{member}");
     }
     answer
@@ -80,9 +109,15 @@ async fn where_there_is_no_instance_the_stack_may_go() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.deprovision().await.expect(202);
-    client.world.settle_stacks(StackStatus::DeleteComplete, None);
+    client
+        .world
+        .settle_stacks(StackStatus::DeleteComplete, None);
     client.last_operation().await.expect(200);
-    assert_eq!(answer(&client, "Delete").await["Status"], "SUCCESS", "tombstones are no instances");
+    assert_eq!(
+        answer(&client, "Delete").await["Status"],
+        "SUCCESS",
+        "tombstones are no instances"
+    );
 }
 
 #[tokio::test]
@@ -91,17 +126,34 @@ async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
     client.provision(json!({})).await.expect(202);
     let states: [fn(&Client); 3] = [
         |_| {},
-        |client| client.world.settle_stacks(StackStatus::RollbackComplete, Some("no")),
-        |client| client.world.settle_stacks(StackStatus::DeleteFailed, Some("no")),
+        |client| {
+            client
+                .world
+                .settle_stacks(StackStatus::RollbackComplete, Some("no"))
+        },
+        |client| {
+            client
+                .world
+                .settle_stacks(StackStatus::DeleteFailed, Some("no"))
+        },
     ];
     for reach in states {
         reach(&client);
         let answer = answer(&client, "Delete").await;
         assert_eq!(answer["Status"], "FAILED");
-        let (reason, stack) = (answer["Reason"].as_str().expect("a reason"), &client.world.stack_names()[0]);
-        assert!(reason.contains("1 instance remains") && reason.contains(stack), "{reason}");
+        let (reason, stack) = (
+            answer["Reason"].as_str().expect("a reason"),
+            &client.world.stack_names()[0],
+        );
+        assert!(
+            reason.contains("1 instance remains") && reason.contains(stack),
+            "{reason}"
+        );
         assert!(reason.contains("Deprovision on the platforms"), "{reason}");
-        for way_out in ["--retain-resources Guard", "--retain-resources StackRolesBoundary"] {
+        for way_out in [
+            "--retain-resources Guard",
+            "--retain-resources StackRolesBoundary",
+        ] {
             assert!(reason.contains(way_out), "{reason}");
         }
     }
@@ -111,29 +163,46 @@ async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
 async fn of_many_instances_some_are_named_and_the_others_counted() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
-        let instance = account.instances.values().next().expect("an instance").clone();
+        let instance = account
+            .instances
+            .values()
+            .next()
+            .expect("an instance")
+            .clone();
         for number in 0..24 {
             let id = InstanceId::new(format!("instance-{number:02}")).expect("an id");
             let stack_name = format!("osb-sqs-{number:0>112}");
             account.instances.insert(
                 id.clone(),
-                aws_service_broker::broker::instance::Instance { id, stack_name, ..instance.clone() },
+                aws_service_broker::broker::instance::Instance {
+                    id,
+                    stack_name,
+                    ..instance.clone()
+                },
             );
         }
     });
     let answer = answer(&client, "Delete").await;
     let reason = answer["Reason"].as_str().expect("a reason");
-    assert!(reason.starts_with("25 instances remain") && reason.contains(", and 15 more."), "{reason}");
+    assert!(
+        reason.starts_with("25 instances remain") && reason.contains(", and 15 more."),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_seen_keeps_the_stack() {
     let client = Client::new();
-    client.world.inject("records.page", Fault::Before(PortErrorKind::Denied));
+    client
+        .world
+        .inject("records.page", Fault::Before(PortErrorKind::Denied));
     let answer = answer(&client, "Delete").await;
     assert_eq!(answer["Status"], "FAILED");
     let reason = answer["Reason"].as_str().expect("a reason");
-    assert!(reason.starts_with("Whether instances remain cannot be seen"), "{reason}");
+    assert!(
+        reason.starts_with("Whether instances remain cannot be seen"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
@@ -151,11 +220,22 @@ async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
     let wrong = InvalidSetting::Wrong("LOCATIONS", "a list");
     let created = answer_of(Err(&wrong), "Create", "").await;
     assert_eq!(created["Status"], "FAILED");
-    assert!(created["Reason"].as_str().is_some_and(|reason| reason.contains("LOCATIONS is not a list")), "{created}");
+    assert!(
+        created["Reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("LOCATIONS is not a list")),
+        "{created}"
+    );
     let not_made = created["PhysicalResourceId"].as_str().expect("an id");
-    assert_eq!(answer_of(Err(&wrong), "Delete", not_made).await["Status"], "SUCCESS");
+    assert_eq!(
+        answer_of(Err(&wrong), "Delete", not_made).await["Status"],
+        "SUCCESS"
+    );
 
-    assert_eq!(answer_of(Err(&wrong), "Update", "guard").await["Status"], "FAILED");
+    assert_eq!(
+        answer_of(Err(&wrong), "Update", "guard").await["Status"],
+        "FAILED"
+    );
     let deleted = answer_of(Err(&wrong), "Delete", "guard").await;
     assert_eq!(deleted["Status"], "FAILED", "nobody can say what remains");
 }
@@ -163,11 +243,18 @@ async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
 /// AWS's own words go into a reason, whatever they are.
 #[tokio::test]
 async fn every_reason_fits_into_an_answer_and_has_no_control_characters() {
-    for text in ["\"", "\\", "\u{1b}", "\n", "ü", "🦀", "a"].map(|character| character.repeat(5_000)) {
+    for text in
+        ["\"", "\\", "\u{1b}", "\n", "ü", "🦀", "a"].map(|character| character.repeat(5_000))
+    {
         let wrong = InvalidSetting::Wrong("LOCATIONS", Box::leak(text.into_boxed_str()));
         for request_type in ["Create", "Update", "Delete"] {
             let answer = answer_of(Err(&wrong), request_type, "guard").await;
-            assert!(answer["Reason"].as_str().is_some_and(|reason| reason.contains("LOCATIONS")), "{answer}");
+            assert!(
+                answer["Reason"]
+                    .as_str()
+                    .is_some_and(|reason| reason.contains("LOCATIONS")),
+                "{answer}"
+            );
         }
     }
 }

@@ -10,24 +10,44 @@ use crate::support::{Client, Fault};
 #[tokio::test]
 async fn a_poll_ends_a_creation_that_did_not_reach_cloudformation() {
     let client = Client::new();
-    client.world.inject("stacks.create", Fault::Before(Unavailable));
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(503);
+    client
+        .world
+        .inject("stacks.create", Fault::Before(Unavailable));
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(503);
     // The request may still be under way: nothing is done twice.
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     assert_eq!(client.world.stack_names().len(), 0);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     let ended = client.last_operation().await.expect(200);
     assert_eq!(ended.body["state"], "failed");
-    assert!(ended.description().contains("did not get through to AWS"), "{}", ended.description());
+    assert!(
+        ended.description().contains("did not get through to AWS"),
+        "{}",
+        ended.description()
+    );
     assert_eq!(client.world.stack_names().len(), 0);
 }
 
 #[tokio::test]
 async fn a_creation_that_did_not_reach_cloudformation_is_resumed_by_the_same_request() {
     let client = Client::new();
-    client.world.inject("stacks.create", Fault::Before(Unavailable));
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(503);
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .world
+        .inject("stacks.create", Fault::Before(Unavailable));
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(503);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     assert_eq!(client.world.stack().parameters["DelaySeconds"], "7");
 }
 
@@ -35,13 +55,21 @@ async fn a_creation_that_did_not_reach_cloudformation_is_resumed_by_the_same_req
 async fn a_poll_takes_up_a_deletion_that_did_not_reach_cloudformation() {
     let client = Client::with_instance().await;
     client.bind("a-binding", json!({})).await.expect(201);
-    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Unavailable));
     client.deprovision().await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
     client.world.settle_stacks(DeleteComplete, None);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
@@ -56,7 +84,11 @@ async fn an_instance_that_failed_cannot_be_fetched() {
 #[tokio::test]
 async fn while_aws_is_too_busy_to_say_more_an_operation_is_in_progress() {
     for kind in [Throttled, Unavailable] {
-        for call in ["stacks.events", "stacks.describe", "records.update_instance"] {
+        for call in [
+            "stacks.events",
+            "stacks.describe",
+            "records.update_instance",
+        ] {
             let client = Client::new();
             client.provision(json!({})).await.expect(202);
             client.world.settle_stacks(CreateComplete, None);
@@ -66,7 +98,10 @@ async fn while_aws_is_too_busy_to_say_more_an_operation_is_in_progress() {
                 (&answer.body["state"], &answer.headers["retry-after"]),
                 (&json!("in progress"), &"60".parse().expect("a value"))
             );
-            assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+            assert_eq!(
+                client.last_operation().await.expect(200).body["state"],
+                "succeeded"
+            );
         }
     }
 }

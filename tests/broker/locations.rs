@@ -1,4 +1,5 @@
-//! Instances in other accounts and Regions: only where the operator allows it, and then with all that belongs to them.
+//! Instances in other accounts and Regions: only where the operator allows it, and then with all
+//! that belongs to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,11 @@ use crate::support::{Client, Fault, INSTANCE, World, plan};
 const ROLE: &str = "service-broker-osb-eu-west-1";
 
 fn location(account_id: &str, region: &str, role_name: &str) -> Location {
-    Location { account_id: account_id.into(), region: region.into(), role_name: role_name.into() }
+    Location {
+        account_id: account_id.into(),
+        region: region.into(),
+        role_name: role_name.into(),
+    }
 }
 
 fn ireland() -> Location {
@@ -40,8 +45,17 @@ async fn with_instance_in_ireland() -> (Client, World) {
 async fn nobody_can_choose_where_the_operator_allows_nothing() {
     let client = Client::new();
     for parameter in ["target_account_id", "target_role_name", "region"] {
-        let answer = client.provision(json!({"parameters": {parameter: "any"}})).await.expect(400);
-        assert!(answer.description().contains(&format!("Unknown parameter `{parameter}`")), "{}", answer.description());
+        let answer = client
+            .provision(json!({"parameters": {parameter: "any"}}))
+            .await
+            .expect(400);
+        assert!(
+            answer
+                .description()
+                .contains(&format!("Unknown parameter `{parameter}`")),
+            "{}",
+            answer.description()
+        );
     }
     let schema = &plan("sqs", "standard")["schemas"]["service_instance"]["create"]["parameters"];
     assert_eq!(schema["properties"].get("region"), None);
@@ -50,9 +64,20 @@ async fn nobody_can_choose_where_the_operator_allows_nothing() {
 #[tokio::test]
 async fn a_misspelt_choice_is_told_with_what_may_be_meant() {
     let (client, _) = two_places();
-    let refused = client.provision(json!({"parameters": {"regoin": "eu-west-1"}})).await.expect(400);
-    assert!(refused.description().starts_with("Unknown parameter `regoin`; did you mean `region`?"));
-    assert!(refused.description().contains("`target_account_id`"), "{}", refused.description());
+    let refused = client
+        .provision(json!({"parameters": {"regoin": "eu-west-1"}}))
+        .await
+        .expect(400);
+    assert!(
+        refused
+            .description()
+            .starts_with("Unknown parameter `regoin`; did you mean `region`?")
+    );
+    assert!(
+        refused.description().contains("`target_account_id`"),
+        "{}",
+        refused.description()
+    );
 }
 
 #[tokio::test]
@@ -61,11 +86,21 @@ async fn the_catalog_shows_what_can_be_chosen() {
     let catalog = client.request("GET", "/v2/catalog", None).await.expect(200);
     for offering in catalog.body["services"].as_array().expect("offerings") {
         for plan in offering["plans"].as_array().expect("plans") {
-            let of = |request: &str| plan["schemas"]["service_instance"][request]["parameters"]["properties"].clone();
+            let of = |request: &str| {
+                plan["schemas"]["service_instance"][request]["parameters"]["properties"].clone()
+            };
             let properties = of("create");
-            assert_eq!(properties["region"]["enum"], json!(["eu-west-1", "us-east-1"]), "{}", plan["name"]);
+            assert_eq!(
+                properties["region"]["enum"],
+                json!(["eu-west-1", "us-east-1"]),
+                "{}",
+                plan["name"]
+            );
             assert_eq!(properties["region"]["default"], "us-east-1");
-            assert_eq!(properties["target_account_id"]["enum"], json!(["000000000000", "222222222222"]));
+            assert_eq!(
+                properties["target_account_id"]["enum"],
+                json!(["000000000000", "222222222222"])
+            );
             assert_eq!(properties["target_role_name"]["enum"], json!([ROLE]));
             assert_eq!(of("update").get("region"), None);
         }
@@ -76,21 +111,35 @@ async fn the_catalog_shows_what_can_be_chosen() {
 async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
     let (client, there) = with_instance_in_ireland().await;
     assert_eq!(there.stack().parameters["DelaySeconds"], "5");
-    assert!(!there.stack().parameters.contains_key("region"), "it is no parameter of the stack");
+    assert!(
+        !there.stack().parameters.contains_key("region"),
+        "it is no parameter of the stack"
+    );
 
     let fetched = client.fetch_instance().await.expect(200).body;
     assert_eq!(
         fetched["parameters"],
         json!({"DelaySeconds": 5, "target_account_id": "222222222222", "region": "eu-west-1", "target_role_name": ROLE})
     );
-    assert!(fetched["dashboard_url"].as_str().is_some_and(|url| url.contains("region=eu-west-1")), "{fetched}");
-    assert_eq!(fetched["metadata"]["labels"]["aws-account-id"], "222222222222");
+    assert!(
+        fetched["dashboard_url"]
+            .as_str()
+            .is_some_and(|url| url.contains("region=eu-west-1")),
+        "{fetched}"
+    );
+    assert_eq!(
+        fetched["metadata"]["labels"]["aws-account-id"],
+        "222222222222"
+    );
 
     let bound = client.bind("one", json!({})).await.expect(201).body;
     assert_eq!(bound["credentials"]["AWS_REGION"], "eu-west-1");
     assert_eq!(there.users().len(), 1);
 
-    client.update(json!({"parameters": {"DelaySeconds": 6}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 6}}))
+        .await
+        .expect(202);
     there.complete_stacks();
     client.last_operation().await.expect(200);
     assert_eq!(there.stack().parameters["DelaySeconds"], "6");
@@ -100,23 +149,38 @@ async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
     client.bind("two", json!({})).await.expect(201);
     client.deprovision().await.expect(202);
     there.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     assert!(there.stack_names().is_empty() && there.users().is_empty());
 
     let here = client.world.account();
-    assert!(here.stacks.is_empty() && here.users.is_empty(), "nothing was made in the broker's own account");
+    assert!(
+        here.stacks.is_empty() && here.users.is_empty(),
+        "nothing was made in the broker's own account"
+    );
 }
 
 /// Only the broker's own account tells of its stacks.
 #[tokio::test]
 async fn every_poll_looks_at_what_is_elsewhere() {
     let (client, there) = two_places();
-    let broker = Broker { looks: Looks::beside_events(), ..client.broker() };
+    let broker = Broker {
+        looks: Looks::beside_events(),
+        ..client.broker()
+    };
     let client = client.with_broker(broker);
     client.provision(in_ireland()).await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     there.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
@@ -125,16 +189,23 @@ async fn an_instance_goes_even_where_the_operator_allows_nothing_any_more() {
     let client = client.with_locations(&[]);
     client.deprovision().await.expect(202);
     there.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     assert!(there.stack_names().is_empty());
 }
 
 #[tokio::test]
 async fn the_brokers_own_place_can_be_named() {
     let (client, there) = two_places();
-    let members = json!({"parameters": {"target_account_id": "000000000000", "region": "us-east-1"}});
+    let members =
+        json!({"parameters": {"target_account_id": "000000000000", "region": "us-east-1"}});
     client.provision(members).await.expect(202);
-    assert_eq!((client.world.stack_names().len(), there.stack_names().len()), (1, 0));
+    assert_eq!(
+        (client.world.stack_names().len(), there.stack_names().len()),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -147,26 +218,50 @@ async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
         json!({"target_account_id": "222222222222", "region": "eu-west-1", "target_role_name": "admin"}),
         json!({"target_role_name": ROLE}),
     ] {
-        let answer = client.provision(json!({"parameters": parameters})).await.expect(400);
+        let answer = client
+            .provision(json!({"parameters": parameters}))
+            .await
+            .expect(400);
         let description = answer.description();
         assert!(
             description.contains(&format!(
-                "Choose one of: `000000000000` in `us-east-1`, `222222222222` in `eu-west-1` by `{ROLE}`."
+                "Choose one of: `000000000000` in `us-east-1`, `222222222222` in `eu-west-1` by \
+                 `{ROLE}`."
             )),
             "{description}"
         );
     }
-    let answer = client.provision(json!({"parameters": {"region": 1}})).await.expect(400);
-    assert!(answer.description().contains("`region` is not valid"), "{}", answer.description());
+    let answer = client
+        .provision(json!({"parameters": {"region": 1}}))
+        .await
+        .expect(400);
+    assert!(
+        answer.description().contains("`region` is not valid"),
+        "{}",
+        answer.description()
+    );
     assert!(client.world.instance(INSTANCE).is_none() && there.stack_names().is_empty());
 }
 
 #[tokio::test]
 async fn of_several_roles_one_has_to_be_named() {
-    let (one, other) = (ireland(), location("222222222222", "eu-west-1", "service-broker-osb-eu-west-1-data"));
+    let (one, other) = (
+        ireland(),
+        location(
+            "222222222222",
+            "eu-west-1",
+            "service-broker-osb-eu-west-1-data",
+        ),
+    );
     let client = Client::new().with_locations(&[one, other.clone()]);
     let answer = client.provision(in_ireland()).await.expect(400);
-    assert!(answer.description().contains("Name a target_role_name as well."), "{}", answer.description());
+    assert!(
+        answer
+            .description()
+            .contains("Name a target_role_name as well."),
+        "{}",
+        answer.description()
+    );
 
     let mut members = in_ireland();
     members["parameters"]["target_role_name"] = other.role_name.clone().into();
@@ -179,7 +274,10 @@ async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not(
     let (client, there) = two_places();
     client.provision(in_ireland()).await.expect(202);
     client.provision(in_ireland()).await.expect(202);
-    client.provision(json!({"parameters": {"DelaySeconds": 5}})).await.expect(409);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 5}}))
+        .await
+        .expect(409);
     there.complete_stacks();
     client.last_operation().await.expect(200);
     client.provision(in_ireland()).await.expect(200);
@@ -188,10 +286,20 @@ async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not(
 #[tokio::test]
 async fn the_same_request_finds_its_instance_where_the_operator_allows_the_place_no_more() {
     let (client, there) = with_instance_in_ireland().await;
-    for locations in [vec![], vec![location("333333333333", "eu-west-3", "service-broker-osb-eu-west-3")]] {
+    for locations in [
+        vec![],
+        vec![location(
+            "333333333333",
+            "eu-west-3",
+            "service-broker-osb-eu-west-3",
+        )],
+    ] {
         let client = client.clone().with_locations(&locations);
         client.provision(in_ireland()).await.expect(200);
-        client.provision_as("another-instance", in_ireland()).await.expect(400);
+        client
+            .provision_as("another-instance", in_ireland())
+            .await
+            .expect(400);
     }
     assert_eq!(there.stack_names().len(), 1);
 }
@@ -199,20 +307,39 @@ async fn the_same_request_finds_its_instance_where_the_operator_allows_the_place
 #[tokio::test]
 async fn an_instance_stays_where_it_is() {
     let (client, there) = with_instance_in_ireland().await;
-    let answer = client.update(json!({"parameters": {"region": "us-east-1"}})).await.expect(422);
-    assert!(answer.description().contains("cannot change `region`"), "{}", answer.description());
+    let answer = client
+        .update(json!({"parameters": {"region": "us-east-1"}}))
+        .await
+        .expect(422);
+    assert!(
+        answer.description().contains("cannot change `region`"),
+        "{}",
+        answer.description()
+    );
     // Platforms that send all parameters send these along.
     client.update(in_ireland()).await.expect(200);
 
-    client.update(json!({"parameters": {"DelaySeconds": 7, "region": "eu-west-1"}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7, "region": "eu-west-1"}}))
+        .await
+        .expect(202);
     assert_eq!(there.stack().parameters["DelaySeconds"], "7");
 }
 
 #[tokio::test]
 async fn roles_are_bound_in_the_brokers_own_account_alone() {
     let (client, _) = with_instance_in_ireland().await;
-    let answer = client.bind("one", json!({"parameters": {"RoleName": "web"}})).await.expect(400);
-    assert!(answer.description().contains("is not in the broker's own account"), "{}", answer.description());
+    let answer = client
+        .bind("one", json!({"parameters": {"RoleName": "web"}}))
+        .await
+        .expect(400);
+    assert!(
+        answer
+            .description()
+            .contains("is not in the broker's own account"),
+        "{}",
+        answer.description()
+    );
 }
 
 /// A stack without a record at each of the two places, and a user without one elsewhere.
@@ -223,7 +350,10 @@ async fn orphans_in_two_places() -> (Client, World) {
         account.instances.clear();
         account.bindings.clear();
     });
-    client.provision_as("8a2c1d3e-0b4f-4c5d-9e6f-7a8b9c0d1e2f", json!({})).await.expect(202);
+    client
+        .provision_as("8a2c1d3e-0b4f-4c5d-9e6f-7a8b9c0d1e2f", json!({}))
+        .await
+        .expect(202);
     client.world.edit(|account| account.instances.clear());
     (client, there)
 }
@@ -236,12 +366,22 @@ async fn a_location_that_fails_at_any_call_is_reported_and_contributes_nothing()
         there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
 
         let findings = client.broker().sweep().await.expect("a sweep");
-        let [unreachable] = &findings.unreachable_locations[..] else { panic!("{call}: {findings:?}") };
+        let [unreachable] = &findings.unreachable_locations[..] else {
+            panic!("{call}: {findings:?}")
+        };
         assert_eq!(unreachable.location, ireland());
         assert!(!unreachable.reason.is_empty());
 
-        let orphans: Vec<_> = findings.stacks_without_record.iter().map(|stack| stack.location.as_ref()).collect();
-        assert_eq!(orphans, [None], "{call}: what is wrong there hides nothing here");
+        let orphans: Vec<_> = findings
+            .stacks_without_record
+            .iter()
+            .map(|stack| stack.location.as_ref())
+            .collect();
+        assert_eq!(
+            orphans,
+            [None],
+            "{call}: what is wrong there hides nothing here"
+        );
         assert_eq!(findings.users_without_binding, [], "{call}");
     }
 }
@@ -253,11 +393,27 @@ async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
         there.edit(|account| account.stacks.clear());
         there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
         let findings = client.broker().sweep().await.expect("a sweep");
-        assert_eq!((findings.instances_without_stack.len(), findings.unreachable_locations.len()), (0, 1), "{call}");
+        assert_eq!(
+            (
+                findings.instances_without_stack.len(),
+                findings.unreachable_locations.len()
+            ),
+            (0, 1),
+            "{call}"
+        );
     }
     let (client, there) = with_instance_in_ireland().await;
     there.edit(|account| account.stacks.clear());
-    assert_eq!(client.broker().sweep().await.expect("a sweep").instances_without_stack.len(), 1);
+    assert_eq!(
+        client
+            .broker()
+            .sweep()
+            .await
+            .expect("a sweep")
+            .instances_without_stack
+            .len(),
+        1
+    );
 }
 
 /// Its instances are still there, and may be the only trace of it.
@@ -267,7 +423,11 @@ async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
     let client = client.with_locations(&[]);
     there.script([(0, Fault::Before(PortErrorKind::Misconfigured))]);
     let findings = client.broker().sweep().await.expect("a sweep");
-    let unreachable: Vec<_> = findings.unreachable_locations.into_iter().map(|found| found.location).collect();
+    let unreachable: Vec<_> = findings
+        .unreachable_locations
+        .into_iter()
+        .map(|found| found.location)
+        .collect();
     assert_eq!(unreachable, [ireland()]);
 }
 
@@ -277,25 +437,42 @@ async fn the_sweep_looks_everywhere_and_says_where() {
     client.bind("one", json!({})).await.expect(201);
     let findings = client.broker().sweep().await.expect("a sweep");
     assert!(findings.stacks_without_record.is_empty() && findings.users_without_binding.is_empty());
-    assert_eq!((findings.looked_at.stacks, findings.looked_at.users), (1, 1));
+    assert_eq!(
+        (findings.looked_at.stacks, findings.looked_at.users),
+        (1, 1)
+    );
 
     client.world.edit(|account| {
         account.instances.clear();
         account.bindings.clear();
     });
     let findings = client.broker().sweep().await.expect("a sweep");
-    let (stack, user) = (&findings.stacks_without_record[0], &findings.users_without_binding[0]);
-    assert_eq!((&stack.location, &user.location), (&Some(ireland()), &Some(ireland())));
+    let (stack, user) = (
+        &findings.stacks_without_record[0],
+        &findings.users_without_binding[0],
+    );
+    assert_eq!(
+        (&stack.location, &user.location),
+        (&Some(ireland()), &Some(ireland()))
+    );
 
-    let removal = serde_json::from_value(json!({"stacks": [stack.item.name], "users": [user.item.name]}));
-    client.broker().remove(&findings, &removal.expect("a removal")).await.expect("removed");
+    let removal =
+        serde_json::from_value(json!({"stacks": [stack.item.name], "users": [user.item.name]}));
+    client
+        .broker()
+        .remove(&findings, &removal.expect("a removal"))
+        .await
+        .expect("removed");
     there.complete_stacks();
     assert!(there.stack_names().is_empty() && there.users().is_empty());
 }
 
 #[tokio::test]
 async fn a_location_is_for_the_organizations_that_the_operator_names() {
-    let allowed = Locations(BTreeMap::from([(ireland(), BTreeSet::from(["an-organization".to_owned()]))]));
+    let allowed = Locations(BTreeMap::from([(
+        ireland(),
+        BTreeSet::from(["an-organization".to_owned()]),
+    )]));
     let client = Client::new().with_organizations(allowed);
     let body = |organization: &str| {
         let mut body = in_ireland();
@@ -303,7 +480,15 @@ async fn a_location_is_for_the_organizations_that_the_operator_names() {
         body
     };
     let refused = client.provision(body("another")).await.expect(400);
-    assert!(refused.description().contains("does not allow instances there"), "{refused:?}");
-    assert!(!refused.description().contains(&ireland().account_id), "{refused:?}");
+    assert!(
+        refused
+            .description()
+            .contains("does not allow instances there"),
+        "{refused:?}"
+    );
+    assert!(
+        !refused.description().contains(&ireland().account_id),
+        "{refused:?}"
+    );
     client.provision(body("an-organization")).await.expect(202);
 }

@@ -33,11 +33,19 @@ struct Watched {
 impl Watched {
     fn new(instance: &'static str) -> Self {
         let path = format!("/v2/service_instances/{instance}");
-        Self { client: Client::new(), log: Log::watch(), path, instance }
+        Self {
+            client: Client::new(),
+            log: Log::watch(),
+            path,
+            instance,
+        }
     }
 
     async fn provision(&self) -> Answer {
-        self.client.provision_as(self.instance, json!({})).await.expect(202)
+        self.client
+            .provision_as(self.instance, json!({}))
+            .await
+            .expect(202)
     }
 
     /// For a user of Cloud Foundry.
@@ -54,8 +62,18 @@ impl Watched {
             .header("authorization", basic("broker", "local-only-password"))
             .header("content-type", "application/json")
             .header("x-broker-api-version", "2.17")
-            .header("x-broker-api-originating-identity", format!("cloudfoundry {identity}"));
-        self.client.send(request.body(Body::from(body.to_string())).expect("a request")).await.expect(202)
+            .header(
+                "x-broker-api-originating-identity",
+                format!("cloudfoundry {identity}"),
+            );
+        self.client
+            .send(
+                request
+                    .body(Body::from(body.to_string()))
+                    .expect("a request"),
+            )
+            .await
+            .expect(202)
     }
 
     async fn fetch(&self) -> Answer {
@@ -63,28 +81,49 @@ impl Watched {
     }
 
     async fn poll(&self) -> Answer {
-        self.client.request("GET", &format!("{}/last_operation", self.path), None).await.expect(200)
+        self.client
+            .request("GET", &format!("{}/last_operation", self.path), None)
+            .await
+            .expect(200)
     }
 
     async fn deprovision(&self) -> Answer {
         let service_id = support::service_id("sqs");
-        let path = format!("{}?accepts_incomplete=true&service_id={service_id}&plan_id=any", self.path);
+        let path = format!(
+            "{}?accepts_incomplete=true&service_id={service_id}&plan_id=any",
+            self.path
+        );
         self.client.request("DELETE", &path, None).await
     }
 
     fn lines(&self, message: &str) -> Vec<Value> {
-        self.log.lines(|line| line["message"] == message && line["instance_id"] == self.instance)
+        self.log
+            .lines(|line| line["message"] == message && line["instance_id"] == self.instance)
     }
 }
 
 fn names(list: &Value) -> Vec<&str> {
-    list.as_array().into_iter().flatten().filter_map(|metric| metric["Name"].as_str()).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|metric| metric["Name"].as_str())
+        .collect()
 }
 
 /// Of a line: the sets of dimensions with the names of the metrics that have them.
 fn metrics(line: &Value) -> Vec<(Value, Vec<&str>)> {
-    let directives = line["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten();
-    directives.map(|directive| (directive["Dimensions"].clone(), names(&directive["Metrics"]))).collect()
+    let directives = line["_aws"]["CloudWatchMetrics"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    directives
+        .map(|directive| {
+            (
+                directive["Dimensions"].clone(),
+                names(&directive["Metrics"]),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -92,7 +131,9 @@ async fn a_request_leaves_one_line_which_says_what_its_metrics_are() {
     let watched = Watched::new("one-line");
     watched.provision().await;
 
-    let [line] = &watched.lines("request")[..] else { panic!("{:?}", watched.lines("request")) };
+    let [line] = &watched.lines("request")[..] else {
+        panic!("{:?}", watched.lines("request"))
+    };
     for (field, value) in [
         ("level", json!("INFO")),
         ("operation", json!("provision")),
@@ -106,7 +147,10 @@ async fn a_request_leaves_one_line_which_says_what_its_metrics_are() {
     assert_eq!(
         metrics(line)[..2],
         [
-            (json!([["outcome"], ["operation", "outcome"]]), vec!["duration_ms", "aws_calls"]),
+            (
+                json!([["outcome"], ["operation", "outcome"]]),
+                vec!["duration_ms", "aws_calls"]
+            ),
             (json!([["service", "plan", "outcome"]]), vec!["duration_ms"]),
         ]
     );
@@ -117,10 +161,20 @@ async fn a_request_about_no_plan_has_no_metric_of_one() {
     let watched = Watched::new("no-plan");
     watched.fetch().await.expect(404);
 
-    let [line] = &watched.lines("request")[..] else { panic!("one line") };
-    assert_eq!((&line["outcome"], &line["level"]), (&json!("refused"), &json!("WARN")));
+    let [line] = &watched.lines("request")[..] else {
+        panic!("one line")
+    };
+    assert_eq!(
+        (&line["outcome"], &line["level"]),
+        (&json!("refused"), &json!("WARN"))
+    );
     let of_plan = json!([["service", "plan", "outcome"]]);
-    assert!(metrics(line).iter().all(|(dimensions, _)| *dimensions != of_plan), "{line}");
+    assert!(
+        metrics(line)
+            .iter()
+            .all(|(dimensions, _)| *dimensions != of_plan),
+        "{line}"
+    );
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
@@ -135,16 +189,33 @@ async fn what_a_line_calls_a_metric_is_a_number_and_what_it_calls_a_dimension_is
     let lines = [watched.lines("request"), watched.lines("operation")].concat();
     assert_eq!(lines.len(), 4);
     for line in lines {
-        assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|time| time > 1_700_000_000_000), "{line}");
-        let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("a list");
+        assert!(
+            line["_aws"]["Timestamp"]
+                .as_u64()
+                .is_some_and(|time| time > 1_700_000_000_000),
+            "{line}"
+        );
+        let directives = line["_aws"]["CloudWatchMetrics"]
+            .as_array()
+            .expect("a list");
         assert!(!directives.is_empty(), "{line}");
         for directive in directives {
             assert_eq!(directive["Namespace"], "broker");
             for metric in names(&directive["Metrics"]) {
                 assert!(line[metric].is_u64(), "{metric} in {line}");
             }
-            for dimension in directive["Dimensions"].as_array().into_iter().flatten().flat_map(|set| set.as_array()) {
-                assert!(dimension.iter().all(|name| line[name.as_str().unwrap_or_default()].is_string()), "{line}");
+            for dimension in directive["Dimensions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|set| set.as_array())
+            {
+                assert!(
+                    dimension
+                        .iter()
+                        .all(|name| line[name.as_str().unwrap_or_default()].is_string()),
+                    "{line}"
+                );
             }
         }
     }
@@ -154,7 +225,10 @@ async fn what_a_line_calls_a_metric_is_a_number_and_what_it_calls_a_dimension_is
 async fn an_operation_that_ends_is_logged_once_however_often_it_is_polled() {
     let watched = Watched::new("ends-once");
     watched.provision().await;
-    watched.client.world.let_time_pass(SignedDuration::from_secs(40));
+    watched
+        .client
+        .world
+        .let_time_pass(SignedDuration::from_secs(40));
     watched.poll().await;
     assert_eq!(watched.lines("request")[1]["in_flight_seconds"], 40);
     assert_eq!(watched.lines("operation"), Vec::<Value>::new());
@@ -163,9 +237,17 @@ async fn an_operation_that_ends_is_logged_once_however_often_it_is_polled() {
     watched.poll().await;
     watched.poll().await;
 
-    let [line] = &watched.lines("operation")[..] else { panic!("{:?}", watched.lines("operation")) };
-    assert_eq!((&line["operation"], &line["outcome"]), (&json!("provision"), &json!("succeeded")));
-    assert_eq!((&line["service"], &line["plan"]), (&json!("sqs"), &json!("standard")));
+    let [line] = &watched.lines("operation")[..] else {
+        panic!("{:?}", watched.lines("operation"))
+    };
+    assert_eq!(
+        (&line["operation"], &line["outcome"]),
+        (&json!("provision"), &json!("succeeded"))
+    );
+    assert_eq!(
+        (&line["service"], &line["plan"]),
+        (&json!("sqs"), &json!("standard"))
+    );
     assert_eq!(line["operation_seconds"], 40);
     let dimensions = json!([["outcome"], ["service", "plan", "operation", "outcome"]]);
     assert_eq!(metrics(line), [(dimensions, vec!["operation_seconds"])]);
@@ -176,13 +258,24 @@ async fn an_operation_that_ends_is_logged_once_however_often_it_is_polled() {
 async fn an_operation_that_fails_is_logged_as_a_warning_without_the_reason() {
     let watched = Watched::new("fails");
     watched.provision().await;
-    watched.client.world.settle_stacks(StackStatus::RollbackComplete, Some("Value hunter2 is not allowed"));
+    watched.client.world.settle_stacks(
+        StackStatus::RollbackComplete,
+        Some("Value hunter2 is not allowed"),
+    );
     watched.poll().await;
 
-    let [line] = &watched.lines("operation")[..] else { panic!("one line") };
-    assert_eq!((&line["outcome"], &line["level"]), (&json!("failed"), &json!("WARN")));
+    let [line] = &watched.lines("operation")[..] else {
+        panic!("one line")
+    };
+    assert_eq!(
+        (&line["outcome"], &line["level"]),
+        (&json!("failed"), &json!("WARN"))
+    );
     assert!(line["stack_name"].is_string());
-    assert!(!line.to_string().contains("hunter2"), "CloudFormation's reasons may quote a secret: {line}");
+    assert!(
+        !line.to_string().contains("hunter2"),
+        "CloudFormation's reasons may quote a secret: {line}"
+    );
 }
 
 #[tokio::test]
@@ -191,12 +284,18 @@ async fn every_request_that_is_to_change_something_leaves_a_line_for_the_audit()
     watched.provision_for("683ea748").await;
     watched.poll().await;
     watched.fetch().await.expect(404);
-    watched.client.world.inject("records.begin_deprovision", Fault::Before(PortErrorKind::Unavailable));
+    watched.client.world.inject(
+        "records.begin_deprovision",
+        Fault::Before(PortErrorKind::Unavailable),
+    );
     watched.deprovision().await.expect(503);
     watched.deprovision().await.expect(202);
 
     let lines = watched.lines("audit");
-    let said: Vec<_> = lines.iter().map(|line| (line["operation"].as_str(), line["outcome"].as_str())).collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| (line["operation"].as_str(), line["outcome"].as_str()))
+        .collect();
     assert_eq!(
         said,
         [
@@ -221,12 +320,24 @@ async fn every_request_that_is_to_change_something_leaves_a_line_for_the_audit()
 async fn who_is_not_known_leaves_nothing_in_the_audit() {
     let watched = Watched::new("stranger");
     let request = http::Request::delete(format!("/v2/service_instances/{}", watched.instance));
-    let request = request.header("authorization", basic("broker", "guessed")).body(Body::empty());
-    watched.client.send(request.expect("a request")).await.expect(401);
+    let request = request
+        .header("authorization", basic("broker", "guessed"))
+        .body(Body::empty());
+    watched
+        .client
+        .send(request.expect("a request"))
+        .await
+        .expect(401);
 
     // Nor does anybody, while the passwords cannot be read.
-    watched.client.world.let_time_pass(SignedDuration::from_hours(1));
-    watched.client.world.inject("platform_secrets.read", Fault::Before(PortErrorKind::Denied));
+    watched
+        .client
+        .world
+        .let_time_pass(SignedDuration::from_hours(1));
+    watched.client.world.inject(
+        "platform_secrets.read",
+        Fault::Before(PortErrorKind::Denied),
+    );
     watched.deprovision().await.expect(500);
 
     assert_eq!(watched.lines("audit"), Vec::<Value>::new());
@@ -251,7 +362,10 @@ impl io::Write for Written {
 fn written(level: Level, detailed: bool) -> Vec<Value> {
     let written = Written::default();
     let output = written.clone();
-    let metrics = telemetry::Metrics { namespace: "broker".into(), detailed };
+    let metrics = telemetry::Metrics {
+        namespace: "broker".into(),
+        detailed,
+    };
     let subscriber = telemetry::subscriber(level, Some(metrics), move || output.clone());
     tracing::subscriber::with_default(subscriber, || {
         Request {
@@ -269,23 +383,35 @@ fn written(level: Level, detailed: bool) -> Vec<Value> {
             originating_identity_mistake: None,
             reason: None,
         }
-        .log(&Facts { service: Some("sqs".into()), plan: Some("standard".into()), ..Facts::default() });
+        .log(&Facts {
+            service: Some("sqs".into()),
+            plan: Some("standard".into()),
+            ..Facts::default()
+        });
         tracing::info!(target: "aws_service_broker::broker", "what the level may leave out");
     });
     let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("UTF-8");
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
 }
 
 #[test]
 fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
-    let messages: Vec<_> = written(Level::ERROR, true).into_iter().map(|line| line["message"].clone()).collect();
+    let messages: Vec<_> = written(Level::ERROR, true)
+        .into_iter()
+        .map(|line| line["message"].clone())
+        .collect();
     assert_eq!(messages, ["request", "audit"]);
 }
 
 #[test]
 fn an_operator_who_wants_few_metrics_gets_those_that_alarms_look_at() {
     let lines = written(Level::INFO, false);
-    assert_eq!(metrics(&lines[0])[0], (json!([["outcome"]]), vec!["duration_ms", "aws_calls"]));
+    assert_eq!(
+        metrics(&lines[0])[0],
+        (json!([["outcome"]]), vec!["duration_ms", "aws_calls"])
+    );
     let of_plan = |(dimensions, _): &(Value, Vec<&str>)| dimensions.to_string().contains("plan");
     assert!(!metrics(&lines[0]).iter().any(of_plan));
 }

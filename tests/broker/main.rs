@@ -1,5 +1,6 @@
-//! What the broker promises beyond the rules of OSBAPI, for which see `tests/conformance`: behind its HTTP interface, on
-//! in-memory twins of its ports, which can fail at every call. Tests are named after the promise that they check.
+//! What the broker promises beyond the rules of OSBAPI, for which see `tests/conformance`: behind
+//! its HTTP interface, on in-memory twins of its ports, which can fail at every call. Tests are
+//! named after the promise that they check.
 
 #[path = "../contract/mod.rs"]
 mod contract;

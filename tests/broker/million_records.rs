@@ -1,4 +1,5 @@
-//! A table with a million records: the sweep and the guard read it page by page, and keep nothing of a page.
+//! A table with a million records: the sweep and the guard read it page by page, and keep nothing
+//! of a page.
 
 use std::sync::{
     Arc,
@@ -37,7 +38,13 @@ struct Table {
 impl Table {
     fn of(world: &World, record: Instance) -> Arc<Self> {
         let world = world.clone();
-        Arc::new(Self { world, record, pages_read: 0.into(), before: resident_bytes(), growth: 0.into() })
+        Arc::new(Self {
+            world,
+            record,
+            pages_read: 0.into(),
+            before: resident_bytes(),
+            growth: 0.into(),
+        })
     }
 
     fn pages_read(&self) -> usize {
@@ -48,7 +55,10 @@ impl Table {
 /// The memory that the process has; none where that cannot be asked.
 fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
     pages.unwrap_or_default() * 4_096
 }
 
@@ -57,14 +67,25 @@ impl Records for Table {
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>> {
         let number: usize = next.map_or(0, |next| next.parse().expect("a number"));
         self.pages_read.fetch_add(1, Ordering::Relaxed);
-        self.growth.fetch_max(resident_bytes().saturating_sub(self.before), Ordering::Relaxed);
+        self.growth.fetch_max(
+            resident_bytes().saturating_sub(self.before),
+            Ordering::Relaxed,
+        );
 
-        let records = std::iter::repeat_with(|| ScannedRecord::Instance(Box::new(self.record.clone())));
+        let records =
+            std::iter::repeat_with(|| ScannedRecord::Instance(Box::new(self.record.clone())));
         let next = number + 1;
-        Ok(Page { items: records.take(RECORDS_PER_PAGE).collect(), next: (next < PAGES).then(|| next.to_string()) })
+        Ok(Page {
+            items: records.take(RECORDS_PER_PAGE).collect(),
+            next: (next < PAGES).then(|| next.to_string()),
+        })
     }
 
-    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
+    async fn insert_instance(
+        &self,
+        instance: &Instance,
+        now: Timestamp,
+    ) -> PortResult<Option<Instance>> {
         self.world.insert_instance(instance, now).await
     }
 
@@ -90,7 +111,9 @@ impl Records for Table {
         service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Instance>> {
-        self.world.begin_deprovision(id, service_id, operation).await
+        self.world
+            .begin_deprovision(id, service_id, operation)
+            .await
     }
 
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()> {
@@ -101,7 +124,12 @@ impl Records for Table {
         self.world.forget_refused(id, requester).await
     }
 
-    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+    async fn is_refused(
+        &self,
+        id: &InstanceId,
+        requester: &Requester,
+        now: Timestamp,
+    ) -> PortResult<bool> {
         self.world.is_refused(id, requester, now).await
     }
 
@@ -138,46 +166,85 @@ impl Records for Table {
         service_id: &str,
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
-        self.world.begin_unbind(instance_id, binding_id, service_id, operation).await
+        self.world
+            .begin_unbind(instance_id, binding_id, service_id, operation)
+            .await
     }
 }
 
 /// A broker with a million records that are like that of an instance in use.
 async fn a_million(change: fn(Instance) -> Instance) -> (Broker, Arc<Table>) {
     let client = Client::with_instance().await;
-    let record = client.world.account().instances.into_values().next().expect("an instance");
+    let record = client
+        .world
+        .account()
+        .instances
+        .into_values()
+        .next()
+        .expect("an instance");
     let table = Table::of(&client.world, change(record));
-    (Broker { records: table.clone(), ..client.broker() }, table)
+    (
+        Broker {
+            records: table.clone(),
+            ..client.broker()
+        },
+        table,
+    )
 }
 
 fn deleted(instance: Instance) -> Instance {
-    let operation = Operation { kind: OperationKind::Deprovision, ..instance.operation };
-    Instance { operation, ..instance }
+    let operation = Operation {
+        kind: OperationKind::Deprovision,
+        ..instance.operation
+    };
+    Instance {
+        operation,
+        ..instance
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_sweep_reads_a_million_records_and_keeps_none() {
     let (broker, table) = a_million(|instance| instance).await;
     let findings = broker.sweep().await.expect("a sweep");
-    assert_eq!((findings.looked_at.records, findings.looked_at.stacks), (PAGES * RECORDS_PER_PAGE, 1));
-    assert!(findings.stacks_without_record.is_empty() && findings.instances_without_stack.is_empty());
+    assert_eq!(
+        (findings.looked_at.records, findings.looked_at.stacks),
+        (PAGES * RECORDS_PER_PAGE, 1)
+    );
+    assert!(
+        findings.stacks_without_record.is_empty() && findings.instances_without_stack.is_empty()
+    );
     assert_eq!(table.pages_read(), PAGES);
-    assert!(table.growth.load(Ordering::Relaxed) < MAX_GROWTH, "{:?} bytes", table.growth);
+    assert!(
+        table.growth.load(Ordering::Relaxed) < MAX_GROWTH,
+        "{:?} bytes",
+        table.growth
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_guard_reads_a_million_tombstones_and_lets_the_broker_go() {
     let (broker, table) = a_million(deleted).await;
     let remaining = broker.remaining().await.expect("a count");
-    assert_eq!((remaining.count, remaining.or_more, remaining.named.len()), (0, false, 0));
+    assert_eq!(
+        (remaining.count, remaining.or_more, remaining.named.len()),
+        (0, false, 0)
+    );
     assert_eq!(table.pages_read(), PAGES);
-    assert!(table.growth.load(Ordering::Relaxed) < MAX_GROWTH, "{:?} bytes", table.growth);
+    assert!(
+        table.growth.load(Ordering::Relaxed) < MAX_GROWTH,
+        "{:?} bytes",
+        table.growth
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_guard_need_not_read_them_all_to_say_no() {
     let (broker, table) = a_million(|instance| instance).await;
     let remaining = broker.remaining().await.expect("a count");
-    assert_eq!((remaining.count, remaining.or_more, remaining.named.len()), (10_000, true, 10));
+    assert_eq!(
+        (remaining.count, remaining.or_more, remaining.named.len()),
+        (10_000, true, 10)
+    );
     assert_eq!(table.pages_read(), 10);
 }

@@ -23,22 +23,37 @@ struct Properties {
     description: Option<Value>,
 }
 
-/// `Description` is one of the create-only properties of `AWS::IAM::ManagedPolicy`: another text replaces the policy. The
-/// one with a name cannot be replaced, the other one is the boundary of users that the new one would not be.
+/// `Description` is one of the create-only properties of `AWS::IAM::ManagedPolicy`: another text
+/// replaces the policy. The one with a name cannot be replaced, the other one is the boundary of
+/// users that the new one would not be.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-managedpolicy.html>
 #[test]
 fn an_upgrade_replaces_no_boundary() {
-    for template in [include_str!("../../infra/template.yaml"), include_str!("../../infra/target-account.yaml")] {
+    for template in [
+        include_str!("../../infra/template.yaml"),
+        include_str!("../../infra/target-account.yaml"),
+    ] {
         let template: Template = serde_saphyr::from_str(template).expect("a template");
         for (boundary, text) in [
             (
                 "StackRolesBoundary",
-                "${AWS::StackName} - the most that a role in the stack of a service instance can be worth",
+                "${AWS::StackName} - the most that a role in the stack of a service instance can \
+                 be worth",
             ),
-            ("PermissionsBoundary", "${AWS::StackName} - the most that the credentials of a binding can be worth"),
+            (
+                "PermissionsBoundary",
+                "${AWS::StackName} - the most that the credentials of a binding can be worth",
+            ),
         ] {
-            let properties = template.resources[boundary].properties.as_ref().expect("properties");
-            assert_eq!(properties.description, Some(text.into()), "of {boundary}, which is never to change");
+            let properties = template.resources[boundary]
+                .properties
+                .as_ref()
+                .expect("properties");
+            assert_eq!(
+                properties.description,
+                Some(text.into()),
+                "of {boundary}, which is never to change"
+            );
         }
     }
 }

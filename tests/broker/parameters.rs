@@ -57,7 +57,10 @@ impl Platform {
     fn new() -> Self {
         let catalog = catalog_of(TEMPLATE);
         let ids = ids_of(&catalog, "only");
-        Self { client: Client::with_catalog(catalog), ids }
+        Self {
+            client: Client::with_catalog(catalog),
+            ids,
+        }
     }
 
     fn with(&self, mut parameters: Value) -> Value {
@@ -73,11 +76,20 @@ impl Platform {
     }
 
     fn recorded(&self) -> Value {
-        json!(self.client.world.instance(INSTANCE).expect("the record").attributes.parameters.0)
+        json!(
+            self.client
+                .world
+                .instance(INSTANCE)
+                .expect("the record")
+                .attributes
+                .parameters
+                .0
+        )
     }
 
     fn schema(&self) -> Value {
-        let catalog = serde_json::to_value(catalog_of(TEMPLATE).to_osb().expect("a catalog")).expect("JSON");
+        let catalog =
+            serde_json::to_value(catalog_of(TEMPLATE).to_osb().expect("a catalog")).expect("JSON");
         catalog["services"][0]["plans"][0]["schemas"]["service_instance"]["create"]["parameters"]["properties"].clone()
     }
 }
@@ -94,7 +106,11 @@ async fn the_catalog_shows_flags_and_whole_numbers_as_what_they_are() {
         ("Answer", "string", json!("no")),
         ("Names", "array", json!([])),
     ] {
-        assert_eq!((&schema[name]["type"], &schema[name]["default"]), (&json!(kind), &default), "{name}");
+        assert_eq!(
+            (&schema[name]["type"], &schema[name]["default"]),
+            (&json!(kind), &default),
+            "{name}"
+        );
     }
     assert_eq!(schema["Flag"].get("enum"), None);
     assert_eq!(schema["Names"]["items"]["not"], json!({"pattern": ","}));
@@ -110,7 +126,8 @@ async fn a_pattern_is_anchored_once() {
 #[tokio::test]
 async fn a_choice_that_is_anchored_at_its_ends_alone_is_anchored_as_a_whole() {
     let template = TEMPLATE.replace("'^[a-z]{0,9}$'", "'^a|b$'");
-    let catalog = serde_json::to_value(catalog_of(&template).to_osb().expect("a catalog")).expect("JSON");
+    let catalog =
+        serde_json::to_value(catalog_of(&template).to_osb().expect("a catalog")).expect("JSON");
     let plan = &catalog["services"][0]["plans"][0];
     let create = &plan["schemas"]["service_instance"]["create"]["parameters"];
     assert_eq!(create["properties"]["Anchored"]["pattern"], "^(?:^a|b$)$");
@@ -133,27 +150,61 @@ async fn every_form_of_a_value_is_taken_and_recorded_as_the_catalog_shows_it() {
         (json!({"Answer": "yes"}), json!({"Answer": "yes"}), "yes"),
         (json!({"Word": false}), json!({"Word": "OFF"}), "OFF"),
         (json!({"Word": true}), json!({"Word": "ON"}), "ON"),
-        (json!({"Names": "a, b"}), json!({"Names": ["a", "b"]}), "a,b"),
-        (json!({"Names": ["a", " b"]}), json!({"Names": ["a", "b"]}), "a,b"),
+        (
+            json!({"Names": "a, b"}),
+            json!({"Names": ["a", "b"]}),
+            "a,b",
+        ),
+        (
+            json!({"Names": ["a", " b"]}),
+            json!({"Names": ["a", "b"]}),
+            "a,b",
+        ),
         (json!({"Names": ""}), json!({"Names": []}), ""),
         (json!({"Numbers": "1,2"}), json!({"Numbers": [1, 2]}), "1,2"),
-        (json!({"Numbers": ["1", 2]}), json!({"Numbers": [1, 2]}), "1,2"),
+        (
+            json!({"Numbers": ["1", 2]}),
+            json!({"Numbers": [1, 2]}),
+            "1,2",
+        ),
     ] {
         let platform = Platform::new();
         platform.provision(given.clone()).await.expect(202);
-        let name = given.as_object().expect("parameters").keys().next().expect("a name").clone();
+        let name = given
+            .as_object()
+            .expect("parameters")
+            .keys()
+            .next()
+            .expect("a name")
+            .clone();
         assert_eq!(platform.recorded()[&name], recorded[&name], "{given}");
-        assert_eq!(platform.client.world.stack().parameters[&name], in_stack, "{given}");
+        assert_eq!(
+            platform.client.world.stack().parameters[&name],
+            in_stack,
+            "{given}"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_same_request_in_another_form_is_the_same_request() {
     let platform = Platform::new();
-    platform.provision(json!({"Whole": "60", "Flag": "true", "Secret": "5", "SecretFlag": true})).await.expect(202);
-    platform.provision(json!({"Whole": 60, "Flag": true, "Secret": 5, "SecretFlag": "true"})).await.expect(202);
-    platform.provision(json!({"Whole": 61, "Flag": true, "Secret": 5, "SecretFlag": "true"})).await.expect(409);
-    platform.provision(json!({"Whole": 60, "Flag": true, "Secret": 6, "SecretFlag": "true"})).await.expect(409);
+    platform
+        .provision(json!({"Whole": "60", "Flag": "true", "Secret": "5", "SecretFlag": true}))
+        .await
+        .expect(202);
+    platform
+        .provision(json!({"Whole": 60, "Flag": true, "Secret": 5, "SecretFlag": "true"}))
+        .await
+        .expect(202);
+    platform
+        .provision(json!({"Whole": 61, "Flag": true, "Secret": 5, "SecretFlag": "true"}))
+        .await
+        .expect(409);
+    platform
+        .provision(json!({"Whole": 60, "Flag": true, "Secret": 6, "SecretFlag": "true"}))
+        .await
+        .expect(409);
 
     platform.client.world.complete_stacks();
     platform.client.last_operation().await.expect(200);
@@ -165,13 +216,27 @@ async fn the_same_request_in_another_form_is_the_same_request() {
 #[tokio::test]
 async fn a_record_of_an_earlier_version_is_the_same_as_todays_request() {
     let platform = Platform::new();
-    platform.provision(json!({"Whole": 60, "Flag": true})).await.expect(202);
+    platform
+        .provision(json!({"Whole": 60, "Flag": true}))
+        .await
+        .expect(202);
     platform.client.world.edit(|account| {
         let instance = account.instances.values_mut().next().expect("the record");
-        instance.attributes.parameters.0.insert("Flag".into(), json!("true"));
-        instance.attributes.parameters.0.insert("Whole".into(), json!(60.0));
+        instance
+            .attributes
+            .parameters
+            .0
+            .insert("Flag".into(), json!("true"));
+        instance
+            .attributes
+            .parameters
+            .0
+            .insert("Whole".into(), json!(60.0));
     });
-    platform.provision(json!({"Whole": "60", "Flag": "true"})).await.expect(202);
+    platform
+        .provision(json!({"Whole": "60", "Flag": "true"}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
@@ -202,41 +267,91 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
         (json!({"Whole": "hunter2"}), WHOLE),
         (json!({"Whole": null}), WHOLE),
         (json!({"Whole": [1]}), WHOLE),
-        (json!({"AtLeast": 0}), "The parameter `AtLeast` must be a whole number of at least 1."),
+        (
+            json!({"AtLeast": 0}),
+            "The parameter `AtLeast` must be a whole number of at least 1.",
+        ),
         (json!({"Size": 2}), SIZE),
         (json!({"Size": "hunter2"}), SIZE),
         (json!({"Number": 1.5}), NUMBER),
         (json!({"Number": {}}), NUMBER),
-        (json!({"Anything": "hunter2"}), "The parameter `Anything` must be a number."),
+        (
+            json!({"Anything": "hunter2"}),
+            "The parameter `Anything` must be a number.",
+        ),
         (json!({"Flag": "hunter2"}), FLAG),
         (json!({"Flag": 1}), FLAG),
-        (json!({"Answer": "hunter2"}), "The parameter `Answer` must be one of `yes` or `no`."),
-        (json!({"Word": 7}), "The parameter `Word` must be one of `OFF`, `OPTIONAL` or `ON`."),
+        (
+            json!({"Answer": "hunter2"}),
+            "The parameter `Answer` must be one of `yes` or `no`.",
+        ),
+        (
+            json!({"Word": 7}),
+            "The parameter `Word` must be one of `OFF`, `OPTIONAL` or `ON`.",
+        ),
         (
             json!({"Choice": "hunter2"}),
-            "The parameter `Choice` must be one of an empty string, `a` or `b`; it must be the name of a zone.",
+            "The parameter `Choice` must be one of an empty string, `a` or `b`; it must be the \
+             name of a zone.",
         ),
-        (json!({"Short": "hunter2"}), "The parameter `Short` must have at most 4 characters."),
-        (json!({"Short": true}), "The parameter `Short` must be a string."),
-        (json!({"Between": ""}), "The parameter `Between` must have 1 to 4 characters."),
-        (json!({"Pattern": "hunter2"}), "The parameter `Pattern` must match the pattern `^(?:[a-z]*)$`."),
-        (json!({"Anchored": "hunter2"}), "The parameter `Anchored` must match the pattern `^[a-z]{0,9}$`."),
-        (json!({"Bucket": "HUNTER2"}), "The parameter `Bucket` must be empty or the name of a bucket."),
+        (
+            json!({"Short": "hunter2"}),
+            "The parameter `Short` must have at most 4 characters.",
+        ),
+        (
+            json!({"Short": true}),
+            "The parameter `Short` must be a string.",
+        ),
+        (
+            json!({"Between": ""}),
+            "The parameter `Between` must have 1 to 4 characters.",
+        ),
+        (
+            json!({"Pattern": "hunter2"}),
+            "The parameter `Pattern` must match the pattern `^(?:[a-z]*)$`.",
+        ),
+        (
+            json!({"Anchored": "hunter2"}),
+            "The parameter `Anchored` must match the pattern `^[a-z]{0,9}$`.",
+        ),
+        (
+            json!({"Bucket": "HUNTER2"}),
+            "The parameter `Bucket` must be empty or the name of a bucket.",
+        ),
         (
             json!({"Bucket": "hunterrrr"}),
-            "The parameter `Bucket` must have at most 8 characters; it must be empty or the name of a bucket.",
+            "The parameter `Bucket` must have at most 8 characters; it must be empty or the name \
+             of a bucket.",
         ),
-        (json!({"Noted": "hunter2"}), "The parameter `Noted` is not valid: Letters only."),
+        (
+            json!({"Noted": "hunter2"}),
+            "The parameter `Noted` is not valid: Letters only.",
+        ),
         (json!({"Names": 7}), "The parameter `Names` must be a list."),
-        (json!({"Names": ["hunter2"]}), "Each entry of the parameter `Names` must match the pattern `^[a-z]*$`."),
-        (json!({"Names": [7]}), "Each entry of the parameter `Names` must be a string."),
-        (json!({"Plain": ["a,hunter2"]}), "Each entry of the parameter `Plain` must be without a comma."),
-        (json!({"Numbers": ["hunter2"]}), "Each entry of the parameter `Numbers` must be a number."),
-        (json!({"Secret": 10}), "The parameter `Secret` must be a whole number from 0 to 9."),
+        (
+            json!({"Names": ["hunter2"]}),
+            "Each entry of the parameter `Names` must match the pattern `^[a-z]*$`.",
+        ),
+        (
+            json!({"Names": [7]}),
+            "Each entry of the parameter `Names` must be a string.",
+        ),
+        (
+            json!({"Plain": ["a,hunter2"]}),
+            "Each entry of the parameter `Plain` must be without a comma.",
+        ),
+        (
+            json!({"Numbers": ["hunter2"]}),
+            "Each entry of the parameter `Numbers` must be a number.",
+        ),
+        (
+            json!({"Secret": 10}),
+            "The parameter `Secret` must be a whole number from 0 to 9.",
+        ),
         (
             json!({"Short": "{{resolve:hunter2}}"}),
-            "The parameter `Short` must have at most 4 characters. The parameter `Short` must not contain a \
-             reference that begins with {{resolve, nor a part of one.",
+            "The parameter `Short` must have at most 4 characters. The parameter `Short` must not \
+             contain a reference that begins with {{resolve, nor a part of one.",
         ),
         (
             json!({"Whole": -1, "Flag": 2}),
@@ -244,7 +359,10 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
              The parameter `Whole` must be a whole number from 0 to 900.",
         ),
     ] {
-        let answer = Platform::new().provision(parameters.clone()).await.expect(400);
+        let answer = Platform::new()
+            .provision(parameters.clone())
+            .await
+            .expect(400);
         assert_eq!(sorted(answer.description()), sorted(text), "{parameters}");
     }
 }
@@ -255,10 +373,19 @@ async fn a_value_has_at_most_as_many_bytes_as_cloudformation_takes() {
     let list = |second: usize| json!({"Plain": ["a".repeat(2_000), "ü".repeat(second)]});
     for (parameters, refusal) in [
         (json!({"Text": "ü".repeat(2_048)}), None),
-        (json!({"Text": "ü".repeat(2_049)}), Some("The parameter `Text` must have at most 4,096 bytes.")),
-        (json!({"Text": "u".repeat(4_097)}), Some("The parameter `Text` must have at most 4096 characters.")),
+        (
+            json!({"Text": "ü".repeat(2_049)}),
+            Some("The parameter `Text` must have at most 4,096 bytes."),
+        ),
+        (
+            json!({"Text": "u".repeat(4_097)}),
+            Some("The parameter `Text` must have at most 4096 characters."),
+        ),
         (list(1_047), None),
-        (list(1_048), Some("The parameter `Plain` must have at most 4,096 bytes.")),
+        (
+            list(1_048),
+            Some("The parameter `Plain` must have at most 4,096 bytes."),
+        ),
     ] {
         let answer = Platform::new().provision(parameters).await;
         let Some(text) = refusal else {
@@ -271,7 +398,10 @@ async fn a_value_has_at_most_as_many_bytes_as_cloudformation_takes() {
 
 /// The sentences in an order that does not depend on the schema's.
 fn sorted(text: &str) -> Vec<&str> {
-    let mut sentences: Vec<_> = text.split(". ").map(|sentence| sentence.trim_end_matches('.')).collect();
+    let mut sentences: Vec<_> = text
+        .split(". ")
+        .map(|sentence| sentence.trim_end_matches('.'))
+        .collect();
     sentences.sort_unstable();
     sentences
 }
@@ -281,14 +411,28 @@ async fn what_is_unknown_or_missing_is_told_with_what_may_be_meant() {
     let platform = Platform::new();
     let told = |answer: Answer| answer.expect(400).description().to_owned();
     let near = told(platform.provision(json!({"Whol": 1})).await);
-    assert!(near.starts_with("Unknown parameter `Whol`; did you mean `Whole`? The plan takes: `Flag`, "), "{near}");
+    assert!(
+        near.starts_with(
+            "Unknown parameter `Whol`; did you mean `Whole`? The plan takes: `Flag`, "
+        ),
+        "{near}"
+    );
     let far = told(platform.provision(json!({"Colour": 1})).await);
-    assert!(far.starts_with("Unknown parameter `Colour`. The plan takes: `Flag`, "), "{far}");
+    assert!(
+        far.starts_with("Unknown parameter `Colour`. The plan takes: `Flag`, "),
+        "{far}"
+    );
     let fixed = told(platform.provision(json!({"Fixed": "y"})).await);
-    assert!(fixed.starts_with("Unknown parameter `Fixed`: the plan decides it. The plan takes: "), "{fixed}");
+    assert!(
+        fixed.starts_with("Unknown parameter `Fixed`: the plan decides it. The plan takes: "),
+        "{fixed}"
+    );
     let mut members = platform.ids.clone();
     members["parameters"] = json!({});
-    assert_eq!(told(platform.client.provision(members).await), "The parameter `Anything` is missing: How much of it.");
+    assert_eq!(
+        told(platform.client.provision(members).await),
+        "The parameter `Anything` is missing: How much of it."
+    );
 }
 
 #[tokio::test]
@@ -300,11 +444,14 @@ async fn an_update_is_refused_in_the_same_words() {
     for (parameters, text) in [
         (json!({"Whole": 0.5}), WHOLE),
         (json!({"Flag": "hunter2"}), FLAG),
-        (json!({"Word": "hunter2"}), "The parameter `Word` must be one of `OFF`, `OPTIONAL` or `ON`."),
+        (
+            json!({"Word": "hunter2"}),
+            "The parameter `Word` must be one of `OFF`, `OPTIONAL` or `ON`.",
+        ),
         (
             json!({"Whol": 1}),
-            "Unknown parameter `Whol`; did you mean `Whole`? An update of this plan takes: `Flag`, `Whole`, `Number`, \
-             `Word`, `Choice`, `Names`, `Numbers`.",
+            "Unknown parameter `Whol`; did you mean `Whole`? An update of this plan takes: \
+             `Flag`, `Whole`, `Number`, `Word`, `Choice`, `Names`, `Numbers`.",
         ),
     ] {
         let mut update = platform.ids.clone();
@@ -321,15 +468,18 @@ async fn a_binding_is_refused_in_the_same_words() {
     platform.client.world.complete_stacks();
     platform.client.last_operation().await.expect(200);
     for (parameters, text) in [
-        (json!({"Scope": "hunter2"}), "The parameter `Scope` must be `Use`."),
+        (
+            json!({"Scope": "hunter2"}),
+            "The parameter `Scope` must be `Use`.",
+        ),
         (
             json!({"RoleName": "hunter 2"}),
             "The parameter `RoleName` must be the name of an IAM role, without its path.",
         ),
         (
             json!({"scop": "Use"}),
-            "Unknown parameter `scop`; did you mean `Scope`? A binding takes: `Scope`, `RoleName`, `RoleArn`, \
-             `ServiceAccount`.",
+            "Unknown parameter `scop`; did you mean `Scope`? A binding takes: `Scope`, \
+             `RoleName`, `RoleArn`, `ServiceAccount`.",
         ),
     ] {
         let mut members = platform.ids.clone();

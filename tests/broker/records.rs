@@ -1,5 +1,5 @@
-//! State at rest: the items of the table in every shape that they can have, as DynamoDB gets them. Files of earlier
-//! schemas stay, because items written then may still be in a table.
+//! State at rest: the items of the table in every shape that they can have, as DynamoDB gets them.
+//! Files of earlier schemas stay, because items written then may still be in a table.
 
 use std::{
     collections::BTreeMap,
@@ -27,8 +27,8 @@ use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::{
     client::{
         http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-            SharedHttpConnector,
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpClient, SharedHttpConnector,
         },
         orchestrator::{HttpRequest, HttpResponse},
         runtime_components::RuntimeComponents,
@@ -45,16 +45,27 @@ const TABLE: &str = "a-table";
 
 /// A table that gives this answer once.
 async fn table(answer: &Value) -> (DynamoDb, StaticReplayClient) {
-    let request = http::Request::builder().uri("https://dynamodb/").body(SdkBody::empty()).expect("a request");
-    let response = http::Response::builder().body(SdkBody::from(answer.to_string())).expect("a response");
+    let request = http::Request::builder()
+        .uri("https://dynamodb/")
+        .body(SdkBody::empty())
+        .expect("a request");
+    let response = http::Response::builder()
+        .body(SdkBody::from(answer.to_string()))
+        .expect("a response");
     let replay = StaticReplayClient::new(vec![ReplayEvent::new(request, response)]);
     (DynamoDb::new(&config(replay.clone()).await, TABLE), replay)
 }
 
 async fn config(client: impl HttpClient + 'static) -> SdkConfig {
     let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "c"));
-    let config = aws::load_config().await.into_builder().region(Region::new("eu-central-1"));
-    config.credentials_provider(credentials).http_client(client).build()
+    let config = aws::load_config()
+        .await
+        .into_builder()
+        .region(Region::new("eu-central-1"));
+    config
+        .credentials_provider(credentials)
+        .http_client(client)
+        .build()
 }
 
 fn folder() -> PathBuf {
@@ -112,7 +123,10 @@ fn location() -> Option<Location> {
 }
 
 fn user(access_key: Option<SealedAccessKey>) -> Identity {
-    Identity::User { user_name: "osb-a-user".into(), access_key }
+    Identity::User {
+        user_name: "osb-a-user".into(),
+        access_key,
+    }
 }
 
 fn binding() -> Binding {
@@ -139,7 +153,10 @@ fn instances() -> Vec<(&'static str, Instance)> {
     let secret = json!({"key": "c2VhbGVk", "digests": {"Password": "ZGlnZXN0"}});
     let created = Instance {
         operation: instance().operation.succeeded(),
-        outputs: BTreeMap::from([("Arn".into(), "an-arn".into()), ("Empty".into(), String::new())]),
+        outputs: BTreeMap::from([
+            ("Arn".into(), "an-arn".into()),
+            ("Empty".into(), String::new()),
+        ]),
         version: 1,
         ..instance()
     };
@@ -150,9 +167,17 @@ fn instances() -> Vec<(&'static str, Instance)> {
         ..attributes()
     };
     let update = Some(changed.clone());
-    let updating = Instance { update, ..created.clone().begin(operation(OperationKind::Update, 2)) };
-    let not_updated = Operation { instance_usable: Some(true), ..updating.operation.clone().failed("No space.") };
-    let deleting = created.clone().begin(operation(OperationKind::Deprovision, 4));
+    let updating = Instance {
+        update,
+        ..created.clone().begin(operation(OperationKind::Update, 2))
+    };
+    let not_updated = Operation {
+        instance_usable: Some(true),
+        ..updating.operation.clone().failed("No space.")
+    };
+    let deleting = created
+        .clone()
+        .begin(operation(OperationKind::Deprovision, 4));
     let deleted = Instance {
         operation: deleting.operation.clone().succeeded(),
         outputs: BTreeMap::new(),
@@ -161,32 +186,72 @@ fn instances() -> Vec<(&'static str, Instance)> {
         ..deleting.clone()
     };
     let with_secret = Instance {
-        attributes: Attributes { secret_parameters: changed.secret_parameters.clone(), ..attributes() },
-        operation: instance().operation.taken_up(now() + SignedDuration::from_secs(31)),
+        attributes: Attributes {
+            secret_parameters: changed.secret_parameters.clone(),
+            ..attributes()
+        },
+        operation: instance()
+            .operation
+            .taken_up(now() + SignedDuration::from_secs(31)),
         ..instance()
     };
     // As it was before it was said when an operation had been accepted.
-    let without_acceptance = Operation { accepted_at: None, ..with_secret.operation.clone() };
-    let not_created = Instance { operation: instance().operation.failed("No space."), version: 1, ..instance() };
+    let without_acceptance = Operation {
+        accepted_at: None,
+        ..with_secret.operation.clone()
+    };
+    let not_created = Instance {
+        operation: instance().operation.failed("No space."),
+        version: 1,
+        ..instance()
+    };
     let updated = Instance {
         attributes: changed.clone(),
         update: None,
         operation: updating.operation.clone().succeeded(),
         ..updating.clone()
     };
-    let not_deleted = Operation { instance_usable: Some(false), ..deleting.operation.clone().failed("Not empty.") };
+    let not_deleted = Operation {
+        instance_usable: Some(false),
+        ..deleting.operation.clone().failed("Not empty.")
+    };
     vec![
         ("instance-being-created", instance()),
-        ("instance-elsewhere", Instance { location: location(), ..instance() }),
+        (
+            "instance-elsewhere",
+            Instance {
+                location: location(),
+                ..instance()
+            },
+        ),
         ("instance-taken-up", with_secret.clone()),
-        ("instance-being-created-by-another-request", Instance { operation: without_acceptance, ..with_secret }),
+        (
+            "instance-being-created-by-another-request",
+            Instance {
+                operation: without_acceptance,
+                ..with_secret
+            },
+        ),
         ("instance-not-created", not_created),
         ("instance-created", created),
         ("instance-being-updated", updating.clone()),
-        ("instance-not-updated", Instance { operation: not_updated, update: None, ..updating }),
+        (
+            "instance-not-updated",
+            Instance {
+                operation: not_updated,
+                update: None,
+                ..updating
+            },
+        ),
         ("instance-updated", updated),
         ("instance-being-deleted", deleting.clone()),
-        ("instance-not-deleted", Instance { operation: not_deleted, ..deleting }),
+        (
+            "instance-not-deleted",
+            Instance {
+                operation: not_deleted,
+                ..deleting
+            },
+        ),
         ("instance-deleted", deleted),
     ]
 }
@@ -195,8 +260,14 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     let bound = Binding {
         app_guid: Some("an-app".into()),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        identity: Some(user(Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }))),
-        lifetime: Some(Lifetime { renew_before: now(), ends_at: now() + SignedDuration::from_hours(24) }),
+        identity: Some(user(Some(SealedAccessKey {
+            id: "AKIA".into(),
+            secret: Sealed("c2VhbGVk".into()),
+        }))),
+        lifetime: Some(Lifetime {
+            renew_before: now(),
+            ends_at: now() + SignedDuration::from_hours(24),
+        }),
         operation: binding().operation.succeeded(),
         version: 1,
         ..binding()
@@ -213,10 +284,21 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         expires_at: Some(now() + SignedDuration::from_hours(168)),
         ..unbinding.clone()
     };
-    let without_user = Binding { identity: None, operation: binding().operation.succeeded(), ..binding() };
+    let without_user = Binding {
+        identity: None,
+        operation: binding().operation.succeeded(),
+        ..binding()
+    };
     let role = |role_arn: Option<&str>| {
-        let service_account = ServiceAccount { namespace: "a-namespace".into(), name: "an-account".into() };
-        Some(Identity::Role { role_name: "osb-a-role".into(), role_arn: role_arn.map(str::to_owned), service_account })
+        let service_account = ServiceAccount {
+            namespace: "a-namespace".into(),
+            name: "an-account".into(),
+        };
+        Some(Identity::Role {
+            role_name: "osb-a-role".into(),
+            role_arn: role_arn.map(str::to_owned),
+            service_account,
+        })
     };
     let with_role = Binding {
         identity: role(Some("arn:aws:iam::0:role/osb/osb-a-role")),
@@ -225,10 +307,16 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         ..binding()
     };
     let role_arn = "arn:aws:iam::0:role/an-applications".into();
-    let with_policy = Identity::RolePolicy { role_arn, policy_name: "osb-a-policy".into() };
+    let with_policy = Identity::RolePolicy {
+        role_arn,
+        policy_name: "osb-a-policy".into(),
+    };
     let function = |credentials: Option<&str>| {
         let credentials = credentials.map(|sealed| Sealed(sealed.into()));
-        Some(BindFunction { name: "a-function".into(), credentials })
+        Some(BindFunction {
+            name: "a-function".into(),
+            credentials,
+        })
     };
     let by_function = Binding {
         identity: None,
@@ -237,18 +325,49 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         version: 1,
         ..binding()
     };
-    let not_bound = Binding { operation: binding().operation.failed("Denied."), version: 1, ..binding() };
-    let not_unbound = Binding { operation: unbinding.operation.clone().failed("Denied."), ..unbinding.clone() };
+    let not_bound = Binding {
+        operation: binding().operation.failed("Denied."),
+        version: 1,
+        ..binding()
+    };
+    let not_unbound = Binding {
+        operation: unbinding.operation.clone().failed("Denied."),
+        ..unbinding.clone()
+    };
     vec![
         ("binding-being-created", binding()),
-        ("binding-elsewhere", Binding { location: location(), ..binding() }),
+        (
+            "binding-elsewhere",
+            Binding {
+                location: location(),
+                ..binding()
+            },
+        ),
         ("binding-not-created", not_bound),
         ("binding-created", bound),
         ("binding-without-user", without_user),
-        ("binding-being-created-with-role", Binding { identity: role(None), ..binding() }),
+        (
+            "binding-being-created-with-role",
+            Binding {
+                identity: role(None),
+                ..binding()
+            },
+        ),
         ("binding-with-role", with_role),
-        ("binding-with-policy-of-role", Binding { identity: Some(with_policy), ..binding() }),
-        ("binding-being-created-by-function", Binding { function: function(None), ..binding() }),
+        (
+            "binding-with-policy-of-role",
+            Binding {
+                identity: Some(with_policy),
+                ..binding()
+            },
+        ),
+        (
+            "binding-being-created-by-function",
+            Binding {
+                function: function(None),
+                ..binding()
+            },
+        ),
         ("binding-by-function", by_function),
         ("binding-being-deleted", unbinding),
         ("binding-not-deleted", not_unbound),
@@ -262,13 +381,17 @@ fn path(schema: &str, name: &str) -> PathBuf {
 
 /// The item in a file.
 fn recorded(schema: &str, name: &str) -> Value {
-    let text = fs::read_to_string(path(schema, name)).unwrap_or_else(|error| panic!("{schema}/{name}: {error}"));
+    let text = fs::read_to_string(path(schema, name))
+        .unwrap_or_else(|error| panic!("{schema}/{name}: {error}"));
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Compares what is written with what is recorded. What is not recorded yet now is, to be looked at.
+/// Compares what is written with what is recorded. What is not recorded yet now is, to be looked
+/// at.
 fn check_written(name: &str, written: &Value) {
-    let schema = written["schema"]["N"].as_str().expect("the number of its shape");
+    let schema = written["schema"]["N"]
+        .as_str()
+        .expect("the number of its shape");
     if !path(schema, name).exists() {
         let mut sorted = written.clone();
         sorted.sort_all_objects();
@@ -283,7 +406,15 @@ fn check_written(name: &str, written: &Value) {
 fn files() -> Vec<(String, String)> {
     let names = |folder: PathBuf| {
         let entries = fs::read_dir(folder).expect("a folder");
-        entries.map(|entry| entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned())
+        entries.map(|entry| {
+            entry
+                .expect("an entry")
+                .path()
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
     };
     let of = |schema: String| names(folder().join(&schema)).map(move |name| (schema.clone(), name));
     names(folder()).flat_map(of).collect()
@@ -294,8 +425,8 @@ fn body_of(replay: &StaticReplayClient) -> Value {
     serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON")
 }
 
-/// The item that a write of a record puts into the table. The number of the write, which is another one each time, is
-/// that of the files.
+/// The item that a write of a record puts into the table. The number of the write, which is another
+/// one each time, is that of the files.
 fn written(replay: &StaticReplayClient, path: &str) -> Value {
     let mut item = body_of(replay).pointer(path).expect("an item").clone();
     if let Some(write) = item.get_mut("write") {
@@ -309,10 +440,22 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
     for (name, instance) in instances() {
         let (table, replay) = table(&json!({})).await;
         match instance.version.checked_sub(1) {
-            None => assert_eq!(table.insert_instance(&instance, now()).await.expect("insert"), None),
+            None => assert_eq!(
+                table
+                    .insert_instance(&instance, now())
+                    .await
+                    .expect("insert"),
+                None
+            ),
             Some(version) => {
-                let before = Instance { version, ..instance };
-                assert_eq!(table.update_instance(&before).await.expect("update"), Update::Done);
+                let before = Instance {
+                    version,
+                    ..instance
+                };
+                assert_eq!(
+                    table.update_instance(&before).await.expect("update"),
+                    Update::Done
+                );
             }
         }
         check_written(name, &written(&replay, "/Item"));
@@ -321,12 +464,18 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
         let (table, replay) = table(&json!({})).await;
         match binding.version.checked_sub(1) {
             None => {
-                let _ = table.insert_binding(&instance(), &binding, now()).await.expect("insert");
+                let _ = table
+                    .insert_binding(&instance(), &binding, now())
+                    .await
+                    .expect("insert");
                 check_written(name, &written(&replay, "/TransactItems/1/Put/Item"));
             }
             Some(version) => {
                 let before = Binding { version, ..binding };
-                assert_eq!(table.update_binding(&before).await.expect("update"), Update::Done);
+                assert_eq!(
+                    table.update_binding(&before).await.expect("update"),
+                    Update::Done
+                );
                 check_written(name, &written(&replay, "/Item"));
             }
         }
@@ -335,7 +484,10 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
 
 #[tokio::test]
 async fn an_item_that_any_version_has_written_is_read() {
-    let (instances, bindings) = (BTreeMap::from_iter(instances()), BTreeMap::from_iter(bindings()));
+    let (instances, bindings) = (
+        BTreeMap::from_iter(instances()),
+        BTreeMap::from_iter(bindings()),
+    );
     for (schema, name) in files() {
         let item = recorded(&schema, &name);
         if let Some(instance) = instances.get(&*name) {
@@ -343,10 +495,14 @@ async fn an_item_that_any_version_has_written_is_read() {
             let read = table.instance(&instance.id, now()).await.expect("read");
             assert_eq!(read.as_ref(), Some(instance), "{schema}/{name}");
         } else {
-            let binding =
-                bindings.get(&*name).unwrap_or_else(|| panic!("{schema}/{name} is of no shape that is checked"));
+            let binding = bindings
+                .get(&*name)
+                .unwrap_or_else(|| panic!("{schema}/{name} is of no shape that is checked"));
             let (table, _) = table(&json!({"Responses": {TABLE: [item]}})).await;
-            let read = table.instance_and_binding(&binding.instance_id, &binding.id, now()).await.expect("read");
+            let read = table
+                .instance_and_binding(&binding.instance_id, &binding.id, now())
+                .await
+                .expect("read");
             assert_eq!(read, (None, Some(binding.clone())), "{schema}/{name}");
         }
     }
@@ -359,15 +515,30 @@ fn unreadable() -> Vec<(Value, &'static str)> {
     let mut older = newer.clone();
     older["schema"] = json!({"N": "0"});
     let mut without_schema = newer.clone();
-    without_schema.as_object_mut().expect("an item").remove("schema");
+    without_schema
+        .as_object_mut()
+        .expect("an item")
+        .remove("schema");
     let mut broken = recorded("1", "instance-created");
     broken["operation"] = json!({"S": "provision"});
     vec![
-        (newer, "the number of its shape is 3, and this version of the broker knows 1 to 2"),
-        (older, "the number of its shape is 0, and this version of the broker knows 1 to 2"),
-        (without_schema, "the number of its shape is none, and this version of the broker knows 1 to 2"),
+        (
+            newer,
+            "the number of its shape is 3, and this version of the broker knows 1 to 2",
+        ),
+        (
+            older,
+            "the number of its shape is 0, and this version of the broker knows 1 to 2",
+        ),
+        (
+            without_schema,
+            "the number of its shape is none, and this version of the broker knows 1 to 2",
+        ),
         (broken, "invalid type: string"),
-        (json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "META"}}), "the number of its shape is none"),
+        (
+            json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "META"}}),
+            "the number of its shape is none",
+        ),
     ]
 }
 
@@ -375,7 +546,10 @@ fn unreadable() -> Vec<(Value, &'static str)> {
 async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why() {
     for (item, reason) in unreadable() {
         let (table, _) = table(&json!({"Item": item})).await;
-        let error = table.instance(&instance().id, now()).await.expect_err("not readable");
+        let error = table
+            .instance(&instance().id, now())
+            .await
+            .expect_err("not readable");
         assert_eq!(error.kind, PortErrorKind::Corrupt);
         assert!(error.detail.starts_with(reason), "{error}");
     }
@@ -396,9 +570,16 @@ async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
             matches!(read.next(), Some(ScannedRecord::Unreadable(record)) if record.key == "INSTANCE#an-instance META")
         );
     }
-    let Some(ScannedRecord::Unreadable(foreign)) = read.next() else { panic!("it is not the broker's") };
-    assert_eq!((&*foreign.key, foreign.names), ("something else", vec!["a-user".to_owned()]));
-    assert!(matches!(read.next(), Some(ScannedRecord::Instance(instance)) if instance.version == 1));
+    let Some(ScannedRecord::Unreadable(foreign)) = read.next() else {
+        panic!("it is not the broker's")
+    };
+    assert_eq!(
+        (&*foreign.key, foreign.names),
+        ("something else", vec!["a-user".to_owned()])
+    );
+    assert!(
+        matches!(read.next(), Some(ScannedRecord::Instance(instance)) if instance.version == 1)
+    );
     assert!(matches!(read.next(), Some(ScannedRecord::Binding(binding)) if binding.version == 1));
     assert_eq!(read.next().map(drop), None);
 
@@ -412,23 +593,34 @@ async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
 struct Forgetful(Arc<Mutex<Option<Value>>>);
 
 impl HttpClient for Forgetful {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         self.clone().into_shared()
     }
 }
 
 impl HttpConnector for Forgetful {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body: Value = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
+        let body: Value =
+            serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
         let mut written = self.0.lock().expect("no test panics with the lock");
         let (status, answer) = match &*written {
             None => {
                 *written = Some(body["Item"].clone());
                 (500, json!({"__type": "InternalServerError"}))
             }
-            Some(item) => (400, json!({"__type": "ConditionalCheckFailedException", "Item": item})),
+            Some(item) => (
+                400,
+                json!({"__type": "ConditionalCheckFailedException", "Item": item}),
+            ),
         };
-        let response = HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(answer.to_string()));
+        let response = HttpResponse::new(
+            status.try_into().expect("a status"),
+            SdkBody::from(answer.to_string()),
+        );
         HttpConnectorFuture::ready(Ok(response))
     }
 }
@@ -437,7 +629,13 @@ impl HttpConnector for Forgetful {
 async fn a_write_that_is_sent_again_because_its_answer_got_lost_finds_its_own_work_and_no_other() {
     let client: SharedHttpClient = Forgetful::default().into_shared();
     let table = DynamoDb::new(&config(client).await, TABLE);
-    assert_eq!(table.update_binding(&binding()).await.expect("update"), Update::Done);
+    assert_eq!(
+        table.update_binding(&binding()).await.expect("update"),
+        Update::Done
+    );
     // Another request that writes the same at the same moment was not first.
-    assert_eq!(table.update_binding(&binding()).await.expect("update"), Update::Conflict);
+    assert_eq!(
+        table.update_binding(&binding()).await.expect("update"),
+        Update::Conflict
+    );
 }

@@ -7,15 +7,27 @@ use crate::support::{Client, Fault, catalog_of, ids_of};
 async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
     let client = Client::new();
     for (members, expected) in [
-        (json!({"parameters": "hunter2"}), "The body does not fit the API: `parameters` must be a JSON object."),
-        (json!({"plan_id": null}), "The body does not fit the API: missing field `plan_id`."),
-        (json!({"space_guid": ""}), "The body does not fit the API: `space_guid` must not be empty."),
+        (
+            json!({"parameters": "hunter2"}),
+            "The body does not fit the API: `parameters` must be a JSON object.",
+        ),
+        (
+            json!({"plan_id": null}),
+            "The body does not fit the API: missing field `plan_id`.",
+        ),
+        (
+            json!({"space_guid": ""}),
+            "The body does not fit the API: `space_guid` must not be empty.",
+        ),
         (
             json!({"maintenance_info": {"version": ["hunter2"]}}),
             "The body does not fit the API: `maintenance_info.version` must be a text.",
         ),
     ] {
-        assert_eq!(client.provision(members).await.expect(400).description(), expected);
+        assert_eq!(
+            client.provision(members).await.expect(400).description(),
+            expected
+        );
     }
 }
 
@@ -23,8 +35,14 @@ async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
 async fn unknown_paths_and_methods_are_answered_in_json() {
     let client = Client::new();
     client.request("GET", "/", None).await.expect(404);
-    client.request("GET", "/v2/service_instances/", None).await.expect(404);
-    client.request("POST", "/v2/catalog", None).await.expect(405);
+    client
+        .request("GET", "/v2/service_instances/", None)
+        .await
+        .expect(404);
+    client
+        .request("POST", "/v2/catalog", None)
+        .await
+        .expect(405);
 }
 
 #[tokio::test]
@@ -32,16 +50,25 @@ async fn a_panic_is_an_answer() {
     let client = Client::with_instance().await;
     client.world.inject("records.instance", Fault::Panic);
     let answer = client.fetch_instance().await.expect(500);
-    assert!(!answer.description().contains("injected"), "{}", answer.description());
+    assert!(
+        !answer.description().contains("injected"),
+        "{}",
+        answer.description()
+    );
     client.fetch_instance().await.expect(200);
 }
 
 #[tokio::test]
 async fn a_failure_of_aws_does_not_tell_the_user_what_the_log_tells() {
     let client = Client::with_instance().await;
-    client.world.inject("records.instance", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("records.instance", Fault::Before(Unavailable));
     let answer = client.fetch_instance().await.expect(503);
-    assert_eq!(answer.description(), "AWS twin does not answer. Send the request again.");
+    assert_eq!(
+        answer.description(),
+        "AWS twin does not answer. Send the request again."
+    );
 }
 
 /// CloudFormation would put the secret there, wherever the parameter is used, and whoever's it is.
@@ -83,22 +110,57 @@ Resources:
         json!({"Text": " {resolve:ssm:hunter2}}"}),
         json!({"Text": "{"}),
     ] {
-        let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
-        assert!(answer.description().contains("{{resolve") && !answer.description().contains("hunter2"));
+        let answer = client
+            .request("PUT", path, Some(request(&parameters)))
+            .await
+            .expect(400);
+        assert!(
+            answer.description().contains("{{resolve") && !answer.description().contains("hunter2")
+        );
     }
     // XML cannot hold them, so that nobody could read the stack any more.
-    for parameters in [json!({"Text": "a\u{0}"}), json!({"Text": "\u{1b}[1m"}), json!({"Texts": ["a", "\u{FFFE}"]})] {
-        let answer = client.request("PUT", path, Some(request(&parameters))).await.expect(400);
-        assert!(answer.description().contains("must not contain control characters"), "{}", answer.description());
+    for parameters in [
+        json!({"Text": "a\u{0}"}),
+        json!({"Text": "\u{1b}[1m"}),
+        json!({"Texts": ["a", "\u{FFFE}"]}),
+    ] {
+        let answer = client
+            .request("PUT", path, Some(request(&parameters)))
+            .await
+            .expect(400);
+        assert!(
+            answer
+                .description()
+                .contains("must not contain control characters"),
+            "{}",
+            answer.description()
+        );
     }
     assert!(client.world.stack_names().is_empty());
 
     client
-        .request("PUT", path, Some(request(&json!({"Text": "\t\r\n\u{1F600} {{harmless}} resolve:"}))))
+        .request(
+            "PUT",
+            path,
+            Some(request(
+                &json!({"Text": "\t\r\n\u{1F600} {{harmless}} resolve:"}),
+            )),
+        )
         .await
         .expect(202);
     client.world.complete_stacks();
-    client.request("GET", "/v2/service_instances/an-instance/last_operation", None).await.expect(200);
-    let change = json!({"service_id": ids["service_id"], "parameters": {"Text": "{{resolve:ssm:a}}"}});
-    client.request("PATCH", path, Some(change)).await.expect(400);
+    client
+        .request(
+            "GET",
+            "/v2/service_instances/an-instance/last_operation",
+            None,
+        )
+        .await
+        .expect(200);
+    let change =
+        json!({"service_id": ids["service_id"], "parameters": {"Text": "{{resolve:ssm:a}}"}});
+    client
+        .request("PATCH", path, Some(change))
+        .await
+        .expect(400);
 }

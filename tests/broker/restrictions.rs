@@ -16,15 +16,28 @@ fn restricted(restrictions: &Restrictions) -> Catalog {
 }
 
 fn consents(entries: &[(&str, &str)]) -> Restrictions {
-    let entries =
-        entries.iter().map(|(setting, list)| ((*setting).into(), list.split(',').map(str::to_owned).collect()));
-    let consents = Consents { entries: entries.collect(), ..Consents::default() };
-    Restrictions { consents, ..Restrictions::default() }
+    let entries = entries.iter().map(|(setting, list)| {
+        (
+            (*setting).into(),
+            list.split(',').map(str::to_owned).collect(),
+        )
+    });
+    let consents = Consents {
+        entries: entries.collect(),
+        ..Consents::default()
+    };
+    Restrictions {
+        consents,
+        ..Restrictions::default()
+    }
 }
 
 fn limits(text: &str) -> Restrictions {
     let limits = ParameterLimits::parse(text, offerings()).expect("limits");
-    Restrictions { limits, ..everything() }
+    Restrictions {
+        limits,
+        ..everything()
+    }
 }
 
 /// The plans in the catalog, by their services.
@@ -32,15 +45,27 @@ fn plans(catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
     let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
     let name = |named: &Value| named["name"].as_str().expect("a name").to_owned();
     let services = catalog["services"].as_array().expect("services").iter();
-    let plans = |service: &Value| service["plans"].as_array().expect("plans").iter().map(name).collect();
-    services.map(|service| (name(service), plans(service))).collect()
+    let plans = |service: &Value| {
+        service["plans"]
+            .as_array()
+            .expect("plans")
+            .iter()
+            .map(name)
+            .collect()
+    };
+    services
+        .map(|service| (name(service), plans(service)))
+        .collect()
 }
 
 fn create_schema(catalog: &Catalog, service: &str, plan: &str) -> Value {
     let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
     let find = |list: &Value, name: &str| {
         let list = list.as_array().expect("a list");
-        list.iter().find(|named| named["name"] == name).unwrap_or_else(|| panic!("{name}")).clone()
+        list.iter()
+            .find(|named| named["name"] == name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .clone()
     };
     let plan = find(&find(&catalog["services"], service)["plans"], plan);
     plan["schemas"]["service_instance"]["create"]["parameters"]["properties"].clone()
@@ -53,7 +78,10 @@ fn request(service: &str, plan: &str, parameters: Value) -> Value {
 /// The same account, whose broker has these restrictions from now on.
 fn restrict(client: Client, restrictions: &Restrictions) -> Client {
     let broker = client.broker();
-    client.with_broker(Broker { catalog: restricted(restrictions), ..broker })
+    client.with_broker(Broker {
+        catalog: restricted(restrictions),
+        ..broker
+    })
 }
 
 #[test]
@@ -64,68 +92,174 @@ fn without_the_operators_consent_a_plan_that_needs_it_is_not_offered() {
     assert!(offered.contains_key("cognito") && offered["sns"].contains(&"subscription".to_owned()));
     let one_of_two = plans(&restricted(&consents(&[("RecordZones", "Z*")])));
     assert_eq!(one_of_two["route53"], ["hostedzone"]);
-    let both = plans(&restricted(&consents(&[("RecordZones", "Z*"), ("RecordNames", "*.example.com")])));
+    let both = plans(&restricted(&consents(&[
+        ("RecordZones", "Z*"),
+        ("RecordNames", "*.example.com"),
+    ])));
     assert_eq!(both["route53"], ["hostedzone", "recordset"]);
 }
 
 #[tokio::test]
 async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
-    let zones =
-        [("RecordZones", "Z1,Z2"), ("RecordNames", "*.apps.example.com,_*.dev.example.com,\\052.dev.example.com")];
+    let zones = [
+        ("RecordZones", "Z1,Z2"),
+        (
+            "RecordNames",
+            "*.apps.example.com,_*.dev.example.com,\\052.dev.example.com",
+        ),
+    ];
     let record = |zone: &str, name: &str| {
-        let parameters = json!({"HostedZoneId": zone, "RecordName": name, "RecordValues": "192.0.2.1"});
+        let parameters =
+            json!({"HostedZoneId": zone, "RecordName": name, "RecordValues": "192.0.2.1"});
         request("route53", "recordset", parameters)
     };
-    let zone = |vpc: &str| request("route53", "hostedzone", json!({"DomainName": "shop.internal", "VpcId": vpc}));
+    let zone = |vpc: &str| {
+        request(
+            "route53",
+            "hostedzone",
+            json!({"DomainName": "shop.internal", "VpcId": vpc}),
+        )
+    };
     let sender = |plan: &str, name: &str, value: &str| request("ses", plan, json!({name: value}));
     let pool = |identity: &str| {
         let arn = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
         let from = format!("a@{identity}");
-        request("cognito", "custom", json!({"EmailIdentityArn": arn, "EmailFrom": from}))
+        request(
+            "cognito",
+            "custom",
+            json!({"EmailIdentityArn": arn, "EmailFrom": from}),
+        )
     };
     let all_names = [("RecordZones", "Z1"), ("RecordNames", "*")];
     let topic = |name: &str| {
         let arn = format!("arn:aws:sns:us-east-1:000000000000:{name}");
-        request("ses", "identity", json!({"Domain": "apps.example.com", "EventTopicArn": arn}))
+        request(
+            "ses",
+            "identity",
+            json!({"Domain": "apps.example.com", "EventTopicArn": arn}),
+        )
     };
-    let topics =
-        [("SenderIdentities", "apps.example.com"), ("EventTopics", "arn:aws:sns:us-east-1:000000000000:osb-sns-*")];
+    let topics = [
+        ("SenderIdentities", "apps.example.com"),
+        (
+            "EventTopics",
+            "arn:aws:sns:us-east-1:000000000000:osb-sns-*",
+        ),
+    ];
     let queries = |name: &str| {
         let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:{name}");
-        request("route53", "hostedzone", json!({"DomainName": "example.com", "QueryLogGroupArn": arn}))
+        request(
+            "route53",
+            "hostedzone",
+            json!({"DomainName": "example.com", "QueryLogGroupArn": arn}),
+        )
     };
-    let logs = [("QueryLogGroups", "arn:aws:logs:us-east-1:000000000000:log-group:/queries/*")];
-    let senders = [("SenderIdentities", "apps.example.com,*.teams.example.com,*@test.example.com")];
+    let logs = [(
+        "QueryLogGroups",
+        "arn:aws:logs:us-east-1:000000000000:log-group:/queries/*",
+    )];
+    let senders = [(
+        "SenderIdentities",
+        "apps.example.com,*.teams.example.com,*@test.example.com",
+    )];
     let vpcs = [("PrivateZoneVpcs", "vpc-0123456789abcdef0")];
     for (entries, request, refused) in [
         (&zones[..], record("Z1", "www.apps.example.com"), None),
         (&zones, record("Z2", "www.apps.example.com."), None),
-        (&zones, record("Z1", "a.b.apps.example.com"), Some("`RecordName`")),
-        (&all_names, record("Z1", "_acme-challenge.example.com"), None),
+        (
+            &zones,
+            record("Z1", "a.b.apps.example.com"),
+            Some("`RecordName`"),
+        ),
+        (
+            &all_names,
+            record("Z1", "_acme-challenge.example.com"),
+            None,
+        ),
         (&all_names, record("Z1", "*.example.com"), None),
-        (&zones, record("Z3", "www.apps.example.com"), Some("`HostedZoneId`")),
-        (&zones, record("Z1", "apps.example.com"), Some("`RecordName`")),
+        (
+            &zones,
+            record("Z3", "www.apps.example.com"),
+            Some("`HostedZoneId`"),
+        ),
+        (
+            &zones,
+            record("Z1", "apps.example.com"),
+            Some("`RecordName`"),
+        ),
         (&zones, record("Z1", "example.com"), Some("`RecordName`")),
-        (&zones, record("Z1", "_acme-challenge.apps.example.com"), Some("`RecordName`")),
-        (&zones, record("Z1", "*.apps.example.com"), Some("`RecordName`")),
-        (&zones, record("Z1", "www.apps-example.com"), Some("`RecordName`")),
+        (
+            &zones,
+            record("Z1", "_acme-challenge.apps.example.com"),
+            Some("`RecordName`"),
+        ),
+        (
+            &zones,
+            record("Z1", "*.apps.example.com"),
+            Some("`RecordName`"),
+        ),
+        (
+            &zones,
+            record("Z1", "www.apps-example.com"),
+            Some("`RecordName`"),
+        ),
         (&zones, record("Z1", "_dmarc.dev.example.com"), None),
         (&zones, record("Z1", "*.dev.example.com"), None),
         (&vpcs, zone("vpc-0123456789abcdef0"), None),
         (&vpcs, zone(""), None),
         (&vpcs, zone("vpc-0123456789abcdef1"), Some("`VpcId`")),
-        (&[], zone("vpc-0123456789abcdef0"), Some("add it to the setting PrivateZoneVpcs")),
-        (&senders, sender("identity", "Domain", "apps.example.com"), None),
-        (&senders, sender("identity", "Domain", "example.com"), Some("`Domain`")),
-        (&senders, sender("identity", "Domain", "www.apps.example.com"), Some("`Domain`")),
-        (&senders, sender("identity", "Domain", "shop.teams.example.com"), None),
-        (&senders, sender("identity", "Domain", "mail.shop.teams.example.com"), Some("`Domain`")),
-        (&senders, sender("address", "EmailAddress", "ceo@shop.teams.example.com"), Some("`EmailAddress`")),
-        (&senders, sender("address", "EmailAddress", "CI@test.example.com"), None),
+        (
+            &[],
+            zone("vpc-0123456789abcdef0"),
+            Some("add it to the setting PrivateZoneVpcs"),
+        ),
+        (
+            &senders,
+            sender("identity", "Domain", "apps.example.com"),
+            None,
+        ),
+        (
+            &senders,
+            sender("identity", "Domain", "example.com"),
+            Some("`Domain`"),
+        ),
+        (
+            &senders,
+            sender("identity", "Domain", "www.apps.example.com"),
+            Some("`Domain`"),
+        ),
+        (
+            &senders,
+            sender("identity", "Domain", "shop.teams.example.com"),
+            None,
+        ),
+        (
+            &senders,
+            sender("identity", "Domain", "mail.shop.teams.example.com"),
+            Some("`Domain`"),
+        ),
+        (
+            &senders,
+            sender("address", "EmailAddress", "ceo@shop.teams.example.com"),
+            Some("`EmailAddress`"),
+        ),
+        (
+            &senders,
+            sender("address", "EmailAddress", "CI@test.example.com"),
+            None,
+        ),
         (&topics, topic("osb-sns-1234"), None),
-        (&topics, topic("alarms"), Some("add it to the setting EventTopics")),
+        (
+            &topics,
+            topic("alarms"),
+            Some("add it to the setting EventTopics"),
+        ),
         (&logs, queries("/queries/shop"), None),
-        (&logs, queries("/aws/route53/shop"), Some("add it to the setting QueryLogGroups")),
+        (
+            &logs,
+            queries("/aws/route53/shop"),
+            Some("add it to the setting QueryLogGroups"),
+        ),
         (
             &senders,
             sender("address", "EmailAddress", "ceo@example.com"),
@@ -134,8 +268,16 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
         (&senders, pool("apps.example.com"), None),
         (&senders, pool("example.com"), Some("`EmailIdentityArn`")),
         // It exists, and may be another user's.
-        (&senders, pool("shop.teams.example.com"), Some("`EmailIdentityArn`")),
-        (&[("SenderIdentities", "*")], pool("shop.teams.example.com"), None),
+        (
+            &senders,
+            pool("shop.teams.example.com"),
+            Some("`EmailIdentityArn`"),
+        ),
+        (
+            &[("SenderIdentities", "*")],
+            pool("shop.teams.example.com"),
+            None,
+        ),
         (&[], request("cognito", "custom", json!({})), None),
     ] {
         let client = restrict(Client::new(), &consents(entries));
@@ -144,20 +286,36 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
             None => assert_eq!(answer.status, 202, "{request}: {}", answer.description()),
             Some(reason) => {
                 assert_eq!(answer.status, 400, "{request}");
-                assert!(answer.description().contains(reason), "{request}: {}", answer.description());
+                assert!(
+                    answer.description().contains(reason),
+                    "{request}: {}",
+                    answer.description()
+                );
                 assert!(client.world.instance(INSTANCE).is_none());
             }
         }
     }
 }
 
-/// Users who share an entry are in each other's way: whoever may send from a domain sends as everybody in it.
+/// Users who share an entry are in each other's way: whoever may send from a domain sends as
+/// everybody in it.
 #[tokio::test]
 async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
-    let settings = consents(&[("SenderIdentities", "shop.example.com,blog.example.com,all.example.com")]);
-    let owners = r#"{"shop.example.com": ["shop-org"], "blog.example.com": ["blog-space", "other-org"]}"#;
-    let consents = settings.consents.clone().with_owners(owners, offerings()).expect("owners");
-    let restrictions = Restrictions { consents, ..settings };
+    let settings = consents(&[(
+        "SenderIdentities",
+        "shop.example.com,blog.example.com,all.example.com",
+    )]);
+    let owners =
+        r#"{"shop.example.com": ["shop-org"], "blog.example.com": ["blog-space", "other-org"]}"#;
+    let consents = settings
+        .consents
+        .clone()
+        .with_owners(owners, offerings())
+        .expect("owners");
+    let restrictions = Restrictions {
+        consents,
+        ..settings
+    };
     for (domain, organization, space, status) in [
         ("shop.example.com", "shop-org", "any", 202),
         ("shop.example.com", "blog-org", "blog-space", 400),
@@ -171,23 +329,50 @@ async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
         request["organization_guid"] = organization.into();
         request["space_guid"] = space.into();
         let answer = client.provision(request).await;
-        assert_eq!(answer.status, status, "{domain} for {organization}: {}", answer.description());
+        assert_eq!(
+            answer.status,
+            status,
+            "{domain} for {organization}: {}",
+            answer.description()
+        );
     }
 }
 
 #[test]
 fn owners_of_what_is_no_entry_are_told() {
     let topic = "arn:aws:sns:us-east-1:222222222222:alarms";
-    let consents = consents(&[("SenderIdentities", "shop.example.com"), ("ForeignTopics", topic)]).consents;
+    let consents = consents(&[
+        ("SenderIdentities", "shop.example.com"),
+        ("ForeignTopics", topic),
+    ])
+    .consents;
     for (text, reason) in [
         ("[]", "invalid type"),
-        (r#"{"shop.example": ["one"]}"#, "`shop.example` is no entry of a setting"),
-        (&format!(r#"{{"{topic}": ["one"]}}"#), "is of ForeignTopics, which IAM alone checks"),
-        (r#"{"shop.example.com": []}"#, "`shop.example.com` needs the GUIDs"),
-        (r#"{"shop.example.com": [""]}"#, "`shop.example.com` needs the GUIDs"),
-        (r#"{"shop.example.com": ["one"], "shop.example.com": ["two"]}"#, "`shop.example.com` occurs twice"),
+        (
+            r#"{"shop.example": ["one"]}"#,
+            "`shop.example` is no entry of a setting",
+        ),
+        (
+            &format!(r#"{{"{topic}": ["one"]}}"#),
+            "is of ForeignTopics, which IAM alone checks",
+        ),
+        (
+            r#"{"shop.example.com": []}"#,
+            "`shop.example.com` needs the GUIDs",
+        ),
+        (
+            r#"{"shop.example.com": [""]}"#,
+            "`shop.example.com` needs the GUIDs",
+        ),
+        (
+            r#"{"shop.example.com": ["one"], "shop.example.com": ["two"]}"#,
+            "`shop.example.com` occurs twice",
+        ),
     ] {
-        let refused = consents.clone().with_owners(text, offerings()).expect_err(text);
+        let refused = consents
+            .clone()
+            .with_owners(text, offerings())
+            .expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
 }
@@ -206,21 +391,33 @@ async fn an_instance_keeps_what_it_was_created_with() {
     let client = restrict(client, &Restrictions::default());
     client.provision(request.clone()).await.expect(200);
     client.fetch_instance().await.expect(200);
-    let ids = json!({"service_id": service_id("route53"), "plan_id": plan_id("route53", "recordset")});
+    let ids =
+        json!({"service_id": service_id("route53"), "plan_id": plan_id("route53", "recordset")});
     client.bind("one", ids).await.expect(201);
     let change = json!({"service_id": service_id("route53"), "parameters": {"TimeToLive": 60}});
     client.update(change).await.expect(202);
     client.finish().await;
     request["parameters"]["TimeToLive"] = json!(60);
     let refused = client.provision_as("another", request).await.expect(400);
-    assert!(refused.description().contains("does not offer the plan `recordset` of `route53`"), "{refused:?}");
+    assert!(
+        refused
+            .description()
+            .contains("does not offer the plan `recordset` of `route53`"),
+        "{refused:?}"
+    );
     client.deprovision().await.expect(202);
 }
 
 #[tokio::test]
 async fn an_update_chooses_only_what_the_operator_allows() {
-    let client = restrict(Client::new(), &consents(&[("SenderIdentities", "apps.example.com")]));
-    client.provision(request("cognito", "custom", json!({}))).await.expect(202);
+    let client = restrict(
+        Client::new(),
+        &consents(&[("SenderIdentities", "apps.example.com")]),
+    );
+    client
+        .provision(request("cognito", "custom", json!({})))
+        .await
+        .expect(202);
     client.finish().await;
     let change = |identity: &str| {
         let arn = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
@@ -228,44 +425,84 @@ async fn an_update_chooses_only_what_the_operator_allows() {
         json!({"service_id": service_id("cognito"), "parameters": parameters})
     };
     let refused = client.update(change("example.com")).await.expect(400);
-    assert!(refused.description().contains("setting SenderIdentities"), "{refused:?}");
+    assert!(
+        refused.description().contains("setting SenderIdentities"),
+        "{refused:?}"
+    );
     client.update(change("apps.example.com")).await.expect(202);
     client.finish().await;
     // Taken back: what is not changed may stay.
     let client = restrict(client, &Restrictions::default());
-    let other = json!({"service_id": service_id("cognito"), "parameters": {"PasswordMinimumLength": 20}});
+    let other =
+        json!({"service_id": service_id("cognito"), "parameters": {"PasswordMinimumLength": 20}});
     client.update(other).await.expect(202);
 }
 
 #[tokio::test]
 async fn the_operator_says_which_plans_are_offered() {
     let enabled = EnabledPlans::parse("sqs/fifo, s3/production", offerings()).expect("plans");
-    let restrictions = Restrictions { plans: enabled, ..everything() };
+    let restrictions = Restrictions {
+        plans: enabled,
+        ..everything()
+    };
     let offered = plans(&restricted(&restrictions));
-    assert_eq!((&offered["sqs"][..], &offered["s3"][..]), (&["fifo".to_owned()][..], &["production".to_owned()][..]));
-    assert_eq!(offered.len(), plans(&catalog()).len(), "all plans of the other services");
+    assert_eq!(
+        (&offered["sqs"][..], &offered["s3"][..]),
+        (&["fifo".to_owned()][..], &["production".to_owned()][..])
+    );
+    assert_eq!(
+        offered.len(),
+        plans(&catalog()).len(),
+        "all plans of the other services"
+    );
 
     let client = restrict(Client::with_instance().await, &restrictions);
     let refused = client.provision_as("another", json!({})).await.expect(400);
-    assert!(refused.description().contains("does not offer the plan `standard` of `sqs`"), "{refused:?}");
-    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+    assert!(
+        refused
+            .description()
+            .contains("does not offer the plan `standard` of `sqs`"),
+        "{refused:?}"
+    );
+    client
+        .update(json!({"parameters": {"DelaySeconds": 5}}))
+        .await
+        .expect(202);
 
     for wrong in ["sqs", "sqs/none", "mainframe/fifo"] {
         let reason = EnabledPlans::parse(wrong, offerings()).expect_err(wrong);
-        assert!(reason.contains(wrong) && reason.contains("write service/plan"), "{reason}");
+        assert!(
+            reason.contains(wrong) && reason.contains("write service/plan"),
+            "{reason}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
     let client = Client::new();
-    client.provision(request("kinesis", "default", json!({"ShardCount": 2}))).await.expect(202);
+    client
+        .provision(request("kinesis", "default", json!({"ShardCount": 2})))
+        .await
+        .expect(202);
     client.finish().await;
     let enabled = EnabledPlans::parse("kinesis/default", offerings()).expect("plans");
-    let client = restrict(client, &Restrictions { plans: enabled, ..Restrictions::default() });
-    let change = json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
+    let client = restrict(
+        client,
+        &Restrictions {
+            plans: enabled,
+            ..Restrictions::default()
+        },
+    );
+    let change =
+        json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
     let refused = client.update(change).await.expect(400);
-    assert!(refused.description().contains("does not offer the plan `ondemand`"), "{refused:?}");
+    assert!(
+        refused
+            .description()
+            .contains("does not offer the plan `ondemand`"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -276,62 +513,149 @@ async fn limits_of_parameters_are_in_the_catalog_and_hold() {
     );
     let catalog = restricted(&restrictions);
     let shards = &create_schema(&catalog, "kinesis", "default")["ShardCount"];
-    assert_eq!((&shards["maximum"], &shards["type"]), (&json!(4), &json!("integer")));
+    assert_eq!(
+        (&shards["maximum"], &shards["type"]),
+        (&json!(4), &json!("integer"))
+    );
     let metrics = &create_schema(&catalog, "kinesis", "default")["ShardLevelMetrics"];
-    assert_eq!((&metrics["enum"], &metrics["default"]), (&json!([false]), &json!(false)));
+    assert_eq!(
+        (&metrics["enum"], &metrics["default"]),
+        (&json!([false]), &json!(false))
+    );
     let queue = create_schema(&catalog, "sqs", "standard");
-    assert_eq!(queue["VisibilityTimeout"]["default"], 10, "the template's default, 30, is beyond the limit");
+    assert_eq!(
+        queue["VisibilityTimeout"]["default"], 10,
+        "the template's default, 30, is beyond the limit"
+    );
     assert_eq!(queue["UseDeadLetterQueue"]["enum"], json!([true]));
 
     let client = restrict(Client::new(), &restrictions);
-    let refused = client.provision(request("kinesis", "default", json!({"ShardCount": 5}))).await.expect(400);
-    assert!(refused.description().contains("`ShardCount` must be a whole number from 1 to 4"), "{refused:?}");
-    let refused = client.provision(json!({"parameters": {"UseDeadLetterQueue": false}})).await.expect(400);
-    assert!(refused.description().contains("`UseDeadLetterQueue` must be `true`"), "{refused:?}");
+    let refused = client
+        .provision(request("kinesis", "default", json!({"ShardCount": 5})))
+        .await
+        .expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("`ShardCount` must be a whole number from 1 to 4"),
+        "{refused:?}"
+    );
+    let refused = client
+        .provision(json!({"parameters": {"UseDeadLetterQueue": false}}))
+        .await
+        .expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("`UseDeadLetterQueue` must be `true`"),
+        "{refused:?}"
+    );
 
     client.provision(json!({})).await.expect(202);
     client.finish().await;
-    let stack = client.world.account().stacks.into_values().next().expect("a stack");
-    assert_eq!(stack.parameters["VisibilityTimeout"], "10", "what nobody chooses is within the limit");
-    let refused = client.update(json!({"parameters": {"VisibilityTimeout": 11}})).await.expect(400);
-    assert!(refused.description().contains("`VisibilityTimeout` must be"), "{refused:?}");
-    client.update(json!({"parameters": {"VisibilityTimeout": 9}})).await.expect(202);
+    let stack = client
+        .world
+        .account()
+        .stacks
+        .into_values()
+        .next()
+        .expect("a stack");
+    assert_eq!(
+        stack.parameters["VisibilityTimeout"], "10",
+        "what nobody chooses is within the limit"
+    );
+    let refused = client
+        .update(json!({"parameters": {"VisibilityTimeout": 11}}))
+        .await
+        .expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("`VisibilityTimeout` must be"),
+        "{refused:?}"
+    );
+    client
+        .update(json!({"parameters": {"VisibilityTimeout": 9}}))
+        .await
+        .expect(202);
 }
 
-/// Another default would reach existing instances with their next upgrade, and replace what it cannot change.
+/// Another default would reach existing instances with their next upgrade, and replace what it
+/// cannot change.
 #[tokio::test]
 async fn a_default_that_an_instance_cannot_change_is_no_default_beyond_its_limit() {
     let restrictions = limits(r#"{"sqs": {"UseDeadLetterQueue": {"Value": "false"}}}"#);
-    let property = &create_schema(&restricted(&restrictions), "sqs", "standard")["UseDeadLetterQueue"];
-    assert_eq!((property.get("default"), &property["enum"]), (None, &json!([false])));
+    let property =
+        &create_schema(&restricted(&restrictions), "sqs", "standard")["UseDeadLetterQueue"];
+    assert_eq!(
+        (property.get("default"), &property["enum"]),
+        (None, &json!([false]))
+    );
     let client = restrict(Client::new(), &restrictions);
     let refused = client.provision(json!({})).await.expect(400);
-    assert!(refused.description().contains("`UseDeadLetterQueue` must be `false`"), "{refused:?}");
-    client.provision(json!({"parameters": {"UseDeadLetterQueue": false}})).await.expect(202);
+    assert!(
+        refused
+            .description()
+            .contains("`UseDeadLetterQueue` must be `false`"),
+        "{refused:?}"
+    );
+    client
+        .provision(json!({"parameters": {"UseDeadLetterQueue": false}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
     let client = Client::new();
-    client.provision(request("kinesis", "default", json!({"ShardCount": 8}))).await.expect(202);
+    client
+        .provision(request("kinesis", "default", json!({"ShardCount": 8})))
+        .await
+        .expect(202);
     client.finish().await;
-    let client = restrict(client, &limits(r#"{"kinesis": {"ShardCount": {"MaxValue": 4}}}"#));
-    let change = |parameters| json!({"service_id": service_id("kinesis"), "parameters": parameters});
-    client.update(change(json!({"ShardCount": 8, "RetentionPeriodHours": 48}))).await.expect(202);
+    let client = restrict(
+        client,
+        &limits(r#"{"kinesis": {"ShardCount": {"MaxValue": 4}}}"#),
+    );
+    let change =
+        |parameters| json!({"service_id": service_id("kinesis"), "parameters": parameters});
+    client
+        .update(change(json!({"ShardCount": 8, "RetentionPeriodHours": 48})))
+        .await
+        .expect(202);
     client.finish().await;
-    client.update(change(json!({"ShardCount": 9}))).await.expect(400);
-    client.update(change(json!({"ShardCount": 4}))).await.expect(202);
+    client
+        .update(change(json!({"ShardCount": 9})))
+        .await
+        .expect(400);
+    client
+        .update(change(json!({"ShardCount": 4})))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn a_change_of_the_plan_keeps_within_the_limits_of_the_new_one() {
     let restrictions = limits(r#"{"kinesis/ondemand": {"DeletionPolicy": {"Value": "Delete"}}}"#);
     let client = restrict(Client::new(), &restrictions);
-    client.provision(request("kinesis", "default", json!({"DeletionPolicy": "Retain"}))).await.expect(202);
+    client
+        .provision(request(
+            "kinesis",
+            "default",
+            json!({"DeletionPolicy": "Retain"}),
+        ))
+        .await
+        .expect(202);
     client.finish().await;
-    let change = json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
+    let change =
+        json!({"service_id": service_id("kinesis"), "plan_id": plan_id("kinesis", "ondemand")});
     let refused = client.update(change.clone()).await.expect(400);
-    assert!(refused.description().contains("`DeletionPolicy` must be `Delete`"), "{refused:?}");
+    assert!(
+        refused
+            .description()
+            .contains("`DeletionPolicy` must be `Delete`"),
+        "{refused:?}"
+    );
     let mut change = change;
     change["parameters"] = json!({"DeletionPolicy": "Delete"});
     client.update(change).await.expect(202);
@@ -341,20 +665,50 @@ async fn a_change_of_the_plan_keeps_within_the_limits_of_the_new_one() {
 fn limits_that_are_none_are_told() {
     for (text, reason) in [
         ("[]", "invalid type"),
-        (r#"{"mainframe": {}}"#, "`mainframe` is neither a service nor a plan"),
-        (r#"{"sqs": {"ShardCount": {"MaxValue": 1}}}"#, "users of `sqs` do not choose a parameter `ShardCount`"),
-        (r#"{"sqs/fifo": {"FifoQueue": {"Value": true}}}"#, "users of `sqs/fifo` do not choose"),
-        (r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#, "`ShardCount`: it takes no numbers within"),
-        (r#"{"kinesis": {"DeletionPolicy": {"MaxValue": 1}}}"#, "`DeletionPolicy`: it takes no numbers"),
+        (
+            r#"{"mainframe": {}}"#,
+            "`mainframe` is neither a service nor a plan",
+        ),
+        (
+            r#"{"sqs": {"ShardCount": {"MaxValue": 1}}}"#,
+            "users of `sqs` do not choose a parameter `ShardCount`",
+        ),
+        (
+            r#"{"sqs/fifo": {"FifoQueue": {"Value": true}}}"#,
+            "users of `sqs/fifo` do not choose",
+        ),
+        (
+            r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#,
+            "`ShardCount`: it takes no numbers within",
+        ),
+        (
+            r#"{"kinesis": {"DeletionPolicy": {"MaxValue": 1}}}"#,
+            "`DeletionPolicy`: it takes no numbers",
+        ),
         (
             r#"{"kinesis": {"DeletionPolicy": {"AllowedValues": ["FREE"]}}}"#,
             "`DeletionPolicy`: it does not take these values",
         ),
-        (r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#, "unknown field `Most`"),
-        (r#"{"kinesis": {}, "kinesis": {}}"#, "`kinesis` occurs twice"),
-        (r#"{"kinesis": {"ShardCount": {"MaxValue": 1}, "ShardCount": {"MaxValue": 2}}}"#, "`ShardCount` occurs twice"),
-        (r#"{"kinesis": {"ShardCount": {}}}"#, "`ShardCount`: it needs MinValue, MaxValue, AllowedValues or Value"),
-        (r#"{"kinesis": {"ShardCount": {"MinValue": 5, "MaxValue": 4}}}"#, "`ShardCount`: it takes no numbers within"),
+        (
+            r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#,
+            "unknown field `Most`",
+        ),
+        (
+            r#"{"kinesis": {}, "kinesis": {}}"#,
+            "`kinesis` occurs twice",
+        ),
+        (
+            r#"{"kinesis": {"ShardCount": {"MaxValue": 1}, "ShardCount": {"MaxValue": 2}}}"#,
+            "`ShardCount` occurs twice",
+        ),
+        (
+            r#"{"kinesis": {"ShardCount": {}}}"#,
+            "`ShardCount`: it needs MinValue, MaxValue, AllowedValues or Value",
+        ),
+        (
+            r#"{"kinesis": {"ShardCount": {"MinValue": 5, "MaxValue": 4}}}"#,
+            "`ShardCount`: it takes no numbers within",
+        ),
     ] {
         let refused = ParameterLimits::parse(text, offerings()).expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
@@ -364,13 +718,20 @@ fn limits_that_are_none_are_told() {
 /// Of some parameters, 0 means without an end.
 #[tokio::test]
 async fn a_least_value_keeps_users_from_what_has_no_end() {
-    let restrictions = limits(r#"{"eventbridge": {"ArchiveRetentionDays": {"MinValue": 1, "MaxValue": 30}}}"#);
-    let property = &create_schema(&restricted(&restrictions), "eventbridge", "bus")["ArchiveRetentionDays"];
-    assert_eq!((&property["minimum"], &property["maximum"]), (&json!(1), &json!(30)));
+    let restrictions =
+        limits(r#"{"eventbridge": {"ArchiveRetentionDays": {"MinValue": 1, "MaxValue": 30}}}"#);
+    let property =
+        &create_schema(&restricted(&restrictions), "eventbridge", "bus")["ArchiveRetentionDays"];
+    assert_eq!(
+        (&property["minimum"], &property["maximum"]),
+        (&json!(1), &json!(30))
+    );
     let client = restrict(Client::new(), &restrictions);
     for (days, status) in [(0, 400), (31, 400), (1, 202)] {
         let archive = json!({"Archive": true, "ArchiveRetentionDays": days});
-        let answer = client.provision(request("eventbridge", "bus", archive)).await;
+        let answer = client
+            .provision(request("eventbridge", "bus", archive))
+            .await;
         assert_eq!(answer.status, status, "{days}: {}", answer.description());
     }
 }
@@ -381,12 +742,24 @@ async fn an_instance_whose_record_was_lost_is_adopted_whatever_is_restricted_sin
     let client = Client::with_instance().await;
     client.world.edit(|account| account.instances.clear());
     let enabled = EnabledPlans::parse("sqs/fifo", offerings()).expect("plans");
-    let client = restrict(client, &Restrictions { plans: enabled, ..everything() });
+    let client = restrict(
+        client,
+        &Restrictions {
+            plans: enabled,
+            ..everything()
+        },
+    );
     client.provision_as("another", json!({})).await.expect(400);
-    client.provision(json!({"parameters": {"DelaySeconds": 9}})).await.expect(400);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 9}}))
+        .await
+        .expect(400);
     client.provision(json!({})).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 fn with_quotas(client: Client, quotas: Quotas) -> Client {
@@ -396,39 +769,70 @@ fn with_quotas(client: Client, quotas: Quotas) -> Client {
 
 #[tokio::test]
 async fn an_organization_has_no_more_instances_than_the_operator_allows() {
-    let quotas = Quotas { instances_per_organization: Some(2), ..Quotas::default() };
+    let quotas = Quotas {
+        instances_per_organization: Some(2),
+        ..Quotas::default()
+    };
     let client = with_quotas(Client::new(), quotas);
     client.provision(json!({})).await.expect(202);
     client.finish().await;
     client.provision_as("two", json!({})).await.expect(202);
     let refused = client.provision_as("three", json!({})).await.expect(400);
-    assert!(refused.description().contains("namespace has the 2 service instances"), "{refused:?}");
-    client.provision_as("three", json!({"organization_guid": "another"})).await.expect(202);
+    assert!(
+        refused
+            .description()
+            .contains("namespace has the 2 service instances"),
+        "{refused:?}"
+    );
+    client
+        .provision_as("three", json!({"organization_guid": "another"}))
+        .await
+        .expect(202);
 
     // On Kubernetes the organization is the whole cluster: each namespace counts for itself.
-    let namespace = |space: &str| json!({"context": {"platform": "kubernetes"}, "space_guid": space});
-    for (id, space, status) in [("n1", "shop", 202), ("n2", "shop", 202), ("n3", "shop", 400), ("n4", "blog", 202)] {
+    let namespace =
+        |space: &str| json!({"context": {"platform": "kubernetes"}, "space_guid": space});
+    for (id, space, status) in [
+        ("n1", "shop", 202),
+        ("n2", "shop", 202),
+        ("n3", "shop", 400),
+        ("n4", "blog", 202),
+    ] {
         let answer = client.provision_as(id, namespace(space)).await;
         assert_eq!(answer.status, status, "{id}: {}", answer.description());
     }
 
     // Sent again, what exists is the answer; and what is deleted does not count.
     client.provision(json!({})).await.expect(200);
-    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client
+        .provision(json!({"space_guid": "another"}))
+        .await
+        .expect(409);
     client.deprovision().await.expect(202);
-    client.world.settle_stacks(StackStatus::DeleteComplete, None);
+    client
+        .world
+        .settle_stacks(StackStatus::DeleteComplete, None);
     client.last_operation().await.expect(200);
     client.provision_as("four", json!({})).await.expect(202);
 }
 
 #[tokio::test]
 async fn an_instance_has_no_more_bindings_than_the_operator_allows() {
-    let quotas = Quotas { bindings_per_instance: Some(1), ..Quotas::default() };
+    let quotas = Quotas {
+        bindings_per_instance: Some(1),
+        ..Quotas::default()
+    };
     let client = with_quotas(Client::with_instance().await, quotas);
     let bound = client.bind("one", json!({})).await.expect(201);
     let refused = client.bind("two", json!({})).await.expect(400);
-    assert!(refused.description().contains("has the 1 service bindings"), "{refused:?}");
-    assert_eq!(client.bind("one", json!({})).await.expect(200).body, bound.body);
+    assert!(
+        refused.description().contains("has the 1 service bindings"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        client.bind("one", json!({})).await.expect(200).body,
+        bound.body
+    );
 
     let rotation = json!({"predecessor_binding_id": "one"});
     client.bind("two", rotation.clone()).await.expect(201);

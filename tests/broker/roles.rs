@@ -31,7 +31,9 @@ fn rules() -> BindingRules {
 }
 
 async fn client(rules: BindingRules) -> Client {
-    Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await
+    Client::with(World::new(), catalog(), rules, Default::default())
+        .having_instance()
+        .await
 }
 
 async fn bind(client: &Client, id: &str, parameters: Value) -> Answer {
@@ -47,19 +49,37 @@ async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_
         role.policies.insert("its-own".into(), json!({}));
     });
     let before = client.world.roles();
-    let bound = bind(&client, "one", json!({"RoleName": "worker", "Scope": "Send"})).await.expect(201);
+    let bound = bind(
+        &client,
+        "one",
+        json!({"RoleName": "worker", "Scope": "Send"}),
+    )
+    .await
+    .expect(201);
     let credentials = &bound.body["credentials"];
-    assert_eq!((&credentials["AWS_ROLE_ARN"], &credentials["QUEUE_URL"]), (&json!(arn), &json!("the-QueueURL")));
+    assert_eq!(
+        (&credentials["AWS_ROLE_ARN"], &credentials["QUEUE_URL"]),
+        (&json!(arn), &json!("the-QueueURL"))
+    );
     assert_eq!(credentials.get("AWS_ACCESS_KEY_ID"), None);
     assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
     let policies = client.world.roles()["worker"].policies.clone();
-    let added = policies.iter().find(|(name, _)| *name != "its-own").expect("a policy").1;
+    let added = policies
+        .iter()
+        .find(|(name, _)| *name != "its-own")
+        .expect("a policy")
+        .1;
     assert_eq!(added["Statement"][0]["Action"][0], "sqs:SendMessage");
-    assert!(!added.to_string().contains("Deny"), "a role must not be denied everything: {added}");
+    assert!(
+        !added.to_string().contains("Deny"),
+        "a role must not be denied everything: {added}"
+    );
     assert!(client.world.users().is_empty());
 
     // Two bindings of one role do not break each other.
-    bind(&client, "two", json!({"RoleArn": arn})).await.expect(201);
+    bind(&client, "two", json!({"RoleArn": arn}))
+        .await
+        .expect(201);
     assert_eq!(client.world.roles()["worker"].policies.len(), 3);
     client.unbind("one").await.expect(200);
     assert_eq!(client.world.roles()["worker"].policies.len(), 2);
@@ -80,23 +100,54 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
     for (parameters, reason) in [
         (json!({"RoleName": "worker"}), "has not allowed this role"),
         (json!({"RoleArn": others}), "has not allowed this role"),
-        (json!({"RoleName": "osb-of-the-broker"}), "has not allowed this role"),
-        (json!({"RoleName": "of-broker-FunctionRole-2"}), "has not allowed this role"),
+        (
+            json!({"RoleName": "osb-of-the-broker"}),
+            "has not allowed this role",
+        ),
+        (
+            json!({"RoleName": "of-broker-FunctionRole-2"}),
+            "has not allowed this role",
+        ),
         (json!({"RoleName": "nobody"}), "There is no such IAM role"),
-        (json!({"RoleName": "worker", "RoleArn": others}), "Send only one of"),
-        (json!({"RoleName": "a b"}), "`RoleName` must be the name of an IAM role"),
-        (json!({"RoleArn": "worker"}), "`RoleArn` must be the ARN of an IAM role"),
+        (
+            json!({"RoleName": "worker", "RoleArn": others}),
+            "Send only one of",
+        ),
+        (
+            json!({"RoleName": "a b"}),
+            "`RoleName` must be the name of an IAM role",
+        ),
+        (
+            json!({"RoleArn": "worker"}),
+            "`RoleArn` must be the ARN of an IAM role",
+        ),
     ] {
         let refused = bind(&client, "one", parameters.clone()).await.expect(400);
-        assert!(refused.description().contains(reason), "{parameters}: {}", refused.description());
+        assert!(
+            refused.description().contains(reason),
+            "{parameters}: {}",
+            refused.description()
+        );
     }
     client.world.make_role("apps/worker");
-    let refused = bind(&client, "one", json!({"RoleArn": elsewhere})).await.expect(400);
-    assert!(refused.description().contains("There is no such IAM role"), "{}", refused.description());
+    let refused = bind(&client, "one", json!({"RoleArn": elsewhere}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("There is no such IAM role"),
+        "{}",
+        refused.description()
+    );
     // AWS lets the broker see those alone that are allowed.
     client.world.inject("roles.find", Fault::Before(Denied));
-    let refused = bind(&client, "one", json!({"RoleName": "hidden"})).await.expect(400);
-    assert!(refused.description().contains("has not allowed"), "{}", refused.description());
+    let refused = bind(&client, "one", json!({"RoleName": "hidden"}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("has not allowed"),
+        "{}",
+        refused.description()
+    );
     assert_eq!(client.world.account().bindings, before.bindings);
 }
 
@@ -109,15 +160,31 @@ async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_t
             account.roles.get_mut("worker").expect("the role").tags = vec![Tag::new(key, value)];
         });
     };
-    for (key, value) in [(SPACE_TAG, "another-space"), (ORGANIZATION_TAG, "a-space"), ("space-guid", "a-space")] {
+    for (key, value) in [
+        (SPACE_TAG, "another-space"),
+        (ORGANIZATION_TAG, "a-space"),
+        ("space-guid", "a-space"),
+    ] {
         tagged(key, value);
-        let refused = bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400);
-        assert!(refused.description().contains("servicebroker:space-guid with the value a-space"), "{refused:?}");
+        let refused = bind(&client, "one", json!({"RoleName": "worker"}))
+            .await
+            .expect(400);
+        assert!(
+            refused
+                .description()
+                .contains("servicebroker:space-guid with the value a-space"),
+            "{refused:?}"
+        );
         assert_eq!(client.world.roles()["worker"].policies.len(), 0);
     }
-    for (id, key, value) in [("one", SPACE_TAG, "a-space"), ("two", ORGANIZATION_TAG, "an-organization")] {
+    for (id, key, value) in [
+        ("one", SPACE_TAG, "a-space"),
+        ("two", ORGANIZATION_TAG, "an-organization"),
+    ] {
         tagged(key, value);
-        bind(&client, id, json!({"RoleName": "worker"})).await.expect(201);
+        bind(&client, id, json!({"RoleName": "worker"}))
+            .await
+            .expect(201);
     }
 }
 
@@ -125,37 +192,74 @@ async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_t
 async fn an_interrupted_binding_adds_nothing_to_a_role_whose_owner_does_not_agree_any_more() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
-    client.world.inject("roles.put_policy", Fault::Before(Throttled));
-    bind(&client, "one", json!({"RoleName": "worker"})).await.expect(503);
-    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags.clear());
+    client
+        .world
+        .inject("roles.put_policy", Fault::Before(Throttled));
+    bind(&client, "one", json!({"RoleName": "worker"}))
+        .await
+        .expect(503);
+    client.world.edit(|account| {
+        account
+            .roles
+            .get_mut("worker")
+            .expect("the role")
+            .tags
+            .clear()
+    });
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    let refused = bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400);
-    assert!(refused.description().contains("servicebroker:space-guid"), "{refused:?}");
+    let refused = bind(&client, "one", json!({"RoleName": "worker"}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("servicebroker:space-guid"),
+        "{refused:?}"
+    );
     assert_eq!(client.world.roles()["worker"].policies.len(), 0);
     client.unbind("one").await.expect(200);
 
     // Nor does it leave what it has added.
     let owner = Tag::new(SPACE_TAG, "a-space");
-    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags = vec![owner]);
-    client.world.inject("roles.put_policy", Fault::After(Throttled));
-    bind(&client, "two", json!({"RoleName": "worker"})).await.expect(503);
+    client
+        .world
+        .edit(|account| account.roles.get_mut("worker").expect("the role").tags = vec![owner]);
+    client
+        .world
+        .inject("roles.put_policy", Fault::After(Throttled));
+    bind(&client, "two", json!({"RoleName": "worker"}))
+        .await
+        .expect(503);
     assert_eq!(client.world.roles()["worker"].policies.len(), 1);
-    client.world.edit(|account| account.roles.get_mut("worker").expect("the role").tags.clear());
+    client.world.edit(|account| {
+        account
+            .roles
+            .get_mut("worker")
+            .expect("the role")
+            .tags
+            .clear()
+    });
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    bind(&client, "two", json!({"RoleName": "worker"})).await.expect(400);
+    bind(&client, "two", json!({"RoleName": "worker"}))
+        .await
+        .expect(400);
     assert_eq!(client.world.roles()["worker"].policies.len(), 0);
 }
 
 #[tokio::test]
 async fn no_denial_is_ever_put_into_an_applications_role() {
     let client = Client::with(World::new(), catalog(), rules(), Default::default());
-    let mut request = json!({"service_id": service_id("bedrock"), "plan_id": plan_id("bedrock", "guarded")});
+    let mut request =
+        json!({"service_id": service_id("bedrock"), "plan_id": plan_id("bedrock", "guarded")});
     client.provision(request.clone()).await.expect(202);
     client.finish().await;
     client.world.make_role("apps/worker");
     request["parameters"] = json!({"RoleName": "worker"});
     let refused = client.bind("one", request).await.expect(400);
-    assert!(refused.description().contains("The scope Invoke of this plan denies things"), "{refused:?}");
+    assert!(
+        refused
+            .description()
+            .contains("The scope Invoke of this plan denies things"),
+        "{refused:?}"
+    );
     assert_eq!(client.world.roles()["worker"].policies.len(), 0);
 }
 
@@ -166,9 +270,17 @@ async fn what_was_allowed_once_is_the_answer_to_the_same_request() {
     let parameters = json!({"RoleName": "worker"});
     let bound = bind(&client, "one", parameters.clone()).await.expect(201);
     client.world.edit(|account| account.roles.clear());
-    assert_eq!(bind(&client, "one", parameters.clone()).await.expect(200).body, bound.body);
+    assert_eq!(
+        bind(&client, "one", parameters.clone())
+            .await
+            .expect(200)
+            .body,
+        bound.body
+    );
     bind(&client, "two", parameters.clone()).await.expect(400);
-    bind(&client, "one", json!({"RoleName": "another"})).await.expect(409);
+    bind(&client, "one", json!({"RoleName": "another"}))
+        .await
+        .expect(409);
     client.unbind("one").await.expect(200);
     bind(&client, "one", parameters).await.expect(422);
 }
@@ -178,11 +290,18 @@ async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
     let client = client(BindingRules::default()).await;
     client.world.make_role("apps/worker");
     for (parameters, reason) in [
-        (json!({"RoleName": "worker"}), "has allowed no role to be bound"),
+        (
+            json!({"RoleName": "worker"}),
+            "has allowed no role to be bound",
+        ),
         (json!({"ServiceAccount": "a/b"}), "has named no cluster"),
     ] {
         let refused = bind(&client, "one", parameters).await.expect(400);
-        assert!(refused.description().contains(reason), "{}", refused.description());
+        assert!(
+            refused.description().contains(reason),
+            "{}",
+            refused.description()
+        );
     }
     let bound = client.bind("one", json!({})).await.expect(201);
     assert_eq!(bound.body["credentials"].get("AWS_ROLE_ARN"), None);
@@ -191,25 +310,41 @@ async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
 #[tokio::test]
 async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
     let client = client(rules()).await;
-    let bound = bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(201);
+    let bound = bind(&client, "one", json!({"ServiceAccount": "shop/worker"}))
+        .await
+        .expect(201);
     let (name, role) = client.world.roles().pop_first().expect("a role");
     assert_eq!(bound.body["credentials"]["AWS_ROLE_ARN"], json!(role.arn));
     assert_eq!(bound.body["credentials"].get("AWS_SECRET_ACCESS_KEY"), None);
     assert_eq!(bound.body.get("metadata"), None, "a role does not expire");
     assert_eq!(role.policies.len(), 1);
-    let statements = role.trust_policy["Statement"].as_array().expect("statements");
+    let statements = role.trust_policy["Statement"]
+        .as_array()
+        .expect("statements");
     assert_eq!(statements.len(), 1);
-    assert_eq!(statements[0]["Principal"]["Federated"], json!(rules().workload_identity.oidc_provider_arn));
+    assert_eq!(
+        statements[0]["Principal"]["Federated"],
+        json!(rules().workload_identity.oidc_provider_arn)
+    );
     assert_eq!(statements[0]["Action"], "sts:AssumeRoleWithWebIdentity");
     let expected = json!({"StringEquals": {
         format!("{ISSUER}:sub"): "system:serviceaccount:shop:worker",
         format!("{ISSUER}:aud"): "sts.amazonaws.com",
     }});
     assert_eq!(statements[0]["Condition"], expected);
-    let tags: Vec<_> = role.tags.iter().map(|tag| (tag.key, tag.value.as_str())).collect();
-    assert!(tags.contains(&("servicebroker:binding-id", "one")), "{tags:?}");
+    let tags: Vec<_> = role
+        .tags
+        .iter()
+        .map(|tag| (tag.key, tag.value.as_str()))
+        .collect();
+    assert!(
+        tags.contains(&("servicebroker:binding-id", "one")),
+        "{tags:?}"
+    );
 
-    let again = bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(200);
+    let again = bind(&client, "one", json!({"ServiceAccount": "shop/worker"}))
+        .await
+        .expect(200);
     assert_eq!(again.body, bound.body);
     client.unbind("one").await.expect(200);
     assert_eq!(client.world.roles().get(&name), None);
@@ -217,13 +352,28 @@ async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
 
 #[tokio::test]
 async fn a_pod_of_an_eks_cluster_may_assume_it_with_pod_identity() {
-    let workload_identity = WorkloadIdentity { eks_cluster_arn: Some(CLUSTER.into()), ..rules().workload_identity };
-    let client = client(BindingRules { workload_identity, ..rules() }).await;
-    bind(&client, "one", json!({"ServiceAccount": "shop/worker"})).await.expect(201);
+    let workload_identity = WorkloadIdentity {
+        eks_cluster_arn: Some(CLUSTER.into()),
+        ..rules().workload_identity
+    };
+    let client = client(BindingRules {
+        workload_identity,
+        ..rules()
+    })
+    .await;
+    bind(&client, "one", json!({"ServiceAccount": "shop/worker"}))
+        .await
+        .expect(201);
     let (_, role) = client.world.roles().pop_first().expect("a role");
     let statement = &role.trust_policy["Statement"][1];
-    assert_eq!(statement["Principal"], json!({"Service": "pods.eks.amazonaws.com"}));
-    assert_eq!(statement["Action"], json!(["sts:AssumeRole", "sts:TagSession"]));
+    assert_eq!(
+        statement["Principal"],
+        json!({"Service": "pods.eks.amazonaws.com"})
+    );
+    assert_eq!(
+        statement["Action"],
+        json!(["sts:AssumeRole", "sts:TagSession"])
+    );
     let expected = json!({"StringEquals": {
         "aws:RequestTag/eks-cluster-arn": CLUSTER,
         "aws:RequestTag/kubernetes-namespace": "shop",
@@ -238,21 +388,49 @@ async fn the_namespace_of_a_service_account_is_the_platforms() {
     let in_shop = |account: &str| json!({"parameters": {"ServiceAccount": account}, "context": {"platform": "kubernetes", "namespace": "shop"}});
     client.bind("one", in_shop("worker")).await.expect(201);
     let (_, role) = client.world.roles().pop_first().expect("a role");
-    assert!(role.trust_policy.to_string().contains("system:serviceaccount:shop:worker"));
+    assert!(
+        role.trust_policy
+            .to_string()
+            .contains("system:serviceaccount:shop:worker")
+    );
     client.bind("two", in_shop("shop/worker")).await.expect(201);
-    let refused = client.bind("three", in_shop("bank/worker")).await.expect(400);
-    assert!(refused.description().contains("not of the namespace `shop`"), "{}", refused.description());
-    let refused = bind(&client, "three", json!({"ServiceAccount": "worker"})).await.expect(400);
-    assert!(refused.description().contains("namespace/name"), "{}", refused.description());
+    let refused = client
+        .bind("three", in_shop("bank/worker"))
+        .await
+        .expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("not of the namespace `shop`"),
+        "{}",
+        refused.description()
+    );
+    let refused = bind(&client, "three", json!({"ServiceAccount": "worker"}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("namespace/name"),
+        "{}",
+        refused.description()
+    );
 }
 
 #[tokio::test]
 async fn a_successor_acts_with_what_its_predecessor_acts_with() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
-    bind(&client, "one", json!({"RoleName": "worker"})).await.expect(201);
-    client.bind("two", json!({"predecessor_binding_id": "one"})).await.expect(201);
-    assert_eq!(client.world.roles()["worker"].policies.len(), 2, "both are valid for a while");
+    bind(&client, "one", json!({"RoleName": "worker"}))
+        .await
+        .expect(201);
+    client
+        .bind("two", json!({"predecessor_binding_id": "one"}))
+        .await
+        .expect(201);
+    assert_eq!(
+        client.world.roles()["worker"].policies.len(),
+        2,
+        "both are valid for a while"
+    );
     client.unbind("one").await.expect(200);
     assert_eq!(client.world.roles()["worker"].policies.len(), 1);
 }
@@ -260,10 +438,16 @@ async fn a_successor_acts_with_what_its_predecessor_acts_with() {
 #[tokio::test]
 async fn an_identity_is_tagged_with_whose_it_is() {
     let client = Client::with_instance().await;
-    client.bind("one", json!({"bind_resource": {"app_guid": "an-app"}})).await.expect(201);
+    client
+        .bind("one", json!({"bind_resource": {"app_guid": "an-app"}}))
+        .await
+        .expect(201);
     let (_, user) = client.world.users().pop_first().expect("a user");
-    let tags: Vec<_> =
-        user.tags.iter().map(|tag| (tag.key.trim_start_matches("servicebroker:"), &*tag.value)).collect();
+    let tags: Vec<_> = user
+        .tags
+        .iter()
+        .map(|tag| (tag.key.trim_start_matches("servicebroker:"), &*tag.value))
+        .collect();
     assert_eq!(
         tags,
         [
@@ -284,9 +468,15 @@ async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() 
     for polls in [false, true] {
         let client = client(rules()).await;
         client.world.make_role("apps/worker");
-        client.world.inject("roles.put_policy", Fault::Before(Throttled));
-        bind(&client, "one", json!({"RoleName": "worker"})).await.expect(503);
-        client.world.edit(|account| drop(account.roles.remove("worker")));
+        client
+            .world
+            .inject("roles.put_policy", Fault::Before(Throttled));
+        bind(&client, "one", json!({"RoleName": "worker"}))
+            .await
+            .expect(503);
+        client
+            .world
+            .edit(|account| drop(account.roles.remove("worker")));
 
         client.world.let_time_pass(SignedDuration::from_secs(31));
         let description = if polls {
@@ -294,7 +484,11 @@ async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() 
             assert_eq!(ended.body["state"], "failed");
             ended.description().to_owned()
         } else {
-            bind(&client, "one", json!({"RoleName": "worker"})).await.expect(400).description().to_owned()
+            bind(&client, "one", json!({"RoleName": "worker"}))
+                .await
+                .expect(400)
+                .description()
+                .to_owned()
         };
         assert!(description.contains("no such IAM role"), "{description}");
         client.world.let_time_pass(SignedDuration::from_secs(31));

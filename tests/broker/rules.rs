@@ -52,32 +52,77 @@ async fn every_function_of_rules_means_what_cloudformation_says() {
     for (assert, parameters, refused) in [
         ("!Equals [!Ref A, a]", json!({}), false),
         ("!Equals [!Ref A, a]", json!({"A": "x"}), true),
-        ("'Fn::Equals': [{Ref: A}, {Ref: B}]", json!({"A": "b"}), false),
+        (
+            "'Fn::Equals': [{Ref: A}, {Ref: B}]",
+            json!({"A": "b"}),
+            false,
+        ),
         ("!Not [!Equals [!Ref A, a]]", json!({}), true),
-        ("!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]", json!({"B": "x"}), true),
-        ("!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]", json!({}), false),
-        ("!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]", json!({}), true),
-        ("!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]", json!({"B": "x"}), false),
+        (
+            "!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]",
+            json!({"B": "x"}),
+            true,
+        ),
+        (
+            "!And [!Equals [!Ref A, a], !Equals [!Ref B, b]]",
+            json!({}),
+            false,
+        ),
+        (
+            "!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]",
+            json!({}),
+            true,
+        ),
+        (
+            "!Or [!Equals [!Ref A, x], !Equals [!Ref B, x]]",
+            json!({"B": "x"}),
+            false,
+        ),
         ("!Contains [[a, c], !Ref A]", json!({}), false),
         ("!Contains [[a, c], !Ref A]", json!({"A": "b"}), true),
         ("!Contains [!Ref List, c]", json!({"List": "a,c"}), false),
-        ("!EachMemberEquals [!Ref List, a]", json!({"List": ["a", "a"]}), false),
+        (
+            "!EachMemberEquals [!Ref List, a]",
+            json!({"List": ["a", "a"]}),
+            false,
+        ),
         ("!EachMemberEquals [!Ref List, a]", json!({}), true),
-        ("!EachMemberIn [!Ref List, [a, b, c]]", json!({"List": "c,a"}), false),
-        ("!EachMemberIn [!Ref List, [a, b, c]]", json!({"List": "c,d"}), true),
+        (
+            "!EachMemberIn [!Ref List, [a, b, c]]",
+            json!({"List": "c,a"}),
+            false,
+        ),
+        (
+            "!EachMemberIn [!Ref List, [a, b, c]]",
+            json!({"List": "c,d"}),
+            true,
+        ),
         // A secret of the request is known.
         ("!Equals [!Ref Secret, s]", json!({"Secret": "t"}), true),
         // Where the stack will be is CloudFormation's to say.
         ("!Equals [!Ref 'AWS::Region', nowhere]", json!({}), false),
-        ("!Or [!Equals [!Ref 'AWS::Region', nowhere], !Equals [!Ref A, a]]", json!({}), false),
+        (
+            "!Or [!Equals [!Ref 'AWS::Region', nowhere], !Equals [!Ref A, a]]",
+            json!({}),
+            false,
+        ),
     ] {
-        let assert = if assert.starts_with('\'') { format!("{{{assert}}}") } else { assert.to_owned() };
-        assert_eq!(is_refused(&assert, parameters.clone()).await, refused, "{assert} with {parameters}");
+        let assert = if assert.starts_with('\'') {
+            format!("{{{assert}}}")
+        } else {
+            assert.to_owned()
+        };
+        assert_eq!(
+            is_refused(&assert, parameters.clone()).await,
+            refused,
+            "{assert} with {parameters}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_change_of_the_plan() {
+async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_change_of_the_plan()
+{
     let rule = "    RuleCondition: !Equals [!Ref A, x]
     Assertions: [{Assert: !Equals [!Ref B, y], AssertDescription: A x needs B y.}]";
     let catalog = catalog_of(&template(rule));
@@ -88,7 +133,10 @@ async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_c
         members
     };
     let client = Client::with_catalog(catalog);
-    let refused = client.provision(with(&free, json!({"A": "x"}))).await.expect(400);
+    let refused = client
+        .provision(with(&free, json!({"A": "x"})))
+        .await
+        .expect(400);
     assert_eq!(refused.description(), "A x needs B y.");
     client.provision(with(&fixed, json!({}))).await.expect(400);
     client.provision(with(&free, json!({}))).await.expect(202);
@@ -96,18 +144,28 @@ async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_c
     client.last_operation().await.expect(200);
 
     let before = client.world.instance(INSTANCE);
-    let refused = client.update(with(&free, json!({"A": "x"}))).await.expect(400);
+    let refused = client
+        .update(with(&free, json!({"A": "x"})))
+        .await
+        .expect(400);
     assert_eq!(refused.description(), "A x needs B y.");
     let refused = client.update(with(&fixed, json!({}))).await;
-    assert!(refused.description().ends_with("A x needs B y."), "{refused:?}");
+    assert!(
+        refused.description().ends_with("A x needs B y."),
+        "{refused:?}"
+    );
     assert!(refused.status.is_client_error());
     assert_eq!(client.world.instance(INSTANCE), before);
-    client.update(with(&free, json!({"A": "x", "B": "y"}))).await.expect(202);
+    client
+        .update(with(&free, json!({"A": "x", "B": "y"})))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformation() {
-    let rule = "    Assertions: [{Assert: !Not [!Equals [!Ref Secret, '']], AssertDescription: Give a Secret.}]";
+    let rule = "    Assertions: [{Assert: !Not [!Equals [!Ref Secret, '']], AssertDescription: \
+                Give a Secret.}]";
     let catalog = catalog_of(&template(rule));
     let ids = ids_of(&catalog, "free");
     let with = |parameters: Value| {
@@ -117,7 +175,10 @@ async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformati
     };
     let client = Client::with_catalog(catalog);
     client.provision(with(json!({}))).await.expect(400);
-    client.provision(with(json!({"Secret": "s"}))).await.expect(202);
+    client
+        .provision(with(json!({"Secret": "s"})))
+        .await
+        .expect(202);
     client.world.complete_stacks();
     client.last_operation().await.expect(200);
     client.update(with(json!({"A": "x"}))).await.expect(202);
@@ -125,9 +186,13 @@ async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformati
 
 #[tokio::test]
 async fn objects_of_a_bucket_do_not_expire_before_they_move() {
-    for (transition, expiration, refused) in
-        [(0, 1, false), (30, 0, false), (30, 31, false), (30, 30, true), (45, 9, true)]
-    {
+    for (transition, expiration, refused) in [
+        (0, 1, false),
+        (30, 0, false),
+        (30, 31, false),
+        (30, 30, true),
+        (45, 9, true),
+    ] {
         let client = Client::with_catalog(catalog());
         let parameters = json!({"TransitionDays": transition, "ExpirationDays": expiration});
         let members = json!({
@@ -136,7 +201,10 @@ async fn objects_of_a_bucket_do_not_expire_before_they_move() {
         let answer = client.provision(members).await;
         if refused {
             let description = answer.expect(400).description().to_owned();
-            assert!(description.starts_with("Objects must not expire before they move;"), "{description}");
+            assert!(
+                description.starts_with("Objects must not expire before they move;"),
+                "{description}"
+            );
         } else {
             answer.expect(202);
         }
@@ -151,7 +219,11 @@ async fn a_subscription_without_an_endpoint_is_refused_at_once() {
         "parameters": {"Protocol": "sqs", "Endpoint": ""},
     });
     let answer = client.provision(members).await.expect(400);
-    assert!(answer.description().contains("needs an Endpoint"), "{}", answer.description());
+    assert!(
+        answer.description().contains("needs an Endpoint"),
+        "{}",
+        answer.description()
+    );
     assert_eq!(client.world.instance(INSTANCE), None);
 }
 
@@ -161,12 +233,24 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
     for (protocol, endpoint, refused) in [
         ("sqs", queue, None),
         ("sqs", "foo", Some("`Endpoint` must be the ARN of a queue")),
-        ("sqs", "https://shop.example/", Some("With the Protocol sqs, the Endpoint must be the ARN of a queue.")),
-        ("https", queue, Some("With the Protocol https, the Endpoint must be a URL")),
+        (
+            "sqs",
+            "https://shop.example/",
+            Some("With the Protocol sqs, the Endpoint must be the ARN of a queue."),
+        ),
+        (
+            "https",
+            queue,
+            Some("With the Protocol https, the Endpoint must be a URL"),
+        ),
         ("email", "+14155550100", Some("must be an e-mail address")),
         ("sms", "a@shop.example", Some("must be a phone number")),
         ("lambda", queue, Some("must be the ARN of a function")),
-        ("application", "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/app/1", Some("`Protocol` must be one of")),
+        (
+            "application",
+            "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/app/1",
+            Some("`Protocol` must be one of"),
+        ),
     ] {
         let client = Client::new();
         let request = json!({
@@ -179,7 +263,11 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
             continue;
         };
         let answer = client.provision(request).await.expect(400);
-        assert!(answer.description().contains(reason), "{protocol} {endpoint}: {}", answer.description());
+        assert!(
+            answer.description().contains(reason),
+            "{protocol} {endpoint}: {}",
+            answer.description()
+        );
         assert!(client.world.instance(INSTANCE).is_none());
     }
 }
@@ -187,21 +275,32 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
 /// Refuses a creation with these parameters, in these words, or accepts it.
 async fn assert_outcome(service: &str, plan: &str, parameters: Value, refusal: Option<&str>) {
     let client = Client::new();
-    let request =
-        json!({"service_id": service_id(service), "plan_id": plan_id(service, plan), "parameters": parameters});
+    let request = json!({"service_id": service_id(service), "plan_id": plan_id(service, plan), "parameters": parameters});
     let answer = client.provision(request).await;
     let Some(reason) = refusal else {
-        assert_eq!(answer.status, 202, "{service} {parameters}: {}", answer.description());
+        assert_eq!(
+            answer.status,
+            202,
+            "{service} {parameters}: {}",
+            answer.description()
+        );
         return;
     };
     assert_eq!(answer.status, 400, "{service} {parameters}");
-    assert!(answer.description().contains(reason), "{service} {parameters}: {}", answer.description());
+    assert!(
+        answer.description().contains(reason),
+        "{service} {parameters}: {}",
+        answer.description()
+    );
     assert!(client.world.instance(INSTANCE).is_none());
 }
 
 #[tokio::test]
 async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
-    let (queue, fifo) = ("arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:sqs:us-east-1:000000000000:q.fifo");
+    let (queue, fifo) = (
+        "arn:aws:sqs:us-east-1:000000000000:q",
+        "arn:aws:sqs:us-east-1:000000000000:q.fifo",
+    );
     let only_fifo = Some("Only a FIFO topic delivers to FIFO queues");
     for (topic, protocol, endpoint, refusal) in [
         ("t", "sqs", queue, None),
@@ -209,19 +308,33 @@ async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
         ("fifo", "sqs", fifo, only_fifo),
         ("t.fifo", "sqs", fifo, None),
         ("t.fifo", "sqs", queue, None),
-        ("t.fifo", "email", "a@shop.example", Some("A FIFO topic delivers to queues only")),
+        (
+            "t.fifo",
+            "email",
+            "a@shop.example",
+            Some("A FIFO topic delivers to queues only"),
+        ),
     ] {
         let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
         let parameters = json!({"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint});
         assert_outcome("sns", "subscription", parameters, refusal).await;
     }
     let parameters = json!({"Protocol": "sqs", "Endpoint": fifo});
-    assert_outcome("sns", "topicwithsub", parameters, Some("does not deliver to FIFO queues")).await;
+    assert_outcome(
+        "sns",
+        "topicwithsub",
+        parameters,
+        Some("does not deliver to FIFO queues"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
-    let (queue, fifo) = ("arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:sqs:us-east-1:000000000000:q.fifo");
+    let (queue, fifo) = (
+        "arn:aws:sqs:us-east-1:000000000000:q",
+        "arn:aws:sqs:us-east-1:000000000000:q.fifo",
+    );
     let standard = Some("must not be that of a FIFO queue, because the topic is a standard one");
     for (topic, endpoint, dead_letters, refusal) in [
         ("t", queue, queue, None),
@@ -229,7 +342,12 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
         ("t.fifo", queue, queue, None),
         ("t.fifo", fifo, fifo, None),
         ("t.fifo", fifo, "", None),
-        ("t.fifo", fifo, queue, Some("must be that of a FIFO queue, because the Endpoint is that of one")),
+        (
+            "t.fifo",
+            fifo,
+            queue,
+            Some("must be that of a FIFO queue, because the Endpoint is that of one"),
+        ),
     ] {
         let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
         let parameters = json!({
@@ -238,7 +356,8 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
         assert_outcome("sns", "subscription", parameters, refusal).await;
     }
     for (dead_letters, refusal) in [(queue, None), (fifo, standard)] {
-        let parameters = json!({"Protocol": "sqs", "Endpoint": queue, "DeadLetterQueueArn": dead_letters});
+        let parameters =
+            json!({"Protocol": "sqs", "Endpoint": queue, "DeadLetterQueueArn": dead_letters});
         assert_outcome("sns", "topicwithsub", parameters, refusal).await;
     }
 }
@@ -246,15 +365,30 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
 #[tokio::test]
 async fn a_service_publishes_for_a_source_of_its_own() {
     let alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:orders-*";
-    let (bucket, mail) = ("arn:aws:s3:::orders", "arn:aws:ses:us-east-1:000000000000:configuration-set/orders");
+    let (bucket, mail) = (
+        "arn:aws:s3:::orders",
+        "arn:aws:ses:us-east-1:000000000000:configuration-set/orders",
+    );
     let missing = Some("PublishingService needs a PublishingSourceArn");
     for (publishing, source, refusal) in [
         ("cloudwatch", alarm, None),
-        ("cloudwatch", bucket, Some("the PublishingSourceArn must be that of an alarm")),
+        (
+            "cloudwatch",
+            bucket,
+            Some("the PublishingSourceArn must be that of an alarm"),
+        ),
         ("s3", bucket, None),
-        ("s3", mail, Some("the PublishingSourceArn must be that of a bucket")),
+        (
+            "s3",
+            mail,
+            Some("the PublishingSourceArn must be that of a bucket"),
+        ),
         ("ses", mail, None),
-        ("ses", alarm, Some("must be that of a configuration set or an identity")),
+        (
+            "ses",
+            alarm,
+            Some("must be that of a configuration set or an identity"),
+        ),
         ("ses", "", missing),
         ("none", "", None),
     ] {
@@ -270,7 +404,11 @@ async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag()
     for (allowed, endpoints, refusal) in [
         ("true", "*@shop.example,+14155550100", None),
         ("true", "", None),
-        ("true", "+14155550100,+14155550100", Some("none of them twice")),
+        (
+            "true",
+            "+14155550100,+14155550100",
+            Some("none of them twice"),
+        ),
         ("false", "", None),
         ("false", "*@shop.example", flag),
     ] {
@@ -283,9 +421,11 @@ async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag()
 async fn a_key_is_used_by_services_for_sources_that_are_named() {
     let topics = "arn:aws:sns:us-east-1:000000000000:orders-*";
     let missing = Some("ServicePrincipals needs ServiceSourceArns");
-    for (services, sources, refusal) in
-        [("sns.amazonaws.com", topics, None), ("sns.amazonaws.com", "", missing), ("", "", None)]
-    {
+    for (services, sources, refusal) in [
+        ("sns.amazonaws.com", topics, None),
+        ("sns.amazonaws.com", "", missing),
+        ("", "", None),
+    ] {
         let parameters = json!({"ServicePrincipals": services, "ServiceSourceArns": sources});
         assert_outcome("kms", "default", parameters, refusal).await;
     }
@@ -341,7 +481,13 @@ async fn values_of_a_record_have_the_form_of_its_type() {
             "RecordType": record_type, "RecordValues": values,
         });
         let refusal = format!("of the type {record_type} ");
-        assert_outcome("route53", "recordset", parameters, (!accepted).then_some(&*refusal)).await;
+        assert_outcome(
+            "route53",
+            "recordset",
+            parameters,
+            (!accepted).then_some(&*refusal),
+        )
+        .await;
     }
 }
 
@@ -370,11 +516,30 @@ async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
         ("Domain", "example.com", "bounces.example.com", None),
         ("Domain", "example.com", "example.com", subdomain),
         ("Domain", "example.com", "notexample.com", subdomain),
-        ("Domain", "mail.example.com", "bounces.example.com", subdomain),
-        ("EmailAddress", "shop@Example.com", "bounces.example.com", None),
-        ("EmailAddress", "shop@example.com", "bounces.example.org", subdomain),
+        (
+            "Domain",
+            "mail.example.com",
+            "bounces.example.com",
+            subdomain,
+        ),
+        (
+            "EmailAddress",
+            "shop@Example.com",
+            "bounces.example.com",
+            None,
+        ),
+        (
+            "EmailAddress",
+            "shop@example.com",
+            "bounces.example.org",
+            subdomain,
+        ),
     ] {
-        let plan = if identity == "Domain" { "identity" } else { "address" };
+        let plan = if identity == "Domain" {
+            "identity"
+        } else {
+            "address"
+        };
         let parameters = json!({identity: sender, "MailFromDomain": mail_from});
         assert_outcome("ses", plan, parameters, refusal).await;
     }
@@ -391,15 +556,27 @@ async fn cost_tracking_needs_complete_ids_of_its_kind() {
         ("foundation-model", "amazon.nova-lite-v1:0", None),
         ("foundation-model", "amazon.nova-*", complete),
         ("foundation-model", "us.amazon.nova-lite-v1:0", of_model),
-        ("foundation-model", "us-gov.anthropic.claude-3-haiku-20240307-v1:0", of_model),
-        ("foundation-model", "global.amazon.nova-2-lite-v1:0", of_model),
+        (
+            "foundation-model",
+            "us-gov.anthropic.claude-3-haiku-20240307-v1:0",
+            of_model,
+        ),
+        (
+            "foundation-model",
+            "global.amazon.nova-2-lite-v1:0",
+            of_model,
+        ),
         ("inference-profile", "us.amazon.nova-lite-v1:0", None),
         ("inference-profile", "apac.amazon.nova-lite-v1:0", None),
         ("inference-profile", "us.amazon.*", complete),
         ("inference-profile", "amazon.nova-lite-v1:0", of_profile),
     ] {
         // The default of ModelId is a profile.
-        let first = if tracking == "foundation-model" { "amazon.nova-micro-v1:0" } else { "us.amazon.nova-micro-v1:0" };
+        let first = if tracking == "foundation-model" {
+            "amazon.nova-micro-v1:0"
+        } else {
+            "us.amazon.nova-micro-v1:0"
+        };
         for parameter in ["ModelId", "ModelId2", "ModelId3"] {
             let mut parameters = json!({"CostTracking": tracking, "ModelId": first});
             parameters[parameter] = json!(id);
@@ -411,9 +588,14 @@ async fn cost_tracking_needs_complete_ids_of_its_kind() {
 #[tokio::test]
 async fn a_bot_begins_with_a_language_of_lex() {
     let unknown = Some("The parameter `LocaleId` must be one of `af_ZA`, ");
-    for (locale, refusal) in
-        [("en_US", None), ("de_AT", None), ("es_419", None), ("no_NO", None), ("de_BE", unknown), ("en-US", unknown)]
-    {
+    for (locale, refusal) in [
+        ("en_US", None),
+        ("de_AT", None),
+        ("es_419", None),
+        ("no_NO", None),
+        ("de_BE", unknown),
+        ("en-US", unknown),
+    ] {
         assert_outcome("lex", "default", json!({"LocaleId": locale}), refusal).await;
     }
 }
@@ -421,7 +603,10 @@ async fn a_bot_begins_with_a_language_of_lex() {
 #[tokio::test]
 async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
     for (parameter, arn) in [
-        ("LambdaFunctionArns", "arn:aws:lambda:us-east-1:000000000000:function:f"),
+        (
+            "LambdaFunctionArns",
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+        ),
         ("SqsQueueArns", "arn:aws:sqs:us-east-1:000000000000:q"),
         ("SnsTopicArns", "arn:aws:sns:us-east-1:000000000000:t"),
     ] {
@@ -436,26 +621,56 @@ async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
 #[tokio::test]
 async fn a_definition_calls_neither_logs_nor_traces() {
     for (resource, is_refused) in [
-        ("arn:aws:states:::aws-sdk:cloudwatchlogs:describeLogGroups", true),
-        ("arn:aws:states:::AWS-SDK:CloudWatchLogs:describeLogGroups", true),
+        (
+            "arn:aws:states:::aws-sdk:cloudwatchlogs:describeLogGroups",
+            true,
+        ),
+        (
+            "arn:aws:states:::AWS-SDK:CloudWatchLogs:describeLogGroups",
+            true,
+        ),
         ("arn:aws:states:::aws-sdk:xray:putTraceSegments", true),
-        (r"arn:aws:states:::aws-sdk:cl\u006fudwatchlogs:describeLogGroups", true),
-        (r"arn:aws:states:::aws\u002dsdk:cloudwatchlogs:describeLogGroups", true),
-        (r"arn:aws:states:::aws-sdk\u003Acloudwatchlogs:describeLogGroups", true),
+        (
+            r"arn:aws:states:::aws-sdk:cl\u006fudwatchlogs:describeLogGroups",
+            true,
+        ),
+        (
+            r"arn:aws:states:::aws\u002dsdk:cloudwatchlogs:describeLogGroups",
+            true,
+        ),
+        (
+            r"arn:aws:states:::aws-sdk\u003Acloudwatchlogs:describeLogGroups",
+            true,
+        ),
         ("arn:aws:states:::aws-sdk:sqs:sendMessage", false),
-        (r"arn:aws:states:::sqs:sendMessage?caf\u00e9\u0026\u003c", false),
+        (
+            r"arn:aws:states:::sqs:sendMessage?caf\u00e9\u0026\u003c",
+            false,
+        ),
     ] {
-        for part in ["Definition", "DefinitionPart2", "DefinitionPart3", "DefinitionPart4"] {
+        for part in [
+            "Definition",
+            "DefinitionPart2",
+            "DefinitionPart3",
+            "DefinitionPart4",
+        ] {
             let refusal = format!("{part} must not call CloudWatch Logs or X-Ray");
             let parameters = json!({part: format!(r#"{{"Resource": "{resource}"}}"#)});
-            assert_outcome("stepfunctions", "standard", parameters, is_refused.then_some(&*refusal)).await;
+            assert_outcome(
+                "stepfunctions",
+                "standard",
+                parameters,
+                is_refused.then_some(&*refusal),
+            )
+            .await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
-    let definition = |characters: usize| json!({"Definition": format!("{{{}}}", "ü".repeat(characters))});
+    let definition =
+        |characters: usize| json!({"Definition": format!("{{{}}}", "ü".repeat(characters))});
     assert_outcome("stepfunctions", "standard", definition(2_047), None).await;
     let refusal = Some("The parameter `Definition` must have at most 4,096 bytes.");
     assert_outcome("stepfunctions", "standard", definition(2_048), refusal).await;
@@ -467,7 +682,10 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
     for (callback, refusal) in [
         ("https://shop.example/callback", None),
         ("http://localhost", None),
-        ("http://localhost:3000/callback,com.example.app://callback", None),
+        (
+            "http://localhost:3000/callback,com.example.app://callback",
+            None,
+        ),
         ("http://shop.example", https),
         ("http://local.example", https),
         ("http://local", https),
@@ -478,16 +696,29 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
     ] {
         let parameters = json!({"DomainPrefix": "shop", "CallbackUrls": callback});
         assert_outcome("cognito", "custom", parameters, refusal).await;
-        let parameters =
-            json!({"DomainPrefix": "shop", "CallbackUrls": "https://shop.example", "LogoutUrls": callback});
+        let parameters = json!({"DomainPrefix": "shop", "CallbackUrls": "https://shop.example", "LogoutUrls": callback});
         assert_outcome("cognito", "custom", parameters, refusal).await;
     }
     let words = Some("DomainPrefix must not contain the words");
-    for (prefix, refusal) in [("shop", None), ("my-aws-shop", words), ("amazon", words), ("xcognito", words)] {
-        assert_outcome("cognito", "custom", json!({"DomainPrefix": prefix}), refusal).await;
+    for (prefix, refusal) in [
+        ("shop", None),
+        ("my-aws-shop", words),
+        ("amazon", words),
+        ("xcognito", words),
+    ] {
+        assert_outcome(
+            "cognito",
+            "custom",
+            json!({"DomainPrefix": prefix}),
+            refusal,
+        )
+        .await;
     }
     let from = Some("EmailFrom is needed");
-    let (form, address) = (Some("a name without an @"), Some("must be an address of the identity"));
+    let (form, address) = (
+        Some("a name without an @"),
+        Some("must be an address of the identity"),
+    );
     for (identity, sender, refusal) in [
         ("shop.example", "", from),
         ("shop.example", "a@shop.example", None),
@@ -501,7 +732,11 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
         ("mail.shop.example", "a@shop.example", address),
         ("shop.example", "ceo@bank.example <a@shop.example>", form),
         ("shop.example", "a@shop.example <ceo@bank.example>", form),
-        ("shop.example", "CEO <a@bank.example> <a@shop.example>", form),
+        (
+            "shop.example",
+            "CEO <a@bank.example> <a@shop.example>",
+            form,
+        ),
     ] {
         let identity = format!("arn:aws:ses:us-east-1:000000000000:identity/{identity}");
         let parameters = json!({"EmailIdentityArn": identity, "EmailFrom": sender});

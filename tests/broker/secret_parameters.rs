@@ -35,27 +35,54 @@ fn client() -> (Client, impl Fn(&str, i32) -> serde_json::Value) {
 #[tokio::test]
 async fn a_resent_request_is_told_from_one_with_another_secret() {
     let (client, members) = client();
-    client.provision(members("correct horse", 2)).await.expect(202);
-    client.provision(members("correct horse", 2)).await.expect(202);
-    client.provision(members("battery staple", 2)).await.expect(409);
-    client.provision(members("correct horse", 3)).await.expect(409);
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
+    client
+        .provision(members("battery staple", 2))
+        .await
+        .expect(409);
+    client
+        .provision(members("correct horse", 3))
+        .await
+        .expect(409);
 }
 
 #[tokio::test]
 async fn the_stack_gets_the_secret_and_the_record_does_not() {
     let (client, members) = client();
-    client.provision(members("correct horse", 2)).await.expect(202);
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
     assert_eq!(client.world.stack().parameters["Password"], "correct horse");
-    let stored = serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
-    assert!(!stored.contains("correct horse") && stored.contains("Size"), "{stored}");
+    let stored =
+        serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
+    assert!(
+        !stored.contains("correct horse") && stored.contains("Size"),
+        "{stored}"
+    );
 }
 
 #[tokio::test]
 async fn a_mistake_does_not_repeat_the_secret() {
     let (client, members) = client();
     let answer = client.provision(members("hunter2", 2)).await.expect(400);
-    assert!(answer.description().contains("`Password`"), "{}", answer.description());
-    assert!(!answer.body.to_string().contains("hunter2"), "{}", answer.body);
+    assert!(
+        answer.description().contains("`Password`"),
+        "{}",
+        answer.description()
+    );
+    assert!(
+        !answer.body.to_string().contains("hunter2"),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
@@ -64,36 +91,79 @@ async fn a_refusal_repeats_no_secret_number_and_no_entry_of_a_secret_list() {
     let mut request = members("correct horse", 2);
     request["parameters"]["Pin"] = json!(4711);
     request["parameters"]["Words"] = json!(["alpha", "alphabet"]);
-    let refusal = "4711, 'alpha,alphabet', alpha, alphabet and correct horse are not good with a Size of 2";
-    client.world.inject("stacks.create", crate::support::Fault::Rejected(refusal));
+    let refusal =
+        "4711, 'alpha,alphabet', alpha, alphabet and correct horse are not good with a Size of 2";
+    client
+        .world
+        .inject("stacks.create", crate::support::Fault::Rejected(refusal));
     let answer = client.provision(request).await.expect(400);
-    let masked = "(secret), '(secret)', (secret), (secret) and (secret) are not good with a Size of 2";
-    assert!(answer.description().ends_with(masked), "{}", answer.description());
+    let masked =
+        "(secret), '(secret)', (secret), (secret) and (secret) are not good with a Size of 2";
+    assert!(
+        answer.description().ends_with(masked),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
 async fn the_reason_of_a_failure_is_not_repeated_where_it_may_quote_a_secret() {
     let (client, members) = client();
-    client.provision(members("correct horse", 2)).await.expect(202);
-    client.world.resource_event("Other", "AWS::SQS::Queue", "CREATE_FAILED", Some("Resource creation cancelled"));
-    client.world.resource_event("Database", "AWS::RDS::DBInstance", "CREATE_FAILED", Some("'correct horse' is weak"));
-    client.world.settle_stacks(StackStatus::RollbackComplete, Some("correct horse"));
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
+    client.world.resource_event(
+        "Other",
+        "AWS::SQS::Queue",
+        "CREATE_FAILED",
+        Some("Resource creation cancelled"),
+    );
+    client.world.resource_event(
+        "Database",
+        "AWS::RDS::DBInstance",
+        "CREATE_FAILED",
+        Some("'correct horse' is weak"),
+    );
+    client
+        .world
+        .settle_stacks(StackStatus::RollbackComplete, Some("correct horse"));
     let failed = client.last_operation().await.expect(200);
-    let (description, expected) =
-        (failed.description(), "could not create Database (AWS::RDS::DBInstance): the reason");
-    assert!(description.contains(expected) && description.contains("in the stack's events"), "{description}");
-    let stored = serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
-    assert!(!description.contains("horse") && !stored.contains("horse"), "{description} {stored}");
+    let (description, expected) = (
+        failed.description(),
+        "could not create Database (AWS::RDS::DBInstance): the reason",
+    );
+    assert!(
+        description.contains(expected) && description.contains("in the stack's events"),
+        "{description}"
+    );
+    let stored =
+        serde_json::to_string(&client.world.instance(INSTANCE).expect("the record")).expect("JSON");
+    assert!(
+        !description.contains("horse") && !stored.contains("horse"),
+        "{description} {stored}"
+    );
 }
 
 #[tokio::test]
 async fn a_creation_that_did_not_get_through_cannot_be_taken_up_by_a_poll() {
     use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
     let (client, members) = client();
-    client.world.inject("stacks.create", crate::support::Fault::Before(Unavailable));
-    client.provision(members("correct horse", 2)).await.expect(503);
-    client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
+    client
+        .world
+        .inject("stacks.create", crate::support::Fault::Before(Unavailable));
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(503);
+    client
+        .world
+        .let_time_pass(jiff::SignedDuration::from_secs(30));
     let answer = client.last_operation().await.expect(200);
     assert_eq!(answer.body["state"], "failed");
-    assert!(answer.description().contains("create it again"), "{}", answer.description());
+    assert!(
+        answer.description().contains("create it again"),
+        "{}",
+        answer.description()
+    );
 }

@@ -15,7 +15,9 @@ fn variable(name: &str) -> Option<String> {
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
-        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS" => String::new(),
+        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS" => {
+            String::new()
+        }
         "RECORD_ZONES" => "Z1,Z2".into(),
         name => format!("the {name}"),
     })
@@ -26,45 +28,90 @@ fn the_partition_is_that_of_the_deploy_role() {
     let settings = Settings::read(variable).expect("all are set");
     assert_eq!(settings.partition(), "aws-cn");
     assert_eq!(settings.table_name, "the TABLE_NAME");
-    assert_eq!(settings.binding_rules.lifetime, Some(SignedDuration::from_hours(90 * 24)));
+    assert_eq!(
+        settings.binding_rules.lifetime,
+        Some(SignedDuration::from_hours(90 * 24))
+    );
     assert_eq!(settings.missing_version, MissingVersion::PreconditionFailed);
 }
 
 #[test]
 fn a_lifetime_of_no_days_is_for_ever() {
     let read = |days: &str| {
-        Settings::read(|name| if name == "BINDING_LIFETIME_DAYS" { Some(days.into()) } else { variable(name) })
+        Settings::read(|name| {
+            if name == "BINDING_LIFETIME_DAYS" {
+                Some(days.into())
+            } else {
+                variable(name)
+            }
+        })
     };
     assert_eq!(read("0").expect("a lifetime").binding_rules.lifetime, None);
     for wrong in ["-1", "forever", "3654", "1.5"] {
         let error = read(wrong).expect_err(wrong).to_string();
-        assert!(error.contains("BINDING_LIFETIME_DAYS") && error.contains("number of days"), "{error}");
+        assert!(
+            error.contains("BINDING_LIFETIME_DAYS") && error.contains("number of days"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn what_is_optional_may_be_empty() {
     let rules = Settings::read(variable).expect("all are set").binding_rules;
-    assert!(rules.roles.allow("arn:aws-cn:iam::123456789012:role/team/a"));
+    assert!(
+        rules
+            .roles
+            .allow("arn:aws-cn:iam::123456789012:role/team/a")
+    );
     assert_eq!(rules.workload_identity.oidc_provider_arn, None);
-    assert_eq!(rules.workload_identity.eks_cluster_arn.as_deref(), Some("the EKS_CLUSTER_ARN"));
-    let empty = |name: &str| variable(name).filter(|_| !matches!(name, "BINDABLE_ROLES" | "EKS_CLUSTER_ARN"));
-    let rules = Settings::read(empty).expect("what has to be set is").binding_rules;
+    assert_eq!(
+        rules.workload_identity.eks_cluster_arn.as_deref(),
+        Some("the EKS_CLUSTER_ARN")
+    );
+    let empty = |name: &str| {
+        variable(name).filter(|_| !matches!(name, "BINDABLE_ROLES" | "EKS_CLUSTER_ARN"))
+    };
+    let rules = Settings::read(empty)
+        .expect("what has to be set is")
+        .binding_rules;
     assert!(rules.roles.is_empty() && !rules.workload_identity.is_configured());
-    let wrong = |name: &str| if name == "OUTPUTS_AS_IS" { Some("maybe".into()) } else { variable(name) };
+    let wrong = |name: &str| {
+        if name == "OUTPUTS_AS_IS" {
+            Some("maybe".into())
+        } else {
+            variable(name)
+        }
+    };
     let error = Settings::read(wrong).expect_err("maybe").to_string();
-    assert!(error.contains("OUTPUTS_AS_IS") && error.contains("yes or no"), "{error}");
+    assert!(
+        error.contains("OUTPUTS_AS_IS") && error.contains("yes or no"),
+        "{error}"
+    );
 }
 
 #[test]
 fn services_that_are_enabled_are_in_the_catalog() {
-    let read =
-        |list: &str| Settings::read(|name| if name == "ENABLED_SERVICES" { Some(list.into()) } else { variable(name) });
-    assert_eq!(read("sqs, s3").expect("two services").enabled_services, ["sqs", "s3"]);
+    let read = |list: &str| {
+        Settings::read(|name| {
+            if name == "ENABLED_SERVICES" {
+                Some(list.into())
+            } else {
+                variable(name)
+            }
+        })
+    };
+    assert_eq!(
+        read("sqs, s3").expect("two services").enabled_services,
+        ["sqs", "s3"]
+    );
     assert!(read("").expect("all services").enabled_services.is_empty());
     for wrong in ["sqs,mainframe", ","] {
         let error = read(wrong).expect_err(wrong).to_string();
-        assert!(error.contains("ENABLED_SERVICES is not a list of names of services"), "{error}");
+        assert!(
+            error.contains("ENABLED_SERVICES is not a list of names of services"),
+            "{error}"
+        );
     }
 }
 
@@ -72,24 +119,57 @@ fn services_that_are_enabled_are_in_the_catalog() {
 fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
     let restrictions = Settings::read(variable).expect("all are set").restrictions;
     assert_eq!(restrictions.consents.entries["RecordZones"], ["Z1", "Z2"]);
-    assert_eq!(restrictions.consents.entries.get("RecordNames"), None, "an empty list is none");
-    for (name, value) in
-        [("ENABLED_PLANS", "sqs/none"), ("PARAMETER_LIMITS", "{\"sqs\": 1}"), ("ENTRY_OWNERS", "{\"Z3\": [\"one\"]}")]
-    {
-        let wrong = |other: &str| if other == name { Some(value.into()) } else { variable(other) };
+    assert_eq!(
+        restrictions.consents.entries.get("RecordNames"),
+        None,
+        "an empty list is none"
+    );
+    for (name, value) in [
+        ("ENABLED_PLANS", "sqs/none"),
+        ("PARAMETER_LIMITS", "{\"sqs\": 1}"),
+        ("ENTRY_OWNERS", "{\"Z3\": [\"one\"]}"),
+    ] {
+        let wrong = |other: &str| {
+            if other == name {
+                Some(value.into())
+            } else {
+                variable(other)
+            }
+        };
         let error = Settings::read(wrong).expect_err(value).to_string();
-        assert!(error.contains(name) && error.contains("is not usable"), "{error}");
+        assert!(
+            error.contains(name) && error.contains("is not usable"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_quota_of_none_is_no_quota() {
     let quotas = Settings::read(variable).expect("all are set").quotas;
-    assert_eq!((quotas.instances_per_organization, quotas.bindings_per_instance), (None, Some(5)));
-    for name in ["MAX_INSTANCES_PER_ORGANIZATION", "MAX_BINDINGS_PER_INSTANCE"] {
-        let wrong = |other: &str| if other == name { Some("-1".into()) } else { variable(other) };
+    assert_eq!(
+        (
+            quotas.instances_per_organization,
+            quotas.bindings_per_instance
+        ),
+        (None, Some(5))
+    );
+    for name in [
+        "MAX_INSTANCES_PER_ORGANIZATION",
+        "MAX_BINDINGS_PER_INSTANCE",
+    ] {
+        let wrong = |other: &str| {
+            if other == name {
+                Some("-1".into())
+            } else {
+                variable(other)
+            }
+        };
         let error = Settings::read(wrong).expect_err("-1").to_string();
-        assert!(error.contains(name) && error.contains("a whole number"), "{error}");
+        assert!(
+            error.contains(name) && error.contains("a whole number"),
+            "{error}"
+        );
     }
 }
 
@@ -104,8 +184,13 @@ fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
     };
     read("osb", "aws-service-broker-Table").expect("another name");
     read("osb", "osbs-Table").expect("another name");
-    let error = read("broker", "broker-Table").expect_err("the same first word").to_string();
-    assert!(error.contains("NAME_PREFIX is not a word of its own: the broker's stack"), "{error}");
+    let error = read("broker", "broker-Table")
+        .expect_err("the same first word")
+        .to_string();
+    assert!(
+        error.contains("NAME_PREFIX is not a word of its own: the broker's stack"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -122,23 +207,46 @@ fn names_of_others_do_not_begin_with_the_prefix() {
     }
     for prefix in ["aws", "service"] {
         let error = read(prefix).expect_err(prefix).to_string();
-        assert!(error.contains("NAME_PREFIX is not a word of its own: the names of roles"), "{error}");
+        assert!(
+            error.contains("NAME_PREFIX is not a word of its own: the names of roles"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_status_for_a_missing_version_is_one_of_two() {
-    let with = |name: &str| if name == "MISSING_VERSION_STATUS" { Some("200".into()) } else { variable(name) };
+    let with = |name: &str| {
+        if name == "MISSING_VERSION_STATUS" {
+            Some("200".into())
+        } else {
+            variable(name)
+        }
+    };
     let error = Settings::read(with).expect_err("200").to_string();
-    assert!(error.contains("MISSING_VERSION_STATUS") && error.contains("400 or 412"), "{error}");
+    assert!(
+        error.contains("MISSING_VERSION_STATUS") && error.contains("400 or 412"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_missing_or_empty_setting_is_named() {
     for value in [None, Some(String::new())] {
-        let without = |name: &str| if name == "KEY_ARN" { value.clone() } else { variable(name) };
-        let error = Settings::read(without).expect_err("KEY_ARN is not set").to_string();
-        assert!(error.contains("KEY_ARN") && error.contains("infra/template.yaml"), "{error}");
+        let without = |name: &str| {
+            if name == "KEY_ARN" {
+                value.clone()
+            } else {
+                variable(name)
+            }
+        };
+        let error = Settings::read(without)
+            .expect_err("KEY_ARN is not set")
+            .to_string();
+        assert!(
+            error.contains("KEY_ARN") && error.contains("infra/template.yaml"),
+            "{error}"
+        );
     }
 }
 
@@ -153,22 +261,47 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
         })
     };
     let good = "222222222222/eu-west-1/service-broker-osb-eu-west-1";
-    let locations = read(&format!("{good}, {good}-2"), "a-secret").expect("two locations").locations.0;
+    let locations = read(&format!("{good}, {good}-2"), "a-secret")
+        .expect("two locations")
+        .locations
+        .0;
     let locations: Vec<_> = locations.into_keys().collect();
-    assert_eq!((locations[0].account_id.as_str(), locations[0].region.as_str()), ("222222222222", "eu-west-1"));
+    assert_eq!(
+        (
+            locations[0].account_id.as_str(),
+            locations[0].region.as_str()
+        ),
+        ("222222222222", "eu-west-1")
+    );
     assert_eq!(locations[1].role_name, "service-broker-osb-eu-west-1-2");
     assert!(read("", "").expect("none").locations.0.is_empty());
-    let twice = read(&format!("{good}=one,{good}"), "an-id").expect_err("for one, and for all").to_string();
-    assert!(twice.contains("LOCATIONS is not a list in which each location occurs once"), "{twice}");
-    let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id").expect("organizations").locations.0;
-    let organizations: Vec<_> =
-        for_two.into_values().map(|guids| guids.into_iter().collect::<Vec<_>>().join(" ")).collect();
+    let twice = read(&format!("{good}=one,{good}"), "an-id")
+        .expect_err("for one, and for all")
+        .to_string();
+    assert!(
+        twice.contains("LOCATIONS is not a list in which each location occurs once"),
+        "{twice}"
+    );
+    let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id")
+        .expect("organizations")
+        .locations
+        .0;
+    let organizations: Vec<_> = for_two
+        .into_values()
+        .map(|guids| guids.into_iter().collect::<Vec<_>>().join(" "))
+        .collect();
     assert_eq!(organizations, ["one two", ""]);
     read(&format!("{good}="), "an-id").expect_err("no organization");
-    for wrong in ["222222222222/eu-west-1", "222222222222/eu-west-1/admin", "222222222222/eu-west-1/service-broker-a-b"]
-    {
+    for wrong in [
+        "222222222222/eu-west-1",
+        "222222222222/eu-west-1/admin",
+        "222222222222/eu-west-1/service-broker-a-b",
+    ] {
         let error = read(wrong, "an-id").expect_err(wrong).to_string();
-        assert!(error.contains("LOCATIONS is not a list of account/region/role"), "{error}");
+        assert!(
+            error.contains("LOCATIONS is not a list of account/region/role"),
+            "{error}"
+        );
     }
     let error = read(good, "").expect_err("no external id").to_string();
     assert!(error.contains("EXTERNAL_ID is not set"), "{error}");
@@ -177,23 +310,42 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
 /// Otherwise a deployment with a wrong value would succeed, and the broker would not start.
 #[test]
 fn the_guard_is_asked_about_every_parameter_that_the_broker_may_refuse() {
-    let template: Value =
-        serde_saphyr::from_str(include_str!("../../infra/template.yaml")).expect("the broker's own stack");
+    let template: Value = serde_saphyr::from_str(include_str!("../../infra/template.yaml"))
+        .expect("the broker's own stack");
     let guarded = template["Resources"]["Guard"]["Properties"]["Settings"].to_string();
-    let variables = template["Globals"]["Function"]["Environment"]["Variables"].as_object().expect("variables");
-    let parameters: BTreeMap<_, _> = template["Parameters"].as_object().expect("parameters").iter().collect();
+    let variables = template["Globals"]["Function"]["Environment"]["Variables"]
+        .as_object()
+        .expect("variables");
+    let parameters: BTreeMap<_, _> = template["Parameters"]
+        .as_object()
+        .expect("parameters")
+        .iter()
+        .collect();
 
     let mut refused = 0;
     for (name, value) in variables {
-        let source = value.as_array().and_then(|list| list.last()).unwrap_or(value);
-        let Some((parameter, declared)) =
-            source.as_str().and_then(|source| parameters.get_key_value(&source.to_owned()))
+        let source = value
+            .as_array()
+            .and_then(|list| list.last())
+            .unwrap_or(value);
+        let Some((parameter, declared)) = source
+            .as_str()
+            .and_then(|source| parameters.get_key_value(&source.to_owned()))
         else {
             continue;
         };
-        let wrong = |other: &str| if other == name { Some("1.5".into()) } else { variable(other) };
+        let wrong = |other: &str| {
+            if other == name {
+                Some("1.5".into())
+            } else {
+                variable(other)
+            }
+        };
         if declared.get("AllowedValues").is_none() && Settings::read(wrong).is_err() {
-            assert!(guarded.contains(&format!("\"{parameter}\"")), "{parameter}: {guarded}");
+            assert!(
+                guarded.contains(&format!("\"{parameter}\"")),
+                "{parameter}: {guarded}"
+            );
             refused += 1;
         }
     }

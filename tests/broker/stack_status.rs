@@ -58,9 +58,10 @@ fn every_status_says_how_each_operation_stands() {
             assert_eq!(progress(kind, sight), Succeeded, "{name}");
         }
     }
-    for (sight, provision, update, deprovision) in
-        [(Sight::NoStack, NotStarted, Failed, Succeeded), (Sight::Untouched, NotStarted, NotStarted, NotStarted)]
-    {
+    for (sight, provision, update, deprovision) in [
+        (Sight::NoStack, NotStarted, Failed, Succeeded),
+        (Sight::Untouched, NotStarted, NotStarted, NotStarted),
+    ] {
         assert_eq!(progress(Provision, sight), provision, "{sight:?}");
         assert_eq!(progress(Update, sight), update, "{sight:?}");
         assert_eq!(progress(Deprovision, sight), deprovision, "{sight:?}");

@@ -17,7 +17,12 @@ use crate::support::{Client, FakeStack, Fault, INSTANCE, World, catalog};
 /// Invokes the function with this payload.
 async fn sweep(client: &Client, payload: Value) -> Value {
     let request: SweepRequest = serde_json::from_value(payload).expect("a request");
-    let response = sweep::handle(&client.broker(), true, LambdaEvent::new(request, Context::default())).await;
+    let response = sweep::handle(
+        &client.broker(),
+        true,
+        LambdaEvent::new(request, Context::default()),
+    )
+    .await;
     serde_json::to_value(response.expect("a response")).expect("JSON")
 }
 
@@ -64,7 +69,12 @@ async fn it_finds_what_no_record_names_and_changes_nothing() {
     client.world.take_calls();
     let found = sweep(&client, json!({})).await;
     let names = |kind: &str| {
-        found[kind].as_array().expect("findings").iter().map(|one| one["name"].clone()).collect::<Vec<_>>()
+        found[kind]
+            .as_array()
+            .expect("findings")
+            .iter()
+            .map(|one| one["name"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names("stacks_without_record"), [stack]);
     assert_eq!(names("users_without_binding"), [user]);
@@ -73,16 +83,25 @@ async fn it_finds_what_no_record_names_and_changes_nothing() {
     assert_eq!(client.world.account(), before);
     let calls = client.world.take_calls();
     assert!(
-        calls.iter().all(|call| call.ends_with(".page") || ["records.instance", "stacks.describe"].contains(call)),
+        calls.iter().all(|call| call.ends_with(".page")
+            || ["records.instance", "stacks.describe"].contains(call)),
         "{calls:?}"
     );
 }
 
 /// Somebody deletes the items of an instance by hand. The names of its stack and its user.
 fn lose_the_records(client: &Client) -> (String, String) {
-    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
-    let user =
-        client.world.bindings().pop().and_then(|binding| binding.user_name().map(str::to_owned)).expect("a user");
+    let stack = client
+        .world
+        .instance(INSTANCE)
+        .expect("the record")
+        .stack_name;
+    let user = client
+        .world
+        .bindings()
+        .pop()
+        .and_then(|binding| binding.user_name().map(str::to_owned))
+        .expect("a user");
     client.world.edit(|account| {
         account.instances.retain(|id, _| id.as_str() != INSTANCE);
         account.bindings.clear();
@@ -99,10 +118,24 @@ async fn it_finds_instances_whose_stack_is_gone() {
     assert_eq!(instance["instance_id"], INSTANCE);
     assert_eq!(instance["last_operation"]["kind"], "provision");
     // Platforms still poll the others.
-    assert_eq!(found["instances_without_stack"].as_array().expect("findings").len(), 1);
-    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
+    assert_eq!(
+        found["instances_without_stack"]
+            .as_array()
+            .expect("findings")
+            .len(),
+        1
+    );
+    client
+        .world
+        .let_time_pass(jiff::SignedDuration::from_hours(24));
     let found = sweep(&client, json!({})).await;
-    assert_eq!(found["instances_without_stack"].as_array().expect("findings").len(), 4);
+    assert_eq!(
+        found["instances_without_stack"]
+            .as_array()
+            .expect("findings")
+            .len(),
+        4
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +147,9 @@ async fn what_others_have_made_is_not_looked_at() {
         account.stacks.insert("osbtwo-sqs".into(), ours.clone());
         let mut untagged = ours;
         untagged.tags.clear();
-        account.stacks.insert("osb-of-somebody-else".into(), untagged);
+        account
+            .stacks
+            .insert("osb-of-somebody-else".into(), untagged);
         let user = account.users.values().next().expect("a user").clone();
         account.users.insert("somebody".into(), user);
     });
@@ -125,21 +160,40 @@ async fn what_others_have_made_is_not_looked_at() {
 async fn a_stack_whose_tags_somebody_has_taken_away_is_told_and_never_removed() {
     let client = some_instances().await;
     let untag = |stack: &mut FakeStack| stack.tags.clear();
-    client.world.edit(|account| account.stacks.values_mut().for_each(untag));
-    assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6), "records name them");
+    client
+        .world
+        .edit(|account| account.stacks.values_mut().for_each(untag));
+    assert_eq!(
+        sweep(&client, json!({})).await,
+        nothing(4, 1, 6),
+        "records name them"
+    );
 
     let (stack, _) = lose_the_records(&client);
     let removal = json!({"remove": {"stacks": [stack]}});
     let found = sweep(&client, removal).await;
-    assert_eq!((&found["stacks_without_record"], &found["stacks_without_tag"][0]["name"]), (&json!([]), &json!(stack)));
-    assert_eq!(found["removed"][&stack], "nothing was done: it is not among the findings");
+    assert_eq!(
+        (
+            &found["stacks_without_record"],
+            &found["stacks_without_tag"][0]["name"]
+        ),
+        (&json!([]), &json!(stack))
+    );
+    assert_eq!(
+        found["removed"][&stack],
+        "nothing was done: it is not among the findings"
+    );
     assert!(client.world.stack_names().contains(&stack));
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() {
     let client = some_instances().await;
-    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
+    let stack = client
+        .world
+        .instance(INSTANCE)
+        .expect("the record")
+        .stack_name;
     client.world.edit(|account| {
         let ours = account.stacks.get_mut(&stack).expect("the stack");
         ours.id += "-another";
@@ -148,7 +202,8 @@ async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() 
     let found = sweep(&client, json!({})).await;
     assert_eq!(found["stacks_without_tag"][0]["name"], stack);
     assert_eq!(found["instances_without_stack"][0]["instance_id"], INSTANCE);
-    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    let removed =
+        sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
     assert_eq!(removed[INSTANCE], "The instance is deleted.");
     assert!(client.world.stack_names().contains(&stack));
 }
@@ -157,10 +212,20 @@ async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() 
 async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
-    let record = UnreadableRecord { key: "INSTANCE#x META".into(), reason: "because".into(), names: vec![stack, user] };
+    let record = UnreadableRecord {
+        key: "INSTANCE#x META".into(),
+        reason: "because".into(),
+        names: vec![stack, user],
+    };
     client.world.edit(|account| account.unreadable.push(record));
     let found = sweep(&client, json!({})).await;
-    assert_eq!((&found["stacks_without_record"], &found["users_without_binding"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (
+            &found["stacks_without_record"],
+            &found["users_without_binding"]
+        ),
+        (&json!([]), &json!([]))
+    );
     assert_eq!(found["unreadable_records"][0]["key"], "INSTANCE#x META");
 }
 
@@ -168,51 +233,103 @@ async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
 async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
-    let used = client.world.stack_names().into_iter().find(|name| *name != stack).expect("another stack");
-    let removal =
-        json!({"remove": {"stacks": [stack, used], "users": [user, "osb-nobody"], "instances": ["creating"]}});
+    let used = client
+        .world
+        .stack_names()
+        .into_iter()
+        .find(|name| *name != stack)
+        .expect("another stack");
+    let removal = json!({"remove": {"stacks": [stack, used], "users": [user, "osb-nobody"], "instances": ["creating"]}});
     let removed = sweep(&client, removal).await["removed"].clone();
     assert_eq!(removed[&stack], "is being deleted");
     assert_eq!(removed[&user], "deleted");
     for kept in [&used, "osb-nobody", "creating"] {
-        assert_eq!(removed[kept], "nothing was done: it is not among the findings");
+        assert_eq!(
+            removed[kept],
+            "nothing was done: it is not among the findings"
+        );
     }
     client.world.complete_stacks();
-    assert!(client.world.stack_names().contains(&used) && !client.world.stack_names().contains(&stack));
+    assert!(
+        client.world.stack_names().contains(&used) && !client.world.stack_names().contains(&stack)
+    );
     assert!(client.world.users().is_empty());
     assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn roles_are_looked_for_as_users_are_and_those_of_others_are_left_alone() {
-    let workload_identity = WorkloadIdentity { eks_cluster_arn: Some("a-cluster".into()), ..Default::default() };
-    let rules = BindingRules { workload_identity, ..BindingRules::default() };
-    let client = Client::with(World::new(), catalog(), rules, Default::default()).having_instance().await;
+    let workload_identity = WorkloadIdentity {
+        eks_cluster_arn: Some("a-cluster".into()),
+        ..Default::default()
+    };
+    let rules = BindingRules {
+        workload_identity,
+        ..BindingRules::default()
+    };
+    let client = Client::with(World::new(), catalog(), rules, Default::default())
+        .having_instance()
+        .await;
     client.world.make_role("an-application");
     for id in ["one", "two"] {
-        client.bind(id, json!({"parameters": {"ServiceAccount": "a-namespace/an-account"}})).await.expect(201);
+        client
+            .bind(
+                id,
+                json!({"parameters": {"ServiceAccount": "a-namespace/an-account"}}),
+            )
+            .await
+            .expect(201);
     }
-    assert_eq!(sweep(&client, json!({})).await["roles_without_binding"], json!([]));
-    client.world.edit(|account| account.bindings.retain(|(_, id), _| id.as_str() == "two"));
+    assert_eq!(
+        sweep(&client, json!({})).await["roles_without_binding"],
+        json!([])
+    );
+    client
+        .world
+        .edit(|account| account.bindings.retain(|(_, id), _| id.as_str() == "two"));
     let found = sweep(&client, json!({})).await;
-    let lost = found["roles_without_binding"][0]["name"].as_str().expect("a role").to_owned();
+    let lost = found["roles_without_binding"][0]["name"]
+        .as_str()
+        .expect("a role")
+        .to_owned();
     assert_eq!(found["looked_at"]["roles"], 2);
-    let used = client.world.roles().into_keys().find(|name| name.starts_with("osb-") && *name != lost).expect("a role");
+    let used = client
+        .world
+        .roles()
+        .into_keys()
+        .find(|name| name.starts_with("osb-") && *name != lost)
+        .expect("a role");
     let removal = json!({"remove": {"roles": [lost, used, "an-application"]}});
     let removed = sweep(&client, removal).await["removed"].clone();
     assert_eq!(removed[&lost], "deleted");
     for kept in [&used, "an-application"] {
-        assert_eq!(removed[kept], "nothing was done: it is not among the findings");
+        assert_eq!(
+            removed[kept],
+            "nothing was done: it is not among the findings"
+        );
     }
-    assert!(client.world.roles().into_keys().eq(["an-application".to_owned(), used]));
+    assert!(
+        client
+            .world
+            .roles()
+            .into_keys()
+            .eq(["an-application".to_owned(), used])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_whose_stack_is_gone_is_deprovisioned_if_it_is_asked_for() {
     let client = some_instances().await;
-    let stack = client.world.instance(INSTANCE).expect("the record").stack_name;
-    client.world.edit(|account| drop(account.stacks.remove(&stack)));
-    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    let stack = client
+        .world
+        .instance(INSTANCE)
+        .expect("the record")
+        .stack_name;
+    client
+        .world
+        .edit(|account| drop(account.stacks.remove(&stack)));
+    let removed =
+        sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
     assert_eq!(removed[INSTANCE], "The instance is deleted.");
     assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
     client.deprovision().await.expect(410);
@@ -224,24 +341,46 @@ async fn a_failure_is_told_to_the_operator() {
     let client = some_instances().await;
     client.world.inject("records.page", Fault::Before(Denied));
     let event = LambdaEvent::new(SweepRequest::default(), Context::default());
-    let error = sweep::handle(&client.broker(), true, event).await.expect_err("denied").to_string();
+    let error = sweep::handle(&client.broker(), true, event)
+        .await
+        .expect_err("denied")
+        .to_string();
     assert_eq!(error, "twin records.page: injected");
 }
 
 #[test]
 fn a_request_that_is_not_understood_removes_nothing() {
-    for wrong in [json!({"removed": {}}), json!({"remove": ["a-stack"]}), json!({"remove": {"stack": ["a"]}})] {
-        assert!(serde_json::from_value::<SweepRequest>(wrong.clone()).is_err(), "{wrong}");
+    for wrong in [
+        json!({"removed": {}}),
+        json!({"remove": ["a-stack"]}),
+        json!({"remove": {"stack": ["a"]}}),
+    ] {
+        assert!(
+            serde_json::from_value::<SweepRequest>(wrong.clone()).is_err(),
+            "{wrong}"
+        );
     }
-    assert_eq!(serde_json::from_value::<SweepRequest>(json!({})).expect("nothing to remove"), SweepRequest::default());
+    assert_eq!(
+        serde_json::from_value::<SweepRequest>(json!({})).expect("nothing to remove"),
+        SweepRequest::default()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_whose_stack_has_lost_its_tags_is_not_without_one() {
     let client = some_instances().await;
-    client.world.edit(|account| account.stacks.values_mut().for_each(|stack| stack.tags.clear()));
-    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
-    assert_eq!(removed[INSTANCE], "nothing was done: it is not among the findings");
+    client.world.edit(|account| {
+        account
+            .stacks
+            .values_mut()
+            .for_each(|stack| stack.tags.clear())
+    });
+    let removed =
+        sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
+    assert_eq!(
+        removed[INSTANCE],
+        "nothing was done: it is not among the findings"
+    );
     assert_eq!(client.world.stack_names().len(), 4);
 }
 
@@ -251,11 +390,32 @@ async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
     let account = client.world.account();
     let (stack, user) = lose_the_records(&client);
     let findings = client.broker().sweep().await.expect("a sweep");
-    assert_eq!((findings.stacks_without_record.len(), findings.users_without_binding.len()), (1, 1));
-    client.world.edit(|now| (now.instances, now.bindings) = (account.instances, account.bindings));
-    let removal = Removal { stacks: [stack.clone()].into(), users: [user.clone()].into(), ..Removal::default() };
-    let removed = client.broker().remove(&findings, &removal).await.expect("a removal");
-    assert!([stack, user].iter().all(|name| removed[name].starts_with("nothing was done")), "{removed:?}");
+    assert_eq!(
+        (
+            findings.stacks_without_record.len(),
+            findings.users_without_binding.len()
+        ),
+        (1, 1)
+    );
+    client
+        .world
+        .edit(|now| (now.instances, now.bindings) = (account.instances, account.bindings));
+    let removal = Removal {
+        stacks: [stack.clone()].into(),
+        users: [user.clone()].into(),
+        ..Removal::default()
+    };
+    let removed = client
+        .broker()
+        .remove(&findings, &removal)
+        .await
+        .expect("a removal");
+    assert!(
+        [stack, user]
+            .iter()
+            .all(|name| removed[name].starts_with("nothing was done")),
+        "{removed:?}"
+    );
     assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
 }
 
@@ -263,12 +423,24 @@ async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
 async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.clear());
-    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
+    client
+        .world
+        .let_time_pass(jiff::SignedDuration::from_hours(24));
     let removal = json!({"remove": {"instances": ["creating"]}});
     let removed = sweep(&client, removal.clone()).await["removed"].clone();
-    assert!(removed["creating"].as_str().is_some_and(|outcome| outcome.starts_with("Deleting")), "{removed}");
-    client.world.let_time_pass(jiff::SignedDuration::from_secs(30));
-    assert_eq!(sweep(&client, removal).await["removed"]["creating"], "The instance is deleted.");
+    assert!(
+        removed["creating"]
+            .as_str()
+            .is_some_and(|outcome| outcome.starts_with("Deleting")),
+        "{removed}"
+    );
+    client
+        .world
+        .let_time_pass(jiff::SignedDuration::from_secs(30));
+    assert_eq!(
+        sweep(&client, removal).await["removed"]["creating"],
+        "The instance is deleted."
+    );
 }
 
 /// Elsewhere the role that it assumes would let it.
@@ -277,14 +449,20 @@ async fn what_the_operator_has_not_allowed_is_not_removed_anywhere() {
     let client = Client::with_instance().await;
     client.world.edit(|account| account.instances.clear());
     let stack = client.world.stack_names().remove(0);
-    let request = serde_json::from_value(json!({"remove": {"stacks": [stack]}})).expect("a request");
+    let request =
+        serde_json::from_value(json!({"remove": {"stacks": [stack]}})).expect("a request");
     let event = LambdaEvent::new(request, Context::default());
-    let error = sweep::handle(&client.broker(), false, event).await.expect_err("it may only look").to_string();
+    let error = sweep::handle(&client.broker(), false, event)
+        .await
+        .expect_err("it may only look")
+        .to_string();
     assert!(error.contains("SweepRemoves"), "{error}");
     assert_eq!(client.world.stack_names().len(), 1);
 
     let event = LambdaEvent::new(SweepRequest::default(), Context::default());
-    sweep::handle(&client.broker(), false, event).await.expect("it may look");
+    sweep::handle(&client.broker(), false, event)
+        .await
+        .expect("it may look");
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,19 +480,37 @@ async fn a_removal_that_fails_half_way_reports_every_outcome() {
 
     // Users are removed in the order of their names.
     client.world.inject("stacks.delete", Fault::Before(Denied));
-    client.world.inject("identities.access_keys", Fault::Before(Denied));
-    let removal = json!({"remove": {"stacks": [stack], "users": users, "instances": ["", "nobody"]}});
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Denied));
+    let removal =
+        json!({"remove": {"stacks": [stack], "users": users, "instances": ["", "nobody"]}});
     let removed = sweep(&client, removal.clone()).await["removed"].clone();
     assert_eq!(removed[&stack], "failed: twin stacks.delete: injected");
-    assert_eq!(removed[&users[0]], "failed: twin identities.access_keys: injected");
-    assert_eq!((&removed[&users[1]], &removed[&users[2]]), (&json!("deleted"), &json!("deleted")));
+    assert_eq!(
+        removed[&users[0]],
+        "failed: twin identities.access_keys: injected"
+    );
+    assert_eq!(
+        (&removed[&users[1]], &removed[&users[2]]),
+        (&json!("deleted"), &json!("deleted"))
+    );
     for unknown in ["", "nobody"] {
-        assert_eq!(removed[unknown], "nothing was done: it is not among the findings");
+        assert_eq!(
+            removed[unknown],
+            "nothing was done: it is not among the findings"
+        );
     }
-    assert_eq!(client.world.users().into_keys().collect::<Vec<_>>(), users[..1]);
+    assert_eq!(
+        client.world.users().into_keys().collect::<Vec<_>>(),
+        users[..1]
+    );
 
     let removed = sweep(&client, removal).await["removed"].clone();
-    assert_eq!((&removed[&stack], &removed[&users[0]]), (&json!("is being deleted"), &json!("deleted")));
+    assert_eq!(
+        (&removed[&stack], &removed[&users[0]]),
+        (&json!("is being deleted"), &json!("deleted"))
+    );
     assert!(client.world.users().is_empty());
 }
 
@@ -322,11 +518,28 @@ async fn a_removal_that_fails_half_way_reports_every_outcome() {
 async fn an_instance_that_cannot_be_removed_hides_no_other_outcome() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.clear());
-    client.world.let_time_pass(jiff::SignedDuration::from_hours(24));
-    client.world.inject("records.begin_deprovision", Fault::Before(Denied));
-    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE, "failed"]}})).await["removed"].clone();
-    let failed = |outcome: &Value| outcome.as_str().is_some_and(|outcome| outcome.starts_with("failed: "));
-    assert_eq!((failed(&removed[INSTANCE]), failed(&removed["failed"])), (true, false), "{removed}");
+    client
+        .world
+        .let_time_pass(jiff::SignedDuration::from_hours(24));
+    client
+        .world
+        .inject("records.begin_deprovision", Fault::Before(Denied));
+    let removed = sweep(
+        &client,
+        json!({"remove": {"instances": [INSTANCE, "failed"]}}),
+    )
+    .await["removed"]
+        .clone();
+    let failed = |outcome: &Value| {
+        outcome
+            .as_str()
+            .is_some_and(|outcome| outcome.starts_with("failed: "))
+    };
+    assert_eq!(
+        (failed(&removed[INSTANCE]), failed(&removed["failed"])),
+        (true, false),
+        "{removed}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,52 +549,106 @@ async fn a_user_and_a_role_of_one_name_have_both_their_outcomes() {
     let (_, user) = lose_the_records(&client);
     let removal = json!({"remove": {"users": [user], "roles": [user]}});
     let removed = sweep(&client, removal).await["removed"].clone();
-    assert_eq!(removed[&user], "deleted; nothing was done: it is not among the findings");
+    assert_eq!(
+        removed[&user],
+        "deleted; nothing was done: it is not among the findings"
+    );
 }
 
-/// Records are looked at page by page: what a page has to be asked of AWS is asked before the next page.
+/// Records are looked at page by page: what a page has to be asked of AWS is asked before the next
+/// page.
 #[tokio::test(start_paused = true)]
 async fn no_page_of_records_is_kept_for_later() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
         account.stacks.clear();
-        let instance = account.instances.values().next().expect("an instance").clone();
+        let instance = account
+            .instances
+            .values()
+            .next()
+            .expect("an instance")
+            .clone();
         for number in 0..8 {
             let id = InstanceId::new(format!("instance-{number}")).expect("an id");
-            account.instances.insert(id.clone(), Instance { id, ..instance.clone() });
+            account.instances.insert(
+                id.clone(),
+                Instance {
+                    id,
+                    ..instance.clone()
+                },
+            );
         }
     });
     client.world.take_calls();
-    assert_eq!(client.broker().sweep().await.expect("a sweep").instances_without_stack.len(), 9);
+    assert_eq!(
+        client
+            .broker()
+            .sweep()
+            .await
+            .expect("a sweep")
+            .instances_without_stack
+            .len(),
+        9
+    );
     let calls = client.world.take_calls();
-    let order: Vec<_> = calls.into_iter().filter(|call| ["records.page", "stacks.describe"].contains(call)).collect();
-    let one_page = ["records.page", "stacks.describe", "stacks.describe", "stacks.describe"];
+    let order: Vec<_> = calls
+        .into_iter()
+        .filter(|call| ["records.page", "stacks.describe"].contains(call))
+        .collect();
+    let one_page = [
+        "records.page",
+        "stacks.describe",
+        "stacks.describe",
+        "stacks.describe",
+    ];
     assert_eq!(order, one_page.repeat(3));
 }
 
 #[tokio::test]
 async fn what_a_deleted_instances_stack_has_left_is_told_with_its_cost_and_never_removed() {
     let client = Client::with_instance().await;
-    let stack = client.world.account().stacks.into_keys().next().expect("a stack");
+    let stack = client
+        .world
+        .account()
+        .stacks
+        .into_keys()
+        .next()
+        .expect("a stack");
     let gone = "osb-kinesis-5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
     let resource = |arn: &str, stack_name: &str| StackResource {
         arn: arn.into(),
         stack_name: stack_name.into(),
         instance_id: "an instance".into(),
     };
-    let (stream, queue) = ("arn:aws:kinesis:us-east-1:0:stream/a", "arn:aws:sqs:us-east-1:0:a");
+    let (stream, queue) = (
+        "arn:aws:kinesis:us-east-1:0:stream/a",
+        "arn:aws:sqs:us-east-1:0:a",
+    );
     client.world.edit(|account| {
         account.resources = vec![
             resource("arn:aws:sqs:us-east-1:0:in-use", &stack),
             resource(stream, gone),
             resource(queue, gone),
             resource("arn:aws:cloudformation:us-east-1:0:stack/gone/1", gone),
-            resource("arn:aws:kinesis:us-east-1:0:stream/another-brokers", &gone.replace("osb", "other")),
+            resource(
+                "arn:aws:kinesis:us-east-1:0:stream/another-brokers",
+                &gone.replace("osb", "other"),
+            ),
         ];
     });
     let findings = client.broker().sweep().await.expect("findings");
-    let found: Vec<_> = findings.retained_resources.iter().map(|found| &found.item).collect();
-    let told: Vec<_> = found.iter().map(|found| (&*found.resource.arn, found.cost)).collect();
-    assert_eq!(told, [(stream, CostClass::Hourly), (queue, CostClass::Usage)]);
+    let found: Vec<_> = findings
+        .retained_resources
+        .iter()
+        .map(|found| &found.item)
+        .collect();
+    let told: Vec<_> = found
+        .iter()
+        .map(|found| (&*found.resource.arn, found.cost))
+        .collect();
+    assert_eq!(
+        told,
+        [(stream, CostClass::Hourly), (queue, CostClass::Usage)]
+    );
     assert_eq!(findings.looked_at.resources, 3);
 }

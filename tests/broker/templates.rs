@@ -19,14 +19,29 @@ impl Repository {
         fs::create_dir_all(folder.join("templates")).expect("a folder");
         fs::create_dir_all(folder.join("infra")).expect("a folder");
         let repository = Self(folder);
-        let part =
-            |name: &str| format!("before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n");
+        let part = |name: &str| {
+            format!(
+                "before\n# generated: {name} (by hand)\nold\n# end of generated: {name}\nafter\n"
+            )
+        };
         repository.write("README.md", &part("services"));
         repository.write("templates/README.md", &part("services"));
-        let generated = ["service names", "settings of services", "conditions", "deploy policies", "boundary"];
+        let generated = [
+            "service names",
+            "settings of services",
+            "conditions",
+            "deploy policies",
+            "boundary",
+        ];
         let generated = generated.map(part).concat();
-        let shared = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
-        let share = |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
+        let shared = [
+            "stacks and users",
+            "secrets and functions",
+            "stack roles",
+            "state machine logs",
+        ];
+        let share =
+            |name: &str| format!("# shared: {name}\n  {name} of both\n# end of shared: {name}\n");
         repository.write(
             "infra/template.yaml",
             &(generated.clone()
@@ -35,25 +50,39 @@ impl Repository {
                 + &part("guarded deploy policies")
                 + &shared.map(share).concat()),
         );
-        repository.write("infra/target-account.yaml", &(generated + &shared.map(part).concat()));
+        repository.write(
+            "infra/target-account.yaml",
+            &(generated + &shared.map(part).concat()),
+        );
         repository
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
         let tool = env!("CARGO_BIN_EXE_templates");
-        Command::new(tool).args(arguments).current_dir(&self.0).output().expect("the tool runs")
+        Command::new(tool)
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .expect("the tool runs")
     }
 
     fn succeeds(&self, arguments: &[&str]) {
         let output = self.run(arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     #[track_caller]
     fn fails(&self, arguments: &[&str], reason: &str) {
         let output = self.run(arguments);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && error.contains(reason), "{error}");
+        assert!(
+            !output.status.success() && error.contains(reason),
+            "{error}"
+        );
     }
 
     fn read(&self, path: &str) -> String {
@@ -80,19 +109,40 @@ fn a_new_service_is_complete() {
     let service = compiler::inspect("template.yaml", &template).expect("a template");
     assert_eq!(service.offering.name, "my-queue2");
     assert!(!service.permissions.deploy.is_empty() && !service.permissions.boundary.is_empty());
-    assert!(repository.read("tests/deployed/services/test_my_queue2.py").contains("class MyQueue2Test"));
+    assert!(
+        repository
+            .read("tests/deployed/services/test_my_queue2.py")
+            .contains("class MyQueue2Test")
+    );
     // What follows from it is there as well.
     repository.succeeds(&["check"]);
-    assert!(repository.read("templates/my-queue2/README.md").contains("cf create-service my-queue2 default"));
+    assert!(
+        repository
+            .read("templates/my-queue2/README.md")
+            .contains("cf create-service my-queue2 default")
+    );
     let readme = repository.read("README.md");
-    assert!(readme.contains("](templates/my-queue2/README.md)"), "{readme}");
-    assert!(readme.starts_with("before\n") && readme.ends_with("after\n") && !readme.contains("old"), "{readme}");
-    assert!(repository.read("infra/target-account.yaml").contains("\n  stack roles of both\n"));
+    assert!(
+        readme.contains("](templates/my-queue2/README.md)"),
+        "{readme}"
+    );
+    assert!(
+        readme.starts_with("before\n") && readme.ends_with("after\n") && !readme.contains("old"),
+        "{readme}"
+    );
+    assert!(
+        repository
+            .read("infra/target-account.yaml")
+            .contains("\n  stack roles of both\n")
+    );
     let infra = repository.read("infra/template.yaml");
     assert_eq!(infra.matches("sqs:SendMessage").count(), 1, "{infra}");
     assert_eq!(infra.matches("sqs:CreateQueue").count(), 1, "{infra}");
     // Only if it is offered.
-    assert!(infra.contains("OffersMyQueue2: !Or") && infra.contains("NeedsDeployPolicy1: !Condition OffersMyQueue2"));
+    assert!(
+        infra.contains("OffersMyQueue2: !Or")
+            && infra.contains("NeedsDeployPolicy1: !Condition OffersMyQueue2")
+    );
 }
 
 #[test]
@@ -107,7 +157,9 @@ fn what_is_there_is_not_started_again() {
 #[test]
 fn a_name_is_one_that_platforms_and_files_take() {
     let repository = Repository::new();
-    for name in ["", "Queue", "-queue", "queue-", "a b", "../queue", "1queue", "a--b"] {
+    for name in [
+        "", "Queue", "-queue", "queue-", "a b", "../queue", "1queue", "a--b",
+    ] {
         repository.fails(&["new", name], "is not a name");
     }
     assert!(!Path::new(&repository.0).join("tests").exists());
@@ -120,7 +172,11 @@ fn what_does_not_follow_from_the_templates_any_more_is_named() {
     let page = repository.read("templates/queue/README.md");
     repository.write("templates/queue/README.md", "by hand");
     repository.fails(&["check"], "make generate`: templates/queue/README.md");
-    assert_eq!(repository.read("templates/queue/README.md"), "by hand", "a check writes nothing");
+    assert_eq!(
+        repository.read("templates/queue/README.md"),
+        "by hand",
+        "a check writes nothing"
+    );
     repository.succeeds(&["generate"]);
     assert_eq!(repository.read("templates/queue/README.md"), page);
 }
@@ -131,25 +187,44 @@ fn more_than_a_policy_can_hold_is_refused() {
     let repository = Repository::new();
     repository.succeeds(&["new", "queue"]);
     let template = repository.read("templates/queue/template.yaml");
-    let many: Vec<_> = (0..300).map(|number| format!("sqs:SendMessage{number}ToSomebody")).collect();
-    let statement = format!("- {{Effect: Allow, Action: [{}], Resource: '*'}}\n", many.join(", "));
-    let (before, after) = template.split_once("      Boundary:\n").expect("a boundary");
+    let many: Vec<_> = (0..300)
+        .map(|number| format!("sqs:SendMessage{number}ToSomebody"))
+        .collect();
+    let statement = format!(
+        "- {{Effect: Allow, Action: [{}], Resource: '*'}}\n",
+        many.join(", ")
+    );
+    let (before, after) = template
+        .split_once("      Boundary:\n")
+        .expect("a boundary");
     let large = format!("{before}      Boundary:\n        {statement}{after}");
     repository.write("templates/queue/template.yaml", &large);
     repository.fails(&["generate"], "IAM takes 6144");
-    let (before, after) = template.split_once("    DeployPolicy:\n").expect("a deploy policy");
-    repository.write("templates/queue/template.yaml", &format!("{before}    DeployPolicy:\n      {statement}{after}"));
+    let (before, after) = template
+        .split_once("    DeployPolicy:\n")
+        .expect("a deploy policy");
+    repository.write(
+        "templates/queue/template.yaml",
+        &format!("{before}    DeployPolicy:\n      {statement}{after}"),
+    );
     repository.fails(&["generate"], "the DeployPolicy of `queue` alone");
 }
 
-/// The services of this repository that hand out an identity: their names, with the keys of their credentials.
+/// The services of this repository that hand out an identity: their names, with the keys of their
+/// credentials.
 fn keys_of_services() -> Vec<(String, Vec<String>)> {
     let offerings = compiler::compile_folder(Path::new("templates")).expect("templates");
-    let with_identity = offerings.iter().filter(|offering| !offering.bindings.scopes.is_empty());
+    let with_identity = offerings
+        .iter()
+        .filter(|offering| !offering.bindings.scopes.is_empty());
 
     with_identity
         .map(|offering| {
-            let keys = offering.bindings.credentials.iter().map(|credential| credential.key.to_string());
+            let keys = offering
+                .bindings
+                .credentials
+                .iter()
+                .map(|credential| credential.key.to_string());
             (offering.name.to_string(), keys.collect())
         })
         .collect()
@@ -161,8 +236,17 @@ fn every_service_hands_out_the_keys_that_sdks_find_by_themselves() {
     assert!(services.len() >= 20, "{services:?}");
 
     for (service, keys) in services {
-        for key in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN"] {
-            assert!(keys.iter().any(|other| other == key), "{service} has no {key}: {keys:?}");
+        for key in [
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ROLE_ARN",
+        ] {
+            assert!(
+                keys.iter().any(|other| other == key),
+                "{service} has no {key}: {keys:?}"
+            );
         }
     }
 }
@@ -186,25 +270,33 @@ fn every_key_can_be_an_environment_variable() {
 /// True if the statement lets a binding use a key of KMS. To describe one gives nothing away.
 fn allows_use_of_a_key(statement: &Value) -> bool {
     let is_use = |action: &Value| {
-        action.as_str().is_some_and(|action| action.starts_with("kms:") && action != "kms:DescribeKey")
+        action
+            .as_str()
+            .is_some_and(|action| action.starts_with("kms:") && action != "kms:DescribeKey")
     };
     let action = &statement["Action"];
-    statement["Effect"] == "Allow" && (is_use(action) || action.as_array().into_iter().flatten().any(is_use))
+    statement["Effect"] == "Allow"
+        && (is_use(action) || action.as_array().into_iter().flatten().any(is_use))
 }
 
-/// True if the statement is about the service's use of the key for certain resources, or if the key's owner has agreed
-/// to it with a tag.
+/// True if the statement is about the service's use of the key for certain resources, or if the
+/// key's owner has agreed to it with a tag.
 fn is_limited_to_what_is_encrypted(statement: &Value) -> bool {
     let operators = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"];
-    let conditions = operators.into_iter().filter_map(|operator| statement["Condition"][operator].as_object());
+    let conditions = operators
+        .into_iter()
+        .filter_map(|operator| statement["Condition"][operator].as_object());
 
     conditions
         .flat_map(|condition| condition.keys())
-        .any(|key| key.starts_with("kms:EncryptionContext:") || key == "aws:ResourceTag/servicebroker:space-guid")
+        .any(|key| {
+            key.starts_with("kms:EncryptionContext:")
+                || key == "aws:ResourceTag/servicebroker:space-guid"
+        })
 }
 
-/// Whoever may create an instance can name any key. In a role that may read more than the instance, the right to use the
-/// key for all of it would be a gift.
+/// Whoever may create an instance can name any key. In a role that may read more than the instance,
+/// the right to use the key for all of it would be a gift.
 #[test]
 fn a_key_that_a_user_names_is_for_the_instance_alone() {
     let offerings = compiler::compile_folder(Path::new("templates")).expect("templates");
@@ -213,8 +305,12 @@ fn a_key_that_a_user_names_is_for_the_instance_alone() {
     // The key of an instance of the service kms is its own.
     for offering in offerings.iter().filter(|offering| &*offering.name != "kms") {
         for scope in &*offering.bindings.scopes {
-            let statements: Vec<Value> = serde_json::from_str(&scope.statements).expect("statements");
-            for statement in statements.iter().filter(|statement| allows_use_of_a_key(statement)) {
+            let statements: Vec<Value> =
+                serde_json::from_str(&scope.statements).expect("statements");
+            for statement in statements
+                .iter()
+                .filter(|statement| allows_use_of_a_key(statement))
+            {
                 assert!(
                     is_limited_to_what_is_encrypted(statement),
                     "{}, scope {}: {statement}",

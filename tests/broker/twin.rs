@@ -23,7 +23,8 @@ impl StoringSecrets for World {
     }
 
     async fn make_client(&self) -> (String, String, String) {
-        let [user_pool_id, client_id, secret] = ["us-east-1_pool", "client", "a secret"].map(str::to_owned);
+        let [user_pool_id, client_id, secret] =
+            ["us-east-1_pool", "client", "a secret"].map(str::to_owned);
         let client = (user_pool_id.clone(), client_id.clone());
         self.edit(|account| drop(account.client_secrets.insert(client, secret.clone())));
         (user_pool_id, client_id, secret)
@@ -32,13 +33,22 @@ impl StoringSecrets for World {
 
 impl MadeFunctions for World {
     async fn make(&self) -> String {
-        self.edit(|account| drop(account.functions.insert("a-function".into(), FakeFunction::default())));
+        self.edit(|account| {
+            drop(
+                account
+                    .functions
+                    .insert("a-function".into(), FakeFunction::default()),
+            )
+        });
         "a-function".into()
     }
 
     async fn make_failing(&self) -> String {
         let failure = Some("there is no such user".into());
-        let failing = FakeFunction { failure, ..FakeFunction::default() };
+        let failing = FakeFunction {
+            failure,
+            ..FakeFunction::default()
+        };
         self.edit(|account| drop(account.functions.insert("failing".into(), failing)));
         "failing".into()
     }

@@ -5,7 +5,11 @@ use crate::support::{Client, Fault};
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
-    for call in ["identities.access_keys", "identities.delete_user", "records.update_binding"] {
+    for call in [
+        "identities.access_keys",
+        "identities.delete_user",
+        "records.update_binding",
+    ] {
         let client = Client::with_instance().await;
         client.bind("one", json!({})).await.expect(201);
         client.world.inject(call, Fault::Before(Unavailable));

@@ -9,19 +9,44 @@ const NO_UPDATES: &str = "No updates are to be performed.";
 #[tokio::test]
 async fn a_change_that_cloudformation_does_not_see_is_not_recorded() {
     let client = Client::with_instance().await;
-    client.world.inject("stacks.update", Fault::Rejected(NO_UPDATES));
-    let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
-    assert!(refused.description().contains("`DelaySeconds` was not changed"), "{}", refused.description());
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .world
+        .inject("stacks.update", Fault::Rejected(NO_UPDATES));
+    let refused = client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(422);
+    assert!(
+        refused
+            .description()
+            .contains("`DelaySeconds` was not changed"),
+        "{}",
+        refused.description()
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn a_default_that_is_written_out_is_no_change_of_the_stack() {
     let client = Client::with_instance().await;
-    client.world.inject("stacks.update", Fault::Rejected(NO_UPDATES));
-    client.update(json!({"parameters": {"DelaySeconds": 0}})).await.expect(200);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 0}));
+    client
+        .world
+        .inject("stacks.update", Fault::Rejected(NO_UPDATES));
+    client
+        .update(json!({"parameters": {"DelaySeconds": 0}}))
+        .await
+        .expect(200);
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"DelaySeconds": 0})
+    );
 }
 
 #[tokio::test]
@@ -31,31 +56,54 @@ async fn a_change_that_somebody_has_made_in_aws_already_is_recorded() {
         let stack = account.stacks.values_mut().next().expect("the stack");
         stack.parameters.insert("DelaySeconds".into(), "7".into());
     });
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(200);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(200);
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"DelaySeconds": 7})
+    );
 }
 
 #[tokio::test]
 async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
-    for (status, advice) in
-        [(DeleteFailed, "Delete the instance."), (UpdateRollbackFailed, "operator has to repair it.")]
-    {
+    for (status, advice) in [
+        (DeleteFailed, "Delete the instance."),
+        (UpdateRollbackFailed, "operator has to repair it."),
+    ] {
         let client = Client::with_instance().await;
         client.world.settle_stacks(status, Some("No."));
-        let refused = client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(422);
+        let refused = client
+            .update(json!({"parameters": {"DelaySeconds": 7}}))
+            .await
+            .expect(422);
         let expected = format!("status {}, in which it cannot be updated.", status);
         let description = refused.description();
-        assert!(description.contains(&expected) && description.ends_with(advice), "{description}");
+        assert!(
+            description.contains(&expected) && description.ends_with(advice),
+            "{description}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_instance_whose_stack_goes_during_an_update_is_to_be_deleted() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.world.edit(|account| account.stacks.clear());
     let failed = client.last_operation().await.expect(200);
-    assert_eq!(failed.description(), "The stack does not exist any more. Delete the instance.");
+    assert_eq!(
+        failed.description(),
+        "The stack does not exist any more. Delete the instance."
+    );
     let refused = client.bind("one", json!({})).await.expect(400);
-    assert!(refused.description().ends_with("does not exist any more. Delete the instance."));
+    assert!(
+        refused
+            .description()
+            .ends_with("does not exist any more. Delete the instance.")
+    );
 }

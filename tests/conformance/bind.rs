@@ -22,8 +22,14 @@ async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
 #[tokio::test]
 async fn bnd_09_resent_it_answers_with_the_same_credentials() {
     let client = Client::with_instance().await;
-    let first = client.bind("one", json!({"bind_resource": {"app_guid": "an-app"}})).await.expect(201);
-    let again = client.bind("one", json!({"app_guid": "an-app"})).await.expect(200);
+    let first = client
+        .bind("one", json!({"bind_resource": {"app_guid": "an-app"}}))
+        .await
+        .expect(201);
+    let again = client
+        .bind("one", json!({"app_guid": "an-app"}))
+        .await
+        .expect(200);
     assert_eq!(first.body, again.body);
     assert_eq!(client.world.users().len(), 1);
 }
@@ -32,30 +38,58 @@ async fn bnd_09_resent_it_answers_with_the_same_credentials() {
 async fn bnd_10_with_other_attributes_it_conflicts() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.bind("one", json!({"parameters": {"Scope": "Send"}})).await.expect(409);
-    client.bind("one", json!({"app_guid": "an-app"})).await.expect(409);
+    client
+        .bind("one", json!({"parameters": {"Scope": "Send"}}))
+        .await
+        .expect(409);
+    client
+        .bind("one", json!({"app_guid": "an-app"}))
+        .await
+        .expect(409);
 }
 
 #[tokio::test]
 async fn bnd_15_the_identity_may_do_what_the_scope_allows_with_this_resource() {
     let client = Client::with_instance().await;
     client.world.set_output("DeadLetterQueueARN", "");
-    client.bind("one", json!({"parameters": {"Scope": "Receive"}})).await.expect(201);
+    client
+        .bind("one", json!({"parameters": {"Scope": "Receive"}}))
+        .await
+        .expect(201);
     let users = client.world.users();
     let user = users.values().next().expect("one user");
     let policy = user.policy.to_string();
-    assert!(policy.contains("sqs:ReceiveMessage") && !policy.contains("sqs:SendMessage\""), "{policy}");
-    assert!(policy.contains("the-QueueARN") && !policy.contains("${"), "{policy}");
-    assert!(user.tags.iter().any(|tag| tag.key == "servicebroker:binding-id" && tag.value == "one"));
+    assert!(
+        policy.contains("sqs:ReceiveMessage") && !policy.contains("sqs:SendMessage\""),
+        "{policy}"
+    );
+    assert!(
+        policy.contains("the-QueueARN") && !policy.contains("${"),
+        "{policy}"
+    );
+    assert!(
+        user.tags
+            .iter()
+            .any(|tag| tag.key == "servicebroker:binding-id" && tag.value == "one")
+    );
 }
 
 #[tokio::test]
 async fn bnd_02_the_ids_must_be_those_of_the_instance() {
     let client = Client::with_instance().await;
-    client.bind("one", json!({"service_id": null})).await.expect(400);
+    client
+        .bind("one", json!({"service_id": null}))
+        .await
+        .expect(400);
     client.bind("one", json!({"plan_id": ""})).await.expect(400);
-    client.bind("one", json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(400);
-    client.bind("one", json!({"parameters": {"Scope": "Everything"}})).await.expect(400);
+    client
+        .bind("one", json!({"plan_id": plan_id("sqs", "fifo")}))
+        .await
+        .expect(400);
+    client
+        .bind("one", json!({"parameters": {"Scope": "Everything"}}))
+        .await
+        .expect(400);
     assert!(client.world.bindings().is_empty());
 }
 
@@ -67,26 +101,51 @@ async fn bnd_01_14_everything_bindable_can_be_bound_and_says_what_it_is_bound_to
     }
     let client = Client::with_instance().await;
     let bound = client.bind("one", json!({})).await.expect(201);
-    assert!(!bound.body["credentials"].as_object().expect("credentials").is_empty());
+    assert!(
+        !bound.body["credentials"]
+            .as_object()
+            .expect("credentials")
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn bnd_03_what_is_bound_may_be_named_in_two_places_and_in_none() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.bind("two", json!({"app_guid": "an-app"})).await.expect(201);
-    client.bind("two", json!({"bind_resource": {"app_guid": "an-app", "space_guid": "x"}})).await.expect(200);
     client
-        .bind("three", json!({"bind_resource": {"credential_client_id": "x", "route": "a.example"}}))
+        .bind("two", json!({"app_guid": "an-app"}))
         .await
         .expect(201);
-    client.bind("four", json!({"bind_resource": null, "app_guid": null, "context": {"a": 1}})).await.expect(201);
+    client
+        .bind(
+            "two",
+            json!({"bind_resource": {"app_guid": "an-app", "space_guid": "x"}}),
+        )
+        .await
+        .expect(200);
+    client
+        .bind(
+            "three",
+            json!({"bind_resource": {"credential_client_id": "x", "route": "a.example"}}),
+        )
+        .await
+        .expect(201);
+    client
+        .bind(
+            "four",
+            json!({"bind_resource": null, "app_guid": null, "context": {"a": 1}}),
+        )
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
 async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.create_user", Fault::Before(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     client.bind("two", json!({})).await.expect(201);
 }
@@ -95,25 +154,45 @@ async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
 async fn bnd_11_parameters_are_checked() {
     let client = Client::with_instance().await;
     for (parameters, expected) in [
-        (json!({"Scope": "Everything"}), "The parameter `Scope` must be one of `ReadWrite`, `Send` or `Receive`."),
+        (
+            json!({"Scope": "Everything"}),
+            "The parameter `Scope` must be one of `ReadWrite`, `Send` or `Receive`.",
+        ),
         (
             json!({"Scop": "Send"}),
-            "Unknown parameter `Scop`; did you mean `Scope`? A binding takes: `Scope`, `RoleName`, `RoleArn`, \
-             `ServiceAccount`.",
+            "Unknown parameter `Scop`; did you mean `Scope`? A binding takes: `Scope`, \
+             `RoleName`, `RoleArn`, `ServiceAccount`.",
         ),
     ] {
-        let answer = client.bind("one", json!({"parameters": parameters})).await.expect(400);
-        assert!(answer.description().starts_with(expected), "{}", answer.description());
+        let answer = client
+            .bind("one", json!({"parameters": parameters}))
+            .await
+            .expect(400);
+        assert!(
+            answer.description().starts_with(expected),
+            "{}",
+            answer.description()
+        );
     }
-    client.bind("one", json!({"parameters": []})).await.expect(400);
+    client
+        .bind("one", json!({"parameters": []}))
+        .await
+        .expect(400);
 }
 
 #[tokio::test]
 async fn bnd_16_the_endpoints_are_those_of_the_service_in_the_region() {
     let client = Client::with_instance().await;
-    let expected = json!([{"host": "sqs.us-east-1.amazonaws.com", "ports": ["443"], "protocol": "tcp"}]);
-    assert_eq!(client.bind("one", json!({})).await.expect(201).body["endpoints"], expected);
-    assert_eq!(client.fetch_binding("one").await.expect(200).body["endpoints"], expected);
+    let expected =
+        json!([{"host": "sqs.us-east-1.amazonaws.com", "ports": ["443"], "protocol": "tcp"}]);
+    assert_eq!(
+        client.bind("one", json!({})).await.expect(201).body["endpoints"],
+        expected
+    );
+    assert_eq!(
+        client.fetch_binding("one").await.expect(200).body["endpoints"],
+        expected
+    );
 }
 
 #[tokio::test]
@@ -131,9 +210,16 @@ async fn bnd_16_every_service_names_its_endpoints() {
         client.provision(members).await.expect(202);
         client.finish().await;
         let endpoints = client.bind("one", ids).await.expect(201).body["endpoints"].clone();
-        let hosts: Vec<_> = endpoints.as_array().expect("endpoints").iter().map(|one| one["host"].clone()).collect();
+        let hosts: Vec<_> = endpoints
+            .as_array()
+            .expect("endpoints")
+            .iter()
+            .map(|one| one["host"].clone())
+            .collect();
         assert!(
-            hosts.iter().all(|host| host.as_str().is_some_and(|host| host.ends_with(".amazonaws.com"))),
+            hosts.iter().all(|host| host
+                .as_str()
+                .is_some_and(|host| host.ends_with(".amazonaws.com"))),
             "{hosts:?}"
         );
         assert!(!hosts.is_empty(), "{service}");
@@ -157,14 +243,18 @@ async fn bnd_10_a_deleted_bindings_id_is_free_when_no_earlier_request_can_run() 
 async fn lob_a_late_poll_of_an_old_unbinding_is_answered_beside_the_new_binding() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Unavailable));
     let operation = client.unbind_async("one").await.expect(202).body["operation"].clone();
     client.unbind("one").await.expect(200);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client.bind("one", json!({})).await.expect(201);
 
     let operation = operation.as_str().expect("an operation");
-    let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation?operation={operation}");
+    let path = format!(
+        "/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation?operation={operation}"
+    );
     client.request("GET", &path, None).await.expect(410);
     client.binding_last_operation("one").await.expect(200);
 }

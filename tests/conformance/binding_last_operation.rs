@@ -9,7 +9,9 @@ use crate::support::{Answer, Client, Fault, INSTANCE};
 /// An instance with the binding `one`, for which AWS was too slow.
 async fn slow_bind() -> (Client, Answer) {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::Before(Throttled));
+    client
+        .world
+        .inject("identities.create_user", Fault::Before(Throttled));
     let answer = client.bind_async("one", json!({})).await.expect(202);
     (client, answer)
 }
@@ -18,13 +20,17 @@ async fn slow_bind() -> (Client, Answer) {
 async fn slow_unbind() -> (Client, Answer) {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.access_keys", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Unavailable));
     let answer = client.unbind_async("one").await.expect(202);
     (client, answer)
 }
 
 async fn poll(client: &Client, operation: &str) -> Answer {
-    let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation?operation={operation}");
+    let path = format!(
+        "/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation?operation={operation}"
+    );
     client.request("GET", &path, None).await
 }
 
@@ -32,15 +38,38 @@ async fn poll(client: &Client, operation: &str) -> Answer {
 async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
     let (client, _) = slow_bind().await;
     let answer = client.binding_last_operation("one").await.expect(200);
-    assert_eq!((&answer.body["state"], answer.description()), (&json!("in progress"), "The binding is being created."));
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("in progress"), "The binding is being created.")
+    );
     client.fetch_binding("one").await.expect(404);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     let answer = client.binding_last_operation("one").await.expect(200);
-    assert_eq!((&answer.body["state"], answer.description()), (&json!("succeeded"), "The binding is created."));
-    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("succeeded"), "The binding is created.")
+    );
+    assert_eq!(
+        (
+            answer.body.get("instance_usable"),
+            answer.body.get("update_repeatable")
+        ),
+        (None, None)
+    );
     let fetched = client.fetch_binding("one").await.expect(200);
-    let key = client.world.users().into_values().next().expect("a user").access_keys;
-    assert_eq!(key, [fetched.body["credentials"]["AWS_ACCESS_KEY_ID"].as_str().expect("a key")]);
+    let key = client
+        .world
+        .users()
+        .into_values()
+        .next()
+        .expect("a user")
+        .access_keys;
+    assert_eq!(
+        key,
+        [fetched.body["credentials"]["AWS_ACCESS_KEY_ID"]
+            .as_str()
+            .expect("a key")]
+    );
 }
 
 #[tokio::test]
@@ -61,7 +90,10 @@ async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
         assert_ne!(answer.body["state"], "succeeded");
     }
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
     assert_eq!(client.world.users().len(), 1);
 }
 
@@ -73,7 +105,10 @@ async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
     client.bind_async("one", json!({})).await.expect(202);
     assert_eq!(started.elapsed().as_secs(), 15);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,40 +119,67 @@ async fn lob_01_a_binding_for_which_aws_never_answers_is_not_given_up() {
     for _ in 0..8 {
         client.world.let_time_pass(SignedDuration::from_mins(1));
         client.world.inject("identities.create_user", Fault::Hang);
-        assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "in progress");
+        assert_eq!(
+            client.binding_last_operation("one").await.expect(200).body["state"],
+            "in progress"
+        );
     }
     client.world.let_time_pass(SignedDuration::from_mins(1));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn lob_01_a_binding_waits_for_the_instances_update() {
     let (client, _) = slow_bind().await;
-    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 5}}))
+        .await
+        .expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "in progress"
+    );
     assert!(client.world.users().is_empty());
     client.finish().await;
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn lob_01_an_unbinding_does_not_wait_for_the_instances_update() {
     let (client, _) = slow_unbind().await;
-    client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 5}}))
+        .await
+        .expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
     let (client, _) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    client.world.inject("identities.create_user", Fault::After(Denied));
+    client
+        .world
+        .inject("identities.create_user", Fault::After(Denied));
     for _ in 0..2 {
         let answer = client.binding_last_operation("one").await.expect(200);
         assert_eq!(answer.body["state"], "failed");
-        assert!(answer.description().contains("not permitted"), "{}", answer.description());
+        assert!(
+            answer.description().contains("not permitted"),
+            "{}",
+            answer.description()
+        );
     }
     client.bind_async("one", json!({})).await.expect(409);
     client.fetch_binding("one").await.expect(404);
@@ -130,28 +192,57 @@ async fn lob_02_05_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
     let (client, _) = slow_bind().await;
     let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation");
     for hint in ["operation=", "service_id=", "plan_id="] {
-        client.request("GET", &format!("{path}?{hint}"), None).await.expect(400);
+        client
+            .request("GET", &format!("{path}?{hint}"), None)
+            .await
+            .expect(400);
     }
-    client.request("GET", &format!("{path}?operation=x&service_id=y&plan_id=z"), None).await.expect(200);
+    client
+        .request(
+            "GET",
+            &format!("{path}?operation=x&service_id=y&plan_id=z"),
+            None,
+        )
+        .await
+        .expect(200);
     client.request("GET", &path, None).await.expect(200);
 }
 
 #[tokio::test]
 async fn lob_03_what_does_not_exist_is_not_found() {
-    Client::new().binding_last_operation("one").await.expect(404);
-    Client::with_instance().await.binding_last_operation("one").await.expect(404);
+    Client::new()
+        .binding_last_operation("one")
+        .await
+        .expect(404);
+    Client::with_instance()
+        .await
+        .binding_last_operation("one")
+        .await
+        .expect(404);
 }
 
 #[tokio::test]
 async fn lob_04_gone_is_said_of_unbindings_alone() {
     let (client, bound) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    client.world.inject("identities.access_keys", Fault::Before(Throttled));
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Throttled));
     let unbound = client.unbind_async("one").await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
-    client.world.let_time_pass(SignedDuration::from_hours(7 * 24));
-    let operation = |answer: &Answer| answer.body["operation"].as_str().expect("an operation").to_owned();
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
+    client
+        .world
+        .let_time_pass(SignedDuration::from_hours(7 * 24));
+    let operation = |answer: &Answer| {
+        answer.body["operation"]
+            .as_str()
+            .expect("an operation")
+            .to_owned()
+    };
     poll(&client, &operation(&unbound)).await.expect(410);
     poll(&client, &operation(&bound)).await.expect(404);
 }
@@ -159,9 +250,24 @@ async fn lob_04_gone_is_said_of_unbindings_alone() {
 #[tokio::test]
 async fn lob_06_it_says_in_seconds_when_to_poll_again() {
     let (client, _) = slow_bind().await;
-    assert_eq!(client.binding_last_operation("one").await.expect(200).headers["retry-after"], "5");
+    assert_eq!(
+        client
+            .binding_last_operation("one")
+            .await
+            .expect(200)
+            .headers["retry-after"],
+        "5"
+    );
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).headers.get("retry-after"), None);
+    assert_eq!(
+        client
+            .binding_last_operation("one")
+            .await
+            .expect(200)
+            .headers
+            .get("retry-after"),
+        None
+    );
 }
 
 #[tokio::test]
@@ -169,11 +275,17 @@ async fn lob_07_the_end_is_remembered() {
     let (client, unbound) = slow_unbind().await;
     let operation = unbound.body["operation"].as_str().expect("an operation");
     let answer = poll(&client, operation).await.expect(200);
-    assert_eq!((&answer.body["state"], answer.description()), (&json!("in progress"), "The binding is being deleted."));
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("in progress"), "The binding is being deleted.")
+    );
     client.world.let_time_pass(SignedDuration::from_secs(30));
     for _ in 0..2 {
         let answer = poll(&client, operation).await.expect(200);
-        assert_eq!((&answer.body["state"], answer.description()), (&json!("succeeded"), "The binding is deleted."));
+        assert_eq!(
+            (&answer.body["state"], answer.description()),
+            (&json!("succeeded"), "The binding is deleted.")
+        );
     }
     assert!(client.world.users().is_empty());
 }
@@ -181,18 +293,48 @@ async fn lob_07_the_end_is_remembered() {
 #[tokio::test]
 async fn bnd_08_12_and_unb_04_10_a_slow_request_is_accepted_and_keeps_its_operation() {
     let (client, first) = slow_bind().await;
-    assert_eq!(first.body.as_object().expect("an object").keys().collect::<Vec<_>>(), ["operation"]);
+    assert_eq!(
+        first
+            .body
+            .as_object()
+            .expect("an object")
+            .keys()
+            .collect::<Vec<_>>(),
+        ["operation"]
+    );
     assert!((1..100).contains(&first.body["operation"].as_str().expect("a text").len()));
-    assert_eq!(client.bind_async("one", json!({})).await.expect(202).body, first.body);
+    assert_eq!(
+        client.bind_async("one", json!({})).await.expect(202).body,
+        first.body
+    );
     // A platform that does not poll has to come again.
-    assert_eq!(client.bind("one", json!({})).await.expect(422).body["error"], "ConcurrencyError");
-    client.bind_async("one", json!({"app_guid": "an-app"})).await.expect(409);
+    assert_eq!(
+        client.bind("one", json!({})).await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
+    client
+        .bind_async("one", json!({"app_guid": "an-app"}))
+        .await
+        .expect(409);
 
     let (client, first) = slow_unbind().await;
-    assert_eq!(first.body.as_object().expect("an object").keys().collect::<Vec<_>>(), ["operation"]);
+    assert_eq!(
+        first
+            .body
+            .as_object()
+            .expect("an object")
+            .keys()
+            .collect::<Vec<_>>(),
+        ["operation"]
+    );
     assert!((1..100).contains(&first.body["operation"].as_str().expect("a text").len()));
-    client.world.inject("identities.access_keys", Fault::Before(Throttled));
-    assert_eq!(client.unbind_async("one").await.expect(202).body, first.body);
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Throttled));
+    assert_eq!(
+        client.unbind_async("one").await.expect(202).body,
+        first.body
+    );
     client.unbind_async("one").await.expect(200);
     client.unbind_async("one").await.expect(410);
 }
@@ -204,28 +346,51 @@ async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
     client.unbind("one").await.expect(200);
     let operation = bound.body["operation"].as_str().expect("an operation");
     let answer = poll(&client, operation).await.expect(200);
-    assert_eq!((&answer.body["state"], answer.description()), (&json!("failed"), "It was halted by a deletion."));
-    assert_eq!(client.binding_last_operation("one").await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("failed"), "It was halted by a deletion.")
+    );
+    assert_eq!(
+        client.binding_last_operation("one").await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 /// A platform does not poll again after a final state.
 #[tokio::test]
 async fn lob_a_failure_is_told_only_where_it_is_recorded() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.create_user", Fault::Before(Unavailable));
     client.bind_async("one", json!({})).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(31));
 
-    client.world.inject("identities.create_user", Fault::Before(Denied));
+    client
+        .world
+        .inject("identities.create_user", Fault::Before(Denied));
     client.world.yield_at_calls(true);
-    let mut poll = Box::pin(tokio::task::unconstrained(client.binding_last_operation("one")));
+    let mut poll = Box::pin(tokio::task::unconstrained(
+        client.binding_last_operation("one"),
+    ));
     let answer = loop {
-        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(poll.as_mut().poll(context))).await {
+        if let Poll::Ready(answer) =
+            poll_fn(|context| Poll::Ready(poll.as_mut().poll(context))).await
+        {
             break answer;
         }
         // Another request writes the record between the failure and its record.
-        if client.world.take_calls().contains(&"identities.create_user") {
-            client.world.edit(|account| account.bindings.values_mut().for_each(|binding| binding.version += 1));
+        if client
+            .world
+            .take_calls()
+            .contains(&"identities.create_user")
+        {
+            client.world.edit(|account| {
+                account
+                    .bindings
+                    .values_mut()
+                    .for_each(|binding| binding.version += 1)
+            });
         }
     };
     assert_eq!(answer.expect(200).body["state"], "in progress");

@@ -10,7 +10,10 @@ fn services() -> Vec<Value> {
 }
 
 fn plans() -> Vec<Value> {
-    services().iter().flat_map(|service| service["plans"].as_array().expect("plans").clone()).collect()
+    services()
+        .iter()
+        .flat_map(|service| service["plans"].as_array().expect("plans").clone())
+        .collect()
 }
 
 #[tokio::test]
@@ -24,27 +27,42 @@ async fn cat_01_it_is_served_without_any_call_of_aws() {
 
 #[test]
 fn cat_02_the_ids_are_those_of_the_broker_that_this_one_succeeds() {
-    // UUIDv5 by hand: python3 -c 'from uuid import *; n = uuid5(UUID(int=0), "000000000000awsservicebroker");
-    // print(uuid5(n, "sqs"), uuid5(n, "service__sqs__plan__standard"))'
-    let sqs = services().into_iter().find(|service| service["name"] == "sqs").expect("sqs");
+    // UUIDv5 by hand: python3 -c 'from uuid import *; n = uuid5(UUID(int=0),
+    // "000000000000awsservicebroker"); print(uuid5(n, "sqs"), uuid5(n,
+    // "service__sqs__plan__standard"))'
+    let sqs = services()
+        .into_iter()
+        .find(|service| service["name"] == "sqs")
+        .expect("sqs");
     assert_eq!(sqs["id"], "34c8ae01-bd17-50f6-aa3d-b3877feb4f43");
-    assert_eq!(sqs["plans"][0]["id"], "b309019a-e1a9-5a5b-afcb-dc1c0ada6efd");
+    assert_eq!(
+        sqs["plans"][0]["id"],
+        "b309019a-e1a9-5a5b-afcb-dc1c0ada6efd"
+    );
 }
 
 #[test]
 fn cat_07_19_and_cf_01_ids_are_unique_in_the_whole_catalog() {
-    let ids: Vec<_> = services().into_iter().chain(plans()).map(|entry| entry["id"].to_string()).collect();
+    let ids: Vec<_> = services()
+        .into_iter()
+        .chain(plans())
+        .map(|entry| entry["id"].to_string())
+        .collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
 }
 
 #[test]
 fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_there_and_short_enough() {
-    // OSBAPI recommends 255 characters for every string. Long descriptions, which people read, are longer on purpose.
+    // OSBAPI recommends 255 characters for every string. Long descriptions, which people read, are
+    // longer on purpose.
     for entry in services().into_iter().chain(plans()) {
         let name = entry["name"].as_str().expect("a name");
         assert!((1..=63).contains(&name.len()), "{name}");
         let description = entry["description"].as_str().expect("a description");
-        assert!((1..=255).contains(&description.chars().count()), "{name}: {description}");
+        assert!(
+            (1..=255).contains(&description.chars().count()),
+            "{name}: {description}"
+        );
     }
 }
 
@@ -83,47 +101,80 @@ async fn cat_04_an_unchanged_catalog_is_not_sent_again() {
     ] {
         let request = axum::http::Request::builder()
             .uri("/v2/catalog")
-            .header("authorization", crate::support::basic("broker", "local-only-password"))
+            .header(
+                "authorization",
+                crate::support::basic("broker", "local-only-password"),
+            )
             .header("x-broker-api-version", "2.17")
             .header("if-none-match", known);
-        let answer = client.send(request.body(axum::body::Body::empty()).expect("a request")).await.expect(status);
+        let answer = client
+            .send(request.body(axum::body::Body::empty()).expect("a request"))
+            .await
+            .expect(status);
         assert_eq!(answer.headers["etag"], etag, "{known}");
     }
     // Another catalog has another tag.
-    let empty = Client::with_catalog(aws_service_broker::catalog::Catalog::new(Vec::new().into(), "0", "b"));
+    let empty = Client::with_catalog(aws_service_broker::catalog::Catalog::new(
+        Vec::new().into(),
+        "0",
+        "b",
+    ));
     let answer = empty.request("GET", "/v2/catalog", None).await.expect(200);
     assert_eq!(answer.body, json!({"services": []}));
     assert_ne!(answer.headers["etag"], etag);
 }
 
-// OSBAPI recommends a prefix for the names of services. These are those of the broker that this one succeeds.
+// OSBAPI recommends a prefix for the names of services. These are those of the broker that this one
+// succeeds.
 #[test]
 fn cat_05_06_10_names_are_unique_and_good_on_a_command_line_and_every_service_has_a_plan() {
     let cli_friendly = |name: &Value| {
         let name = name.as_str().expect("a name");
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
     };
     let services = services();
-    let names: BTreeSet<_> = services.iter().map(|service| service["name"].to_string()).collect();
+    let names: BTreeSet<_> = services
+        .iter()
+        .map(|service| service["name"].to_string())
+        .collect();
     assert_eq!(names.len(), services.len());
     for service in services {
         let plans = service["plans"].as_array().expect("plans").clone();
         let names: BTreeSet<_> = plans.iter().map(|plan| plan["name"].to_string()).collect();
         assert!(!plans.is_empty() && names.len() == plans.len());
-        assert!(plans.iter().chain([&service]).all(|entry| cli_friendly(&entry["name"])));
+        assert!(
+            plans
+                .iter()
+                .chain([&service])
+                .all(|entry| cli_friendly(&entry["name"]))
+        );
     }
 }
 
 #[test]
 fn cat_09_11_12_13_14_15_16_17_services_say_what_they_can() {
     for service in services() {
-        for field in ["bindable", "instances_retrievable", "bindings_retrievable", "allow_context_updates"] {
+        for field in [
+            "bindable",
+            "instances_retrievable",
+            "bindings_retrievable",
+            "allow_context_updates",
+        ] {
             assert_eq!(service[field], true, "{field}");
         }
         let plans = service["plans"].as_array().expect("plans").iter();
         let updateable = plans.clone().any(|plan| plan["plan_updateable"] == true);
         assert_eq!(service["plan_updateable"], updateable);
-        assert!(service["tags"].as_array().expect("tags").iter().all(Value::is_string));
+        assert!(
+            service["tags"]
+                .as_array()
+                .expect("tags")
+                .iter()
+                .all(Value::is_string)
+        );
         assert!(service["metadata"].is_object());
         // Nothing of what it would declare.
         assert_eq!(service.get("requires"), None);
@@ -142,10 +193,16 @@ fn cat_23_24_25_26_27_and_cf_05_plans_say_what_they_can() {
         assert_eq!(plan["bindable"], true);
         assert_eq!(plan["binding_rotatable"], true);
         assert_eq!(plan["maximum_polling_duration"], 86_400);
-        let info = plan["maintenance_info"].as_object().expect("maintenance_info");
+        let info = plan["maintenance_info"]
+            .as_object()
+            .expect("maintenance_info");
         assert_eq!(info.keys().collect::<Vec<_>>(), ["version", "description"]);
         semver::Version::parse(info["version"].as_str().expect("a version")).expect("SemVer");
-        assert!(info["description"].as_str().is_some_and(|text| !text.is_empty() && text.len() <= 255));
+        assert!(
+            info["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty() && text.len() <= 255)
+        );
     }
 }
 
@@ -154,41 +211,81 @@ fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
     let standard = plan("sqs", "standard");
     let schema = &standard["schemas"]["service_instance"]["update"]["parameters"];
     let properties = schema["properties"].as_object().expect("properties");
-    assert_eq!(properties["DelaySeconds"]["type"], json!(["integer", "null"]));
+    assert_eq!(
+        properties["DelaySeconds"]["type"],
+        json!(["integer", "null"])
+    );
     assert_eq!(properties["DelaySeconds"].get("default"), None);
-    assert_eq!(properties.get("UseDeadLetterQueue"), None, "it would replace the queue");
-    assert_eq!((schema.get("required"), &schema["additionalProperties"]), (None, &json!(false)));
+    assert_eq!(
+        properties.get("UseDeadLetterQueue"),
+        None,
+        "it would replace the queue"
+    );
+    assert_eq!(
+        (schema.get("required"), &schema["additionalProperties"]),
+        (None, &json!(false))
+    );
 }
 
 #[tokio::test]
 async fn cat_32_an_instance_of_what_is_no_longer_offered_can_be_polled_fetched_and_deleted() {
     let old = Client::with_instance().await;
     let empty = aws_service_broker::catalog::Catalog::new(Vec::new().into(), "0", "b");
-    let client = Client::with(old.world.clone(), empty, Default::default(), Default::default());
+    let client = Client::with(
+        old.world.clone(),
+        empty,
+        Default::default(),
+        Default::default(),
+    );
     client.last_operation().await.expect(200);
     client.fetch_instance().await.expect(200);
     client.update(json!({})).await.expect(400);
     client.deprovision().await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).description(), "Deleting: 0 resources done.");
+    assert_eq!(
+        client.last_operation().await.expect(200).description(),
+        "Deleting: 0 resources done."
+    );
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[test]
 fn pro_01_02_03_04_metadata_have_the_names_of_the_profile() {
     for service in services() {
         let metadata = &service["metadata"];
-        for field in ["displayName", "longDescription", "providerDisplayName", "documentationUrl"] {
-            assert!(metadata[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {metadata}");
+        for field in [
+            "displayName",
+            "longDescription",
+            "providerDisplayName",
+            "documentationUrl",
+        ] {
+            assert!(
+                metadata[field]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{field}: {metadata}"
+            );
         }
         assert_eq!(metadata["shareable"], true);
     }
     for plan in plans() {
         let metadata = &plan["metadata"];
         assert!(metadata["displayName"].is_string());
-        assert!(metadata["bullets"].as_array().is_some_and(|bullets| bullets.iter().all(Value::is_string)));
+        assert!(
+            metadata["bullets"]
+                .as_array()
+                .is_some_and(|bullets| bullets.iter().all(Value::is_string))
+        );
         for cost in metadata["costs"].as_array().into_iter().flatten() {
-            assert!(cost["amount"].as_object().is_some_and(|amount| amount.values().all(Value::is_number)), "{cost}");
+            assert!(
+                cost["amount"]
+                    .as_object()
+                    .is_some_and(|amount| amount.values().all(Value::is_number)),
+                "{cost}"
+            );
             assert!(cost["unit"].is_string(), "{cost}");
         }
     }

@@ -6,7 +6,10 @@ const CHECKLIST: &str = include_str!("checklist.txt");
 
 /// The rules, with the reason of each that has no test.
 fn rules() -> Vec<(String, Option<&'static str>)> {
-    let lines = CHECKLIST.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = CHECKLIST
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| match line.split_once(": ") {
             Some((rule, reason)) => (rule.to_owned(), Some(reason)),
@@ -15,12 +18,15 @@ fn rules() -> Vec<(String, Option<&'static str>)> {
         .collect()
 }
 
-/// The rules that a test of this name checks: `cat_30_31_and_cf_06_…` checks CAT-30, CAT-31 and CF-6.
+/// The rules that a test of this name checks: `cat_30_31_and_cf_06_…` checks CAT-30, CAT-31 and
+/// CF-6.
 fn rules_of(test: &str) -> Vec<String> {
     let (mut group, mut rules) = (String::new(), Vec::new());
     for word in test.split('_') {
         match word.parse::<u32>() {
-            Ok(number) if word.len() == 2 && !group.is_empty() => rules.push(format!("{group}-{number}")),
+            Ok(number) if word.len() == 2 && !group.is_empty() => {
+                rules.push(format!("{group}-{number}"))
+            }
             _ if word == "and" => {}
             _ if rules.is_empty() || CHECKLIST.contains(&format!("\n{}-", word.to_uppercase())) => {
                 group = word.to_uppercase();
@@ -34,20 +40,26 @@ fn rules_of(test: &str) -> Vec<String> {
 /// The names of the tests in this folder.
 fn tests() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
-    let files = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let files = fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path());
     let mut names = Vec::new();
     for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
         let text = fs::read_to_string(file).expect("a source file");
         let mut is_test = false;
         for line in text.lines() {
             let line = line.trim();
-            let function = line.trim_start_matches("async ").strip_prefix("fn ").and_then(|rest| rest.split_once('('));
+            let function = line
+                .trim_start_matches("async ")
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split_once('('));
             match function {
                 Some((name, _)) if is_test => names.push(name.to_owned()),
                 _ => {}
             }
-            is_test =
-                line.starts_with("#[test]") || line.starts_with("#[tokio::test") || (is_test && function.is_none());
+            is_test = line.starts_with("#[test]")
+                || line.starts_with("#[tokio::test")
+                || (is_test && function.is_none());
         }
     }
     names
@@ -56,10 +68,19 @@ fn tests() -> Vec<String> {
 #[test]
 fn every_rule_has_a_test_or_a_reason() {
     let tested: BTreeSet<_> = tests().iter().flat_map(|test| rules_of(test)).collect();
-    let without: Vec<_> = rules().into_iter().filter(|(rule, why)| why.is_none() && !tested.contains(rule)).collect();
+    let without: Vec<_> = rules()
+        .into_iter()
+        .filter(|(rule, why)| why.is_none() && !tested.contains(rule))
+        .collect();
     assert!(without.is_empty(), "no test and no reason: {without:?}");
-    let both: Vec<_> = rules().into_iter().filter(|(rule, why)| why.is_some() && tested.contains(rule)).collect();
-    assert!(both.is_empty(), "a test, and a reason why there is none: {both:?}");
+    let both: Vec<_> = rules()
+        .into_iter()
+        .filter(|(rule, why)| why.is_some() && tested.contains(rule))
+        .collect();
+    assert!(
+        both.is_empty(),
+        "a test, and a reason why there is none: {both:?}"
+    );
 }
 
 #[test]
@@ -75,7 +96,10 @@ fn every_test_is_of_rules_that_there_are() {
 #[test]
 fn a_tests_name_names_its_rules() {
     assert_eq!(rules_of("prv_09_a_resent_put"), ["PRV-9"]);
-    assert_eq!(rules_of("cat_30_31_and_cf_06_schemas_of_12_kinds"), ["CAT-30", "CAT-31", "CF-6"]);
+    assert_eq!(
+        rules_of("cat_30_31_and_cf_06_schemas_of_12_kinds"),
+        ["CAT-30", "CAT-31", "CF-6"]
+    );
     assert_eq!(rules_of("bnd_07_and_13_it_answers"), ["BND-7", "BND-13"]);
     assert!(rules_of("every_rule_has_a_test").is_empty());
 }

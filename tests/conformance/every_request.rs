@@ -9,12 +9,16 @@ use axum::{body::Body, http::Request};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Fault, INSTANCE, Log, World, basic, catalog, plan_id, service_id};
+use crate::support::{
+    Answer, Client, Fault, INSTANCE, Log, World, basic, catalog, plan_id, service_id,
+};
 
 fn provision(body: impl Into<Body>) -> Request<Body> {
     Request::builder()
         .method("PUT")
-        .uri(format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true"))
+        .uri(format!(
+            "/v2/service_instances/{INSTANCE}?accepts_incomplete=true"
+        ))
         .header("authorization", basic("broker", "local-only-password"))
         .header("x-broker-api-version", "2.17")
         .body(body.into())
@@ -27,12 +31,21 @@ const ENDPOINTS: [(&str, &str); 10] = [
     ("PUT", "/v2/service_instances/i"),
     ("PATCH", "/v2/service_instances/i"),
     ("GET", "/v2/service_instances/i"),
-    ("DELETE", "/v2/service_instances/i?service_id=s&plan_id=p&accepts_incomplete=true"),
+    (
+        "DELETE",
+        "/v2/service_instances/i?service_id=s&plan_id=p&accepts_incomplete=true",
+    ),
     ("GET", "/v2/service_instances/i/last_operation"),
     ("PUT", "/v2/service_instances/i/service_bindings/b"),
     ("GET", "/v2/service_instances/i/service_bindings/b"),
-    ("DELETE", "/v2/service_instances/i/service_bindings/b?service_id=s&plan_id=p"),
-    ("GET", "/v2/service_instances/i/service_bindings/b/last_operation"),
+    (
+        "DELETE",
+        "/v2/service_instances/i/service_bindings/b?service_id=s&plan_id=p",
+    ),
+    (
+        "GET",
+        "/v2/service_instances/i/service_bindings/b/last_operation",
+    ),
 ];
 
 /// Answers of all kinds: good ones, and mistakes of the platform and of AWS, in every state.
@@ -41,10 +54,19 @@ async fn all_kinds_of_answers() -> Vec<Answer> {
     let mut answers = vec![
         client.request("GET", "/v2/catalog", None).await.expect(200),
         client.request("GET", "/nowhere", None).await.expect(404),
-        client.request("POST", "/v2/catalog", None).await.expect(405),
+        client
+            .request("POST", "/v2/catalog", None)
+            .await
+            .expect(405),
         client.provision(json!({"plan_id": ""})).await.expect(400),
-        client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await.expect(422),
-        client.request("PUT", "/v2/service_instances/x", Some(json!({}))).await.expect(400),
+        client
+            .provision(json!({"maintenance_info": {"version": "0.0.1"}}))
+            .await
+            .expect(422),
+        client
+            .request("PUT", "/v2/service_instances/x", Some(json!({})))
+            .await
+            .expect(400),
         client.fetch_instance().await.expect(404),
         client.last_operation().await.expect(404),
         client.update(json!({})).await.expect(404),
@@ -61,19 +83,33 @@ async fn all_kinds_of_answers() -> Vec<Answer> {
     answers.extend([
         client.last_operation().await.expect(200),
         client.provision(json!({})).await.expect(200),
-        client.provision(json!({"space_guid": "another"})).await.expect(409),
+        client
+            .provision(json!({"space_guid": "another"}))
+            .await
+            .expect(409),
         client.fetch_instance().await.expect(200),
         client.bind("one", json!({})).await.expect(201),
         client.bind("one", json!({})).await.expect(200),
-        client.bind("one", json!({"app_guid": "an-app"})).await.expect(409),
+        client
+            .bind("one", json!({"app_guid": "an-app"}))
+            .await
+            .expect(409),
         client.fetch_binding("one").await.expect(200),
         client.binding_last_operation("one").await.expect(200),
-        client.update(json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(422),
-        client.update(json!({"parameters": {"DelaySeconds": 5}})).await.expect(202),
+        client
+            .update(json!({"plan_id": plan_id("sqs", "fifo")}))
+            .await
+            .expect(422),
+        client
+            .update(json!({"parameters": {"DelaySeconds": 5}}))
+            .await
+            .expect(202),
         client.fetch_instance().await.expect(422),
         client.deprovision().await.expect(422),
     ]);
-    client.world.settle_stacks(UpdateRollbackComplete, Some("no"));
+    client
+        .world
+        .settle_stacks(UpdateRollbackComplete, Some("no"));
     answers.extend([
         client.last_operation().await.expect(200),
         client.unbind("one").await.expect(200),
@@ -97,14 +133,29 @@ async fn all_kinds_of_answers() -> Vec<Answer> {
 #[tokio::test]
 async fn gen_02_03_every_error_has_a_description_and_at_most_one_word() {
     let answers = all_kinds_of_answers().await;
-    assert!(answers.iter().filter(|answer| answer.status.as_u16() >= 400).count() > 15);
-    for answer in answers.iter().filter(|answer| answer.status.as_u16() >= 400) {
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| answer.status.as_u16() >= 400)
+            .count()
+            > 15
+    );
+    for answer in answers
+        .iter()
+        .filter(|answer| answer.status.as_u16() >= 400)
+    {
         assert!(!answer.description().trim().is_empty(), "{answer:?}");
         let word = answer.body.get("error");
         let camel_case = |word: &str| {
-            word.starts_with(char::is_uppercase) && word.chars().all(|character| character.is_ascii_alphanumeric())
+            word.starts_with(char::is_uppercase)
+                && word
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric())
         };
-        assert!(word.is_none_or(|word| word.as_str().is_some_and(camel_case)), "{answer:?}");
+        assert!(
+            word.is_none_or(|word| word.as_str().is_some_and(camel_case)),
+            "{answer:?}"
+        );
     }
 }
 
@@ -127,20 +178,38 @@ async fn gen_04_05_usable_and_repeatable_are_said_of_failed_updates_and_deprovis
     }
     let client = Client::with_instance().await;
     for answer in [
-        client.provision(json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(409),
-        client.bind("one", json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(400),
+        client
+            .provision(json!({"plan_id": plan_id("sqs", "fifo")}))
+            .await
+            .expect(409),
+        client
+            .bind("one", json!({"plan_id": plan_id("sqs", "fifo")}))
+            .await
+            .expect(400),
         client.unbind("one").await.expect(410),
     ] {
-        assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+        assert_eq!(
+            (
+                answer.body.get("instance_usable"),
+                answer.body.get("update_repeatable")
+            ),
+            (None, None)
+        );
     }
-    let unsupported = client.update(json!({"plan_id": plan_id("sqs", "fifo")})).await.expect(422);
+    let unsupported = client
+        .update(json!({"plan_id": plan_id("sqs", "fifo")}))
+        .await
+        .expect(422);
     assert_eq!(unsupported.body["update_repeatable"], false);
 }
 
 #[tokio::test]
 async fn gen_01_06_each_case_has_its_status_and_word() {
     let client = Client::new();
-    let answer = client.request("GET", "/v2/service_instances/x", None).await.expect(404);
+    let answer = client
+        .request("GET", "/v2/service_instances/x", None)
+        .await
+        .expect(404);
     assert_eq!(answer.body.get("error"), None);
     let path = format!("/v2/service_instances/{INSTANCE}");
     let body = json!({
@@ -148,37 +217,70 @@ async fn gen_01_06_each_case_has_its_status_and_word() {
         "organization_guid": "o", "space_guid": "s",
     });
     let word = |answer: Answer| answer.body["error"].clone();
-    assert_eq!(word(client.request("PUT", &path, Some(body)).await.expect(422)), "AsyncRequired");
+    assert_eq!(
+        word(client.request("PUT", &path, Some(body)).await.expect(422)),
+        "AsyncRequired"
+    );
     let other_version = json!({"maintenance_info": {"version": "9.9.9"}});
-    assert_eq!(word(client.provision(other_version).await.expect(422)), "MaintenanceInfoConflict");
+    assert_eq!(
+        word(client.provision(other_version).await.expect(422)),
+        "MaintenanceInfoConflict"
+    );
     client.provision(json!({})).await.expect(202);
-    assert_eq!(word(client.bind("one", json!({})).await.expect(422)), "ConcurrencyError");
+    assert_eq!(
+        word(client.bind("one", json!({})).await.expect(422)),
+        "ConcurrencyError"
+    );
 }
 
 #[tokio::test]
 async fn gen_07_a_refused_request_changes_nothing() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
-    let before = (client.world.instance(INSTANCE), client.world.bindings(), client.world.users().len());
+    let before = (
+        client.world.instance(INSTANCE),
+        client.world.bindings(),
+        client.world.users().len(),
+    );
     for answer in [
         client.provision(json!({"space_guid": "another"})).await,
         client.provision(json!({"plan_id": "unknown"})).await,
-        client.update(json!({"parameters": {"DelaySeconds": -1}})).await,
-        client.update(json!({"plan_id": plan_id("sqs", "fifo")})).await,
+        client
+            .update(json!({"parameters": {"DelaySeconds": -1}}))
+            .await,
+        client
+            .update(json!({"plan_id": plan_id("sqs", "fifo")}))
+            .await,
         client.bind("one", json!({"app_guid": "an-app"})).await,
-        client.bind("two", json!({"parameters": {"Scope": "Everything"}})).await,
-        client.request("DELETE", &format!("/v2/service_instances/{INSTANCE}"), None).await,
+        client
+            .bind("two", json!({"parameters": {"Scope": "Everything"}}))
+            .await,
+        client
+            .request("DELETE", &format!("/v2/service_instances/{INSTANCE}"), None)
+            .await,
     ] {
         assert!(answer.status.is_client_error(), "{answer:?}");
     }
-    client.world.inject("stacks.update", Fault::Rejected("no such queue"));
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(400);
-    let after = client
+    client
         .world
-        .instance(INSTANCE)
-        .map(|instance| aws_service_broker::broker::instance::Instance { version: 0, ..instance });
+        .inject("stacks.update", Fault::Rejected("no such queue"));
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(400);
+    let after = client.world.instance(INSTANCE).map(|instance| {
+        aws_service_broker::broker::instance::Instance {
+            version: 0,
+            ..instance
+        }
+    });
     let before_without_version =
-        before.0.map(|instance| aws_service_broker::broker::instance::Instance { version: 0, ..instance });
+        before
+            .0
+            .map(|instance| aws_service_broker::broker::instance::Instance {
+                version: 0,
+                ..instance
+            });
     assert_eq!(
         (after, client.world.bindings(), client.world.users().len()),
         (before_without_version, before.1, before.2)
@@ -188,7 +290,9 @@ async fn gen_07_a_refused_request_changes_nothing() {
 #[tokio::test]
 async fn gen_08_a_failure_of_aws_before_the_record_changes_nothing() {
     let client = Client::new();
-    client.world.inject("records.insert_instance", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("records.insert_instance", Fault::Before(Unavailable));
     client.provision(json!({})).await.expect(503);
     assert_eq!(client.world.instance(INSTANCE), None);
     assert!(client.world.stack_names().is_empty());
@@ -216,17 +320,27 @@ async fn gen_12_13_14_the_api_version_is_checked() {
                 .body(Body::empty())
                 .expect("a request");
             if let Some(version) = version {
-                request.headers_mut().insert("x-broker-api-version", version.parse().expect("a value"));
+                request
+                    .headers_mut()
+                    .insert("x-broker-api-version", version.parse().expect("a value"));
             }
             let answer = client.send(request).await.expect(status);
-            assert!(status == 200 || answer.description().contains("2.17"), "{answer:?}");
+            assert!(
+                status == 200 || answer.description().contains("2.17"),
+                "{answer:?}"
+            );
         }
     }
 }
 
 /// A broker for old checkers.
 fn strict() -> Client {
-    Client::with(World::new(), catalog(), Default::default(), MissingVersion::PreconditionFailed)
+    Client::with(
+        World::new(),
+        catalog(),
+        Default::default(),
+        MissingVersion::PreconditionFailed,
+    )
 }
 
 #[tokio::test]
@@ -235,8 +349,14 @@ async fn gen_15_unknown_fields_are_ignored_at_every_level() {
     let extra = json!({"x-extra": {"a": [1]}, "context": {"y": [1]}, "maintenance_info": {"version": "1.1.0", "z": 1}});
     client.provision(extra.clone()).await.expect(202);
     client.finish().await;
-    client.update(json!({"x-extra": 1, "previous_values": {"plan_id": "p", "z": 2}, "context": {}})).await.expect(200);
-    client.bind("one", json!({"x-extra": 1, "bind_resource": {"x": 1}})).await.expect(201);
+    client
+        .update(json!({"x-extra": 1, "previous_values": {"plan_id": "p", "z": 2}, "context": {}}))
+        .await
+        .expect(200);
+    client
+        .bind("one", json!({"x-extra": 1, "bind_resource": {"x": 1}}))
+        .await
+        .expect(201);
     let path = format!("/v2/service_instances/{INSTANCE}/last_operation?x=1");
     client.request("GET", &path, None).await.expect(200);
 }
@@ -270,33 +390,67 @@ async fn gen_16_no_answer_has_fields_of_the_brokers_own() {
 #[tokio::test]
 async fn gen_17_every_request_is_authenticated_before_anything_else() {
     let client = Client::with_instance().await;
-    for (method, path) in ENDPOINTS.into_iter().chain([("GET", "/nowhere"), ("POST", "/v2/catalog")]) {
-        for authorization in [None, Some(basic("broker", "wrong")), Some("Bearer x".to_owned())] {
-            let mut request = Request::builder().method(method).uri(path).body(Body::from("{")).expect("a request");
+    for (method, path) in ENDPOINTS
+        .into_iter()
+        .chain([("GET", "/nowhere"), ("POST", "/v2/catalog")])
+    {
+        for authorization in [
+            None,
+            Some(basic("broker", "wrong")),
+            Some("Bearer x".to_owned()),
+        ] {
+            let mut request = Request::builder()
+                .method(method)
+                .uri(path)
+                .body(Body::from("{"))
+                .expect("a request");
             if let Some(authorization) = authorization {
-                request.headers_mut().insert("authorization", authorization.parse().expect("a value"));
+                request
+                    .headers_mut()
+                    .insert("authorization", authorization.parse().expect("a value"));
             }
             let answer = client.send(request).await.expect(401);
-            assert!(answer.headers["www-authenticate"].to_str().expect("text").starts_with("Basic"));
+            assert!(
+                answer.headers["www-authenticate"]
+                    .to_str()
+                    .expect("text")
+                    .starts_with("Basic")
+            );
         }
     }
-    assert!(client.world.take_calls().iter().all(|call| *call == "platform_secrets.read"));
+    assert!(
+        client
+            .world
+            .take_calls()
+            .iter()
+            .all(|call| *call == "platform_secrets.read")
+    );
 }
 
 #[tokio::test]
 async fn gen_19_what_the_broker_mints_needs_no_encoding() {
-    let unreserved = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
+    let unreserved = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+    };
     let client = Client::new();
     let catalog = client.request("GET", "/v2/catalog", None).await.body;
     for service in catalog["services"].as_array().expect("services") {
-        for entry in service["plans"].as_array().expect("plans").iter().chain([service]) {
+        for entry in service["plans"]
+            .as_array()
+            .expect("plans")
+            .iter()
+            .chain([service])
+        {
             assert!(unreserved(entry["id"].as_str().expect("an id")));
         }
     }
     let provisioned = client.provision(json!({})).await;
     let deleted = client.deprovision().await;
     for answer in [provisioned, deleted] {
-        assert!(unreserved(answer.body["operation"].as_str().expect("an operation")));
+        assert!(unreserved(
+            answer.body["operation"].as_str().expect("an operation")
+        ));
     }
 }
 
@@ -304,8 +458,12 @@ async fn gen_19_what_the_broker_mints_needs_no_encoding() {
 async fn gen_21_the_requests_identity_comes_back() {
     let client = Client::new();
     for path in ["/v2/catalog", "/v2/nowhere"] {
-        let request = Request::builder().uri(path).header("x-broker-api-request-identity", "abc");
-        let answer = client.send(request.body(Body::empty()).expect("a request")).await;
+        let request = Request::builder()
+            .uri(path)
+            .header("x-broker-api-request-identity", "abc");
+        let answer = client
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
         assert_eq!(answer.headers["x-broker-api-request-identity"], "abc");
     }
     client.world.inject("platform_secrets.read", Fault::Panic);
@@ -313,7 +471,10 @@ async fn gen_21_the_requests_identity_comes_back() {
         .uri("/v2/catalog")
         .header("authorization", basic("broker", "local-only-password"))
         .header("x-broker-api-request-identity", "abc");
-    let answer = client.send(request.body(Body::empty()).expect("a request")).await.expect(500);
+    let answer = client
+        .send(request.body(Body::empty()).expect("a request"))
+        .await
+        .expect(500);
     assert_eq!(answer.headers["x-broker-api-request-identity"], "abc");
 }
 
@@ -326,14 +487,22 @@ async fn log_line(identity: &str, name: &'static str, value: &str) -> Value {
         .header("x-broker-api-version", "2.17")
         .header("x-broker-api-request-identity", identity)
         .header(name, value);
-    Client::new().send(request.body(Body::empty()).expect("a request")).await.expect(200);
-    log.lines(|line| line["request_identity"] == identity).pop().expect("a line of the request")
+    Client::new()
+        .send(request.body(Body::empty()).expect("a request"))
+        .await
+        .expect(200);
+    log.lines(|line| line["request_identity"] == identity)
+        .pop()
+        .expect("a line of the request")
 }
 
 #[tokio::test]
 async fn gen_22_the_requests_identity_is_logged() {
     let line = log_line("an-identity", "accept", "*/*").await;
-    assert_eq!((&line["operation"], &line["status"]), (&json!("catalog"), &json!(200)));
+    assert_eq!(
+        (&line["operation"], &line["status"]),
+        (&json!("catalog"), &json!(200))
+    );
 }
 
 #[tokio::test]
@@ -341,16 +510,36 @@ async fn gen_23_and_pro_07_the_originating_identity_is_decoded_and_logged_and_ne
     const HEADER: &str = "x-broker-api-originating-identity";
     for (platform, value, user) in [
         ("cloudfoundry", r#"{"user_id": "683ea748"}"#, "683ea748"),
-        ("kubernetes", r#"{"username": "duke", "uid": "c2dde242", "groups": ["admin"], "extra": {}}"#, "duke"),
+        (
+            "kubernetes",
+            r#"{"username": "duke", "uid": "c2dde242", "groups": ["admin"], "extra": {}}"#,
+            "duke",
+        ),
         ("other", r#"{"name":"x"}"#, r#"{"name":"x"}"#),
     ] {
-        let line = log_line(platform, HEADER, &format!("{platform} {}", BASE64_STANDARD.encode(value))).await;
-        assert_eq!((&line["originating_platform"], &line["originating_user"]), (&json!(platform), &json!(user)));
+        let line = log_line(
+            platform,
+            HEADER,
+            &format!("{platform} {}", BASE64_STANDARD.encode(value)),
+        )
+        .await;
+        assert_eq!(
+            (&line["originating_platform"], &line["originating_user"]),
+            (&json!(platform), &json!(user))
+        );
         assert_eq!(line.get("originating_identity_mistake"), None);
     }
-    for wrong in ["cloudfoundry", "cloudfoundry !", "cloudfoundry bnVsbA==", ""] {
+    for wrong in [
+        "cloudfoundry",
+        "cloudfoundry !",
+        "cloudfoundry bnVsbA==",
+        "",
+    ] {
         let line = log_line(&format!("wrong: {wrong}"), HEADER, wrong).await;
-        assert!(line["originating_identity_mistake"].is_string(), "{wrong}: {line}");
+        assert!(
+            line["originating_identity_mistake"].is_string(),
+            "{wrong}: {line}"
+        );
     }
 }
 
@@ -360,33 +549,74 @@ async fn gen_25_an_answer_comes_before_the_platform_gives_up() {
     client.world.inject("records.instance", Fault::Hang);
     let started = tokio::time::Instant::now();
     let answer = client.fetch_instance().await.expect(504);
-    assert!(started.elapsed().as_secs() < 29, "API Gateway would have given up");
-    assert!(answer.description().contains("Send the request again"), "{}", answer.description());
+    assert!(
+        started.elapsed().as_secs() < 29,
+        "API Gateway would have given up"
+    );
+    assert!(
+        answer.description().contains("Send the request again"),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
 async fn gen_26_27_28_what_takes_time_is_accepted_and_needs_a_platform_that_polls() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}");
-    let ids = format!("service_id={}&plan_id={}", service_id("sqs"), plan_id("sqs", "standard"));
+    let ids = format!(
+        "service_id={}&plan_id={}",
+        service_id("sqs"),
+        plan_id("sqs", "standard")
+    );
     let change = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 7}});
     for suffix in ["", "accepts_incomplete=false"] {
-        let answer = client.request("PATCH", &format!("{path}?{suffix}"), Some(change.clone())).await.expect(422);
+        let answer = client
+            .request("PATCH", &format!("{path}?{suffix}"), Some(change.clone()))
+            .await
+            .expect(422);
         assert_eq!(answer.body["error"], "AsyncRequired");
-        let answer = client.request("DELETE", &format!("{path}?{ids}&{suffix}"), None).await.expect(422);
+        let answer = client
+            .request("DELETE", &format!("{path}?{ids}&{suffix}"), None)
+            .await
+            .expect(422);
         assert_eq!(answer.body["error"], "AsyncRequired");
     }
-    client.request("PATCH", &format!("{path}?accepts_incomplete=true"), Some(change)).await.expect(202);
+    client
+        .request(
+            "PATCH",
+            &format!("{path}?accepts_incomplete=true"),
+            Some(change),
+        )
+        .await
+        .expect(202);
     client.world.complete_stacks();
     // What can be answered at once is, whatever the platform accepts.
     client.last_operation().await.expect(200);
     client.bind_async("one", json!({})).await.expect(201);
     client
-        .request("PATCH", &path, Some(json!({"service_id": service_id("sqs"), "context": {"a": 1}})))
+        .request(
+            "PATCH",
+            &path,
+            Some(json!({"service_id": service_id("sqs"), "context": {"a": 1}})),
+        )
         .await
         .expect(200);
-    client.request("DELETE", &format!("{path}?{ids}&accepts_incomplete=true"), None).await.expect(202);
-    let wrong = client.request("DELETE", &format!("{path}?{ids}&accepts_incomplete=perhaps"), None).await;
+    client
+        .request(
+            "DELETE",
+            &format!("{path}?{ids}&accepts_incomplete=true"),
+            None,
+        )
+        .await
+        .expect(202);
+    let wrong = client
+        .request(
+            "DELETE",
+            &format!("{path}?{ids}&accepts_incomplete=perhaps"),
+            None,
+        )
+        .await;
     wrong.expect(400);
 }
 
@@ -394,29 +624,48 @@ async fn gen_26_27_28_what_takes_time_is_accepted_and_needs_a_platform_that_poll
 async fn gen_30_what_another_operation_stands_in_the_way_of_is_refused_for_now() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    for answer in [client.update(json!({"parameters": {"DelaySeconds": 1}})).await, client.bind("one", json!({})).await]
-    {
+    for answer in [
+        client
+            .update(json!({"parameters": {"DelaySeconds": 1}}))
+            .await,
+        client.bind("one", json!({})).await,
+    ] {
         assert_eq!(answer.expect(422).body["error"], "ConcurrencyError");
     }
     client.world.settle_stacks(RollbackComplete, None);
     client.last_operation().await.expect(200);
     client.deprovision().await.expect(202);
-    assert_eq!(client.provision(json!({})).await.expect(422).body["error"], "ConcurrencyError");
+    assert_eq!(
+        client.provision(json!({})).await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
 }
 
 #[tokio::test]
 async fn gen_32_no_string_of_a_request_is_empty() {
     let client = Client::with_instance().await;
-    for members in [json!({"service_id": ""}), json!({"plan_id": ""}), json!({"maintenance_info": {"version": ""}})] {
+    for members in [
+        json!({"service_id": ""}),
+        json!({"plan_id": ""}),
+        json!({"maintenance_info": {"version": ""}}),
+    ] {
         client.update(members).await.expect(400);
     }
-    for members in [json!({"bind_resource": {"route": ""}}), json!({"predecessor_binding_id": ""})] {
+    for members in [
+        json!({"bind_resource": {"route": ""}}),
+        json!({"predecessor_binding_id": ""}),
+    ] {
         client.bind("one", members).await.expect(400);
     }
     for members in [json!({"organization_guid": ""}), json!({"space_guid": ""})] {
         client.provision_as("another", members).await.expect(400);
     }
-    for path in ["", "/last_operation", "/service_bindings/one", "/service_bindings/one/last_operation"] {
+    for path in [
+        "",
+        "/last_operation",
+        "/service_bindings/one",
+        "/service_bindings/one/last_operation",
+    ] {
         for hint in ["service_id=", "plan_id=", "operation="] {
             let path = format!("/v2/service_instances/{INSTANCE}{path}?{hint}");
             client.request("GET", &path, None).await.expect(400);
@@ -446,14 +695,31 @@ async fn gen_32_no_string_of_an_answer_is_empty() {
 #[tokio::test]
 async fn gen_10_a_body_that_is_no_json_object_is_refused() {
     let client = Client::new();
-    for body in ["", "{", "null", "[]", "\"text\"", "12", "{\"service_id\": 12}", "{\"service_id\": \"x\"} y"] {
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "\"text\"",
+        "12",
+        "{\"service_id\": 12}",
+        "{\"service_id\": \"x\"} y",
+    ] {
         let answer = client.send(provision(body)).await.expect(400);
-        assert!(answer.description().starts_with("The body"), "{}", answer.description());
+        assert!(
+            answer.description().starts_with("The body"),
+            "{}",
+            answer.description()
+        );
     }
     client.send(provision(vec![0xff, 0xfe])).await.expect(400);
     let large = format!("{{\"service_id\": \"{}\"}}", "x".repeat(300 * 1024));
     let answer = client.send(provision(large)).await.expect(400);
-    assert!(answer.description().contains("at most"), "{}", answer.description());
+    assert!(
+        answer.description().contains("at most"),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
@@ -465,17 +731,27 @@ async fn gen_11_the_content_type_may_be_missing_and_may_name_a_charset() {
     let client = Client::new();
     client.send(provision(body.to_string())).await.expect(202);
     let mut request = provision(body.to_string());
-    request.headers_mut().insert("content-type", "Application/JSON; charset=utf-8".parse().expect("a value"));
+    request.headers_mut().insert(
+        "content-type",
+        "Application/JSON; charset=utf-8".parse().expect("a value"),
+    );
     client.send(request).await.expect(202);
 }
 
 #[tokio::test]
 async fn gen_20_ids_are_opaque_and_not_empty() {
     let client = Client::new();
-    client.provision_as("%2e%2e%2f%22%00%F0%9F%A6%80", json!({})).await.expect(202);
+    client
+        .provision_as("%2e%2e%2f%22%00%F0%9F%A6%80", json!({}))
+        .await
+        .expect(202);
     let long = "x".repeat(201);
     let answer = client.provision_as(&long, json!({})).await.expect(400);
-    assert!(answer.description().contains("200"), "{}", answer.description());
+    assert!(
+        answer.description().contains("200"),
+        "{}",
+        answer.description()
+    );
     client.provision_as("%ff", json!({})).await.expect(400);
     client.provision_as("", json!({})).await.expect(404);
 }
@@ -499,16 +775,34 @@ fn event(method: &str, path: &str, query: &str) -> Request<lambda_http::Body> {
 async fn gen_20_an_id_that_looks_like_a_part_of_a_url_is_an_id() {
     let client = Client::with_instance().await;
     let query = &format!("{}&accepts_incomplete=true", client.ids());
-    for disguise in ["?service_id=x", "#", "\t", "\\", " ", "%", "/../x", "?service_id=x&plan_id=y#"] {
+    for disguise in [
+        "?service_id=x",
+        "#",
+        "\t",
+        "\\",
+        " ",
+        "%",
+        "/../x",
+        "?service_id=x&plan_id=y#",
+    ] {
         let path = format!("/v2/service_instances/{INSTANCE}{disguise}");
         client.send(event("GET", &path, "")).await.expect(404);
         let answer = client.send(event("DELETE", &path, query)).await;
-        assert!([404, 410].contains(&answer.status.as_u16()), "{disguise}: {answer:?}");
+        assert!(
+            [404, 410].contains(&answer.status.as_u16()),
+            "{disguise}: {answer:?}"
+        );
     }
     client.fetch_instance().await.expect(200);
     let path = format!("/v2/service_instances/{INSTANCE}");
-    client.send(event("GET", &path, "service_id=a%20b&plan_id=c")).await.expect(200);
-    client.send(event("GET", &path, "service_id=")).await.expect(400);
+    client
+        .send(event("GET", &path, "service_id=a%20b&plan_id=c"))
+        .await
+        .expect(200);
+    client
+        .send(event("GET", &path, "service_id="))
+        .await
+        .expect(400);
     client.send(event("DELETE", &path, query)).await.expect(202);
 }
 
@@ -516,7 +810,11 @@ async fn gen_20_an_id_that_looks_like_a_part_of_a_url_is_an_id() {
 async fn gen_20_an_id_of_any_characters_is_the_one_that_the_platform_sent() {
     for id in ["a b ü%41&+;=@:!$'()*,", "..", "%2e%2e", "日本", "a?b#c"] {
         let client = Client::new();
-        let mut request = event("PUT", &format!("/v2/service_instances/{id}"), "accepts_incomplete=true");
+        let mut request = event(
+            "PUT",
+            &format!("/v2/service_instances/{id}"),
+            "accepts_incomplete=true",
+        );
         *request.body_mut() = lambda_http::Body::from(
             json!({
                 "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),

@@ -4,10 +4,14 @@ use serde_json::json;
 use crate::support::{Client, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
-async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_that_of_its_deletion() {
+async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_that_of_its_deletion()
+{
     let client = Client::new();
     client.fetch_instance().await.expect(404);
-    client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.fetch_instance().await.expect(404);
     client.finish().await;
     client.fetch_instance().await.expect(200);
@@ -29,17 +33,29 @@ async fn fin_02_an_instance_that_was_not_created_is_not_found() {
 #[tokio::test]
 async fn fin_03_while_it_is_updated_it_is_busy() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    assert_eq!(client.fetch_instance().await.expect(422).body["error"], "ConcurrencyError");
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    assert_eq!(
+        client.fetch_instance().await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
     client.world.settle_stacks(UpdateRollbackComplete, None);
     client.last_operation().await.expect(200);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
 async fn fin_04_07_it_is_shown_as_it_is() {
     let client = Client::new();
-    let provisioned = client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    let provisioned = client
+        .provision(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.finish().await;
     assert_eq!(
         client.fetch_instance().await.expect(200).body,
@@ -59,15 +75,24 @@ async fn fin_05_secret_parameters_are_left_out() {
     let (client, members) = crate::update::with_secret();
     client.provision(members).await.expect(202);
     client.finish().await;
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 2}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"Size": 2})
+    );
 }
 
 #[tokio::test]
 async fn fin_06_hints_are_optional_and_not_empty() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}");
-    client.request("GET", &format!("{path}?service_id=x&plan_id=y"), None).await.expect(200);
-    client.request("GET", &format!("{path}?service_id="), None).await.expect(400);
+    client
+        .request("GET", &format!("{path}?service_id=x&plan_id=y"), None)
+        .await
+        .expect(200);
+    client
+        .request("GET", &format!("{path}?service_id="), None)
+        .await
+        .expect(400);
 }
 
 #[tokio::test]
@@ -76,8 +101,14 @@ async fn fin_01_what_is_over_is_over_though_nobody_has_polled() {
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
     client.fetch_instance().await.expect(200);
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.world.complete_stacks();
     client.bind("one", json!({})).await.expect(201);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 3}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"DelaySeconds": 3})
+    );
 }

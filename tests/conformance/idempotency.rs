@@ -1,12 +1,15 @@
-//! Whatever comes again, and in whatever order, ends the same: the rows of the idempotency table, sequences of requests
-//! against a model of it, requests that run at the same time, and requests of no sense at all.
+//! Whatever comes again, and in whatever order, ends the same: the rows of the idempotency table,
+//! sequences of requests against a model of it, requests that run at the same time, and requests of
+//! no sense at all.
 
 use std::{pin::Pin, task::Poll};
 
 use aws_service_broker::broker::{
     instance::Instance,
     operation::{OperationKind, OperationState},
-    stack::StackStatus::{CreateComplete, CreateInProgress, DeleteFailed, DeleteInProgress, RollbackComplete},
+    stack::StackStatus::{
+        CreateComplete, CreateInProgress, DeleteFailed, DeleteInProgress, RollbackComplete,
+    },
     stack::StackStatus::{UpdateInProgress, UpdateRollbackComplete},
 };
 use axum::{body::Body, http::Request};
@@ -24,13 +27,25 @@ use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_
 async fn idm_01_02_03_a_provision_request_that_comes_again() {
     let client = Client::new();
     let first = client.provision(json!({})).await.expect(202);
-    assert_eq!(client.provision(json!({})).await.expect(202).body, first.body);
-    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    assert_eq!(
+        client.provision(json!({})).await.expect(202).body,
+        first.body
+    );
+    client
+        .provision(json!({"space_guid": "another"}))
+        .await
+        .expect(409);
     client.finish().await;
     client.provision(json!({})).await.expect(200);
-    client.provision(json!({"space_guid": "another"})).await.expect(409);
+    client
+        .provision(json!({"space_guid": "another"}))
+        .await
+        .expect(409);
     client.deprovision().await.expect(202);
-    assert_eq!(client.provision(json!({})).await.expect(422).body["error"], "ConcurrencyError");
+    assert_eq!(
+        client.provision(json!({})).await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
 }
 
 #[tokio::test]
@@ -38,8 +53,14 @@ async fn idm_04_05_an_update_request_that_comes_again() {
     let client = Client::with_instance().await;
     let change = json!({"parameters": {"DelaySeconds": 3}});
     let first = client.update(change.clone()).await.expect(202);
-    assert_eq!(client.update(change.clone()).await.expect(202).body, first.body);
-    let other = client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
+    assert_eq!(
+        client.update(change.clone()).await.expect(202).body,
+        first.body
+    );
+    let other = client
+        .update(json!({"parameters": {"DelaySeconds": 4}}))
+        .await
+        .expect(422);
     assert_eq!(other.body["error"], "ConcurrencyError");
     client.finish().await;
     client.update(change).await.expect(200);
@@ -49,8 +70,14 @@ async fn idm_04_05_an_update_request_that_comes_again() {
 async fn idm_06_07_a_binding_and_a_deletion_that_come_again() {
     let client = Client::with_instance().await;
     let first = client.bind("one", json!({})).await.expect(201);
-    assert_eq!(client.bind("one", json!({})).await.expect(200).body, first.body);
-    client.bind("one", json!({"app_guid": "an-app"})).await.expect(409);
+    assert_eq!(
+        client.bind("one", json!({})).await.expect(200).body,
+        first.body
+    );
+    client
+        .bind("one", json!({"app_guid": "an-app"}))
+        .await
+        .expect(409);
     client.unbind("one").await.expect(200);
     client.unbind("one").await.expect(410);
     let first = client.deprovision().await.expect(202);
@@ -86,7 +113,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The instance as the idempotency table knows it. Numbers are values of `DelaySeconds`, of which 100 is none.
+/// The instance as the idempotency table knows it. Numbers are values of `DelaySeconds`, of which
+/// 100 is none.
 #[derive(Clone, Debug, PartialEq)]
 enum Model {
     Missing,
@@ -135,11 +163,17 @@ async fn send(client: &Client, step: Step) -> Answer {
 fn settle(client: &Client, well: bool) {
     // Nobody is at work on anything any more.
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    let status = client.world.stack_names().first().map(|_| client.world.stack().status);
+    let status = client
+        .world
+        .stack_names()
+        .first()
+        .map(|_| client.world.stack().status);
     match status {
         _ if well => client.world.complete_stacks(),
         Some(CreateInProgress) => client.world.settle_stacks(RollbackComplete, Some("no")),
-        Some(UpdateInProgress) => client.world.settle_stacks(UpdateRollbackComplete, Some("no")),
+        Some(UpdateInProgress) => client
+            .world
+            .settle_stacks(UpdateRollbackComplete, Some("no")),
         Some(DeleteInProgress) => client.world.settle_stacks(DeleteFailed, Some("no")),
         _ => {}
     }
@@ -155,25 +189,52 @@ struct Row {
 }
 
 fn expected(model: &Model, step: Step) -> Row {
-    let stay = |status| Row { status, operation: None, next: model.clone() };
-    let same = |operation: &Value| Row { operation: Some(operation.clone()), ..stay(202) };
-    let begin = |next| Row { status: 202, operation: None, next };
-    let seen = |next| Row { status: 200, operation: None, next };
+    let stay = |status| Row {
+        status,
+        operation: None,
+        next: model.clone(),
+    };
+    let same = |operation: &Value| Row {
+        operation: Some(operation.clone()),
+        ..stay(202)
+    };
+    let begin = |next| Row {
+        status: 202,
+        operation: None,
+        next,
+    };
+    let seen = |next| Row {
+        status: 200,
+        operation: None,
+        next,
+    };
     let operation = Value::Null;
     match (model.clone(), step) {
         (Model::Missing, Step::Provision(delay)) => begin(Model::Creating { delay, operation }),
-        (Model::Creating { delay, operation }, Step::Provision(asked)) if asked == delay => same(&operation),
-        (Model::There { delay } | Model::Updating { from: delay, .. }, Step::Provision(asked)) if asked == delay => {
+        (Model::Creating { delay, operation }, Step::Provision(asked)) if asked == delay => {
+            same(&operation)
+        }
+        (Model::There { delay } | Model::Updating { from: delay, .. }, Step::Provision(asked))
+            if asked == delay =>
+        {
             stay(200)
         }
         // Its id is free when nothing that was asked before can run any more.
         (Model::Deleting { .. } | Model::Gone { is_free: false }, Step::Provision(_)) => stay(422),
-        (Model::Gone { is_free: true }, Step::Provision(delay)) => begin(Model::Creating { delay, operation }),
+        (Model::Gone { is_free: true }, Step::Provision(delay)) => {
+            begin(Model::Creating { delay, operation })
+        }
         (_, Step::Provision(_)) => stay(409),
 
         (Model::There { delay }, Step::Update(asked)) if asked == delay => stay(200),
-        (Model::There { delay: from }, Step::Update(to)) => begin(Model::Updating { from, to, operation }),
-        (Model::Updating { to, operation, .. }, Step::Update(asked)) if asked == to => same(&operation),
+        (Model::There { delay: from }, Step::Update(to)) => begin(Model::Updating {
+            from,
+            to,
+            operation,
+        }),
+        (Model::Updating { to, operation, .. }, Step::Update(asked)) if asked == to => {
+            same(&operation)
+        }
         (Model::Missing | Model::Gone { .. }, Step::Update(_)) => stay(404),
         (_, Step::Update(_)) => stay(422),
 
@@ -198,8 +259,9 @@ fn expected(model: &Model, step: Step) -> Row {
 impl Model {
     /// The same, where the answer names the operation that has begun.
     fn named_by(mut self, answer: &Answer) -> Self {
-        if let Self::Creating { operation, .. } | Self::Updating { operation, .. } | Self::Deleting { operation } =
-            &mut self
+        if let Self::Creating { operation, .. }
+        | Self::Updating { operation, .. }
+        | Self::Deleting { operation } = &mut self
             && operation.is_null()
         {
             *operation = answer.body["operation"].clone();
@@ -222,7 +284,12 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn config(cases: u32, default_seed: u64) -> Config {
     let seed = seed_or(default_seed);
     println!("seed {seed}");
-    Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
+    Config {
+        cases,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 #[test]
@@ -246,23 +313,34 @@ fn idm_01_02_03_04_05_07_any_sequence_of_requests_follows_the_table() {
 /// Lets requests run at the same time. At each call of a port, `schedule` says whose turn it is.
 async fn interleave(client: &Client, steps: &[Step], schedule: &[u8]) -> Vec<Answer> {
     type Running<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
-    let mut running: Vec<Option<Running<'_>>> =
-        steps.iter().map(|step| Some(Box::pin(send(client, *step)) as Running<'_>)).collect();
+    let mut running: Vec<Option<Running<'_>>> = steps
+        .iter()
+        .map(|step| Some(Box::pin(send(client, *step)) as Running<'_>))
+        .collect();
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
     let mut schedule = schedule.iter().cycle();
     std::future::poll_fn(|context| {
         loop {
-            let waiting: Vec<_> = (0..running.len()).filter(|index| running[*index].is_some()).collect();
-            let (Some(turn), false) = (schedule.next(), waiting.is_empty()) else { return Poll::Ready(()) };
+            let waiting: Vec<_> = (0..running.len())
+                .filter(|index| running[*index].is_some())
+                .collect();
+            let (Some(turn), false) = (schedule.next(), waiting.is_empty()) else {
+                return Poll::Ready(());
+            };
             let chosen = waiting[usize::from(*turn) % waiting.len()];
-            let Some(request) = running[chosen].as_mut() else { unreachable!("it is waiting") };
+            let Some(request) = running[chosen].as_mut() else {
+                unreachable!("it is waiting")
+            };
             if let Poll::Ready(answer) = request.as_mut().poll(context) {
                 (answers[chosen], running[chosen]) = (Some(answer), None);
             }
         }
     })
     .await;
-    answers.into_iter().map(|answer| answer.expect("an answer")).collect()
+    answers
+        .into_iter()
+        .map(|answer| answer.expect("an answer"))
+        .collect()
 }
 
 /// Lets everything come to its end: the record as it is then.
@@ -272,7 +350,12 @@ async fn come_to_an_end(client: &Client) -> Option<Instance> {
         client.last_operation().await;
     }
     let instance = client.world.instance(INSTANCE);
-    assert!(instance.as_ref().is_none_or(|instance| !instance.operation.in_progress()), "{instance:?}");
+    assert!(
+        instance
+            .as_ref()
+            .is_none_or(|instance| !instance.operation.in_progress()),
+        "{instance:?}"
+    );
     instance
 }
 
@@ -322,8 +405,12 @@ fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_
 /// What is in AWS is what the record says, and the requests that made it so are recognised.
 async fn check_end(client: &Client) {
     let end = come_to_an_end(client).await;
-    let recorded: Vec<_> =
-        client.world.bindings().into_iter().filter_map(|binding| binding.user_name().map(str::to_owned)).collect();
+    let recorded: Vec<_> = client
+        .world
+        .bindings()
+        .into_iter()
+        .filter_map(|binding| binding.user_name().map(str::to_owned))
+        .collect();
     for user in client.world.users().keys() {
         assert!(recorded.contains(user), "an orphan: {user}");
     }
@@ -332,7 +419,11 @@ async fn check_end(client: &Client) {
         return;
     };
     if instance.is_tombstone() {
-        assert!(client.world.stack_names().is_empty(), "an orphan: {:?}", client.world.stack_names());
+        assert!(
+            client.world.stack_names().is_empty(),
+            "an orphan: {:?}",
+            client.world.stack_names()
+        );
         assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
         client.deprovision().await.expect(410);
         client.world.let_time_pass(SignedDuration::from_secs(30));
@@ -341,7 +432,10 @@ async fn check_end(client: &Client) {
         return;
     }
     assert_eq!(instance.operation.state, OperationState::Succeeded);
-    assert!(matches!(instance.operation.kind, OperationKind::Provision | OperationKind::Update));
+    assert!(matches!(
+        instance.operation.kind,
+        OperationKind::Provision | OperationKind::Update
+    ));
     let stack = client.world.stack();
     assert!(
         stack.status == CreateComplete || stack.token == instance.operation.id,
@@ -351,8 +445,14 @@ async fn check_end(client: &Client) {
     );
     let delay = instance.attributes.parameters.0["DelaySeconds"].clone();
     assert_eq!(stack.parameters["DelaySeconds"], delay.to_string());
-    client.provision(json!({"parameters": {"DelaySeconds": delay}})).await.expect(200);
-    client.update(json!({"parameters": {"DelaySeconds": delay}})).await.expect(200);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": delay}}))
+        .await
+        .expect(200);
+    client
+        .update(json!({"parameters": {"DelaySeconds": delay}}))
+        .await
+        .expect(200);
 }
 
 /// JSON that no API asked for.
@@ -396,10 +496,22 @@ fn any_body() -> impl Strategy<Value = Value> {
         ]
     };
     let fields: Vec<_> = fields.into_iter().map(field).collect();
-    let parameters =
-        vec((prop_oneof![Just("DelaySeconds".to_owned()), ".{0,8}".prop_map(String::from)], any_json()), 0..3);
+    let parameters = vec(
+        (
+            prop_oneof![
+                Just("DelaySeconds".to_owned()),
+                ".{0,8}".prop_map(String::from)
+            ],
+            any_json(),
+        ),
+        0..3,
+    );
     (fields, proptest::option::weighted(0.3, parameters)).prop_map(|(fields, parameters)| {
-        let mut body: Value = fields.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut body: Value = fields
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         if let Some(parameters) = parameters {
             body["parameters"] = parameters.into_iter().collect();
         }
@@ -422,9 +534,14 @@ fn gen_10_20_no_request_whatever_makes_the_broker_fail() {
         2 => Just(INSTANCE.to_owned()),
         1 => "[a-zA-Z0-9._~%!$&'()*+,;=:@-]{0,12}".prop_map(String::from),
     ];
-    let path = (id, proptest::option::of(prop_oneof![Just("b".to_owned()), "[a-z%0-9]{0,6}".prop_map(String::from)]));
-    let query =
-        "(accepts_incomplete=(true|false|x)&)?(service_id=[a-z]{0,2}&)?(plan_id=[a-z]{0,2}&)?(operation=.{0,4})?";
+    let path = (
+        id,
+        proptest::option::of(prop_oneof![
+            Just("b".to_owned()),
+            "[a-z%0-9]{0,6}".prop_map(String::from)
+        ]),
+    );
+    let query = "(accepts_incomplete=(true|false|x)&)?(service_id=[a-z]{0,2}&)?(plan_id=[a-z]{0,2}&)?(operation=.{0,4})?";
     let body = prop_oneof![
         6 => any_body().prop_map(|body| body.to_string().into_bytes()),
         1 => any_json().prop_map(|body| body.to_string().into_bytes()),

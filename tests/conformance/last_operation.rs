@@ -1,7 +1,8 @@
 use aws_service_broker::broker::instance::TOMBSTONE_LIFETIME;
 use aws_service_broker::broker::stack::StackStatus::{
-    CreateComplete, DeleteComplete, DeleteFailed, RollbackComplete, RollbackInProgress, UpdateComplete,
-    UpdateCompleteCleanupInProgress, UpdateRollbackComplete, UpdateRollbackFailed, UpdateRollbackInProgress,
+    CreateComplete, DeleteComplete, DeleteFailed, RollbackComplete, RollbackInProgress,
+    UpdateComplete, UpdateCompleteCleanupInProgress, UpdateRollbackComplete, UpdateRollbackFailed,
+    UpdateRollbackInProgress,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -13,7 +14,9 @@ const QUEUE: &str = "AWS::SQS::Queue";
 /// What the platform polls with the operation that an answer gave it.
 async fn poll(client: &Client, accepted: &Answer) -> Answer {
     let operation = accepted.body["operation"].as_str().expect("an operation");
-    let path = format!("/v2/service_instances/{INSTANCE}/last_operation?operation={operation}&service_id=s&plan_id=p");
+    let path = format!(
+        "/v2/service_instances/{INSTANCE}/last_operation?operation={operation}&service_id=s&plan_id=p"
+    );
     client.request("GET", &path, None).await
 }
 
@@ -21,26 +24,47 @@ async fn poll(client: &Client, accepted: &Answer) -> Answer {
 async fn loi_01_it_follows_the_stack_and_then_reads_only_the_record() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.settle_stacks(CreateComplete, None);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     client.world.edit(|account| account.stacks.clear());
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
 }
 
 #[tokio::test]
 async fn loi_02_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}/last_operation");
-    client.request("GET", &format!("{path}?operation="), None).await.expect(400);
-    let answer = client.request("GET", &format!("{path}?operation=a%20word&service_id=x&plan_id=y"), None).await;
+    client
+        .request("GET", &format!("{path}?operation="), None)
+        .await
+        .expect(400);
+    let answer = client
+        .request(
+            "GET",
+            &format!("{path}?operation=a%20word&service_id=x&plan_id=y"),
+            None,
+        )
+        .await;
     assert_eq!(answer.expect(200).body["state"], "succeeded");
 }
 
 #[tokio::test]
 async fn loi_04_gone_is_said_of_deletions_alone() {
     let client = Client::with_instance().await;
-    let changed = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    let changed = client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.finish().await;
     let deleted = client.deprovision().await.expect(202);
     client.world.complete_stacks();
@@ -56,49 +80,86 @@ async fn loi_05_while_it_is_created_it_says_how_far_it_is() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     let description = |answer: Answer| answer.expect(200).description().to_owned();
-    assert_eq!(description(client.last_operation().await), "Creating: 0 of at most 4 resources done.");
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
+    assert_eq!(
+        description(client.last_operation().await),
+        "Creating: 0 of at most 4 resources done."
+    );
+    client
+        .world
+        .resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
     client.world.let_time_pass(SignedDuration::from_secs(3));
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", Some("Resource creation Initiated"));
+    client.world.resource_event(
+        "DeadLetterQueue",
+        QUEUE,
+        "CREATE_IN_PROGRESS",
+        Some("Resource creation Initiated"),
+    );
     client.world.let_time_pass(SignedDuration::from_secs(9));
     assert_eq!(
         description(client.last_operation().await),
-        "Creating: 0 of at most 4 resources done; DeadLetterQueue (AWS::SQS::Queue) has taken 12 seconds so far."
+        "Creating: 0 of at most 4 resources done; DeadLetterQueue (AWS::SQS::Queue) has taken 12 \
+         seconds so far."
     );
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_COMPLETE", None);
-    client.world.resource_event("Queue", QUEUE, "CREATE_IN_PROGRESS", None);
+    client
+        .world
+        .resource_event("DeadLetterQueue", QUEUE, "CREATE_COMPLETE", None);
+    client
+        .world
+        .resource_event("Queue", QUEUE, "CREATE_IN_PROGRESS", None);
     client.world.let_time_pass(SignedDuration::from_secs(181));
     assert_eq!(
         description(client.last_operation().await),
-        "Creating: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 3 minutes so far."
+        "Creating: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 3 minutes so \
+         far."
     );
     client.world.settle_stacks(CreateComplete, None);
-    assert_eq!(description(client.last_operation().await), "The instance is created.");
+    assert_eq!(
+        description(client.last_operation().await),
+        "The instance is created."
+    );
 }
 
 #[tokio::test]
 async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
+    client
+        .world
+        .resource_event("DeadLetterQueue", QUEUE, "CREATE_IN_PROGRESS", None);
     // Events of one moment come in any order.
-    client.world.resource_event("DeadLetterQueue", QUEUE, "CREATE_FAILED", Some("Resource creation cancelled"));
+    client.world.resource_event(
+        "DeadLetterQueue",
+        QUEUE,
+        "CREATE_FAILED",
+        Some("Resource creation cancelled"),
+    );
     client.world.resource_event(
         "Queue",
         QUEUE,
         "CREATE_FAILED",
         Some(
-            "Resource handler returned message: \"The queue limit is reached. (Service: Sqs, Status Code: 400, Request \
-             ID: 1-2)\" (RequestToken: 9f, HandlerErrorCode: ServiceLimitExceeded)",
+            "Resource handler returned message: \"The queue limit is reached. (Service: Sqs, \
+             Status Code: 400, Request ID: 1-2)\" (RequestToken: 9f, HandlerErrorCode: \
+             ServiceLimitExceeded)",
         ),
     );
-    client.world.resource_event("QueuePolicy", "AWS::SQS::QueuePolicy", "CREATE_FAILED", Some("There is no queue."));
-    let reason = "The following resource(s) failed to create: [Queue, DeadLetterQueue]. Rollback requested by user.";
+    client.world.resource_event(
+        "QueuePolicy",
+        "AWS::SQS::QueuePolicy",
+        "CREATE_FAILED",
+        Some("There is no queue."),
+    );
+    let reason = "The following resource(s) failed to create: [Queue, DeadLetterQueue]. Rollback \
+                  requested by user.";
     client.world.settle_stacks(RollbackInProgress, Some(reason));
-    let cause = "CloudFormation could not create Queue (AWS::SQS::Queue): The queue limit is reached.";
+    let cause =
+        "CloudFormation could not create Queue (AWS::SQS::Queue): The queue limit is reached.";
     let answer = client.last_operation().await.expect(200);
     assert_eq!(answer.body["state"], "in progress");
-    assert_eq!(answer.description(), format!("The creation failed and is being undone. {cause}"));
+    assert_eq!(
+        answer.description(),
+        format!("The creation failed and is being undone. {cause}")
+    );
     client.world.settle_stacks(RollbackComplete, None);
     for _ in 0..2 {
         let answer = client.last_operation().await.expect(200);
@@ -115,73 +176,150 @@ async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
 async fn loi_05_a_failure_without_a_failed_resource_is_described_in_the_stacks_words() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    client.world.settle_stacks(RollbackComplete, Some("The deploy role cannot be assumed."));
+    client
+        .world
+        .settle_stacks(RollbackComplete, Some("The deploy role cannot be assumed."));
     let answer = client.last_operation().await.expect(200);
-    assert!(answer.description().starts_with("The deploy role cannot be assumed. "), "{}", answer.description());
+    assert!(
+        answer
+            .description()
+            .starts_with("The deploy role cannot be assumed. "),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
 async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    client.world.resource_event("Queue", QUEUE, "UPDATE_IN_PROGRESS", None);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    client
+        .world
+        .resource_event("Queue", QUEUE, "UPDATE_IN_PROGRESS", None);
     client.world.let_time_pass(SignedDuration::from_secs(1));
     assert_eq!(
         client.last_operation().await.description(),
         "Updating: 0 resources done; Queue (AWS::SQS::Queue) has taken 1 second so far."
     );
-    client.world.resource_event("Queue", QUEUE, "UPDATE_COMPLETE", None);
-    client.world.settle_stacks(UpdateCompleteCleanupInProgress, None);
+    client
+        .world
+        .resource_event("Queue", QUEUE, "UPDATE_COMPLETE", None);
+    client
+        .world
+        .settle_stacks(UpdateCompleteCleanupInProgress, None);
     let answer = client.last_operation().await.expect(200);
     assert_eq!(answer.body["state"], "in progress");
-    assert_eq!(answer.description(), "Updating: all changes are made; what they replaced is being removed.");
+    assert_eq!(
+        answer.description(),
+        "Updating: all changes are made; what they replaced is being removed."
+    );
     client.world.settle_stacks(UpdateComplete, None);
-    assert_eq!(client.last_operation().await.description(), "The instance is updated.");
-
-    client.deprovision().await.expect(202);
-    client.world.resource_event("QueuePolicy", "AWS::SQS::QueuePolicy", "DELETE_COMPLETE", None);
-    client.world.resource_event("Queue", QUEUE, "DELETE_IN_PROGRESS", None);
     assert_eq!(
         client.last_operation().await.description(),
-        "Deleting: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 0 seconds so far."
+        "The instance is updated."
+    );
+
+    client.deprovision().await.expect(202);
+    client.world.resource_event(
+        "QueuePolicy",
+        "AWS::SQS::QueuePolicy",
+        "DELETE_COMPLETE",
+        None,
+    );
+    client
+        .world
+        .resource_event("Queue", QUEUE, "DELETE_IN_PROGRESS", None);
+    assert_eq!(
+        client.last_operation().await.description(),
+        "Deleting: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 0 seconds so \
+         far."
     );
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.description(), "The instance is deleted.");
+    assert_eq!(
+        client.last_operation().await.description(),
+        "The instance is deleted."
+    );
 }
 
 #[tokio::test]
 async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_updated_again() {
-    for (status, usable) in [(UpdateRollbackComplete, true), (UpdateRollbackFailed, false)] {
+    for (status, usable) in [
+        (UpdateRollbackComplete, true),
+        (UpdateRollbackFailed, false),
+    ] {
         let client = Client::with_instance().await;
-        client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-        client.world.resource_event("Queue", QUEUE, "UPDATE_FAILED", Some("Not now."));
-        client.world.settle_stacks(UpdateRollbackInProgress, Some("The following resource(s) failed to update"));
+        client
+            .update(json!({"parameters": {"DelaySeconds": 3}}))
+            .await
+            .expect(202);
+        client
+            .world
+            .resource_event("Queue", QUEUE, "UPDATE_FAILED", Some("Not now."));
+        client.world.settle_stacks(
+            UpdateRollbackInProgress,
+            Some("The following resource(s) failed to update"),
+        );
         let answer = client.last_operation().await.expect(200);
-        assert!(answer.description().starts_with("The update failed and is being undone. "), "{answer:?}");
+        assert!(
+            answer
+                .description()
+                .starts_with("The update failed and is being undone. "),
+            "{answer:?}"
+        );
         assert_eq!(answer.body.get("instance_usable"), None);
         client.world.settle_stacks(status, None);
         let answer = client.last_operation().await.expect(200);
         assert_eq!(answer.body["state"], "failed");
         assert_eq!(
-            (&answer.body["instance_usable"], &answer.body["update_repeatable"]),
+            (
+                &answer.body["instance_usable"],
+                &answer.body["update_repeatable"]
+            ),
             (&json!(usable), &json!(usable))
         );
-        assert!(answer.description().starts_with("CloudFormation could not update Queue (AWS::SQS::Queue): Not now. "));
+        assert!(
+            answer
+                .description()
+                .starts_with("CloudFormation could not update Queue (AWS::SQS::Queue): Not now. ")
+        );
     }
 }
 
 #[tokio::test]
-async fn loi_06_a_failed_deletion_says_whether_the_instance_can_be_bound_and_a_failed_creation_says_nothing() {
-    for (client, usable) in [(Client::with_instance().await, true), (with_failed_creation().await, false)] {
+async fn loi_06_a_failed_deletion_says_whether_the_instance_can_be_bound_and_a_failed_creation_says_nothing()
+ {
+    for (client, usable) in [
+        (Client::with_instance().await, true),
+        (with_failed_creation().await, false),
+    ] {
         client.deprovision().await.expect(202);
         client.world.settle_stacks(DeleteFailed, None);
         let answer = client.last_operation().await.expect(200);
         let expected = (Some(&json!(usable)), None);
-        assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), expected);
+        assert_eq!(
+            (
+                answer.body.get("instance_usable"),
+                answer.body.get("update_repeatable")
+            ),
+            expected
+        );
     }
 
-    let answer = with_failed_creation().await.last_operation().await.expect(200);
-    assert_eq!((answer.body.get("instance_usable"), answer.body.get("update_repeatable")), (None, None));
+    let answer = with_failed_creation()
+        .await
+        .last_operation()
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            answer.body.get("instance_usable"),
+            answer.body.get("update_repeatable")
+        ),
+        (None, None)
+    );
 }
 
 async fn with_failed_creation() -> Client {
@@ -200,17 +338,32 @@ async fn loi_07_10_the_operation_that_is_asked_for_is_the_one_that_is_answered()
     let of_creation = poll(&client, &created).await.expect(200);
     assert_eq!(of_creation.body["state"], "failed");
     assert_eq!(of_creation.description(), "It was halted by a deletion.");
-    assert_eq!(poll(&client, &deleted).await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        poll(&client, &deleted).await.expect(200).body["state"],
+        "in progress"
+    );
     // Without an operation the question is about the last one.
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
 
     let client = Client::new();
     let created = client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
     poll(&client, &created).await.expect(200);
-    let updated = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    assert_eq!(poll(&client, &created).await.expect(200).body["state"], "succeeded");
-    assert_eq!(poll(&client, &updated).await.expect(200).body["state"], "in progress");
+    let updated = client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    assert_eq!(
+        poll(&client, &created).await.expect(200).body["state"],
+        "succeeded"
+    );
+    assert_eq!(
+        poll(&client, &updated).await.expect(200).body["state"],
+        "in progress"
+    );
 }
 
 #[tokio::test]
@@ -219,20 +372,37 @@ async fn loi_08_it_says_in_seconds_when_to_poll_again() {
     client.provision(json!({})).await.expect(202);
     for (after, expected) in [(0, "5"), (40, "10"), (3_600, "60")] {
         client.world.let_time_pass(SignedDuration::from_secs(after));
-        assert_eq!(client.last_operation().await.expect(200).headers["retry-after"], expected);
+        assert_eq!(
+            client.last_operation().await.expect(200).headers["retry-after"],
+            expected
+        );
     }
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).headers.get("retry-after"), None);
+    assert_eq!(
+        client
+            .last_operation()
+            .await
+            .expect(200)
+            .headers
+            .get("retry-after"),
+        None
+    );
 }
 
 #[tokio::test]
 async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
     client.world.settle_stacks(DeleteComplete, None);
     for _ in 0..2 {
-        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        assert_eq!(
+            client.last_operation().await.expect(200).body["state"],
+            "succeeded"
+        );
     }
     client.world.let_time_pass(TOMBSTONE_LIFETIME);
     client.last_operation().await.expect(404);
@@ -243,7 +413,10 @@ async fn loi_11_after_its_success_the_instance_can_be_fetched() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "succeeded"
+    );
     client.fetch_instance().await.expect(200);
 }
 

@@ -14,15 +14,26 @@ async fn cf_07_answers_have_the_types_that_cloud_foundry_reads() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202).body;
     client.finish().await;
-    let updated = client.update(json!({"parameters": {"DelaySeconds": 1}})).await.expect(202).body;
+    let updated = client
+        .update(json!({"parameters": {"DelaySeconds": 1}}))
+        .await
+        .expect(202)
+        .body;
     client.finish().await;
     let deleted = client.deprovision().await.expect(202).body;
     for body in [&provisioned, &updated, &deleted] {
-        assert!(body["operation"].as_str().is_some_and(|text| (1..=10_000).contains(&text.len())), "{body}");
+        assert!(
+            body["operation"]
+                .as_str()
+                .is_some_and(|text| (1..=10_000).contains(&text.len())),
+            "{body}"
+        );
     }
     for body in [&provisioned, &updated] {
         assert!(body["dashboard_url"].is_string());
-        assert!(body["metadata"]["labels"].is_object() && body["metadata"]["attributes"].is_object());
+        assert!(
+            body["metadata"]["labels"].is_object() && body["metadata"]["attributes"].is_object()
+        );
     }
 }
 
@@ -64,7 +75,13 @@ async fn cf_11_an_update_is_never_answered_with_409() {
     client.provision(json!({})).await.expect(202);
     let mut statuses = vec![client.update(other.clone()).await.status.as_u16()];
     client.world.complete_stacks();
-    statuses.push(client.update(json!({"parameters": {"DelaySeconds": 1}})).await.status.as_u16());
+    statuses.push(
+        client
+            .update(json!({"parameters": {"DelaySeconds": 1}}))
+            .await
+            .status
+            .as_u16(),
+    );
     statuses.push(client.update(other.clone()).await.status.as_u16());
     client.world.settle_stacks(UpdateRollbackComplete, None);
     client.last_operation().await.expect(200);
@@ -89,8 +106,11 @@ async fn cf_13_what_takes_long_is_polled_and_every_wait_is_in_seconds() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(100));
-    let wait: u32 =
-        client.last_operation().await.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+    let wait: u32 = client.last_operation().await.headers["retry-after"]
+        .to_str()
+        .expect("text")
+        .parse()
+        .expect("seconds");
     assert!((1..=60).contains(&wait));
     let catalog = client.request("GET", "/v2/catalog", None).await.body;
     assert!(catalog["services"][0]["plans"][0]["maximum_polling_duration"].is_u64());
@@ -107,32 +127,48 @@ async fn cf_14_requests_as_cloud_foundry_sends_them_are_understood() {
             .header("authorization", basic("broker", "local-only-password"))
             .header("X-Broker-Api-Version", "2.15")
             .header("X-Broker-API-Request-Identity", "9a5a4e5e")
-            .header("X-Broker-Api-Originating-Identity", "cloudfoundry eyJ1c2VyX2lkIjoiNjgzZWE3NDgifQ==")
+            .header(
+                "X-Broker-Api-Originating-Identity",
+                "cloudfoundry eyJ1c2VyX2lkIjoiNjgzZWE3NDgifQ==",
+            )
             .header("X-VCAP-Request-ID", "x")
             .header("X-Api-Info-Location", "api.example/v2/info");
         let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
             None => request.body(String::new()),
         };
         client.send(request.expect("a request"))
     };
     // A service key: no application.
-    let context = json!({"platform": "cloudfoundry", "organization_annotations": {}, "space_name": "dev"});
+    let context =
+        json!({"platform": "cloudfoundry", "organization_annotations": {}, "space_name": "dev"});
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"), "context": context,
         "bind_resource": {"credential_client_id": "x"},
     });
     send("PUT", path.clone(), Some(body)).await.expect(201);
     let ids = client.ids();
-    send("DELETE", format!("{path}?{ids}&accepts_incomplete=true"), None).await.expect(200);
+    send(
+        "DELETE",
+        format!("{path}?{ids}&accepts_incomplete=true"),
+        None,
+    )
+    .await
+    .expect(200);
 }
 
 #[tokio::test]
 async fn cf_15_provision_and_bind_know_only_words_that_cloud_foundry_knows() {
     let client = Client::new();
     let mut answers = vec![
-        client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await,
-        client.request("PUT", "/v2/service_instances/x", Some(json!({}))).await,
+        client
+            .provision(json!({"maintenance_info": {"version": "0.0.1"}}))
+            .await,
+        client
+            .request("PUT", "/v2/service_instances/x", Some(json!({})))
+            .await,
         client.provision(json!({"parameters": {"x": 1}})).await,
         client.bind("one", json!({})).await,
         client.provision(json!({})).await,
@@ -140,23 +176,42 @@ async fn cf_15_provision_and_bind_know_only_words_that_cloud_foundry_knows() {
     ];
     client.world.settle_stacks(RollbackComplete, None);
     client.last_operation().await.expect(200);
-    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    answers.extend([
+        client.bind("one", json!({})).await,
+        client.provision(json!({})).await,
+    ]);
     client.deprovision().await.expect(202);
-    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    answers.extend([
+        client.bind("one", json!({})).await,
+        client.provision(json!({})).await,
+    ]);
     client.finish().await;
-    answers.extend([client.bind("one", json!({})).await, client.provision(json!({})).await]);
+    answers.extend([
+        client.bind("one", json!({})).await,
+        client.provision(json!({})).await,
+    ]);
     for answer in answers {
         let status = answer.status.as_u16();
         assert!(!(300..400).contains(&status) && status != 410, "{answer:?}");
-        let known = ["AsyncRequired", "ConcurrencyError", "MaintenanceInfoConflict"];
-        assert!(status != 422 || known.iter().any(|word| answer.body["error"] == *word), "{answer:?}");
+        let known = [
+            "AsyncRequired",
+            "ConcurrencyError",
+            "MaintenanceInfoConflict",
+        ];
+        assert!(
+            status != 422 || known.iter().any(|word| answer.body["error"] == *word),
+            "{answer:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn k8s_01_errors_are_objects_with_a_description() {
     let client = Client::new();
-    for answer in [client.deprovision().await, client.request("PUT", "/v2/catalog", None).await] {
+    for answer in [
+        client.deprovision().await,
+        client.request("PUT", "/v2/catalog", None).await,
+    ] {
         assert!(answer.body["description"].is_string(), "{answer:?}");
     }
 }
@@ -168,11 +223,21 @@ async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with(
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
         "organization_guid": "o", "space_guid": "s",
     });
-    let answer = client.request("PUT", "/v2/service_instances/x", Some(body)).await.expect(422);
-    assert_eq!(answer.description(), "This service plan requires client support for asynchronous service operations.");
+    let answer = client
+        .request("PUT", "/v2/service_instances/x", Some(body))
+        .await
+        .expect(422);
+    assert_eq!(
+        answer.description(),
+        "This service plan requires client support for asynchronous service operations."
+    );
     client.provision(json!({})).await.expect(202);
     assert_eq!(
-        client.bind("one", json!({})).await.expect(422).description(),
+        client
+            .bind("one", json!({}))
+            .await
+            .expect(422)
+            .description(),
         "The Service Broker does not support concurrent requests that mutate the same resource."
     );
 }
@@ -180,14 +245,21 @@ async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with(
 #[tokio::test]
 async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
     let client = Client::with_instance().await;
-    for call in ["identities.create_user", "identities.put_policy", "identities.create_access_key", "vault.seal"] {
+    for call in [
+        "identities.create_user",
+        "identities.put_policy",
+        "identities.create_access_key",
+        "vault.seal",
+    ] {
         client.world.inject(call, Fault::Before(Throttled));
         client.bind("one", json!({})).await.expect(503);
         client.bind("one", json!({})).await.expect(422);
         client.world.let_time_pass(SignedDuration::from_secs(30));
     }
     client.bind("one", json!({})).await.expect(201);
-    client.world.inject("identities.access_keys", Fault::Before(Throttled));
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Throttled));
     client.unbind("one").await.expect(503);
     client.unbind("one").await.expect(200);
 }
@@ -195,9 +267,17 @@ async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
 #[tokio::test]
 async fn k8s_05_what_can_never_work_is_a_400_and_nothing_else_is() {
     let client = Client::new();
-    client.provision(json!({"parameters": {"DelaySeconds": -1}})).await.expect(400);
-    client.provision(json!({"service_id": "unknown"})).await.expect(400);
-    client.world.inject("stacks.create", Fault::Before(Throttled));
+    client
+        .provision(json!({"parameters": {"DelaySeconds": -1}}))
+        .await
+        .expect(400);
+    client
+        .provision(json!({"service_id": "unknown"}))
+        .await
+        .expect(400);
+    client
+        .world
+        .inject("stacks.create", Fault::Before(Throttled));
     client.provision(json!({})).await.expect(503);
     client.provision(json!({})).await.expect(202);
 }
@@ -215,8 +295,16 @@ async fn pro_05_06_the_contexts_of_both_platforms_are_taken_and_kept() {
         }),
     ] {
         let client = Client::new();
-        client.provision(json!({"context": context})).await.expect(202);
-        let stored = client.world.instance(INSTANCE).expect("the record").attributes.context;
+        client
+            .provision(json!({"context": context}))
+            .await
+            .expect(202);
+        let stored = client
+            .world
+            .instance(INSTANCE)
+            .expect("the record")
+            .attributes
+            .context;
         assert_eq!(json!(stored.0), context);
     }
 }
@@ -234,7 +322,14 @@ async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
         "parameters": null,
     });
     let path = format!("/v2/service_instances/{INSTANCE}");
-    client.request("PUT", &format!("{path}?accepts_incomplete=true"), Some(provision)).await.expect(202);
+    client
+        .request(
+            "PUT",
+            &format!("{path}?accepts_incomplete=true"),
+            Some(provision),
+        )
+        .await
+        .expect(202);
     client.finish().await;
 
     let bind = |app_guid: &str| {
@@ -247,12 +342,29 @@ async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
         })
     };
     let path = |id: &str| format!("{path}/service_bindings/{id}?accepts_incomplete=true");
-    client.request("PUT", &path("key"), Some(bind(""))).await.expect(201);
-    client.request("PUT", &path("key"), Some(bind(""))).await.expect(200);
-    client.request("PUT", &path("key"), Some(bind("an-app"))).await.expect(409);
-    client.request("PUT", &path("app"), Some(bind("an-app"))).await.expect(201);
+    client
+        .request("PUT", &path("key"), Some(bind("")))
+        .await
+        .expect(201);
+    client
+        .request("PUT", &path("key"), Some(bind("")))
+        .await
+        .expect(200);
+    client
+        .request("PUT", &path("key"), Some(bind("an-app")))
+        .await
+        .expect(409);
+    client
+        .request("PUT", &path("app"), Some(bind("an-app")))
+        .await
+        .expect(201);
 
-    let apps: Vec<_> = client.world.bindings().into_iter().map(|binding| binding.app_guid).collect();
+    let apps: Vec<_> = client
+        .world
+        .bindings()
+        .into_iter()
+        .map(|binding| binding.app_guid)
+        .collect();
     assert_eq!(apps, [Some("an-app".to_owned()), None]);
 }
 
@@ -260,13 +372,28 @@ async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
 async fn bnd_03_the_application_that_is_named_counts() {
     let client = Client::with_instance().await;
     for (id, members) in [
-        ("deprecated", json!({"app_guid": "an-app", "bind_resource": {"app_guid": ""}})),
-        ("resource", json!({"app_guid": "", "bind_resource": {"app_guid": "an-app"}})),
+        (
+            "deprecated",
+            json!({"app_guid": "an-app", "bind_resource": {"app_guid": ""}}),
+        ),
+        (
+            "resource",
+            json!({"app_guid": "", "bind_resource": {"app_guid": "an-app"}}),
+        ),
     ] {
         client.bind(id, members).await.expect(201);
     }
-    client.bind("wrong", json!({"app_guid": 1})).await.expect(400);
-    assert!(client.world.bindings().iter().all(|binding| binding.app_guid.as_deref() == Some("an-app")));
+    client
+        .bind("wrong", json!({"app_guid": 1}))
+        .await
+        .expect(400);
+    assert!(
+        client
+            .world
+            .bindings()
+            .iter()
+            .all(|binding| binding.app_guid.as_deref() == Some("an-app"))
+    );
 }
 
 /// A context of Kubernetes, which Service Catalog sends with every request about an instance.
@@ -274,7 +401,8 @@ fn kubernetes() -> Value {
     json!({"platform": "kubernetes", "namespace": "shop", "clusterid": "a-cluster"})
 }
 
-/// Service Catalog retries everything but a 400 without end, and meanwhile does not let its user take the change back.
+/// Service Catalog retries everything but a 400 without end, and meanwhile does not let its user
+/// take the change back.
 #[tokio::test]
 async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
     let cases = [
@@ -283,11 +411,17 @@ async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
         json!({"maintenance_info": {"version": "0.0.1"}}),
     ];
     for case in cases {
-        for (context, status) in [(kubernetes(), 400), (json!({"platform": "cloudfoundry"}), 422)] {
+        for (context, status) in [
+            (kubernetes(), 400),
+            (json!({"platform": "cloudfoundry"}), 422),
+        ] {
             // Once the request says which platform it is of, and once only the record does.
             for of_request in [true, false] {
                 let client = Client::new();
-                client.provision(json!({"context": context})).await.expect(202);
+                client
+                    .provision(json!({"context": context}))
+                    .await
+                    .expect(202);
                 client.finish().await;
                 let mut members = case.clone();
                 if of_request {
@@ -296,7 +430,10 @@ async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
                 let refused = client.update(members).await.expect(status);
                 assert!(!refused.description().is_empty());
                 // The user can take it back.
-                client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+                client
+                    .update(json!({"parameters": {"DelaySeconds": 7}}))
+                    .await
+                    .expect(202);
             }
         }
     }
@@ -305,8 +442,14 @@ async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
 #[tokio::test]
 async fn k8s_an_update_that_may_work_later_is_retried() {
     let client = Client::new();
-    client.provision(json!({"context": kubernetes()})).await.expect(202);
-    let busy = client.update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}})).await.expect(422);
+    client
+        .provision(json!({"context": kubernetes()}))
+        .await
+        .expect(202);
+    let busy = client
+        .update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(422);
     assert_eq!(busy.body["error"], "ConcurrencyError");
 }
 
@@ -314,38 +457,79 @@ async fn k8s_an_update_that_may_work_later_is_retried() {
 async fn k8s_a_parameter_that_is_not_named_any_more_goes_back_to_its_default() {
     let client = Client::new();
     let parameters = json!({"DelaySeconds": 7, "VisibilityTimeout": 60});
-    client.provision(json!({"context": kubernetes(), "parameters": parameters})).await.expect(202);
+    client
+        .provision(json!({"context": kubernetes(), "parameters": parameters}))
+        .await
+        .expect(202);
     client.finish().await;
 
     // What has not changed is not sent.
-    client.update(json!({"context": kubernetes()})).await.expect(200);
-    client.update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .update(json!({"context": kubernetes()}))
+        .await
+        .expect(200);
+    client
+        .update(json!({"context": kubernetes(), "parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.finish().await;
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
-    assert_eq!(client.world.stack().parameters.get("VisibilityTimeout"), None, "the template's default");
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"DelaySeconds": 7})
+    );
+    assert_eq!(
+        client.world.stack().parameters.get("VisibilityTimeout"),
+        None,
+        "the template's default"
+    );
 
-    client.update(json!({"context": kubernetes(), "parameters": {}})).await.expect(202);
+    client
+        .update(json!({"context": kubernetes(), "parameters": {}}))
+        .await
+        .expect(202);
     client.finish().await;
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
 async fn k8s_a_parameter_that_cannot_be_changed_cannot_be_left_out_either() {
     let client = Client::new();
     let parameters = json!({"UseDeadLetterQueue": "false"});
-    client.provision(json!({"context": kubernetes(), "parameters": parameters})).await.expect(202);
+    client
+        .provision(json!({"context": kubernetes(), "parameters": parameters}))
+        .await
+        .expect(202);
     client.finish().await;
-    let refused = client.update(json!({"context": kubernetes(), "parameters": {}})).await.expect(400);
-    assert!(refused.description().contains("`UseDeadLetterQueue`"), "{}", refused.description());
+    let refused = client
+        .update(json!({"context": kubernetes(), "parameters": {}}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("`UseDeadLetterQueue`"),
+        "{}",
+        refused.description()
+    );
 }
 
 #[tokio::test]
 async fn cf_parameters_that_are_not_named_stay() {
     let client = Client::new();
-    client.provision(json!({"parameters": {"VisibilityTimeout": 60}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"VisibilityTimeout": 60}}))
+        .await
+        .expect(202);
     client.finish().await;
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.finish().await;
     let parameters = client.fetch_instance().await.expect(200).body["parameters"].clone();
-    assert_eq!(parameters, json!({"VisibilityTimeout": 60, "DelaySeconds": 7}));
+    assert_eq!(
+        parameters,
+        json!({"VisibilityTimeout": 60, "DelaySeconds": 7})
+    );
 }

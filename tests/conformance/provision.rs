@@ -7,8 +7,14 @@ use crate::support::{Client, INSTANCE, plan_id, service_id};
 #[tokio::test]
 async fn prv_09_resent_while_running_it_keeps_the_operation() {
     let client = Client::new();
-    let first = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
-    let again = client.provision(json!({"parameters": {"DelaySeconds": 1.0}})).await.expect(202);
+    let first = client
+        .provision(json!({"parameters": {"DelaySeconds": 1.0}}))
+        .await
+        .expect(202);
+    let again = client
+        .provision(json!({"parameters": {"DelaySeconds": 1.0}}))
+        .await
+        .expect(202);
     assert_eq!(first.body, again.body);
     assert_eq!(client.world.stack_names().len(), 1);
 }
@@ -33,14 +39,23 @@ async fn prv_11_with_other_attributes_it_conflicts() {
         client.provision(other).await.expect(409);
     }
     client.finish().await;
-    client.provision(json!({"parameters": {"DelaySeconds": 1}})).await.expect(409);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 1}}))
+        .await
+        .expect(409);
 }
 
 #[tokio::test]
 async fn prv_11_the_context_does_not_count() {
     let client = Client::new();
-    client.provision(json!({"context": {"platform": "kubernetes"}})).await.expect(202);
-    client.provision(json!({"context": {"platform": "kubernetes", "namespace": "new"}})).await.expect(202);
+    client
+        .provision(json!({"context": {"platform": "kubernetes"}}))
+        .await
+        .expect(202);
+    client
+        .provision(json!({"context": {"platform": "kubernetes", "namespace": "new"}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
@@ -53,9 +68,15 @@ async fn prv_16_a_deleted_instances_id_is_free_when_no_earlier_request_can_run()
     let refused = client.provision(json!({})).await.expect(422);
     assert_eq!(refused.body["error"], "ConcurrencyError");
     client.world.let_time_pass(SignedDuration::from_secs(30));
-    client.provision(json!({"parameters": {"DelaySeconds": 7}})).await.expect(202);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
     client.finish().await;
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"DelaySeconds": 7})
+    );
 }
 
 #[tokio::test]
@@ -70,7 +91,10 @@ async fn prv_16_a_late_poll_of_the_old_deletion_is_answered_beside_the_new_insta
     let operation = operation.as_str().expect("an operation");
     let path = format!("/v2/service_instances/{INSTANCE}/last_operation?operation={operation}");
     client.request("GET", &path, None).await.expect(410);
-    assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
 }
 
 #[tokio::test]
@@ -82,34 +106,82 @@ async fn prv_02_mandatory_fields_must_be_there_and_not_empty() {
             assert!(!answer.description().is_empty());
         }
     }
-    client.provision(json!({"parameters": []})).await.expect(400);
-    client.provision(json!({"context": "text"})).await.expect(400);
+    client
+        .provision(json!({"parameters": []}))
+        .await
+        .expect(400);
+    client
+        .provision(json!({"context": "text"}))
+        .await
+        .expect(400);
     assert!(client.world.instance(INSTANCE).is_none());
 }
 
 #[tokio::test]
 async fn prv_03_what_is_not_in_the_catalog_is_refused_with_what_is() {
     let client = Client::new();
-    let answer = client.provision(json!({"plan_id": plan_id("s3", "production")})).await.expect(400);
-    assert!(answer.description().contains("`standard`, `fifo`"), "{}", answer.description());
-    client.provision(json!({"service_id": "unknown"})).await.expect(400);
+    let answer = client
+        .provision(json!({"plan_id": plan_id("s3", "production")}))
+        .await
+        .expect(400);
+    assert!(
+        answer.description().contains("`standard`, `fifo`"),
+        "{}",
+        answer.description()
+    );
+    client
+        .provision(json!({"service_id": "unknown"}))
+        .await
+        .expect(400);
 }
 
 #[tokio::test]
 async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
     let client = Client::new();
     for (parameters, expected) in [
-        (json!({"DelaySecond": 1}), "Unknown parameter `DelaySecond`; did you mean `DelaySeconds`? The plan takes: `D"),
-        (json!({"DelaySeconds": "ten"}), "The parameter `DelaySeconds` must be a whole number from 0 to 900."),
-        (json!({"DelaySeconds": 901}), "The parameter `DelaySeconds` must be a whole number from 0 to 900."),
-        (json!({"UseDeadLetterQueue": "perhaps"}), "The parameter `UseDeadLetterQueue` must be true or false."),
-        (json!({"FifoQueue": "true"}), "Unknown parameter `FifoQueue`: the plan decides it."),
+        (
+            json!({"DelaySecond": 1}),
+            "Unknown parameter `DelaySecond`; did you mean `DelaySeconds`? The plan takes: `D",
+        ),
+        (
+            json!({"DelaySeconds": "ten"}),
+            "The parameter `DelaySeconds` must be a whole number from 0 to 900.",
+        ),
+        (
+            json!({"DelaySeconds": 901}),
+            "The parameter `DelaySeconds` must be a whole number from 0 to 900.",
+        ),
+        (
+            json!({"UseDeadLetterQueue": "perhaps"}),
+            "The parameter `UseDeadLetterQueue` must be true or false.",
+        ),
+        (
+            json!({"FifoQueue": "true"}),
+            "Unknown parameter `FifoQueue`: the plan decides it.",
+        ),
     ] {
-        let answer = client.provision(json!({"parameters": parameters})).await.expect(400);
-        assert!(answer.description().contains(expected), "{}", answer.description());
-        assert!(!answer.description().contains("perhaps"), "{}", answer.description());
+        let answer = client
+            .provision(json!({"parameters": parameters}))
+            .await
+            .expect(400);
+        assert!(
+            answer.description().contains(expected),
+            "{}",
+            answer.description()
+        );
+        assert!(
+            !answer.description().contains("perhaps"),
+            "{}",
+            answer.description()
+        );
     }
-    assert!(client.world.take_calls().iter().all(|call| !call.starts_with("records")));
+    assert!(
+        client
+            .world
+            .take_calls()
+            .iter()
+            .all(|call| !call.starts_with("records"))
+    );
 }
 
 #[tokio::test]
@@ -121,7 +193,10 @@ async fn prv_06_it_needs_a_platform_that_polls() {
     });
     for query in ["", "?accepts_incomplete=false"] {
         let path = format!("/v2/service_instances/{INSTANCE}{query}");
-        let answer = client.request("PUT", &path, Some(body.clone())).await.expect(422);
+        let answer = client
+            .request("PUT", &path, Some(body.clone()))
+            .await
+            .expect(422);
         assert_eq!(answer.body["error"], "AsyncRequired");
         // Service Catalog compares this text.
         assert_eq!(
@@ -136,9 +211,15 @@ async fn prv_06_it_needs_a_platform_that_polls() {
 #[tokio::test]
 async fn prv_07_another_version_of_the_plan_is_refused() {
     let client = Client::new();
-    let answer = client.provision(json!({"maintenance_info": {"version": "0.0.1"}})).await.expect(422);
+    let answer = client
+        .provision(json!({"maintenance_info": {"version": "0.0.1"}}))
+        .await
+        .expect(422);
     assert_eq!(answer.body["error"], "MaintenanceInfoConflict");
-    client.provision(json!({"maintenance_info": {"version": "1.1.0", "description": "x"}})).await.expect(202);
+    client
+        .provision(json!({"maintenance_info": {"version": "1.1.0", "description": "x"}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
@@ -152,9 +233,18 @@ async fn prv_01_the_instance_is_a_stack_of_its_own() {
 #[tokio::test]
 async fn prv_05_the_context_is_any_object() {
     let client = Client::new();
-    client.provision(json!({"context": {"platform": "x", "deep": {"a": [null, 1]}}})).await.expect(202);
-    client.provision_as("another", json!({"context": null})).await.expect(202);
-    client.provision_as("third", json!({"context": []})).await.expect(400);
+    client
+        .provision(json!({"context": {"platform": "x", "deep": {"a": [null, 1]}}}))
+        .await
+        .expect(202);
+    client
+        .provision_as("another", json!({"context": null}))
+        .await
+        .expect(202);
+    client
+        .provision_as("third", json!({"context": []}))
+        .await
+        .expect(400);
 }
 
 #[tokio::test]
@@ -162,25 +252,48 @@ async fn prv_12_the_dashboard_is_in_the_first_answer_and_stays() {
     let client = Client::new();
     let first = client.provision(json!({})).await.expect(202);
     let url = first.body["dashboard_url"].as_str().expect("a URL");
-    assert!(url.starts_with("https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/"));
-    assert!(url.ends_with(&format!("stackId=osb-sqs-{INSTANCE}")), "{url}");
-    assert_eq!(client.provision(json!({})).await.expect(202).body["dashboard_url"], url);
+    assert!(url.starts_with(
+        "https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/"
+    ));
+    assert!(
+        url.ends_with(&format!("stackId=osb-sqs-{INSTANCE}")),
+        "{url}"
+    );
+    assert_eq!(
+        client.provision(json!({})).await.expect(202).body["dashboard_url"],
+        url
+    );
     client.finish().await;
-    assert_eq!(client.provision(json!({})).await.expect(200).body["dashboard_url"], url);
-    assert_eq!(client.fetch_instance().await.expect(200).body["dashboard_url"], url);
+    assert_eq!(
+        client.provision(json!({})).await.expect(200).body["dashboard_url"],
+        url
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["dashboard_url"],
+        url
+    );
 }
 
 #[tokio::test]
 async fn prv_13_the_operation_is_a_short_text() {
     let operation = Client::new().provision(json!({})).await.expect(202).body["operation"].clone();
-    assert!((1..100).contains(&operation.as_str().expect("a text").len()), "{operation}");
+    assert!(
+        (1..100).contains(&operation.as_str().expect("a text").len()),
+        "{operation}"
+    );
 }
 
 #[tokio::test]
 async fn prv_14_labels_and_attributes_say_where_it_is() {
     let metadata = Client::new().provision(json!({})).await.expect(202).body["metadata"].clone();
-    assert_eq!(metadata["labels"], json!({"aws-account-id": "000000000000", "aws-region": "us-east-1"}));
-    assert_eq!(metadata["attributes"], json!({"aws-cloudformation-stack": format!("osb-sqs-{INSTANCE}")}));
+    assert_eq!(
+        metadata["labels"],
+        json!({"aws-account-id": "000000000000", "aws-region": "us-east-1"})
+    );
+    assert_eq!(
+        metadata["attributes"],
+        json!({"aws-cloudformation-stack": format!("osb-sqs-{INSTANCE}")})
+    );
 }
 
 #[tokio::test]
@@ -195,12 +308,21 @@ async fn prv_15_a_good_answer_is_200_or_202_and_says_all_that_its_status_needs()
 #[tokio::test]
 async fn prv_11_while_it_is_updated_the_attributes_are_those_that_it_has() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.provision(json!({})).await.expect(200);
-    client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(409);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(409);
     client.finish().await;
     client.provision(json!({})).await.expect(409);
-    client.provision(json!({"parameters": {"DelaySeconds": 3}})).await.expect(200);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -210,5 +332,12 @@ async fn prv_10_what_is_there_already_needs_no_platform_that_polls() {
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
         "organization_guid": "an-organization", "space_guid": "a-space",
     });
-    client.request("PUT", &format!("/v2/service_instances/{INSTANCE}"), Some(body)).await.expect(200);
+    client
+        .request(
+            "PUT",
+            &format!("/v2/service_instances/{INSTANCE}"),
+            Some(body),
+        )
+        .await
+        .expect(200);
 }

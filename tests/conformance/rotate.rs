@@ -6,8 +6,13 @@ use crate::support::{Client, World, catalog, catalog_of, ids_of, plan_id};
 
 /// A broker whose bindings expire after 90 days, with an instance and the binding `old`.
 async fn with_binding(members: Value) -> Client {
-    let rules = BindingRules { lifetime: Some(SignedDuration::from_hours(90 * 24)), ..BindingRules::default() };
-    let client = Client::with(World::new(), catalog(), rules, MissingVersion::default()).having_instance().await;
+    let rules = BindingRules {
+        lifetime: Some(SignedDuration::from_hours(90 * 24)),
+        ..BindingRules::default()
+    };
+    let client = Client::with(World::new(), catalog(), rules, MissingVersion::default())
+        .having_instance()
+        .await;
     client.bind("old", members).await.expect(201);
     client
 }
@@ -23,14 +28,26 @@ async fn rot_01_the_predecessor_is_a_binding_of_the_instance_that_has_not_expire
     client.bind("new", rotation("unknown")).await.expect(400);
     client.provision_as("another", json!({})).await.expect(202);
     client.world.complete_stacks();
-    client.request("GET", "/v2/service_instances/another/last_operation", None).await.expect(200);
+    client
+        .request("GET", "/v2/service_instances/another/last_operation", None)
+        .await
+        .expect(200);
     let path = "/v2/service_instances/another/service_bindings/new";
-    client.request("PUT", path, Some(json!({"predecessor_binding_id": "old"}))).await.expect(400);
+    client
+        .request("PUT", path, Some(json!({"predecessor_binding_id": "old"})))
+        .await
+        .expect(400);
     client.bind("new", rotation("old")).await.expect(201);
 
-    client.world.let_time_pass(SignedDuration::from_hours(90 * 24));
+    client
+        .world
+        .let_time_pass(SignedDuration::from_hours(90 * 24));
     let answer = client.bind("newer", rotation("old")).await.expect(400);
-    assert!(answer.description().contains("has not expired"), "{}", answer.description());
+    assert!(
+        answer.description().contains("has not expired"),
+        "{}",
+        answer.description()
+    );
     client.unbind("new").await.expect(200);
     client.bind("newer", rotation("new")).await.expect(400);
 }
@@ -39,13 +56,24 @@ async fn rot_01_the_predecessor_is_a_binding_of_the_instance_that_has_not_expire
 async fn rot_02_what_a_rotation_leaves_out_is_the_predecessors() {
     let client = with_binding(json!({"app_guid": "an-app", "parameters": {"Scope": "Send"}})).await;
     client.bind("new", rotation("old")).await.expect(201);
-    assert_eq!(client.fetch_binding("new").await.expect(200).body["parameters"], json!({"Scope": "Send"}));
+    assert_eq!(
+        client.fetch_binding("new").await.expect(200).body["parameters"],
+        json!({"Scope": "Send"})
+    );
     let bindings = client.world.bindings();
-    assert!(bindings.iter().all(|binding| binding.app_guid.as_deref() == Some("an-app")), "{bindings:?}");
+    assert!(
+        bindings
+            .iter()
+            .all(|binding| binding.app_guid.as_deref() == Some("an-app")),
+        "{bindings:?}"
+    );
     // A platform may send all that a binding needs as well.
     let all = json!({"predecessor_binding_id": "old", "parameters": {"Scope": "Receive"}});
     client.bind("newer", all).await.expect(201);
-    assert_eq!(client.fetch_binding("newer").await.expect(200).body["parameters"], json!({"Scope": "Receive"}));
+    assert_eq!(
+        client.fetch_binding("newer").await.expect(200).body["parameters"],
+        json!({"Scope": "Receive"})
+    );
     // What it sends must be the instance's.
     let other = json!({"predecessor_binding_id": "old", "plan_id": plan_id("sqs", "fifo")});
     client.bind("newest", other).await.expect(400);
@@ -56,7 +84,10 @@ async fn rot_03_both_bindings_work_until_each_is_deleted() {
     let client = with_binding(json!({})).await;
     client.bind("new", rotation("old")).await.expect(201);
     let key = |answer: Value| answer["credentials"]["AWS_ACCESS_KEY_ID"].clone();
-    let (old, new) = (client.fetch_binding("old").await.expect(200), client.fetch_binding("new").await.expect(200));
+    let (old, new) = (
+        client.fetch_binding("old").await.expect(200),
+        client.fetch_binding("new").await.expect(200),
+    );
     assert_ne!(key(old.body), key(new.body));
     assert_eq!(client.world.users().len(), 2);
     client.unbind("old").await.expect(200);
@@ -68,12 +99,18 @@ async fn rot_03_both_bindings_work_until_each_is_deleted() {
 async fn rot_04_it_answers_as_a_bind_and_its_resent_request_likewise() {
     let client = with_binding(json!({})).await;
     let first = client.bind("new", rotation("old")).await.expect(201);
-    assert_eq!(client.bind("new", rotation("old")).await.expect(200).body, first.body);
+    assert_eq!(
+        client.bind("new", rotation("old")).await.expect(200).body,
+        first.body
+    );
     client.bind("new", json!({})).await.expect(409);
     client.bind("old", rotation("new")).await.expect(409);
     // The request may come again when the predecessor is gone.
     client.unbind("old").await.expect(200);
-    assert_eq!(client.bind("new", rotation("old")).await.expect(200).body, first.body);
+    assert_eq!(
+        client.bind("new", rotation("old")).await.expect(200).body,
+        first.body
+    );
 }
 
 #[tokio::test]
@@ -99,7 +136,11 @@ Outputs:
     client.finish().await;
     client.bind("old", ids).await.expect(201);
     let answer = client.bind("new", rotation("old")).await.expect(400);
-    assert!(answer.description().contains("does not rotate"), "{}", answer.description());
+    assert!(
+        answer.description().contains("does not rotate"),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
@@ -107,12 +148,27 @@ async fn bnd_20_21_22_and_23_the_metadata_say_how_long_the_credentials_work() {
     let client = with_binding(json!({})).await;
     let answer = client.bind("old", json!({})).await.expect(200);
     // The world's time begins 50 years of 365 days after 1970: on 2019-12-20.
-    let metadata = json!({"expires_at": "2020-03-19T00:00:00.0Z", "renew_before": "2020-02-18T00:00:00.0Z"});
+    let metadata =
+        json!({"expires_at": "2020-03-19T00:00:00.0Z", "renew_before": "2020-02-18T00:00:00.0Z"});
     assert_eq!(answer.body["metadata"], metadata);
-    assert_eq!(client.fetch_binding("old").await.expect(200).body["metadata"], metadata);
+    assert_eq!(
+        client.fetch_binding("old").await.expect(200).body["metadata"],
+        metadata
+    );
     // AWS keeps to it.
-    let policy = client.world.users().into_values().next().expect("a user").policy;
-    let end = policy["Statement"].as_array().expect("statements").last().expect("a statement").clone();
+    let policy = client
+        .world
+        .users()
+        .into_values()
+        .next()
+        .expect("a user")
+        .policy;
+    let end = policy["Statement"]
+        .as_array()
+        .expect("statements")
+        .last()
+        .expect("a statement")
+        .clone();
     assert_eq!(
         end,
         json!({
@@ -124,5 +180,15 @@ async fn bnd_20_21_22_and_23_the_metadata_say_how_long_the_credentials_work() {
     let client = Client::with_instance().await;
     let answer = client.bind("one", json!({})).await.expect(201);
     assert_eq!(answer.body.get("metadata"), None);
-    assert!(!client.world.users().values().next().expect("a user").policy.to_string().contains("Deny"));
+    assert!(
+        !client
+            .world
+            .users()
+            .values()
+            .next()
+            .expect("a user")
+            .policy
+            .to_string()
+            .contains("Deny")
+    );
 }

@@ -9,9 +9,15 @@ async fn unb_01_and_03_the_identity_goes_before_the_record() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.bind("two", json!({})).await.expect(201);
-    client.world.inject("identities.delete_user", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("identities.delete_user", Fault::Before(Unavailable));
     client.unbind("one").await.expect(503);
-    assert_eq!(client.world.bindings().len(), 2, "the record stays as long as there is a user");
+    assert_eq!(
+        client.world.bindings().len(),
+        2,
+        "the record stays as long as there is a user"
+    );
 
     assert_eq!(client.unbind("one").await.expect(200).body, json!({}));
     assert_eq!(client.world.users().len(), 1);
@@ -54,12 +60,20 @@ async fn unb_02_both_ids_are_required() {
 #[tokio::test]
 async fn unb_07_08_09_an_interrupted_binding_can_be_deleted_when_nobody_is_at_work_on_it() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::After(Unavailable));
+    client
+        .world
+        .inject("identities.create_user", Fault::After(Unavailable));
     client.bind("one", json!({})).await.expect(503);
-    assert_eq!(client.unbind("one").await.expect(422).body["error"], "ConcurrencyError");
+    assert_eq!(
+        client.unbind("one").await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client.unbind("one").await.expect(200);
     assert!(client.world.users().is_empty());
     let answer = client.binding_last_operation("one").await.expect(200);
-    assert_eq!((&answer.body["state"], answer.description()), (&json!("succeeded"), "The binding is deleted."));
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("succeeded"), "The binding is deleted.")
+    );
 }

@@ -1,7 +1,9 @@
 use aws_service_broker::{
     broker::{
         ports::PortErrorKind::{Denied, Unavailable},
-        stack::StackStatus::{RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed},
+        stack::StackStatus::{
+            RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed,
+        },
     },
     catalog::Catalog,
     http::MissingVersion,
@@ -13,7 +15,11 @@ use crate::support::{Client, Fault, INSTANCE, World, catalog_of, ids_of, plan_id
 
 /// An offering with two plans, a secret, and a parameter that an existing instance cannot change.
 fn template(version: &str, resources: &str) -> String {
-    let added = if resources.contains("Added") { ", Added" } else { "" };
+    let added = if resources.contains("Added") {
+        ", Added"
+    } else {
+        ""
+    };
     format!(
         "\
 Description: A database.
@@ -44,11 +50,17 @@ fn catalog(version: &str, resources: &str) -> Catalog {
 }
 
 const FIRST: &str = "Resources: {Database: {Type: 'AWS::RDS::DBInstance'}}";
-const SECOND: &str = "  Added: {Type: String, Default: x}\nResources: {Database: {Type: 'AWS::RDS::DBCluster'}}";
+const SECOND: &str =
+    "  Added: {Type: String, Default: x}\nResources: {Database: {Type: 'AWS::RDS::DBCluster'}}";
 
 /// The broker of this template, on a world where another version of it may have been at work.
 fn broker(world: World, version: &str, resources: &str) -> Client {
-    Client::with(world, catalog(version, resources), Default::default(), MissingVersion::default())
+    Client::with(
+        world,
+        catalog(version, resources),
+        Default::default(),
+        MissingVersion::default(),
+    )
 }
 
 fn ids(plan: &str) -> Value {
@@ -57,7 +69,9 @@ fn ids(plan: &str) -> Value {
 
 fn with(plan: &str, members: Value) -> Value {
     let mut body = ids(plan);
-    body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+    body.as_object_mut()
+        .expect("an object")
+        .extend(members.as_object().expect("an object").clone());
     body
 }
 
@@ -70,7 +84,10 @@ fn changes(members: Value) -> Value {
 
 /// A broker that offers a secret parameter, and a request that gives it.
 pub fn with_secret() -> (Client, Value) {
-    let members = with("small", json!({"parameters": {"Password": "correct horse", "Size": 2}}));
+    let members = with(
+        "small",
+        json!({"parameters": {"Password": "correct horse", "Size": 2}}),
+    );
     (broker(World::new(), "1.0.0", FIRST), members)
 }
 
@@ -107,54 +124,115 @@ async fn upd_01_it_needs_the_service_of_the_instance_and_a_plan_of_the_catalog()
 #[tokio::test]
 async fn upd_02_03_what_a_request_does_not_name_stays() {
     let client = instance().await;
-    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client
+        .update(changes(json!({"parameters": {"Size": 3}})))
+        .await
+        .expect(202);
     client.finish().await;
     let stack = client.world.stack();
-    assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
+    assert_eq!(
+        (
+            stack.parameters["Size"].as_str(),
+            stack.parameters["Password"].as_str()
+        ),
+        ("3", "correct horse")
+    );
     let fetched = client.fetch_instance().await.expect(200).body;
-    assert_eq!((&fetched["plan_id"], &fetched["parameters"]), (&ids("small")["plan_id"], &json!({"Size": 3})));
+    assert_eq!(
+        (&fetched["plan_id"], &fetched["parameters"]),
+        (&ids("small")["plan_id"], &json!({"Size": 3}))
+    );
 
     client.update(with("large", json!({}))).await.expect(202);
     client.finish().await;
     let stack = client.world.stack();
-    assert_eq!((stack.parameters["Size"].as_str(), stack.parameters["Password"].as_str()), ("3", "correct horse"));
+    assert_eq!(
+        (
+            stack.parameters["Size"].as_str(),
+            stack.parameters["Password"].as_str()
+        ),
+        ("3", "correct horse")
+    );
     let fetched = client.fetch_instance().await.expect(200).body;
-    assert_eq!((&fetched["plan_id"], &fetched["parameters"]), (&ids("large")["plan_id"], &json!({"Size": 3})));
+    assert_eq!(
+        (&fetched["plan_id"], &fetched["parameters"]),
+        (&ids("large")["plan_id"], &json!({"Size": 3}))
+    );
 }
 
 #[tokio::test]
 async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
     let client = instance().await;
     for (parameters, expected) in [
-        (json!({"Size": 101}), "The parameter `Size` must be a whole number of at most 100."),
-        (json!({"Size": "hunter2"}), "The parameter `Size` must be a whole number of at most 100."),
-        (json!({"Password": "hunter2"}), "The parameter `Password` must have 8 to 4096 characters."),
+        (
+            json!({"Size": 101}),
+            "The parameter `Size` must be a whole number of at most 100.",
+        ),
+        (
+            json!({"Size": "hunter2"}),
+            "The parameter `Size` must be a whole number of at most 100.",
+        ),
+        (
+            json!({"Password": "hunter2"}),
+            "The parameter `Password` must have 8 to 4096 characters.",
+        ),
         (
             json!({"Siez": 1}),
-            "Unknown parameter `Siez`; did you mean `Size`? An update of this plan takes: `Password`, `Size`.",
+            "Unknown parameter `Siez`; did you mean `Size`? An update of this plan takes: \
+             `Password`, `Size`.",
         ),
         (json!({"Siez": null}), "Unknown parameter `Siez`;"),
     ] {
-        let answer = client.update(changes(json!({"parameters": parameters}))).await.expect(400);
-        assert!(answer.description().contains(expected), "{}", answer.description());
-        assert!(!answer.description().contains("hunter2"), "{}", answer.description());
+        let answer = client
+            .update(changes(json!({"parameters": parameters})))
+            .await
+            .expect(400);
+        assert!(
+            answer.description().contains(expected),
+            "{}",
+            answer.description()
+        );
+        assert!(
+            !answer.description().contains("hunter2"),
+            "{}",
+            answer.description()
+        );
     }
 }
 
 #[tokio::test]
 async fn upd_05_parameters_are_merged_and_null_resets_one_to_its_default() {
     let client = instance().await;
-    client.update(changes(json!({"parameters": {"Password": "battery staple"}}))).await.expect(202);
+    client
+        .update(changes(
+            json!({"parameters": {"Password": "battery staple"}}),
+        ))
+        .await
+        .expect(202);
     client.finish().await;
     let parameters = client.world.stack().parameters;
-    assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("2", "battery staple"));
+    assert_eq!(
+        (parameters["Size"].as_str(), parameters["Password"].as_str()),
+        ("2", "battery staple")
+    );
 
-    client.update(changes(json!({"parameters": {"Size": null, "Password": null}}))).await.expect(202);
+    client
+        .update(changes(
+            json!({"parameters": {"Size": null, "Password": null}}),
+        ))
+        .await
+        .expect(202);
     client.finish().await;
     let parameters = client.world.stack().parameters;
     // The plan's default for the one, the template's for the other.
-    assert_eq!((parameters["Size"].as_str(), parameters.get("Password")), ("1", None));
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        (parameters["Size"].as_str(), parameters.get("Password")),
+        ("1", None)
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -163,7 +241,10 @@ async fn upd_06_a_change_of_the_stack_needs_a_platform_that_polls() {
     let path = format!("/v2/service_instances/{INSTANCE}");
     let body = changes(json!({"parameters": {"Size": 3}}));
     for suffix in ["", "?accepts_incomplete=false"] {
-        let answer = client.request("PATCH", &format!("{path}{suffix}"), Some(body.clone())).await.expect(422);
+        let answer = client
+            .request("PATCH", &format!("{path}{suffix}"), Some(body.clone()))
+            .await
+            .expect(422);
         assert_eq!(answer.body["error"], "AsyncRequired");
     }
     // Once it runs, the same request needs one as well.
@@ -174,45 +255,95 @@ async fn upd_06_a_change_of_the_stack_needs_a_platform_that_polls() {
 #[tokio::test]
 async fn upd_07_another_version_of_the_plan_is_refused() {
     let client = instance().await;
-    let answer = client.update(changes(json!({"maintenance_info": {"version": "0.9.0"}}))).await.expect(422);
+    let answer = client
+        .update(changes(json!({"maintenance_info": {"version": "0.9.0"}})))
+        .await
+        .expect(422);
     assert_eq!(answer.body["error"], "MaintenanceInfoConflict");
     // The version that the instance has is no change.
-    client.update(changes(json!({"maintenance_info": {"version": "1.0.0", "description": "x"}}))).await.expect(200);
+    client
+        .update(changes(
+            json!({"maintenance_info": {"version": "1.0.0", "description": "x"}}),
+        ))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
     let client = instance().await;
     for (members, expected) in [
-        (changes(json!({"parameters": {"Encrypted": "true"}})), "An existing instance cannot change `Encrypted`."),
-        (with("encrypted", json!({})), "An existing instance cannot change `Encrypted`."),
+        (
+            changes(json!({"parameters": {"Encrypted": "true"}})),
+            "An existing instance cannot change `Encrypted`.",
+        ),
+        (
+            with("encrypted", json!({})),
+            "An existing instance cannot change `Encrypted`.",
+        ),
     ] {
         let answer = client.update(members).await.expect(422);
-        assert!(answer.description().starts_with(expected), "{}", answer.description());
-        assert_eq!((answer.body.get("error"), &answer.body["update_repeatable"]), (None, &json!(false)));
+        assert!(
+            answer.description().starts_with(expected),
+            "{}",
+            answer.description()
+        );
+        assert_eq!(
+            (answer.body.get("error"), &answer.body["update_repeatable"]),
+            (None, &json!(false))
+        );
     }
     // Sent again with the value that it has, it is no change.
-    client.update(changes(json!({"parameters": {"Encrypted": "false"}}))).await.expect(200);
+    client
+        .update(changes(json!({"parameters": {"Encrypted": "false"}})))
+        .await
+        .expect(200);
 
     let last = broker(World::new(), "1.0.0", FIRST);
     last.provision(ids("final")).await.expect(202);
     last.finish().await;
     let answer = last.update(with("small", json!({}))).await.expect(422);
-    assert!(answer.description().contains("plan `final` cannot change its plan"), "{}", answer.description());
-    last.update(with("final", json!({"parameters": {"Size": 6}}))).await.expect(202);
+    assert!(
+        answer
+            .description()
+            .contains("plan `final` cannot change its plan"),
+        "{}",
+        answer.description()
+    );
+    last.update(with("final", json!({"parameters": {"Size": 6}})))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn upd_08_parameters_that_the_other_plan_decides_are_given_up() {
     let client = broker(World::new(), "1.0.0", FIRST);
-    client.provision(with("small", json!({"parameters": {"Encrypted": "true"}}))).await.expect(202);
+    client
+        .provision(with("small", json!({"parameters": {"Encrypted": "true"}})))
+        .await
+        .expect(202);
     client.finish().await;
     // A request that asks for what the plan decides is refused.
-    let answer = client.update(with("encrypted", json!({"parameters": {"Encrypted": "true"}}))).await.expect(400);
-    assert!(answer.description().contains("Unknown parameter `Encrypted`"), "{}", answer.description());
+    let answer = client
+        .update(with(
+            "encrypted",
+            json!({"parameters": {"Encrypted": "true"}}),
+        ))
+        .await
+        .expect(400);
+    assert!(
+        answer
+            .description()
+            .contains("Unknown parameter `Encrypted`"),
+        "{}",
+        answer.description()
+    );
     client.update(ids("encrypted")).await.expect(202);
     client.finish().await;
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -221,14 +352,27 @@ async fn upd_08_an_instance_that_failed_is_not_updated() {
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, None);
     client.last_operation().await.expect(200);
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(422);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(422);
 
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.world.settle_stacks(UpdateRollbackFailed, None);
     client.last_operation().await.expect(200);
-    let answer = client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
-    assert!(answer.description().contains("UPDATE_ROLLBACK_FAILED"), "{}", answer.description());
+    let answer = client
+        .update(json!({"parameters": {"DelaySeconds": 4}}))
+        .await
+        .expect(422);
+    assert!(
+        answer.description().contains("UPDATE_ROLLBACK_FAILED"),
+        "{}",
+        answer.description()
+    );
 }
 
 #[tokio::test]
@@ -245,17 +389,32 @@ async fn upd_09_a_request_that_changes_nothing_is_ok_without_any_call_of_cloudfo
         let answer = client.update(members).await.expect(200);
         assert_eq!(answer.body.get("operation"), None);
     }
-    assert!(client.world.take_calls().iter().all(|call| !call.starts_with("stacks")));
+    assert!(
+        client
+            .world
+            .take_calls()
+            .iter()
+            .all(|call| !call.starts_with("stacks"))
+    );
 }
 
 #[tokio::test]
 async fn upd_09_what_cloudformation_finds_unchanged_is_done() {
     let client = instance().await;
     // The template's default, given by name.
-    client.update(changes(json!({"parameters": {"Size": null}}))).await.expect(202);
+    client
+        .update(changes(json!({"parameters": {"Size": null}})))
+        .await
+        .expect(202);
     client.finish().await;
-    client.update(changes(json!({"parameters": {"Size": 1}}))).await.expect(200);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 1}));
+    client
+        .update(changes(json!({"parameters": {"Size": 1}})))
+        .await
+        .expect(200);
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"Size": 1})
+    );
 }
 
 #[tokio::test]
@@ -263,7 +422,10 @@ async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
     let client = instance().await;
     let body = changes(json!({"parameters": {"Size": 3, "Password": "battery staple"}}));
     let first = client.update(body.clone()).await.expect(202);
-    assert_eq!(client.update(body.clone()).await.expect(202).body, first.body);
+    assert_eq!(
+        client.update(body.clone()).await.expect(202).body,
+        first.body
+    );
     client.finish().await;
     client.update(body).await.expect(200);
 }
@@ -272,32 +434,73 @@ async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
 async fn upd_11_a_refused_update_leaves_the_instance_as_it_was() {
     let client = instance().await;
     let before = client.world.instance(INSTANCE).expect("the record");
-    client.world.inject("stacks.update", Fault::Rejected("Size is too large for this engine"));
-    let answer = client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(400);
-    assert!(answer.description().ends_with("Size is too large for this engine"), "{}", answer.description());
+    client.world.inject(
+        "stacks.update",
+        Fault::Rejected("Size is too large for this engine"),
+    );
+    let answer = client
+        .update(changes(json!({"parameters": {"Size": 3}})))
+        .await
+        .expect(400);
+    assert!(
+        answer
+            .description()
+            .ends_with("Size is too large for this engine"),
+        "{}",
+        answer.description()
+    );
     let after = client.world.instance(INSTANCE).expect("the record");
-    assert_eq!((after.attributes, after.update, after.operation), (before.attributes, None, before.operation));
-    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    assert_eq!(
+        (after.attributes, after.update, after.operation),
+        (before.attributes, None, before.operation)
+    );
+    client
+        .update(changes(json!({"parameters": {"Size": 3}})))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn upd_11_12_a_failed_update_leaves_the_instance_as_it_was_and_usable() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    client.world.settle_stacks(UpdateRollbackComplete, Some("no"));
-    assert_eq!(client.last_operation().await.expect(200).body["instance_usable"], true);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
-    assert_eq!(client.world.instance(INSTANCE).expect("the record").update, None);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    client
+        .world
+        .settle_stacks(UpdateRollbackComplete, Some("no"));
+    assert_eq!(
+        client.last_operation().await.expect(200).body["instance_usable"],
+        true
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
+    assert_eq!(
+        client.world.instance(INSTANCE).expect("the record").update,
+        None
+    );
     client.bind("one", json!({})).await.expect(201);
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn upd_12_after_an_update_that_could_not_be_undone_it_cannot_be_bound() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.world.settle_stacks(UpdateRollbackFailed, Some("no"));
-    assert_eq!(client.last_operation().await.expect(200).body["instance_usable"], false);
+    assert_eq!(
+        client.last_operation().await.expect(200).body["instance_usable"],
+        false
+    );
     client.bind("one", json!({})).await.expect(400);
     client.deprovision().await.expect(202);
 }
@@ -307,28 +510,47 @@ async fn upd_13_14_the_answer_has_the_dashboard_and_an_operation() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
     client.finish().await;
-    let answer = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    assert_eq!(answer.body["dashboard_url"], provisioned.body["dashboard_url"]);
+    let answer = client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    assert_eq!(
+        answer.body["dashboard_url"],
+        provisioned.body["dashboard_url"]
+    );
     let operation = answer.body["operation"].as_str().expect("an operation");
-    assert!((1..100).contains(&operation.len()) && operation != provisioned.body["operation"], "{operation}");
+    assert!(
+        (1..100).contains(&operation.len()) && operation != provisioned.body["operation"],
+        "{operation}"
+    );
 }
 
 #[tokio::test]
 async fn upd_15_what_the_platform_believes_does_not_count() {
     let client = instance().await;
-    let believed =
-        json!({"service_id": "x", "plan_id": "y", "organization_id": "o", "maintenance_info": {"version": "7"}});
-    client.update(changes(json!({"previous_values": believed, "parameters": {"Size": 3}}))).await.expect(202);
+    let believed = json!({"service_id": "x", "plan_id": "y", "organization_id": "o", "maintenance_info": {"version": "7"}});
+    client
+        .update(changes(
+            json!({"previous_values": believed, "parameters": {"Size": 3}}),
+        ))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
 async fn upd_16_and_cat_15_a_change_of_the_context_alone_is_kept_at_once() {
     let client = Client::with_instance().await;
-    let body =
-        json!({"service_id": service_id("sqs"), "context": {"platform": "cloudfoundry", "instance_name": "new"}});
+    let body = json!({"service_id": service_id("sqs"), "context": {"platform": "cloudfoundry", "instance_name": "new"}});
     let path = format!("/v2/service_instances/{INSTANCE}");
-    client.request("PATCH", &path, Some(body.clone())).await.expect(200);
-    let stored = client.world.instance(INSTANCE).expect("the record").attributes;
+    client
+        .request("PATCH", &path, Some(body.clone()))
+        .await
+        .expect(200);
+    let stored = client
+        .world
+        .instance(INSTANCE)
+        .expect("the record")
+        .attributes;
     assert_eq!(json!(stored.context.0), body["context"]);
     client.world.take_calls();
     client.request("PATCH", &path, Some(body)).await.expect(200);
@@ -340,23 +562,42 @@ async fn upd_17_labels_and_attributes_are_those_of_the_provision() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
     client.finish().await;
-    assert_eq!(client.update(json!({})).await.expect(200).body["metadata"], provisioned.body["metadata"]);
+    assert_eq!(
+        client.update(json!({})).await.expect(200).body["metadata"],
+        provisioned.body["metadata"]
+    );
 }
 
 #[tokio::test]
 async fn upd_18_another_operation_stands_in_the_way() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
-    for members in [json!({}), json!({"parameters": {"DelaySeconds": 3}}), json!({"context": {"a": 1}})] {
-        assert_eq!(client.update(members).await.expect(422).body["error"], "ConcurrencyError");
+    for members in [
+        json!({}),
+        json!({"parameters": {"DelaySeconds": 3}}),
+        json!({"context": {"a": 1}}),
+    ] {
+        assert_eq!(
+            client.update(members).await.expect(422).body["error"],
+            "ConcurrencyError"
+        );
     }
     client.world.complete_stacks();
     // Nobody has polled: what is over is over all the same.
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
-    client.update(json!({"parameters": {"DelaySeconds": 4}})).await.expect(422);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 4}}))
+        .await
+        .expect(422);
     client.finish().await;
     client.deprovision().await.expect(202);
-    assert_eq!(client.update(json!({})).await.expect(422).body["error"], "ConcurrencyError");
+    assert_eq!(
+        client.update(json!({})).await.expect(422).body["error"],
+        "ConcurrencyError"
+    );
     client.finish().await;
     client.update(json!({})).await.expect(404);
 }
@@ -365,9 +606,15 @@ async fn upd_18_another_operation_stands_in_the_way() {
 async fn upd_18_an_operation_on_the_stack_past_the_broker_stands_in_the_way() {
     let client = Client::with_instance().await;
     client.world.settle_stacks(UpdateInProgress, None);
-    let answer = client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(422);
+    let answer = client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(422);
     assert_eq!(answer.body["error"], "ConcurrencyError");
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -375,22 +622,52 @@ async fn upd_19_and_fin_07_an_upgrade_brings_the_new_template_and_nothing_else_d
     let old = instance().await;
     let client = broker(old.world.clone(), "2.0.0", SECOND);
     let template = |client: &Client| client.world.stack().template_body;
-    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "1.0.0"}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["maintenance_info"],
+        json!({"version": "1.0.0"})
+    );
 
-    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client
+        .update(changes(json!({"parameters": {"Size": 3}})))
+        .await
+        .expect(202);
     client.finish().await;
     assert!(template(&client).contains("DBInstance"));
-    let answer = client.update(changes(json!({"parameters": {"Added": "y"}}))).await.expect(422);
-    assert!(answer.description().contains("Added. Upgrade the instance first"), "{}", answer.description());
-    client.update(changes(json!({"maintenance_info": {"version": "1.0.0"}}))).await.expect(422);
+    let answer = client
+        .update(changes(json!({"parameters": {"Added": "y"}})))
+        .await
+        .expect(422);
+    assert!(
+        answer
+            .description()
+            .contains("Added. Upgrade the instance first"),
+        "{}",
+        answer.description()
+    );
+    client
+        .update(changes(json!({"maintenance_info": {"version": "1.0.0"}})))
+        .await
+        .expect(422);
 
-    client.update(changes(json!({"maintenance_info": {"version": "2.0.0"}}))).await.expect(202);
+    client
+        .update(changes(json!({"maintenance_info": {"version": "2.0.0"}})))
+        .await
+        .expect(202);
     client.finish().await;
     assert!(template(&client).contains("DBCluster"));
     let parameters = client.world.stack().parameters;
-    assert_eq!((parameters["Size"].as_str(), parameters["Password"].as_str()), ("3", "correct horse"));
-    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "2.0.0"}));
-    client.update(changes(json!({"parameters": {"Added": "y"}}))).await.expect(202);
+    assert_eq!(
+        (parameters["Size"].as_str(), parameters["Password"].as_str()),
+        ("3", "correct horse")
+    );
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["maintenance_info"],
+        json!({"version": "2.0.0"})
+    );
+    client
+        .update(changes(json!({"parameters": {"Added": "y"}})))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
@@ -400,7 +677,10 @@ async fn upd_19_a_change_of_the_plan_brings_its_template() {
     client.update(ids("large")).await.expect(202);
     client.finish().await;
     assert!(client.world.stack().template_body.contains("DBCluster"));
-    assert_eq!(client.fetch_instance().await.expect(200).body["maintenance_info"], json!({"version": "2.0.0"}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["maintenance_info"],
+        json!({"version": "2.0.0"})
+    );
 }
 
 #[tokio::test]
@@ -410,58 +690,108 @@ async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_the_s
         let body = json!({"parameters": {"DelaySeconds": 7}});
         client.world.inject("stacks.update", fault);
         client.update(body.clone()).await.expect(503);
-        let operation = client.world.instance(INSTANCE).expect("the record").operation.id;
-        assert_eq!(client.update(body).await.expect(202).body["operation"], operation);
+        let operation = client
+            .world
+            .instance(INSTANCE)
+            .expect("the record")
+            .operation
+            .id;
+        assert_eq!(
+            client.update(body).await.expect(202).body["operation"],
+            operation
+        );
         assert_eq!(client.world.stack().token, operation);
         client.world.let_time_pass(SignedDuration::from_secs(30));
-        assert_eq!(client.last_operation().await.expect(200).body["state"], "in progress");
+        assert_eq!(
+            client.last_operation().await.expect(200).body["state"],
+            "in progress"
+        );
         client.world.complete_stacks();
-        assert_eq!(client.last_operation().await.expect(200).body["state"], "succeeded");
+        assert_eq!(
+            client.last_operation().await.expect(200).body["state"],
+            "succeeded"
+        );
         assert_eq!(client.world.stack().parameters["DelaySeconds"], "7");
-        assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"DelaySeconds": 7}));
+        assert_eq!(
+            client.fetch_instance().await.expect(200).body["parameters"],
+            json!({"DelaySeconds": 7})
+        );
     }
 }
 
 #[tokio::test]
 async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_nothing() {
     let client = instance().await;
-    client.world.inject("stacks.update", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("stacks.update", Fault::Before(Unavailable));
     let body = changes(json!({"parameters": {"Password": "battery staple"}}));
     client.update(body.clone()).await.expect(503);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     let answer = client.last_operation().await.expect(200);
-    assert_eq!((&answer.body["state"], &answer.body["instance_usable"]), (&json!("failed"), &json!(true)));
+    assert_eq!(
+        (&answer.body["state"], &answer.body["instance_usable"]),
+        (&json!("failed"), &json!(true))
+    );
     client.update(body).await.expect(202);
-    assert_eq!(client.world.stack().parameters["Password"], "battery staple");
+    assert_eq!(
+        client.world.stack().parameters["Password"],
+        "battery staple"
+    );
 }
 
 #[tokio::test]
-async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_upgrade_and_is_then_given_up() {
+async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_upgrade_and_is_then_given_up()
+ {
     let newer = broker(World::new(), "2.0.0", SECOND);
-    newer.provision(with("small", json!({"parameters": {"Added": "y", "Size": 2}}))).await.expect(202);
+    newer
+        .provision(with(
+            "small",
+            json!({"parameters": {"Added": "y", "Size": 2}}),
+        ))
+        .await
+        .expect(202);
     newer.finish().await;
     // Version 3 is version 1 again: without `Added`.
     let client = broker(newer.world.clone(), "3.0.0", FIRST);
-    client.update(changes(json!({"parameters": {"Size": 3}}))).await.expect(202);
+    client
+        .update(changes(json!({"parameters": {"Size": 3}})))
+        .await
+        .expect(202);
     client.finish().await;
     assert_eq!(client.world.stack().parameters["Added"], "y");
-    client.update(changes(json!({"maintenance_info": {"version": "3.0.0"}}))).await.expect(202);
+    client
+        .update(changes(json!({"maintenance_info": {"version": "3.0.0"}})))
+        .await
+        .expect(202);
     client.finish().await;
     assert_eq!(client.world.stack().parameters.get("Added"), None);
-    assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({"Size": 3}));
+    assert_eq!(
+        client.fetch_instance().await.expect(200).body["parameters"],
+        json!({"Size": 3})
+    );
 }
 
 #[tokio::test]
-async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_but_the_same_request() {
+async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_but_the_same_request()
+ {
     for kind in [Unavailable, Denied] {
         let client = Client::with_instance().await;
         client.world.inject("stacks.update", Fault::Before(kind));
-        let answer = client.update(json!({"parameters": {"DelaySeconds": 7}})).await;
+        let answer = client
+            .update(json!({"parameters": {"DelaySeconds": 7}}))
+            .await;
         assert!(answer.status.is_server_error(), "{answer:?}");
         client.world.let_time_pass(SignedDuration::from_secs(30));
         let answer = client.last_operation().await.expect(200);
-        assert_eq!((&answer.body["state"], &answer.body["instance_usable"]), (&json!("failed"), &json!(true)));
-        assert_eq!(client.fetch_instance().await.expect(200).body["parameters"], json!({}));
+        assert_eq!(
+            (&answer.body["state"], &answer.body["instance_usable"]),
+            (&json!("failed"), &json!(true))
+        );
+        assert_eq!(
+            client.fetch_instance().await.expect(200).body["parameters"],
+            json!({})
+        );
         assert_eq!(client.world.stack().parameters.get("DelaySeconds"), None);
         client.bind("one", json!({})).await.expect(201);
         client.deprovision().await.expect(202);
@@ -469,7 +799,10 @@ async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_b
     // Nobody polls: the deletion itself sees that nothing runs.
     let client = Client::with_instance().await;
     client.world.inject("stacks.update", Fault::Before(Denied));
-    client.update(json!({"parameters": {"DelaySeconds": 7}})).await.expect(500);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(500);
     client.deprovision().await.expect(422);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client.deprovision().await.expect(202);
@@ -479,16 +812,22 @@ async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_b
 async fn upd_10_the_same_request_sends_a_secret_that_nobody_else_knows() {
     let client = instance().await;
     let body = changes(json!({"parameters": {"Password": "battery staple"}}));
-    client.world.inject("stacks.update", Fault::Before(Unavailable));
+    client
+        .world
+        .inject("stacks.update", Fault::Before(Unavailable));
     client.update(body.clone()).await.expect(503);
     client.update(body).await.expect(202);
-    assert_eq!(client.world.stack().parameters["Password"], "battery staple");
+    assert_eq!(
+        client.world.stack().parameters["Password"],
+        "battery staple"
+    );
 }
 
 #[tokio::test]
 async fn upd_18_the_same_parameters_with_another_context_are_another_request() {
     let client = Client::with_instance().await;
-    let with_context = |name: &str| json!({"parameters": {"DelaySeconds": 3}, "context": {"instance_name": name}});
+    let with_context =
+        |name: &str| json!({"parameters": {"DelaySeconds": 3}, "context": {"instance_name": name}});
     client.update(with_context("old")).await.expect(202);
     client.update(with_context("old")).await.expect(202);
     client.update(with_context("new")).await.expect(422);
@@ -497,22 +836,45 @@ async fn upd_18_the_same_parameters_with_another_context_are_another_request() {
 #[tokio::test]
 async fn upd_11_a_refusal_does_not_repeat_a_secret() {
     let client = instance().await;
-    client.world.inject("stacks.update", Fault::Rejected("Value 'battery staple' at 'parameters' is not good"));
-    let answer = client.update(changes(json!({"parameters": {"Password": "battery staple"}}))).await.expect(400);
-    assert!(answer.description().ends_with("Value '(secret)' at 'parameters' is not good"), "{answer:?}");
+    client.world.inject(
+        "stacks.update",
+        Fault::Rejected("Value 'battery staple' at 'parameters' is not good"),
+    );
+    let answer = client
+        .update(changes(
+            json!({"parameters": {"Password": "battery staple"}}),
+        ))
+        .await
+        .expect(400);
+    assert!(
+        answer
+            .description()
+            .ends_with("Value '(secret)' at 'parameters' is not good"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
 async fn upd_12_an_instance_that_the_operator_has_repaired_can_be_bound_and_updated() {
     let client = Client::with_instance().await;
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
     client.world.settle_stacks(UpdateRollbackFailed, Some("no"));
     client.last_operation().await.expect(200);
     let answer = client.bind("one", json!({})).await.expect(400);
-    assert!(answer.description().contains("operator has to repair"), "{}", answer.description());
+    assert!(
+        answer.description().contains("operator has to repair"),
+        "{}",
+        answer.description()
+    );
     client.world.settle_stacks(UpdateRollbackComplete, None);
     client.bind("one", json!({})).await.expect(201);
-    client.update(json!({"parameters": {"DelaySeconds": 3}})).await.expect(202);
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
 }
 
 #[tokio::test]
@@ -522,8 +884,13 @@ async fn an_instance_whose_deletion_is_over_is_not_there() {
         client.deprovision().await.expect(202);
         // Nobody has looked since.
         client.world.complete_stacks();
-        client.update(json!({"parameters": parameters, "context": {"platform": "other"}})).await.expect(404);
+        client
+            .update(json!({"parameters": parameters, "context": {"platform": "other"}}))
+            .await
+            .expect(404);
         let instance = client.world.instance(INSTANCE).expect("the tombstone");
-        assert!(instance.is_tombstone() && instance.expires_at.is_some() && instance.update.is_none());
+        assert!(
+            instance.is_tombstone() && instance.expires_at.is_some() && instance.update.is_none()
+        );
     }
 }

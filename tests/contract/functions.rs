@@ -13,29 +13,44 @@ pub(crate) use tests;
 
 /// Functions, and two of them.
 pub trait MadeFunctions: Functions {
-    /// Makes a function that answers with its `BINDING_ID` as the user name, and returns the function's name.
+    /// Makes a function that answers with its `BINDING_ID` as the user name, and returns the
+    /// function's name.
     async fn make(&self) -> String;
 
     /// Makes a function that fails with `there is no such user`.
     async fn make_failing(&self) -> String;
 }
 
-pub async fn a_function_answers_or_says_why_not_without_its_stack_trace(functions: &impl MadeFunctions) {
-    let payload = SecretString::from(json!({"RequestType": "bind", "BINDING_ID": "one"}).to_string());
+pub async fn a_function_answers_or_says_why_not_without_its_stack_trace(
+    functions: &impl MadeFunctions,
+) {
+    let payload =
+        SecretString::from(json!({"RequestType": "bind", "BINDING_ID": "one"}).to_string());
     let name = functions.make().await;
-    let Invocation::Answered(answer) = functions.invoke(&name, &payload).await.expect("an answer") else {
+    let Invocation::Answered(answer) = functions.invoke(&name, &payload).await.expect("an answer")
+    else {
         panic!("no answer")
     };
     let answer: Value = serde_json::from_str(answer.expose_secret()).expect("JSON");
     assert_eq!(answer["username"], "user-one");
 
     let failing = functions.make_failing().await;
-    let Invocation::Failed { message } = functions.invoke(&failing, &payload).await.expect("an answer") else {
+    let Invocation::Failed { message } = functions
+        .invoke(&failing, &payload)
+        .await
+        .expect("an answer")
+    else {
         panic!("no failure")
     };
     // On AWS it begins with the name of the exception's class.
-    assert!(message.ends_with("there is no such user") && !message.contains("index.py"), "{message}");
+    assert!(
+        message.ends_with("there is no such user") && !message.contains("index.py"),
+        "{message}"
+    );
 
-    let missing = functions.invoke("osb-nobody", &payload).await.expect("an answer");
+    let missing = functions
+        .invoke("osb-nobody", &payload)
+        .await
+        .expect("an answer");
     assert!(matches!(missing, Invocation::Missing));
 }

@@ -1,5 +1,6 @@
-//! What the implementations of a port have in common: promises that are tested of the in-memory twin, on which all other
-//! tests and the simulation stand, and of the adapter, on a local AWS. Neither can drift from the other unnoticed.
+//! What the implementations of a port have in common: promises that are tested of the in-memory
+//! twin, on which all other tests and the simulation stand, and of the adapter, on a local AWS.
+//! Neither can drift from the other unnoticed.
 
 pub mod functions;
 pub mod identities;

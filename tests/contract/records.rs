@@ -92,10 +92,16 @@ pub fn binding(instance: &Instance) -> Binding {
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
         identity: Some(Identity::User {
             user_name: "a-user".into(),
-            access_key: Some(SealedAccessKey { id: "AKIA".into(), secret: Sealed("c2VhbGVk".into()) }),
+            access_key: Some(SealedAccessKey {
+                id: "AKIA".into(),
+                secret: Sealed("c2VhbGVk".into()),
+            }),
         }),
         function: None,
-        lifetime: Some(Lifetime { renew_before: System.now(), ends_at: System.now() + SignedDuration::from_hours(24) }),
+        lifetime: Some(Lifetime {
+            renew_before: System.now(),
+            ends_at: System.now() + SignedDuration::from_hours(24),
+        }),
         operation: Operation::begin(OperationKind::Bind, System.uuid(), System.now()),
         previous_operation: None,
         expires_at: None,
@@ -106,104 +112,293 @@ pub fn binding(instance: &Instance) -> Binding {
 pub async fn an_instance_comes_back_as_it_was_written(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.instance(&instance.id, now).await.expect("read"), Some(instance.clone()));
-    let other = Instance { attributes: attributes("another"), ..instance.clone() };
-    assert_eq!(table.insert_instance(&other, now).await.expect("insert"), Some(instance));
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table.instance(&instance.id, now).await.expect("read"),
+        Some(instance.clone())
+    );
+    let other = Instance {
+        attributes: attributes("another"),
+        ..instance.clone()
+    };
+    assert_eq!(
+        table.insert_instance(&other, now).await.expect("insert"),
+        Some(instance)
+    );
 }
 
-pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(table: &impl Records) {
+pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
+    table: &impl Records,
+) {
     let (instance, now) = (instance(), System.now());
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    let changed = Instance { operation: instance.operation.clone().failed("because"), ..instance.clone() };
-    assert_eq!(table.update_instance(&changed).await.expect("update"), Update::Done);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Conflict);
-    let stored = table.instance(&instance.id, now).await.expect("read").expect("an instance");
-    assert_eq!(stored, Instance { version: 1, ..changed });
-    assert_eq!(table.delete_instance(&stored).await.expect("delete"), Update::Done);
+    assert_eq!(
+        table.update_instance(&instance).await.expect("update"),
+        Update::Conflict
+    );
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    let changed = Instance {
+        operation: instance.operation.clone().failed("because"),
+        ..instance.clone()
+    };
+    assert_eq!(
+        table.update_instance(&changed).await.expect("update"),
+        Update::Done
+    );
+    assert_eq!(
+        table.update_instance(&instance).await.expect("update"),
+        Update::Conflict
+    );
+    assert_eq!(
+        table.delete_instance(&instance).await.expect("delete"),
+        Update::Conflict
+    );
+    let stored = table
+        .instance(&instance.id, now)
+        .await
+        .expect("read")
+        .expect("an instance");
+    assert_eq!(
+        stored,
+        Instance {
+            version: 1,
+            ..changed
+        }
+    );
+    assert_eq!(
+        table.delete_instance(&stored).await.expect("delete"),
+        Update::Done
+    );
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 }
 
 pub async fn an_expired_record_is_none_before_dynamodb_deletes_it(table: &impl Records) {
     let now = System.now();
-    let instance = Instance { expires_at: Some(now), ..instance() };
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    let instance = Instance {
+        expires_at: Some(now),
+        ..instance()
+    };
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     let before = now - SignedDuration::from_secs(1);
-    assert_eq!(table.instance(&instance.id, before).await.expect("read"), Some(instance.clone()));
+    assert_eq!(
+        table.instance(&instance.id, before).await.expect("read"),
+        Some(instance.clone())
+    );
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 }
 
-pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(table: &impl Records) {
+pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
+    table: &impl Records,
+) {
     let now = System.now();
-    let tombstone = Instance { expires_at: Some(now + TOMBSTONE_LIFETIME), ..instance() };
-    assert_eq!(table.insert_instance(&tombstone, now).await.expect("insert"), None);
+    let tombstone = Instance {
+        expires_at: Some(now + TOMBSTONE_LIFETIME),
+        ..instance()
+    };
+    assert_eq!(
+        table
+            .insert_instance(&tombstone, now)
+            .await
+            .expect("insert"),
+        None
+    );
 
-    let again = Instance { expires_at: None, ..tombstone.clone() };
+    let again = Instance {
+        expires_at: None,
+        ..tombstone.clone()
+    };
     let just_before = now + LONGEST_REQUEST - SignedDuration::from_secs(1);
-    assert_eq!(table.insert_instance(&again, just_before).await.expect("insert").as_ref(), Some(&tombstone));
-    assert_eq!(table.insert_instance(&again, now + LONGEST_REQUEST).await.expect("insert"), Some(tombstone));
-    assert_eq!(table.instance(&again.id, now).await.expect("read"), Some(again));
+    assert_eq!(
+        table
+            .insert_instance(&again, just_before)
+            .await
+            .expect("insert")
+            .as_ref(),
+        Some(&tombstone)
+    );
+    assert_eq!(
+        table
+            .insert_instance(&again, now + LONGEST_REQUEST)
+            .await
+            .expect("insert"),
+        Some(tombstone)
+    );
+    assert_eq!(
+        table.instance(&again.id, now).await.expect("read"),
+        Some(again)
+    );
 }
 
-pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read(table: &impl Records) {
+pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read(
+    table: &impl Records,
+) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::InstanceChanged);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        InsertBinding::InstanceChanged
+    );
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
     let exists = InsertBinding::Exists(Box::new(binding.clone()));
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), exists);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
-    let another = Binding { id: BindingId::new("another").expect("an id"), ..binding };
-    assert_eq!(table.insert_binding(&instance, &another, now).await.expect("insert"), InsertBinding::InstanceChanged);
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        exists
+    );
+    assert_eq!(
+        table.update_instance(&instance).await.expect("update"),
+        Update::Done
+    );
+    let another = Binding {
+        id: BindingId::new("another").expect("an id"),
+        ..binding
+    };
+    assert_eq!(
+        table
+            .insert_binding(&instance, &another, now)
+            .await
+            .expect("insert"),
+        InsertBinding::InstanceChanged
+    );
 }
 
 pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     let mut bindings: Vec<_> = (0..3).map(|_| binding(&instance)).collect();
     for binding in &bindings {
-        assert_eq!(table.insert_binding(&instance, binding, now).await.expect("insert"), InsertBinding::Done);
+        assert_eq!(
+            table
+                .insert_binding(&instance, binding, now)
+                .await
+                .expect("insert"),
+            InsertBinding::Done
+        );
     }
-    let one = table.instance_and_binding(&instance.id, &bindings[1].id, now).await.expect("read");
+    let one = table
+        .instance_and_binding(&instance.id, &bindings[1].id, now)
+        .await
+        .expect("read");
     assert_eq!(one, (Some(instance.clone()), Some(bindings[1].clone())));
     let unknown = BindingId::new("unknown").expect("an id");
-    let none = table.instance_and_binding(&instance.id, &unknown, now).await.expect("read");
+    let none = table
+        .instance_and_binding(&instance.id, &unknown, now)
+        .await
+        .expect("read");
     assert_eq!(none, (Some(instance.clone()), None));
     bindings.sort_by(|one, other| one.id.cmp(&other.id));
     assert_eq!(table.bindings(&instance.id).await.expect("read"), bindings);
 }
 
-async fn begin_deprovision(table: &impl Records, instance: &Instance, operation: &Operation) -> Option<Instance> {
+async fn begin_deprovision(
+    table: &impl Records,
+    instance: &Instance,
+    operation: &Operation,
+) -> Option<Instance> {
     let service_id = &instance.attributes.service_id;
-    table.begin_deprovision(&instance.id, service_id, operation).await.expect("update")
+    table
+        .begin_deprovision(&instance.id, service_id, operation)
+        .await
+        .expect("update")
 }
 
-pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding(table: &impl Records) {
+pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding(
+    table: &impl Records,
+) {
     let (instance, now) = (instance(), System.now());
     let deprovision = || Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(
+        begin_deprovision(table, &instance, &deprovision()).await,
+        None
+    );
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     let first = deprovision();
     let previous_operation = Some(instance.operation.clone());
-    let begun = Instance { operation: first.clone(), previous_operation, version: 1, ..instance.clone() };
-    assert_eq!(begin_deprovision(table, &instance, &first).await, Some(begun.clone()));
-    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, Some(begun.clone()));
-    let late = table.insert_binding(&instance, &binding(&instance), now).await.expect("insert");
+    let begun = Instance {
+        operation: first.clone(),
+        previous_operation,
+        version: 1,
+        ..instance.clone()
+    };
+    assert_eq!(
+        begin_deprovision(table, &instance, &first).await,
+        Some(begun.clone())
+    );
+    assert_eq!(
+        begin_deprovision(table, &instance, &deprovision()).await,
+        Some(begun.clone())
+    );
+    let late = table
+        .insert_binding(&instance, &binding(&instance), now)
+        .await
+        .expect("insert");
     assert_eq!(late, InsertBinding::InstanceChanged);
     // A deletion that has failed can be begun again, one that has succeeded cannot.
-    let failed = Instance { operation: first.clone().failed("because"), ..begun };
-    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
+    let failed = Instance {
+        operation: first.clone().failed("because"),
+        ..begun
+    };
+    assert_eq!(
+        table.update_instance(&failed).await.expect("update"),
+        Update::Done
+    );
     let second = deprovision();
     let previous_operation = Some(failed.operation.clone());
-    let begun = Instance { operation: second.clone(), previous_operation, version: 3, ..failed };
-    assert_eq!(begin_deprovision(table, &instance, &second).await, Some(begun.clone()));
-    let tombstone = Instance { operation: second.succeeded(), ..begun };
-    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
-    let tombstone = Instance { version: 4, ..tombstone };
-    assert_eq!(begin_deprovision(table, &instance, &deprovision()).await, Some(tombstone));
+    let begun = Instance {
+        operation: second.clone(),
+        previous_operation,
+        version: 3,
+        ..failed
+    };
+    assert_eq!(
+        begin_deprovision(table, &instance, &second).await,
+        Some(begun.clone())
+    );
+    let tombstone = Instance {
+        operation: second.succeeded(),
+        ..begun
+    };
+    assert_eq!(
+        table.update_instance(&tombstone).await.expect("update"),
+        Update::Done
+    );
+    let tombstone = Instance {
+        version: 4,
+        ..tombstone
+    };
+    assert_eq!(
+        begin_deprovision(table, &instance, &deprovision()).await,
+        Some(tombstone)
+    );
 }
 
 pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for(
@@ -211,15 +406,33 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
 ) {
     let now = System.now();
     let operation = Operation::begin(OperationKind::Update, System.uuid(), now);
-    let updating = Instance { operation: operation.clone(), update: Some(attributes("another")), ..instance() };
-    assert_eq!(table.insert_instance(&updating, now).await.expect("insert"), None);
+    let updating = Instance {
+        operation: operation.clone(),
+        update: Some(attributes("another")),
+        ..instance()
+    };
+    assert_eq!(
+        table.insert_instance(&updating, now).await.expect("insert"),
+        None
+    );
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     let refused = begin_deprovision(table, &updating, &deprovision).await;
     assert_eq!(refused, Some(updating.clone()));
-    let failed = Instance { operation: operation.failed("because"), ..updating };
-    assert_eq!(table.update_instance(&failed).await.expect("update"), Update::Done);
-    let begun = begin_deprovision(table, &failed, &deprovision).await.expect("an instance");
-    assert_eq!((begun.operation, begun.previous_operation, begun.update), (deprovision, Some(failed.operation), None));
+    let failed = Instance {
+        operation: operation.failed("because"),
+        ..updating
+    };
+    assert_eq!(
+        table.update_instance(&failed).await.expect("update"),
+        Update::Done
+    );
+    let begun = begin_deprovision(table, &failed, &deprovision)
+        .await
+        .expect("an instance");
+    assert_eq!(
+        (begun.operation, begun.previous_operation, begun.update),
+        (deprovision, Some(failed.operation), None)
+    );
 }
 
 pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table: &impl Records) {
@@ -227,66 +440,166 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
     let binding = binding(&instance);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
     let begin = async |operation: &Operation| {
-        table.begin_unbind(&instance.id, &binding.id, &binding.service_id, operation).await.expect("update")
+        table
+            .begin_unbind(&instance.id, &binding.id, &binding.service_id, operation)
+            .await
+            .expect("update")
     };
     assert_eq!(begin(&unbind).await, None);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
     assert_eq!(begin(&unbind).await, Some(binding.clone()));
-    let later = Operation { started_at: now + SignedDuration::from_secs(30), ..unbind };
+    let later = Operation {
+        started_at: now + SignedDuration::from_secs(30),
+        ..unbind
+    };
     let previous_operation = Some(binding.operation.clone());
-    let unbinding = Binding { operation: later.clone(), previous_operation, version: 1, ..binding.clone() };
+    let unbinding = Binding {
+        operation: later.clone(),
+        previous_operation,
+        version: 1,
+        ..binding.clone()
+    };
     assert_eq!(begin(&later).await, Some(unbinding.clone()));
     // Sent again, it is the same operation.
     let again = Operation::begin(OperationKind::Unbind, System.uuid(), later.started_at);
     assert_eq!(begin(&again).await, Some(unbinding.clone()));
-    assert_eq!(table.update_binding(&binding).await.expect("update"), Update::Conflict);
+    assert_eq!(
+        table.update_binding(&binding).await.expect("update"),
+        Update::Conflict
+    );
     // One that has failed can be begun again.
-    let failed = Binding { operation: later.failed("because"), ..unbinding };
-    assert_eq!(table.update_binding(&failed).await.expect("update"), Update::Done);
+    let failed = Binding {
+        operation: later.failed("because"),
+        ..unbinding
+    };
+    assert_eq!(
+        table.update_binding(&failed).await.expect("update"),
+        Update::Done
+    );
     let previous_operation = Some(failed.operation.clone());
-    assert_eq!(begin(&again).await, Some(Binding { operation: again, previous_operation, version: 3, ..failed }));
+    assert_eq!(
+        begin(&again).await,
+        Some(Binding {
+            operation: again,
+            previous_operation,
+            version: 3,
+            ..failed
+        })
+    );
 }
 
-pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(table: &impl Records) {
+pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
+    table: &impl Records,
+) {
     let (instance, now) = (instance(), System.now());
     let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
-    let tombstone = Binding { operation, expires_at: Some(now + binding::TOMBSTONE_LIFETIME), ..binding(&instance) };
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), InsertBinding::Done);
+    let tombstone = Binding {
+        operation,
+        expires_at: Some(now + binding::TOMBSTONE_LIFETIME),
+        ..binding(&instance)
+    };
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table
+            .insert_binding(&instance, &tombstone, now)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
     let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
-    assert_eq!(table.insert_binding(&instance, &tombstone, now).await.expect("insert"), exists);
-    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, now).await.expect("read");
+    assert_eq!(
+        table
+            .insert_binding(&instance, &tombstone, now)
+            .await
+            .expect("insert"),
+        exists
+    );
+    let (_, read) = table
+        .instance_and_binding(&instance.id, &tombstone.id, now)
+        .await
+        .expect("read");
     assert_eq!(read, Some(tombstone.clone()));
     let expired = now + binding::TOMBSTONE_LIFETIME;
-    let (_, read) = table.instance_and_binding(&instance.id, &tombstone.id, expired).await.expect("read");
+    let (_, read) = table
+        .instance_and_binding(&instance.id, &tombstone.id, expired)
+        .await
+        .expect("read");
     assert_eq!(read, None);
     let later = now + LONGEST_REQUEST;
-    assert_eq!(table.insert_binding(&instance, &tombstone, later).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(
+        table
+            .insert_binding(&instance, &tombstone, later)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
 }
 
 pub async fn of_two_writes_that_are_the_same_one_is_done(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Done);
-    assert_eq!(table.update_instance(&instance).await.expect("update"), Update::Conflict);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table.update_instance(&instance).await.expect("update"),
+        Update::Done
+    );
+    assert_eq!(
+        table.update_instance(&instance).await.expect("update"),
+        Update::Conflict
+    );
 }
 
-pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone(table: &impl Records) {
+pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone(
+    table: &impl Records,
+) {
     let (instance, now) = (instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     let operation = Operation::begin(OperationKind::Provision, System.uuid(), now);
-    let other = Instance { operation, ..instance.clone() };
-    assert_eq!(table.delete_instance(&other).await.expect("delete"), Update::Conflict);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
-    assert_eq!(table.delete_instance(&instance).await.expect("delete"), Update::Done);
+    let other = Instance {
+        operation,
+        ..instance.clone()
+    };
+    assert_eq!(
+        table.delete_instance(&other).await.expect("delete"),
+        Update::Conflict
+    );
+    assert_eq!(
+        table.delete_instance(&instance).await.expect("delete"),
+        Update::Done
+    );
+    assert_eq!(
+        table.delete_instance(&instance).await.expect("delete"),
+        Update::Done
+    );
 }
 
 pub async fn bindings_that_are_inserted_at_the_same_moment_all_are(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     let bindings: Vec<_> = (0..4).map(|_| binding(&instance)).collect();
-    let [a, b, c, d] = [0, 1, 2, 3].map(|index| table.insert_binding(&instance, &bindings[index], now));
+    let [a, b, c, d] =
+        [0, 1, 2, 3].map(|index| table.insert_binding(&instance, &bindings[index], now));
     let (a, b, c, d) = tokio::join!(a, b, c, d);
     for inserted in [a, b, c, d] {
         assert_eq!(inserted.expect("insert"), InsertBinding::Done);
@@ -296,8 +609,17 @@ pub async fn bindings_that_are_inserted_at_the_same_moment_all_are(table: &impl 
 pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
     let (mut instances, mut bindings) = (Vec::new(), Vec::new());
     for record in all(async |next| table.page(next).await).await {
         match record {
@@ -312,27 +634,51 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
 pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
-    assert_eq!(table.insert_binding(&instance, &binding, now).await.expect("insert"), InsertBinding::Done);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
+    assert_eq!(
+        table
+            .insert_binding(&instance, &binding, now)
+            .await
+            .expect("insert"),
+        InsertBinding::Done
+    );
     let late = now + SignedDuration::from_secs(60);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), late);
-    let missed = table.begin_unbind(&instance.id, &binding.id, "another", &unbind).await.expect("update");
+    let missed = table
+        .begin_unbind(&instance.id, &binding.id, "another", &unbind)
+        .await
+        .expect("update");
     assert_eq!(missed, Some(binding));
     let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    let missed = table.begin_deprovision(&instance.id, "another", &operation).await.expect("update");
+    let missed = table
+        .begin_deprovision(&instance.id, "another", &operation)
+        .await
+        .expect("update");
     assert_eq!(missed, Some(instance));
 }
 
 pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let users = ["one", "two", "three"].map(|user| Requester::new("kubernetes", user));
-    assert_eq!(table.insert_instance(&instance, now).await.expect("insert"), None);
+    assert_eq!(
+        table.insert_instance(&instance, now).await.expect("insert"),
+        None
+    );
     for user in &users[..2] {
-        table.remember_refused(&instance.id, &Refused::new(user.clone(), now)).await.expect("insert");
+        table
+            .remember_refused(&instance.id, &Refused::new(user.clone(), now))
+            .await
+            .expect("insert");
     }
     let is_refused = async |user: &Requester, hours: i64| {
         let at = now + SignedDuration::from_hours(hours);
-        table.is_refused(&instance.id, user, at).await.expect("read")
+        table
+            .is_refused(&instance.id, user, at)
+            .await
+            .expect("read")
     };
     for (user, refused) in [(&users[0], true), (&users[1], true), (&users[2], false)] {
         assert_eq!(is_refused(user, 23).await, refused);
@@ -340,31 +686,76 @@ pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table:
     }
 
     // Until the user changes the instance.
-    table.forget_refused(&instance.id, &users[0]).await.expect("delete");
-    table.forget_refused(&instance.id, &users[2]).await.expect("nothing to delete");
+    table
+        .forget_refused(&instance.id, &users[0])
+        .await
+        .expect("delete");
+    table
+        .forget_refused(&instance.id, &users[2])
+        .await
+        .expect("nothing to delete");
     assert!(!is_refused(&users[0], 1).await && is_refused(&users[1], 1).await);
 
     // Neither the record nor a list of records shows it.
-    assert_eq!(table.instance(&instance.id, now).await.expect("read").as_ref(), Some(&instance));
+    assert_eq!(
+        table
+            .instance(&instance.id, now)
+            .await
+            .expect("read")
+            .as_ref(),
+        Some(&instance)
+    );
     let found = all(async |next| table.page(next).await).await;
-    assert!(!found.iter().any(|record| matches!(record, ScannedRecord::Unreadable(_))), "{found:?}");
+    assert!(
+        !found
+            .iter()
+            .any(|record| matches!(record, ScannedRecord::Unreadable(_))),
+        "{found:?}"
+    );
 }
 
 pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
     let now = System.now();
-    let tombstone = Instance { expires_at: Some(now + TOMBSTONE_LIFETIME), ..instance() };
-    assert_eq!(table.insert_instance(&tombstone, now).await.expect("insert"), None);
+    let tombstone = Instance {
+        expires_at: Some(now + TOMBSTONE_LIFETIME),
+        ..instance()
+    };
+    assert_eq!(
+        table
+            .insert_instance(&tombstone, now)
+            .await
+            .expect("insert"),
+        None
+    );
 
     let years_later = now + SignedDuration::from_hours(9 * 365 * 24);
     let (mut other_space, mut other_organization) = (tombstone.clone(), tombstone.clone());
     other_space.attributes.space_guid = "another".into();
     other_organization.attributes.organization_guid = "another".into();
     for other in [other_space, other_organization] {
-        assert_eq!(table.insert_instance(&other, years_later).await.expect("insert"), Some(tombstone.clone()));
+        assert_eq!(
+            table
+                .insert_instance(&other, years_later)
+                .await
+                .expect("insert"),
+            Some(tombstone.clone())
+        );
     }
-    let again = Instance { expires_at: None, ..tombstone.clone() };
-    assert_eq!(table.insert_instance(&again, years_later).await.expect("insert"), Some(tombstone));
-    assert_eq!(table.instance(&again.id, now).await.expect("read"), Some(again));
+    let again = Instance {
+        expires_at: None,
+        ..tombstone.clone()
+    };
+    assert_eq!(
+        table
+            .insert_instance(&again, years_later)
+            .await
+            .expect("insert"),
+        Some(tombstone)
+    );
+    assert_eq!(
+        table.instance(&again.id, now).await.expect("read"),
+        Some(again)
+    );
 }
 
 pub async fn instances_of_an_organization_are_counted_without_tombstones(table: &impl Records) {
@@ -386,13 +777,24 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
     count(0).await;
     let (one, other) = (of_organization(), of_organization());
     for instance in [&one, &other, &instance()] {
-        assert_eq!(table.insert_instance(instance, now).await.expect("insert"), None);
+        assert_eq!(
+            table.insert_instance(instance, now).await.expect("insert"),
+            None
+        );
     }
     count(2).await;
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
-    let begun = begin_deprovision(table, &one, &deprovision).await.expect("an instance");
+    let begun = begin_deprovision(table, &one, &deprovision)
+        .await
+        .expect("an instance");
     count(2).await;
-    let tombstone = Instance { operation: deprovision.succeeded(), ..begun };
-    assert_eq!(table.update_instance(&tombstone).await.expect("update"), Update::Done);
+    let tombstone = Instance {
+        operation: deprovision.succeeded(),
+        ..begun
+    };
+    assert_eq!(
+        table.update_instance(&tombstone).await.expect("update"),
+        Update::Done
+    );
     count(1).await;
 }

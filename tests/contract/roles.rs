@@ -20,7 +20,11 @@ pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow
 async fn created(roles: &impl Roles) -> String {
     let name = format!("osb-{}", unique());
     let tags = vec![Tag::new("servicebroker:binding-id", "a binding")];
-    let new = NewRole { name: name.clone(), trust_policy: TRUST.into(), tags };
+    let new = NewRole {
+        name: name.clone(),
+        trust_policy: TRUST.into(),
+        tags,
+    };
     let arn = roles.create(&new).await.expect("create");
     assert_eq!(roles.create(&new).await.expect("create again"), arn);
     let found = roles.find(&name).await.expect("find").expect("a role");
@@ -29,7 +33,13 @@ async fn created(roles: &impl Roles) -> String {
 }
 
 pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(roles: &impl Roles) {
-    assert_eq!(roles.find(&format!("osb-{}", unique())).await.expect("find"), None);
+    assert_eq!(
+        roles
+            .find(&format!("osb-{}", unique()))
+            .await
+            .expect("find"),
+        None
+    );
     let name = created(roles).await;
     for policy in ["one", "two", "one"] {
         roles.put_policy(&name, policy, POLICY).await.expect("put");
@@ -41,21 +51,30 @@ pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(r
     for _ in 0..2 {
         roles.delete(&name).await.expect("delete");
         assert_eq!(roles.find(&name).await.expect("find"), None);
-        roles.delete_policy(&name, "two").await.expect("delete from a role that is gone");
+        roles
+            .delete_policy(&name, "two")
+            .await
+            .expect("delete from a role that is gone");
     }
 }
 
 pub async fn a_role_with_a_policy_is_not_deleted(roles: &impl Roles) {
     let name = created(roles).await;
     roles.put_policy(&name, "one", POLICY).await.expect("put");
-    assert_eq!(roles.delete(&name).await.expect_err("a policy").kind, PortErrorKind::InUse);
+    assert_eq!(
+        roles.delete(&name).await.expect_err("a policy").kind,
+        PortErrorKind::InUse
+    );
     roles.delete_policy(&name, "one").await.expect("delete");
     roles.delete(&name).await.expect("delete");
 }
 
 /// IAM is eventually consistent.
 pub async fn a_policy_for_a_role_that_is_not_there_may_succeed_later(roles: &impl Roles) {
-    let error = roles.put_policy(&format!("osb-{}", unique()), "one", POLICY).await.expect_err("no role");
+    let error = roles
+        .put_policy(&format!("osb-{}", unique()), "one", POLICY)
+        .await
+        .expect_err("no role");
     assert_eq!(error.kind, PortErrorKind::Unavailable, "{error}");
 }
 

@@ -29,20 +29,27 @@ pub trait StoringSecrets: Secrets {
 }
 
 fn text(read: PortResult<Option<SecretString>>) -> Option<String> {
-    read.expect("an answer").map(|secret| secret.expose_secret().to_owned())
+    read.expect("an answer")
+        .map(|secret| secret.expose_secret().to_owned())
 }
 
 pub async fn a_parameter_is_read_in_the_clear(secrets: &impl StoringSecrets) {
     let name = format!("/osb/{}", unique());
     secrets.put_parameter(&name, "a secret").await;
-    assert_eq!(text(secrets.parameter(&name).await).as_deref(), Some("a secret"));
+    assert_eq!(
+        text(secrets.parameter(&name).await).as_deref(),
+        Some("a secret")
+    );
     assert_eq!(text(secrets.parameter("/osb/nobody").await), None);
 }
 
 pub async fn of_a_secret_the_current_version_is_read(secrets: &impl StoringSecrets) {
     let name = unique();
     let arn = secrets.put_secret(&name, "a secret").await;
-    assert_eq!(text(secrets.secret(&arn).await).as_deref(), Some("a secret"));
+    assert_eq!(
+        text(secrets.secret(&arn).await).as_deref(),
+        Some("a secret")
+    );
     assert_eq!(secrets.put_secret(&name, "another").await, arn);
     assert_eq!(text(secrets.secret(&arn).await).as_deref(), Some("another"));
     assert_eq!(text(secrets.secret(&format!("{arn}-no")).await), None);
@@ -50,7 +57,16 @@ pub async fn of_a_secret_the_current_version_is_read(secrets: &impl StoringSecre
 
 pub async fn of_an_app_client_its_secret_is_read(secrets: &impl StoringSecrets) {
     let (user_pool_id, client_id, secret) = secrets.make_client().await;
-    assert_eq!(text(secrets.client_secret(&user_pool_id, &client_id).await), Some(secret));
-    assert_eq!(text(secrets.client_secret(&user_pool_id, "nobody").await), None);
-    assert_eq!(text(secrets.client_secret("us-east-1_nobody", &client_id).await), None);
+    assert_eq!(
+        text(secrets.client_secret(&user_pool_id, &client_id).await),
+        Some(secret)
+    );
+    assert_eq!(
+        text(secrets.client_secret(&user_pool_id, "nobody").await),
+        None
+    );
+    assert_eq!(
+        text(secrets.client_secret("us-east-1_nobody", &client_id).await),
+        None
+    );
 }

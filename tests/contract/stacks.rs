@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_service_broker::broker::{
-    ports::{CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack},
+    ports::{
+        CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack,
+    },
     stack::{Sight, StackEvent, StackStatus, Subject},
 };
 
@@ -45,7 +47,8 @@ Outputs: {QueueName: {Value: !GetAtt Queue.QueueName}}
 fn slow() -> String {
     let signal = [
         "  Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}",
-        "  Signal: {Type: 'AWS::CloudFormation::WaitCondition', Properties: {Handle: !Ref Handle, Timeout: '3'}}",
+        "  Signal: {Type: 'AWS::CloudFormation::WaitCondition', Properties: {Handle: !Ref Handle, \
+         Timeout: '3'}}",
         "Outputs:",
     ];
     QUEUE.replace("Outputs:", &signal.join("\n"))
@@ -64,69 +67,150 @@ fn tags() -> Vec<Tag> {
 }
 
 fn queue(name: &str) -> NewStack<'_> {
-    NewStack { name, template_body: QUEUE, parameters: delay("5"), tags: tags(), token: "provision-1" }
+    NewStack {
+        name,
+        template_body: QUEUE,
+        parameters: delay("5"),
+        tags: tags(),
+        token: "provision-1",
+    }
 }
 
 /// An update that leaves everything as it is.
 fn update<'a>(name: &'a str, token: &'a str) -> StackUpdate<'a> {
-    let parameters = ["Delay", "Password"].map(|parameter| (parameter.into(), ParameterValue::Previous)).into();
-    StackUpdate { stack: name, template_body: None, parameters, tags: tags(), token }
+    let parameters = ["Delay", "Password"]
+        .map(|parameter| (parameter.into(), ParameterValue::Previous))
+        .into();
+    StackUpdate {
+        stack: name,
+        template_body: None,
+        parameters,
+        tags: tags(),
+        token,
+    }
 }
 
 async fn created(stacks: &impl SettlingStacks) -> String {
     let name = new_name();
-    assert_eq!(stacks.create(&queue(&name)).await.expect("create"), CreateStack::Accepted);
+    assert_eq!(
+        stacks.create(&queue(&name)).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&name).await;
     name
 }
 
 async fn delete(stacks: &impl SettlingStacks, name: &str) {
-    assert_eq!(stacks.delete(name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+    assert_eq!(
+        stacks.delete(name, "deprovision-1").await.expect("delete"),
+        DeleteStack::Accepted
+    );
     stacks.settle(name).await;
     assert_eq!(stacks.describe(name).await.expect("describe"), None);
 }
 
-pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(stacks: &impl SettlingStacks) {
+pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
+    stacks: &impl SettlingStacks,
+) {
     let name = new_name();
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
-    assert_eq!(stacks.create(&queue(&name)).await.expect("create"), CreateStack::Accepted);
+    assert_eq!(
+        stacks.create(&queue(&name)).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&name).await;
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
     assert_eq!(described.status, StackStatus::CreateComplete);
     assert_eq!(described.outputs.keys().collect::<Vec<_>>(), ["QueueName"]);
 
     // The domain looks whose it is.
-    let other = NewStack { token: "provision-2", ..queue(&name) };
-    assert_eq!(stacks.create(&other).await.expect("create"), CreateStack::Exists);
+    let other = NewStack {
+        token: "provision-2",
+        ..queue(&name)
+    };
+    assert_eq!(
+        stacks.create(&other).await.expect("create"),
+        CreateStack::Exists
+    );
 
     delete(stacks, &name).await;
-    assert_eq!(stacks.delete(&name, "deprovision-2").await.expect("delete"), DeleteStack::Accepted);
-    assert_eq!(stacks.events(&name, "provision-1").await.expect("events"), None, "its name is no longer its own");
+    assert_eq!(
+        stacks.delete(&name, "deprovision-2").await.expect("delete"),
+        DeleteStack::Accepted
+    );
+    assert_eq!(
+        stacks.events(&name, "provision-1").await.expect("events"),
+        None,
+        "its name is no longer its own"
+    );
 }
 
-pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(stacks: &impl SettlingStacks) {
+pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
+    stacks: &impl SettlingStacks,
+) {
     let name = created(stacks).await;
-    let id = stacks.describe(&name).await.expect("describe").expect("a stack").id;
+    let id = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack")
+        .id;
     assert_eq!(
-        stacks.describe(&id).await.expect("describe").map(|stack| stack.status),
+        stacks
+            .describe(&id)
+            .await
+            .expect("describe")
+            .map(|stack| stack.status),
         Some(StackStatus::CreateComplete)
     );
     let events = stacks.events(&id, "provision-1").await.expect("events");
-    assert_eq!(Sight::of(events.as_ref()), Sight::Reached(StackStatus::CreateComplete));
-    let changed = StackUpdate { parameters: delay("7"), ..update(&id, "update-1") };
-    assert_eq!(stacks.update(&changed).await.expect("update"), UpdateStack::Accepted);
+    assert_eq!(
+        Sight::of(events.as_ref()),
+        Sight::Reached(StackStatus::CreateComplete)
+    );
+    let changed = StackUpdate {
+        parameters: delay("7"),
+        ..update(&id, "update-1")
+    };
+    assert_eq!(
+        stacks.update(&changed).await.expect("update"),
+        UpdateStack::Accepted
+    );
     stacks.settle(&name).await;
-    assert_eq!(stacks.delete(&id, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+    assert_eq!(
+        stacks.delete(&id, "deprovision-1").await.expect("delete"),
+        DeleteStack::Accepted
+    );
     stacks.settle(&name).await;
 
-    let again = NewStack { token: "provision-2", ..queue(&name) };
-    assert_eq!(stacks.create(&again).await.expect("create"), CreateStack::Accepted);
+    let again = NewStack {
+        token: "provision-2",
+        ..queue(&name)
+    };
+    assert_eq!(
+        stacks.create(&again).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&name).await;
     assert_eq!(stacks.describe(&id).await.expect("describe"), None);
-    assert_eq!(stacks.events(&id, "deprovision-1").await.expect("events"), None);
-    assert_eq!(stacks.delete(&id, "deprovision-2").await.expect("delete"), DeleteStack::Accepted);
+    assert_eq!(
+        stacks.events(&id, "deprovision-1").await.expect("events"),
+        None
+    );
+    assert_eq!(
+        stacks.delete(&id, "deprovision-2").await.expect("delete"),
+        DeleteStack::Accepted
+    );
     stacks.settle(&name).await;
-    let other = stacks.describe(&name).await.expect("describe").expect("the other stack");
+    let other = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("the other stack");
     assert_eq!(other.status, StackStatus::CreateComplete);
     assert_ne!(other.id, id);
     delete(stacks, &name).await;
@@ -135,132 +219,304 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(stacks: &
 pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl SettlingStacks) {
     let name = new_name();
     let template_body = slow();
-    let slow = NewStack { template_body: &template_body, ..queue(&name) };
-    assert_eq!(stacks.create(&slow).await.expect("create"), CreateStack::Accepted);
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
-    assert_eq!((described.status, described.outputs), (StackStatus::CreateInProgress, BTreeMap::new()));
+    let slow = NewStack {
+        template_body: &template_body,
+        ..queue(&name)
+    };
+    assert_eq!(
+        stacks.create(&slow).await.expect("create"),
+        CreateStack::Accepted
+    );
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
+    assert_eq!(
+        (described.status, described.outputs),
+        (StackStatus::CreateInProgress, BTreeMap::new())
+    );
     stacks.settle(&name).await;
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_is_described_with_its_tags_and_parameters_and_without_secrets(stacks: &impl SettlingStacks) {
+pub async fn a_stack_is_described_with_its_tags_and_parameters_and_without_secrets(
+    stacks: &impl SettlingStacks,
+) {
     let name = new_name();
     let mut parameters = delay("5");
-    parameters.insert("Password".into(), ParameterValue::Given("correct horse".into()));
-    let with_secret = NewStack { parameters, ..queue(&name) };
-    assert_eq!(stacks.create(&with_secret).await.expect("create"), CreateStack::Accepted);
+    parameters.insert(
+        "Password".into(),
+        ParameterValue::Given("correct horse".into()),
+    );
+    let with_secret = NewStack {
+        parameters,
+        ..queue(&name)
+    };
+    assert_eq!(
+        stacks.create(&with_secret).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&name).await;
 
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
-    assert_eq!(described.tags, BTreeMap::from([("servicebroker:instance-id".into(), "an instance".into())]));
-    let shown = [("Delay", "5"), ("Password", "****")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
+    assert_eq!(
+        described.tags,
+        BTreeMap::from([("servicebroker:instance-id".into(), "an instance".into())])
+    );
+    let shown = [("Delay", "5"), ("Password", "****")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(described.parameters, shown.into());
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(stacks: &impl SettlingStacks) {
+pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
+    stacks: &impl SettlingStacks,
+) {
     let name = created(stacks).await;
-    let changed = StackUpdate { parameters: delay("7"), ..update(&name, "update-1") };
-    assert_eq!(stacks.update(&changed).await.expect("update"), UpdateStack::Accepted);
+    let changed = StackUpdate {
+        parameters: delay("7"),
+        ..update(&name, "update-1")
+    };
+    assert_eq!(
+        stacks.update(&changed).await.expect("update"),
+        UpdateStack::Accepted
+    );
     stacks.settle(&name).await;
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
-    assert_eq!((described.status, &*described.parameters["Delay"]), (StackStatus::UpdateComplete, "7"));
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
+    assert_eq!(
+        (described.status, &*described.parameters["Delay"]),
+        (StackStatus::UpdateComplete, "7")
+    );
     assert_eq!(described.outputs.len(), 1);
 
     // What is left out gets the template's default.
-    let left_out = StackUpdate { parameters: BTreeMap::new(), ..update(&name, "update-2") };
-    assert_eq!(stacks.update(&left_out).await.expect("update"), UpdateStack::Accepted);
+    let left_out = StackUpdate {
+        parameters: BTreeMap::new(),
+        ..update(&name, "update-2")
+    };
+    assert_eq!(
+        stacks.update(&left_out).await.expect("update"),
+        UpdateStack::Accepted
+    );
     stacks.settle(&name).await;
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
     assert_eq!(described.parameters["Delay"], "0");
 
-    let retagged = StackUpdate { tags: vec![Tag::new("servicebroker:plan", "other")], ..update(&name, "update-3") };
-    assert_eq!(stacks.update(&retagged).await.expect("update"), UpdateStack::Accepted);
+    let retagged = StackUpdate {
+        tags: vec![Tag::new("servicebroker:plan", "other")],
+        ..update(&name, "update-3")
+    };
+    assert_eq!(
+        stacks.update(&retagged).await.expect("update"),
+        UpdateStack::Accepted
+    );
     stacks.settle(&name).await;
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
-    assert_eq!(described.tags, BTreeMap::from([("servicebroker:plan".into(), "other".into())]));
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
+    assert_eq!(
+        described.tags,
+        BTreeMap::from([("servicebroker:plan".into(), "other".into())])
+    );
     delete(stacks, &name).await;
 }
 
 pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let same = update(&name, "update-1");
-    assert_eq!(stacks.update(&same).await.expect("update"), UpdateStack::NoChange);
-    let same_template = StackUpdate { template_body: Some(QUEUE), ..update(&name, "update-2") };
-    assert_eq!(stacks.update(&same_template).await.expect("update"), UpdateStack::NoChange);
-    let given_again = StackUpdate { parameters: delay("5"), ..update(&name, "update-3") };
-    assert_eq!(stacks.update(&given_again).await.expect("update"), UpdateStack::NoChange);
+    assert_eq!(
+        stacks.update(&same).await.expect("update"),
+        UpdateStack::NoChange
+    );
+    let same_template = StackUpdate {
+        template_body: Some(QUEUE),
+        ..update(&name, "update-2")
+    };
+    assert_eq!(
+        stacks.update(&same_template).await.expect("update"),
+        UpdateStack::NoChange
+    );
+    let given_again = StackUpdate {
+        parameters: delay("5"),
+        ..update(&name, "update-3")
+    };
+    assert_eq!(
+        stacks.update(&given_again).await.expect("update"),
+        UpdateStack::NoChange
+    );
     delete(stacks, &name).await;
 }
 
 pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingStacks) {
     let missing = new_name();
-    let UpdateStack::Rejected(reason) = stacks.update(&update(&missing, "update-1")).await.expect("update") else {
+    let UpdateStack::Rejected(reason) = stacks
+        .update(&update(&missing, "update-1"))
+        .await
+        .expect("update")
+    else {
         panic!("there is no such stack")
     };
     assert!(reason.contains("does not exist"), "{reason}");
 
     let name = created(stacks).await;
     let parameters = BTreeMap::from([("Dealy".into(), ParameterValue::Given("5".into()))]);
-    let unknown = StackUpdate { parameters, ..update(&name, "update-1") };
+    let unknown = StackUpdate {
+        parameters,
+        ..update(&name, "update-1")
+    };
     let UpdateStack::Rejected(reason) = stacks.update(&unknown).await.expect("update") else {
         panic!("there is no such parameter")
     };
-    assert!(reason.contains("Dealy") && reason.contains("do not exist in the template"), "{reason}");
+    assert!(
+        reason.contains("Dealy") && reason.contains("do not exist in the template"),
+        "{reason}"
+    );
     delete(stacks, &name).await;
 }
 
 pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let template_body = slow();
-    let slow = StackUpdate { template_body: Some(&template_body), ..update(&name, "update-1") };
-    assert_eq!(stacks.update(&slow).await.expect("update"), UpdateStack::Accepted);
-    let described = stacks.describe(&name).await.expect("describe").expect("a stack");
+    let slow = StackUpdate {
+        template_body: Some(&template_body),
+        ..update(&name, "update-1")
+    };
+    assert_eq!(
+        stacks.update(&slow).await.expect("update"),
+        UpdateStack::Accepted
+    );
+    let described = stacks
+        .describe(&name)
+        .await
+        .expect("describe")
+        .expect("a stack");
     assert_eq!(described.status, StackStatus::UpdateInProgress);
-    let DeleteStack::Rejected(reason) = stacks.delete(&name, "deprovision-1").await.expect("delete") else {
+    let DeleteStack::Rejected(reason) =
+        stacks.delete(&name, "deprovision-1").await.expect("delete")
+    else {
         panic!("it is being updated")
     };
     assert!(reason.contains("UPDATE_IN_PROGRESS"), "{reason}");
 
-    assert_eq!(stacks.update(&slow).await.expect("again"), UpdateStack::Accepted, "it is the same request");
-    let other = StackUpdate { parameters: delay("7"), ..update(&name, "update-2") };
-    let UpdateStack::Rejected(_) = stacks.update(&other).await.expect("update") else { panic!("it is being updated") };
+    assert_eq!(
+        stacks.update(&slow).await.expect("again"),
+        UpdateStack::Accepted,
+        "it is the same request"
+    );
+    let other = StackUpdate {
+        parameters: delay("7"),
+        ..update(&name, "update-2")
+    };
+    let UpdateStack::Rejected(_) = stacks.update(&other).await.expect("update") else {
+        panic!("it is being updated")
+    };
     stacks.settle(&name).await;
     delete(stacks, &name).await;
 }
 
-pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first(stacks: &impl SettlingStacks) {
+pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first(
+    stacks: &impl SettlingStacks,
+) {
     let name = new_name();
-    assert_eq!(stacks.events(&name, "provision-1").await.expect("events"), None);
-    assert_eq!(stacks.create(&queue(&name)).await.expect("create"), CreateStack::Accepted);
+    assert_eq!(
+        stacks.events(&name, "provision-1").await.expect("events"),
+        None
+    );
+    assert_eq!(
+        stacks.create(&queue(&name)).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&name).await;
-    let events = stacks.events(&name, "provision-1").await.expect("events").expect("a stack");
+    let events = stacks
+        .events(&name, "provision-1")
+        .await
+        .expect("events")
+        .expect("a stack");
     let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
-    let statuses: Vec<_> = events.own.iter().filter(of_stack).map(|event| event.status.as_str()).collect();
+    let statuses: Vec<_> = events
+        .own
+        .iter()
+        .filter(of_stack)
+        .map(|event| event.status.as_str())
+        .collect();
     assert_eq!(statuses, ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]);
-    assert_eq!(Sight::of(Some(&events)), Sight::Reached(StackStatus::CreateComplete));
-    let none_yet = stacks.events(&name, "update-1").await.expect("events").expect("a stack");
+    assert_eq!(
+        Sight::of(Some(&events)),
+        Sight::Reached(StackStatus::CreateComplete)
+    );
+    let none_yet = stacks
+        .events(&name, "update-1")
+        .await
+        .expect("events")
+        .expect("a stack");
     assert!(none_yet.own.is_empty());
-    assert_eq!(none_yet.current_status(), Some(StackStatus::CreateComplete), "the newest one of somebody else");
+    assert_eq!(
+        none_yet.current_status(),
+        Some(StackStatus::CreateComplete),
+        "the newest one of somebody else"
+    );
 
-    let changed = StackUpdate { parameters: delay("7"), ..update(&name, "update-1") };
-    assert_eq!(stacks.update(&changed).await.expect("update"), UpdateStack::Accepted);
+    let changed = StackUpdate {
+        parameters: delay("7"),
+        ..update(&name, "update-1")
+    };
+    assert_eq!(
+        stacks.update(&changed).await.expect("update"),
+        UpdateStack::Accepted
+    );
     stacks.settle(&name).await;
     let updated = stacks.events(&name, "update-1").await.expect("events");
-    assert_eq!(Sight::of(updated.as_ref()), Sight::Reached(StackStatus::UpdateComplete));
+    assert_eq!(
+        Sight::of(updated.as_ref()),
+        Sight::Reached(StackStatus::UpdateComplete)
+    );
 
     // To the creation, the update is the act of somebody else.
-    let events = stacks.events(&name, "provision-1").await.expect("events").expect("a stack");
+    let events = stacks
+        .events(&name, "provision-1")
+        .await
+        .expect("events")
+        .expect("a stack");
     assert_eq!(events.current_status(), Some(StackStatus::UpdateComplete));
-    assert_eq!(Sight::of(Some(&events)), Sight::Reached(StackStatus::CreateComplete));
-    assert!(events.foreign.iter().all(|event| event.subject == Subject::Stack), "{events:?}");
+    assert_eq!(
+        Sight::of(Some(&events)),
+        Sight::Reached(StackStatus::CreateComplete)
+    );
+    assert!(
+        events
+            .foreign
+            .iter()
+            .all(|event| event.subject == Subject::Stack),
+        "{events:?}"
+    );
     delete(stacks, &name).await;
 }
 
 pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingStacks) {
     let (name, foreign) = (created(stacks).await, new_name());
-    let without_tags = NewStack { tags: Vec::new(), ..queue(&foreign) };
-    assert_eq!(stacks.create(&without_tags).await.expect("create"), CreateStack::Accepted);
+    let without_tags = NewStack {
+        tags: Vec::new(),
+        ..queue(&foreign)
+    };
+    assert_eq!(
+        stacks.create(&without_tags).await.expect("create"),
+        CreateStack::Accepted
+    );
     stacks.settle(&foreign).await;
 
     let listed = all(async |next| stacks.page(next).await).await;
@@ -270,7 +526,10 @@ pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingSta
         assert_eq!(found.next(), None);
         first
     });
-    assert_eq!((&*ours.status, ours.instance_id.as_deref()), ("CREATE_COMPLETE", Some("an instance")));
+    assert_eq!(
+        (&*ours.status, ours.instance_id.as_deref()),
+        ("CREATE_COMPLETE", Some("an instance"))
+    );
     assert!(ours.created_at.is_some());
     assert_eq!(foreigns.instance_id, None);
     delete(stacks, &name).await;

@@ -11,11 +11,12 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Client, FakeFunction, Fault, INSTANCE, Log, World, basic, catalog_of, ids_of, password_of,
+    Answer, Client, FakeFunction, Fault, INSTANCE, Log, World, basic, catalog_of, ids_of,
+    password_of,
 };
 
-/// A secret parameter, secrets that the stack keeps elsewhere, an access key for each binding, and a function that makes
-/// credentials.
+/// A secret parameter, secrets that the stack keeps elsewhere, an access key for each binding, and
+/// a function that makes credentials.
 const TEMPLATE: &str = "\
 Description: A database.
 Metadata:
@@ -59,8 +60,14 @@ const ACCESS_KEY: &str = "secret-of-AKIA0000";
 
 /// Refusals of CloudFormation's that quote what it was given, by the call.
 pub const QUOTING: [(&str, &str); 2] = [
-    ("stacks.create", "Parameter Password = correct horse/battery? is not what it should be."),
-    ("stacks.update", "Parameter Password = staple & 42%\"quoted\" is not what it should be."),
+    (
+        "stacks.create",
+        "Parameter Password = correct horse/battery? is not what it should be.",
+    ),
+    (
+        "stacks.update",
+        "Parameter Password = staple & 42%\"quoted\" is not what it should be.",
+    ),
 ];
 
 fn master_secret() -> String {
@@ -71,12 +78,20 @@ fn master_secret() -> String {
 pub fn secrets() -> Vec<String> {
     let authorization = |password| basic("broker", password)["Basic ".len()..].to_owned();
     let made = ["one", "two"].map(password_of);
-    [PLATFORMS_PASSWORD, GUESS, PARAMETER, NEW_PARAMETER, MASTER_PASSWORD, TOKEN, ACCESS_KEY]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(made)
-        .chain([authorization(PLATFORMS_PASSWORD), authorization(GUESS)])
-        .collect()
+    [
+        PLATFORMS_PASSWORD,
+        GUESS,
+        PARAMETER,
+        NEW_PARAMETER,
+        MASTER_PASSWORD,
+        TOKEN,
+        ACCESS_KEY,
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(made)
+    .chain([authorization(PLATFORMS_PASSWORD), authorization(GUESS)])
+    .collect()
 }
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| catalog_of(TEMPLATE));
@@ -118,7 +133,11 @@ impl Life {
             ("tags and policies", led.tags),
             ("stacks", led.stacks),
         ];
-        Self { images, calls, credentials: led.credentials }
+        Self {
+            images,
+            calls,
+            credentials: led.credentials,
+        }
     }
 }
 
@@ -134,18 +153,31 @@ impl Led {
         world.edit(|account| {
             account.secrets.insert(SECRET.into(), master_secret());
             account.parameters.insert("/osb/token".into(), TOKEN.into());
-            account.functions.insert(FUNCTION.into(), FakeFunction::default());
+            account
+                .functions
+                .insert(FUNCTION.into(), FakeFunction::default());
         });
         let ids = ids_of(&CATALOG, "only");
         let client = Client::with(world, CATALOG.clone(), rules, Default::default());
         let [answers, records, tags, stacks] = Default::default();
-        Self { client, ids, answers, records, tags, stacks, credentials: 0 }
+        Self {
+            client,
+            ids,
+            answers,
+            records,
+            tags,
+            stacks,
+            credentials: 0,
+        }
     }
 
     /// Keeps what there is now.
     fn look(&mut self) {
         let account = self.client.world.account();
-        let records = (account.instances.values().collect::<Vec<_>>(), account.bindings.values().collect::<Vec<_>>());
+        let records = (
+            account.instances.values().collect::<Vec<_>>(),
+            account.bindings.values().collect::<Vec<_>>(),
+        );
         self.records += &serde_json::to_string(&records).expect("JSON");
         for user in account.users.values() {
             self.tags += &format!("{:?}{}", user.tags, user.policy);
@@ -158,7 +190,11 @@ impl Led {
 
     /// Keeps what others than the application may see of an answer.
     fn see(&mut self, mut answer: Answer) {
-        if let Some(credentials) = answer.body.as_object_mut().and_then(|body| body.remove("credentials")) {
+        if let Some(credentials) = answer
+            .body
+            .as_object_mut()
+            .and_then(|body| body.remove("credentials"))
+        {
             self.credentials += usize::from(credentials.is_object());
         }
         self.answers += &format!("{} {:?} {}\n", answer.status, answer.headers, answer.body);
@@ -179,11 +215,18 @@ impl Led {
 
     async fn bind(&mut self, id: &str, members: Value) {
         let body = self.body(members);
-        self.ask("PUT", &format!("/service_bindings/{id}?accepts_incomplete=true"), body).await;
+        self.ask(
+            "PUT",
+            &format!("/service_bindings/{id}?accepts_incomplete=true"),
+            body,
+        )
+        .await;
     }
 
     async fn poll(&mut self) {
-        self.client.world.let_time_pass(SignedDuration::from_secs(31));
+        self.client
+            .world
+            .let_time_pass(SignedDuration::from_secs(31));
         self.ask("GET", "/last_operation", None).await;
         self.client.world.complete_stacks();
         for (output, value) in [
@@ -199,18 +242,25 @@ impl Led {
     }
 
     async fn live(&mut self) {
-        let instance =
-            |parameters: Value| json!({"organization_guid": "o", "space_guid": "s", "parameters": parameters});
-        let wrong = Request::builder().uri("/v2/catalog").header("authorization", basic("broker", GUESS));
-        let refused = self.client.send(wrong.body(Body::from(GUESS)).expect("a request")).await;
+        let instance = |parameters: Value| json!({"organization_guid": "o", "space_guid": "s", "parameters": parameters});
+        let wrong = Request::builder()
+            .uri("/v2/catalog")
+            .header("authorization", basic("broker", GUESS));
+        let refused = self
+            .client
+            .send(wrong.body(Body::from(GUESS)).expect("a request"))
+            .await;
         self.see(refused);
 
         let provision = "?accepts_incomplete=true";
-        let bad = self.body(instance(json!({"Password": PARAMETER, "Size": NEW_PARAMETER})));
+        let bad = self.body(instance(
+            json!({"Password": PARAMETER, "Size": NEW_PARAMETER}),
+        ));
         self.ask("PUT", provision, bad).await;
         let short = self.body(instance(json!({"Password": "t0ken", "Token": TOKEN})));
         self.ask("PUT", provision, short).await;
-        self.ask("PUT", provision, Some(json!([MASTER_PASSWORD]))).await;
+        self.ask("PUT", provision, Some(json!([MASTER_PASSWORD])))
+            .await;
         let good = self.body(instance(json!({"Password": PARAMETER})));
         for _ in 0..2 {
             self.ask("PUT", provision, good.clone()).await;
@@ -229,13 +279,19 @@ impl Led {
 
         for _ in 0..2 {
             self.bind("one", json!({})).await;
-            self.client.world.let_time_pass(SignedDuration::from_secs(31));
+            self.client
+                .world
+                .let_time_pass(SignedDuration::from_secs(31));
         }
-        self.ask("GET", "/service_bindings/one/last_operation", None).await;
+        self.ask("GET", "/service_bindings/one/last_operation", None)
+            .await;
         self.ask("GET", "/service_bindings/one", None).await;
-        self.bind("one", json!({"parameters": {"RoleName": "an-application"}})).await;
-        self.bind("three", json!({"parameters": {"RoleName": TOKEN}})).await;
-        self.bind("two", json!({"predecessor_binding_id": "one"})).await;
+        self.bind("one", json!({"parameters": {"RoleName": "an-application"}}))
+            .await;
+        self.bind("three", json!({"parameters": {"RoleName": TOKEN}}))
+            .await;
+        self.bind("two", json!({"predecessor_binding_id": "one"}))
+            .await;
         self.ask("GET", "/service_bindings/two", None).await;
         self.break_function().await;
         self.break_secret().await;
@@ -243,9 +299,13 @@ impl Led {
 
         let ids = format!("{}&accepts_incomplete=true", self.client.ids());
         for _ in 0..2 {
-            self.ask("DELETE", &format!("/service_bindings/one?{ids}"), None).await;
-            self.client.world.let_time_pass(SignedDuration::from_secs(31));
-            self.ask("GET", "/service_bindings/one/last_operation", None).await;
+            self.ask("DELETE", &format!("/service_bindings/one?{ids}"), None)
+                .await;
+            self.client
+                .world
+                .let_time_pass(SignedDuration::from_secs(31));
+            self.ask("GET", "/service_bindings/one/last_operation", None)
+                .await;
         }
         self.ask("DELETE", &format!("?{ids}"), None).await;
         self.poll().await;
@@ -256,9 +316,16 @@ impl Led {
     async fn fail_update(&mut self) {
         let update = self.body(json!({"parameters": {"Password": NEW_PARAMETER}}));
         self.ask("PATCH", "?accepts_incomplete=true", update).await;
-        let (kind, quoted) = ("AWS::RDS::DBInstance", format!("The password {NEW_PARAMETER} is not good enough"));
-        self.client.world.resource_event("Database", kind, "UPDATE_FAILED", Some(&quoted));
-        self.client.world.settle_stacks(StackStatus::UpdateRollbackComplete, Some(&quoted));
+        let (kind, quoted) = (
+            "AWS::RDS::DBInstance",
+            format!("The password {NEW_PARAMETER} is not good enough"),
+        );
+        self.client
+            .world
+            .resource_event("Database", kind, "UPDATE_FAILED", Some(&quoted));
+        self.client
+            .world
+            .settle_stacks(StackStatus::UpdateRollbackComplete, Some(&quoted));
         self.ask("GET", "/last_operation", None).await;
         self.look();
     }
@@ -266,9 +333,14 @@ impl Led {
     /// The secret is not what the template takes it to be: it has other keys, or is no JSON.
     async fn break_secret(&mut self) {
         let put = |client: &Client, secret: String| {
-            client.world.edit(|account| drop(account.secrets.insert(SECRET.into(), secret)));
+            client
+                .world
+                .edit(|account| drop(account.secrets.insert(SECRET.into(), secret)));
         };
-        for (id, broken) in [("five", json!({"other": MASTER_PASSWORD}).to_string()), ("six", MASTER_PASSWORD.into())] {
+        for (id, broken) in [
+            ("five", json!({"other": MASTER_PASSWORD}).to_string()),
+            ("six", MASTER_PASSWORD.into()),
+        ] {
             put(&self.client, broken);
             self.bind(id, json!({})).await;
         }
@@ -280,7 +352,11 @@ impl Led {
         let quoted = format!("Exception: postgres://admin:{MASTER_PASSWORD}@db with {TOKEN}");
         let set = |client: &Client, failure: Option<String>| {
             client.world.edit(|account| {
-                account.functions.entry(FUNCTION.into()).or_default().failure = failure;
+                account
+                    .functions
+                    .entry(FUNCTION.into())
+                    .or_default()
+                    .failure = failure;
             });
         };
         set(&self.client, Some(quoted));

@@ -1,5 +1,6 @@
-//! Every secret that goes through the broker is looked for in all that it leaves behind: in every operation, where it
-//! succeeds and where a call of AWS goes wrong, with the log as verbose as it can be.
+//! Every secret that goes through the broker is looked for in all that it leaves behind: in every
+//! operation, where it succeeds and where a call of AWS goes wrong, with the log as verbose as it
+//! can be.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -21,15 +22,23 @@ use crate::{
 };
 
 /// What can go wrong at a call.
-const FAULTS: [Fault; 5] =
-    [Fault::Before(Throttled), Fault::Before(Denied), Fault::After(Unavailable), Fault::Hang, Fault::Panic];
+const FAULTS: [Fault; 5] = [
+    Fault::Before(Throttled),
+    Fault::Before(Denied),
+    Fault::After(Unavailable),
+    Fault::Hang,
+    Fault::Panic,
+];
 
 /// One test after the other: they have one log.
 fn block_on<T>(test: impl Future<Output = T>) -> T {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     quieten_injected_panics();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     runtime.expect("a runtime").block_on(test)
 }
 
@@ -39,7 +48,10 @@ fn quieten_injected_panics() {
     QUIET.call_once(|| {
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !info.payload_as_str().is_some_and(|text| text.starts_with("injected into")) {
+            if !info
+                .payload_as_str()
+                .is_some_and(|text| text.starts_with("injected into"))
+            {
                 hook(info);
             }
         }));
@@ -55,13 +67,19 @@ fn no_secret_is_left_in_a_log_an_answer_a_record_a_tag_or_a_stack() {
         let mut count = 0;
         for (number, call) in plain.calls.iter().enumerate() {
             let refusals = QUOTING.iter().filter(|(quoting, _)| quoting == call);
-            for fault in refusals.map(|(_, reason)| Fault::Rejected(reason)).chain(FAULTS) {
+            for fault in refusals
+                .map(|(_, reason)| Fault::Rejected(reason))
+                .chain(FAULTS)
+            {
                 let life = Life::lead([(number, fault)]).await;
                 needles.check(&life, &format!("{fault:?} at the call {number}, {call}"));
                 count += 1;
             }
         }
-        eprintln!("leaks: {count} lives, {} calls each where nothing goes wrong", plain.calls.len());
+        eprintln!(
+            "leaks: {count} lives, {} calls each where nothing goes wrong",
+            plain.calls.len()
+        );
     });
 }
 
@@ -80,7 +98,10 @@ fn a_seeded_leak_is_caught_wherever_and_in_whatever_form_it_is() {
                             text.push_str(&form);
                         }
                     }
-                    assert!(needles.find(&seeded).is_some(), "{form} in {image} is not found");
+                    assert!(
+                        needles.find(&seeded).is_some(),
+                        "{form} in {image} is not found"
+                    );
                 }
             }
         }
@@ -100,8 +121,16 @@ fn what_is_looked_through_is_what_there_is() {
             ("tags and policies", "servicebroker:binding-id"),
             ("stacks", "servicebroker:instance-id"),
         ] {
-            let text = &life.images.iter().find(|(name, _)| *name == image).expect("an image").1;
-            assert!(text.contains(expected), "{image} without {expected}: {text}");
+            let text = &life
+                .images
+                .iter()
+                .find(|(name, _)| *name == image)
+                .expect("an image")
+                .1;
+            assert!(
+                text.contains(expected),
+                "{image} without {expected}: {text}"
+            );
         }
         assert_eq!(life.credentials, 5, "the credentials went through");
     });

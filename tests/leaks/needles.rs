@@ -9,8 +9,8 @@ use crate::life::Life;
 /// Secrets in all of their forms.
 pub struct Needles(Vec<Finder<'static>>);
 
-/// What a secret looks like: as it is, in a URL, in JSON, in hexadecimal digits, and in Base64, where it begins at one of
-/// three places and its ends are mixed with its neighbours.
+/// What a secret looks like: as it is, in a URL, in JSON, in hexadecimal digits, and in Base64,
+/// where it begins at one of three places and its ends are mixed with its neighbours.
 pub fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).expect("JSON");
     let hexadecimal = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -33,16 +33,31 @@ pub fn forms(secret: &str) -> Vec<String> {
 impl Needles {
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let forms = secrets.into_iter().flat_map(|secret| forms(&secret));
-        Self(forms.map(|form| Finder::new(form.as_bytes()).into_owned()).collect())
+        Self(
+            forms
+                .map(|form| Finder::new(form.as_bytes()).into_owned())
+                .collect(),
+        )
     }
 
     /// The first one that there is, with what is in front of it.
     pub fn find(&self, life: &Life) -> Option<String> {
         life.images.iter().find_map(|(image, text)| {
-            let (at, needle) = self.0.iter().find_map(|needle| Some((needle.find(text.as_bytes())?, needle)))?;
+            let (at, needle) = self
+                .0
+                .iter()
+                .find_map(|needle| Some((needle.find(text.as_bytes())?, needle)))?;
             let end = at + needle.needle().len();
-            let start = text[..at].char_indices().rev().nth(200).map_or(0, |(index, _)| index);
-            Some(format!("{} is in {image}: …{}", &text[at..end], &text[start..end]))
+            let start = text[..at]
+                .char_indices()
+                .rev()
+                .nth(200)
+                .map_or(0, |(index, _)| index);
+            Some(format!(
+                "{} is in {image}: …{}",
+                &text[at..end],
+                &text[start..end]
+            ))
         })
     }
 

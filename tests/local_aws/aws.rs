@@ -10,8 +10,8 @@ use aws_service_broker::{aws::load_config, settings::Settings};
 use aws_smithy_runtime_api::{
     client::{
         http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-            SharedHttpConnector,
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpClient, SharedHttpConnector,
         },
         orchestrator::HttpRequest,
         runtime_components::RuntimeComponents,
@@ -32,8 +32,14 @@ impl Calls {
     /// The SDK's settings with these calls written down.
     pub async fn config(&self) -> SdkConfig {
         let config = load_config().await;
-        let inner = config.http_client().expect("the broker has an HTTP client of its own");
-        let client: SharedHttpClient = Recorder { inner, calls: self.clone() }.into_shared();
+        let inner = config
+            .http_client()
+            .expect("the broker has an HTTP client of its own");
+        let client: SharedHttpClient = Recorder {
+            inner,
+            calls: self.clone(),
+        }
+        .into_shared();
         config.into_builder().http_client(client).build()
     }
 
@@ -43,7 +49,10 @@ impl Calls {
     }
 
     fn push(&self, call: String) {
-        self.0.lock().expect("no test panics with the lock").push(call);
+        self.0
+            .lock()
+            .expect("no test panics with the lock")
+            .push(call);
     }
 }
 
@@ -60,9 +69,17 @@ impl<I> fmt::Debug for Recorder<I> {
 }
 
 impl HttpClient for Recorder<SharedHttpClient> {
-    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        parts: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, parts);
-        Recorder { inner, calls: self.calls.clone() }.into_shared()
+        Recorder {
+            inner,
+            calls: self.calls.clone(),
+        }
+        .into_shared()
     }
 }
 
@@ -73,7 +90,8 @@ impl HttpConnector for Recorder<SharedHttpConnector> {
     }
 }
 
-/// The action is in a header of the JSON protocols, in the form of the Query protocol, and in Lambda's paths.
+/// The action is in a header of the JSON protocols, in the form of the Query protocol, and in
+/// Lambda's paths.
 fn action(request: &HttpRequest) -> String {
     if request.uri().ends_with("/invocations") {
         return "Invoke".into();
@@ -82,6 +100,10 @@ fn action(request: &HttpRequest) -> String {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
     }
     let form = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-    let action = form.split('&').find_map(|field| field.strip_prefix("Action="));
-    action.unwrap_or_else(|| panic!("a request of an unknown protocol: {}", request.uri())).to_owned()
+    let action = form
+        .split('&')
+        .find_map(|field| field.strip_prefix("Action="));
+    action
+        .unwrap_or_else(|| panic!("a request of an unknown protocol: {}", request.uri()))
+        .to_owned()
 }

@@ -1,4 +1,5 @@
-//! What each operation costs in calls of AWS. The budget is the architecture's: see ARCHITECTURE.md.
+//! What each operation costs in calls of AWS. The budget is the architecture's: see
+//! ARCHITECTURE.md.
 
 use aws_sdk_iam::types::Tag;
 use aws_service_broker::{
@@ -19,10 +20,16 @@ use crate::{
 async fn every_operation_keeps_to_its_budget() {
     let (calls, settings) = (Calls::default(), settings());
     let config = calls.config().await;
-    let pair =
-        SecretsManager::new(&config, &settings.credentials_secret_arn).read().await.expect("the secret").remove(0);
+    let pair = SecretsManager::new(&config, &settings.credentials_secret_arn)
+        .read()
+        .await
+        .expect("the secret")
+        .remove(0);
     calls.take();
-    let (broker, authenticator) = (aws::broker(&settings, &config), aws::authenticator(&settings, &config));
+    let (broker, authenticator) = (
+        aws::broker(&settings, &config),
+        aws::authenticator(&settings, &config),
+    );
     let client = Client::of(
         router(broker, authenticator, settings.missing_version),
         &pair.username,
@@ -44,16 +51,30 @@ async fn every_operation_keeps_to_its_budget() {
     let update = with("parameters", json!({"DelaySeconds": 5}));
     let context = with("context", json!({"platform": "kubernetes"}));
     let back = with("parameters", json!({"DelaySeconds": null}));
-    let delete = format!("service_id={}&plan_id=any&accepts_incomplete=true", service_id("sqs"));
+    let delete = format!(
+        "service_id={}&plan_id=any&accepts_incomplete=true",
+        service_id("sqs")
+    );
     let provision_path = format!("{instance}?accepts_incomplete=true");
     let poll = format!("{instance}/last_operation");
-    let (unbind, deprovision) = (format!("{binding}?{delete}"), format!("{instance}?{delete}"));
+    let (unbind, deprovision) = (
+        format!("{binding}?{delete}"),
+        format!("{instance}?{delete}"),
+    );
 
     let role = format!("application-{}", unique());
     let iam = aws_sdk_iam::Client::new(&config);
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
-    let consent = Tag::builder().key("servicebroker:space-guid").value("a-space").build().expect("a tag");
-    let created = iam.create_role().role_name(&role).assume_role_policy_document(trust).tags(consent);
+    let consent = Tag::builder()
+        .key("servicebroker:space-guid")
+        .value("a-space")
+        .build()
+        .expect("a tag");
+    let created = iam
+        .create_role()
+        .role_name(&role)
+        .assume_role_policy_document(trust)
+        .tags(consent);
     created.send().await.expect("a role");
     calls.take();
     let with_role = |name: &str, value: &str| {
@@ -61,27 +82,88 @@ async fn every_operation_keeps_to_its_budget() {
         body["parameters"] = json!({name: value});
         body
     };
-    let (to_role, own_role) = (with_role("RoleName", &role), with_role("ServiceAccount", "shop/worker"));
+    let (to_role, own_role) = (
+        with_role("RoleName", &role),
+        with_role("ServiceAccount", "shop/worker"),
+    );
     let [to, own] = [(); 2].map(|()| format!("{instance}/service_bindings/{}", unique()));
     let [unbind_to, unbind_own] = [&to, &own].map(|path| format!("{path}?{delete}"));
 
-    // The first request reads the current and the previous version of the secret, which are then kept for minutes.
+    // The first request reads the current and the previous version of the secret, which are then
+    // kept for minutes.
     client.request("GET", "/v2/catalog", None).await.expect(200);
     assert_eq!(calls.take(), ["GetSecretValue", "GetSecretValue"]);
 
     let mut broken = Vec::new();
     for (method, path, body, status, budget) in [
         ("GET", "/v2/catalog", None, 200, &[][..]),
-        ("PUT", &provision_path, Some(&provision), 202, &["PutItem", "CreateStack"]),
+        (
+            "PUT",
+            &provision_path,
+            Some(&provision),
+            202,
+            &["PutItem", "CreateStack"],
+        ),
         // The local AWS is done at once. While a stack runs, a poll costs the first two calls.
-        ("GET", &poll, None, 200, &["GetItem", "DescribeStackEvents", "DescribeStacks", "PutItem"]),
+        (
+            "GET",
+            &poll,
+            None,
+            200,
+            &[
+                "GetItem",
+                "DescribeStackEvents",
+                "DescribeStacks",
+                "PutItem",
+            ],
+        ),
         ("GET", &poll, None, 200, &["GetItem"]),
-        ("PATCH", &provision_path, Some(&update), 202, &["GetItem", "PutItem", "DescribeStacks", "UpdateStack"]),
-        ("GET", &poll, None, 200, &["GetItem", "DescribeStackEvents", "DescribeStacks", "PutItem"]),
+        (
+            "PATCH",
+            &provision_path,
+            Some(&update),
+            202,
+            &["GetItem", "PutItem", "DescribeStacks", "UpdateStack"],
+        ),
+        (
+            "GET",
+            &poll,
+            None,
+            200,
+            &[
+                "GetItem",
+                "DescribeStackEvents",
+                "DescribeStacks",
+                "PutItem",
+            ],
+        ),
         ("PATCH", &provision_path, Some(&update), 200, &["GetItem"]),
-        ("PATCH", &provision_path, Some(&context), 200, &["GetItem", "PutItem"]),
-        ("PATCH", &provision_path, Some(&back), 202, &["GetItem", "PutItem", "DescribeStacks", "UpdateStack"]),
-        ("GET", &poll, None, 200, &["GetItem", "DescribeStackEvents", "DescribeStacks", "PutItem"]),
+        (
+            "PATCH",
+            &provision_path,
+            Some(&context),
+            200,
+            &["GetItem", "PutItem"],
+        ),
+        (
+            "PATCH",
+            &provision_path,
+            Some(&back),
+            202,
+            &["GetItem", "PutItem", "DescribeStacks", "UpdateStack"],
+        ),
+        (
+            "GET",
+            &poll,
+            None,
+            200,
+            &[
+                "GetItem",
+                "DescribeStackEvents",
+                "DescribeStacks",
+                "PutItem",
+            ],
+        ),
         ("PUT", &provision_path, Some(&provision), 200, &["PutItem"]),
         ("GET", &instance, None, 200, &["GetItem"]),
         (
@@ -89,34 +171,100 @@ async fn every_operation_keeps_to_its_budget() {
             &binding,
             Some(&ids),
             201,
-            &["GetItem", "TransactWriteItems", "CreateUser", "PutUserPolicy", "CreateAccessKey", "Encrypt", "PutItem"],
+            &[
+                "GetItem",
+                "TransactWriteItems",
+                "CreateUser",
+                "PutUserPolicy",
+                "CreateAccessKey",
+                "Encrypt",
+                "PutItem",
+            ],
         ),
-        ("PUT", &binding, Some(&ids), 200, &["GetItem", "TransactWriteItems", "Decrypt"]),
+        (
+            "PUT",
+            &binding,
+            Some(&ids),
+            200,
+            &["GetItem", "TransactWriteItems", "Decrypt"],
+        ),
         ("GET", &binding, None, 200, &["BatchGetItem", "Decrypt"]),
         (
             "DELETE",
             &unbind,
             None,
             200,
-            &["UpdateItem", "ListAccessKeys", "DeleteAccessKey", "DeleteUserPolicy", "DeleteUser", "PutItem"],
+            &[
+                "UpdateItem",
+                "ListAccessKeys",
+                "DeleteAccessKey",
+                "DeleteUserPolicy",
+                "DeleteUser",
+                "PutItem",
+            ],
         ),
-        ("PUT", &to, Some(&to_role), 201, &["GetItem", "GetRole", "TransactWriteItems", "PutRolePolicy", "PutItem"]),
+        (
+            "PUT",
+            &to,
+            Some(&to_role),
+            201,
+            &[
+                "GetItem",
+                "GetRole",
+                "TransactWriteItems",
+                "PutRolePolicy",
+                "PutItem",
+            ],
+        ),
         ("GET", &to, None, 200, &["BatchGetItem"]),
-        ("DELETE", &unbind_to, None, 200, &["UpdateItem", "DeleteRolePolicy", "PutItem"]),
+        (
+            "DELETE",
+            &unbind_to,
+            None,
+            200,
+            &["UpdateItem", "DeleteRolePolicy", "PutItem"],
+        ),
         (
             "PUT",
             &own,
             Some(&own_role),
             201,
-            &["GetItem", "TransactWriteItems", "CreateRole", "PutRolePolicy", "PutItem"],
+            &[
+                "GetItem",
+                "TransactWriteItems",
+                "CreateRole",
+                "PutRolePolicy",
+                "PutItem",
+            ],
         ),
         ("GET", &own, None, 200, &["BatchGetItem"]),
-        ("DELETE", &unbind_own, None, 200, &["UpdateItem", "DeleteRolePolicy", "DeleteRole", "PutItem"]),
-        ("DELETE", &deprovision, None, 202, &["UpdateItem", "Query", "DeleteStack"]),
-        ("GET", &poll, None, 200, &["GetItem", "DescribeStackEvents", "Query", "PutItem"]),
+        (
+            "DELETE",
+            &unbind_own,
+            None,
+            200,
+            &["UpdateItem", "DeleteRolePolicy", "DeleteRole", "PutItem"],
+        ),
+        (
+            "DELETE",
+            &deprovision,
+            None,
+            202,
+            &["UpdateItem", "Query", "DeleteStack"],
+        ),
+        (
+            "GET",
+            &poll,
+            None,
+            200,
+            &["GetItem", "DescribeStackEvents", "Query", "PutItem"],
+        ),
         ("GET", &poll, None, 200, &["GetItem"]),
     ] {
-        client.request(method, path, body.cloned()).await.expect(status);
+        client
+            .request(method, path, body.cloned())
+            .await
+            .expect(status);
         let taken = calls.take();
         if taken != budget {
             broken.push(format!("{method} {path}: {taken:?} and not {budget:?}"));

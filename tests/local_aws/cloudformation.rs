@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use aws_service_broker::{
     aws::CloudFormation,
-    broker::ports::{CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack},
+    broker::ports::{
+        CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack,
+    },
 };
 
 use crate::{
@@ -22,14 +24,25 @@ async fn stacks() -> CloudFormation {
 
 impl SettlingStacks for CloudFormation {
     async fn settle(&self, name: &str) {
-        while self.describe(name).await.expect("describe").is_some_and(|stack| stack.status.is_in_progress()) {}
+        while self
+            .describe(name)
+            .await
+            .expect("describe")
+            .is_some_and(|stack| stack.status.is_in_progress())
+        {}
     }
 }
 
 contract::stacks::tests!(stacks().await);
 
 fn stack<'a>(name: &'a str, delay: &str) -> NewStack<'a> {
-    NewStack { name, template_body: TEMPLATE, parameters: given(delay), tags: tags(), token: "provision-1" }
+    NewStack {
+        name,
+        template_body: TEMPLATE,
+        parameters: given(delay),
+        tags: tags(),
+        token: "provision-1",
+    }
 }
 
 fn given(delay: &str) -> BTreeMap<String, ParameterValue> {
@@ -43,19 +56,34 @@ fn tags() -> Vec<Tag> {
 #[tokio::test]
 async fn a_stack_is_made_with_the_deploy_role() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
-    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
+    assert_eq!(
+        stacks.create(&stack(&name, "5")).await.expect("create"),
+        CreateStack::Accepted
+    );
 
     let client = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
-    let described = client.describe_stacks().stack_name(&name).send().await.expect("describe");
-    assert_eq!(described.stacks()[0].role_arn(), Some(settings().deploy_role_arn.as_str()));
+    let described = client
+        .describe_stacks()
+        .stack_name(&name)
+        .send()
+        .await
+        .expect("describe");
+    assert_eq!(
+        described.stacks()[0].role_arn(),
+        Some(settings().deploy_role_arn.as_str())
+    );
 
-    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+    assert_eq!(
+        stacks.delete(&name, "deprovision-1").await.expect("delete"),
+        DeleteStack::Accepted
+    );
 }
 
 #[tokio::test]
 async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
-    let CreateStack::Rejected(reason) = stacks.create(&stack(&name, "901")).await.expect("create") else {
+    let CreateStack::Rejected(reason) = stacks.create(&stack(&name, "901")).await.expect("create")
+    else {
         panic!("CloudFormation took a parameter above its MaxValue")
     };
     assert!(reason.contains("Delay"), "{reason}");
@@ -65,16 +93,38 @@ async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
 #[tokio::test]
 async fn a_template_that_an_update_brings_decides_what_is_rejected() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
-    assert_eq!(stacks.create(&stack(&name, "5")).await.expect("create"), CreateStack::Accepted);
-    let update = |parameters, token| StackUpdate { stack: &name, template_body: None, parameters, tags: tags(), token };
-    let UpdateStack::Rejected(reason) = stacks.update(&update(given("901"), "update-1")).await.expect("update") else {
+    assert_eq!(
+        stacks.create(&stack(&name, "5")).await.expect("create"),
+        CreateStack::Accepted
+    );
+    let update = |parameters, token| StackUpdate {
+        stack: &name,
+        template_body: None,
+        parameters,
+        tags: tags(),
+        token,
+    };
+    let UpdateStack::Rejected(reason) = stacks
+        .update(&update(given("901"), "update-1"))
+        .await
+        .expect("update")
+    else {
         panic!("CloudFormation took a parameter above its MaxValue")
     };
     assert!(reason.contains("Delay"), "{reason}");
 
     let template = TEMPLATE.replace("MaxValue: 900", "MaxValue: 901");
-    let new_template = StackUpdate { template_body: Some(&template), ..update(given("901"), "update-2") };
+    let new_template = StackUpdate {
+        template_body: Some(&template),
+        ..update(given("901"), "update-2")
+    };
     // SQS has the last word.
-    assert_eq!(stacks.update(&new_template).await.expect("update"), UpdateStack::Accepted);
-    assert_eq!(stacks.delete(&name, "deprovision-1").await.expect("delete"), DeleteStack::Accepted);
+    assert_eq!(
+        stacks.update(&new_template).await.expect("update"),
+        UpdateStack::Accepted
+    );
+    assert_eq!(
+        stacks.delete(&name, "deprovision-1").await.expect("delete"),
+        DeleteStack::Accepted
+    );
 }

@@ -15,43 +15,93 @@ use crate::{
 /// The adapter with the settings of the deployed stack.
 pub async fn iam() -> Iam {
     let settings = settings();
-    Iam::new(&Calls::default().config().await, settings.identity_path(), &settings.permissions_boundary_arn)
+    Iam::new(
+        &Calls::default().config().await,
+        settings.identity_path(),
+        &settings.permissions_boundary_arn,
+    )
 }
 
 contract::identities::tests!(iam().await);
 
 fn user(name: &str) -> NewUser {
-    NewUser { name: name.into(), tags: vec![Tag::new("servicebroker:binding-id", "a binding")] }
+    NewUser {
+        name: name.into(),
+        tags: vec![Tag::new("servicebroker:binding-id", "a binding")],
+    }
 }
 
 #[tokio::test]
 async fn a_user_has_its_path_boundary_policy_and_tags() {
-    let (settings, config, name) = (settings(), Calls::default().config().await, format!("osb-{}", unique()));
+    let (settings, config, name) = (
+        settings(),
+        Calls::default().config().await,
+        format!("osb-{}", unique()),
+    );
     let (client, identities) = (Client::new(&config), iam().await);
-    assert_eq!(identities.create_user(&user(&name)).await.expect("create"), CreateUser::Created);
-    let created = client.get_user().user_name(&name).send().await.expect("a user").user.expect("a user");
+    assert_eq!(
+        identities.create_user(&user(&name)).await.expect("create"),
+        CreateUser::Created
+    );
+    let created = client
+        .get_user()
+        .user_name(&name)
+        .send()
+        .await
+        .expect("a user")
+        .user
+        .expect("a user");
     assert_eq!(created.path(), "/osb/");
-    let boundary = created.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    let boundary = created
+        .permissions_boundary()
+        .and_then(|boundary| boundary.permissions_boundary_arn());
     assert_eq!(boundary, Some(&*settings.permissions_boundary_arn));
-    assert_eq!((created.tags()[0].key(), created.tags()[0].value()), ("servicebroker:binding-id", "a binding"));
+    assert_eq!(
+        (created.tags()[0].key(), created.tags()[0].value()),
+        ("servicebroker:binding-id", "a binding")
+    );
 
-    identities.put_policy(&name, POLICY).await.expect("a policy");
-    let policies = client.list_user_policies().user_name(&name).send().await.expect("policies").policy_names;
+    identities
+        .put_policy(&name, POLICY)
+        .await
+        .expect("a policy");
+    let policies = client
+        .list_user_policies()
+        .user_name(&name)
+        .send()
+        .await
+        .expect("policies")
+        .policy_names;
     assert_eq!(policies.len(), 1);
     identities.delete_policy(&name).await.expect("delete");
     identities.delete_user(&name).await.expect("delete");
-    let gone = client.get_user().user_name(&name).send().await.expect_err("no user");
+    let gone = client
+        .get_user()
+        .user_name(&name)
+        .send()
+        .await
+        .expect_err("no user");
     assert!(gone.into_service_error().is_no_such_entity_exception());
 }
 
 #[tokio::test]
 async fn the_users_below_the_path_are_listed() {
-    let (settings, config, name) = (settings(), Calls::default().config().await, format!("osb-{}", unique()));
+    let (settings, config, name) = (
+        settings(),
+        Calls::default().config().await,
+        format!("osb-{}", unique()),
+    );
     let identities = iam().await;
     let other = Iam::new(&config, "/other/", &settings.permissions_boundary_arn);
-    assert_eq!(identities.create_user(&user(&name)).await.expect("create"), CreateUser::Created);
-    let has =
-        |page: Page<IdentitySummary>| page.items.iter().any(|user| user.name == name && user.created_at.is_some());
+    assert_eq!(
+        identities.create_user(&user(&name)).await.expect("create"),
+        CreateUser::Created
+    );
+    let has = |page: Page<IdentitySummary>| {
+        page.items
+            .iter()
+            .any(|user| user.name == name && user.created_at.is_some())
+    };
     assert!(has(identities.page(None).await.expect("a page")));
     assert!(!has(other.page(None).await.expect("a page")));
     identities.delete_user(&name).await.expect("delete");
@@ -63,22 +113,44 @@ async fn a_missing_boundary_is_an_error_that_says_so() {
     let (settings, config) = (settings(), Calls::default().config().await);
     let missing = format!("{}-missing", settings.permissions_boundary_arn);
     let identities = Iam::new(&config, settings.identity_path(), missing);
-    let error = identities.create_user(&user(&format!("osb-{}", unique()))).await.expect_err("no boundary").to_string();
-    assert!(error.starts_with("IAM CreateUser: NoSuchEntity") && error.contains("PERMISSIONS_BOUNDARY_ARN"), "{error}");
+    let error = identities
+        .create_user(&user(&format!("osb-{}", unique())))
+        .await
+        .expect_err("no boundary")
+        .to_string();
+    assert!(
+        error.starts_with("IAM CreateUser: NoSuchEntity")
+            && error.contains("PERMISSIONS_BOUNDARY_ARN"),
+        "{error}"
+    );
 }
 
 /// The local AWS is consistent at once; AWS is not, and its answers are played here.
 async fn playing(answers: &[(u16, &'static str)]) -> (Iam, StaticReplayClient) {
     let replay = StaticReplayClient::new(answers.iter().copied().map(answer).collect());
-    let config = Calls::default().config().await.into_builder().http_client(replay.clone()).build();
+    let config = Calls::default()
+        .config()
+        .await
+        .into_builder()
+        .http_client(replay.clone())
+        .build();
     (Iam::new(&config, "/osb/", "a-boundary"), replay)
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_visible_yet_is_waited_for() {
-    let unknown = (404, "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
-    let denied = (403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
-    let in_use = (409, "<ErrorResponse><Error><Code>DeleteConflict</Code></Error></ErrorResponse>");
+    let unknown = (
+        404,
+        "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>",
+    );
+    let denied = (
+        403,
+        "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>",
+    );
+    let in_use = (
+        409,
+        "<ErrorResponse><Error><Code>DeleteConflict</Code></Error></ErrorResponse>",
+    );
     let key = (
         200,
         "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><UserName>u</UserName>\
@@ -96,8 +168,18 @@ async fn what_is_not_visible_yet_is_waited_for() {
         (200, "<DeleteUserResponse/>"),
     ];
     let (identities, replay) = playing(&answers).await;
-    identities.put_policy("a-user", POLICY).await.expect("a policy");
-    assert_eq!(identities.create_access_key("a-user").await.expect("a key").id, "AKIA");
+    identities
+        .put_policy("a-user", POLICY)
+        .await
+        .expect("a policy");
+    assert_eq!(
+        identities
+            .create_access_key("a-user")
+            .await
+            .expect("a key")
+            .id,
+        "AKIA"
+    );
     identities.delete_user("a-user").await.expect("delete");
     assert_eq!(replay.actual_requests().count(), answers.len());
 }
@@ -116,12 +198,20 @@ async fn a_list_of_users_has_pages() {
     let next = identities.page(None).await.expect("a page").next;
     assert_eq!(next.as_deref(), Some("next"));
     assert_eq!(identities.page(next).await.expect("a page").next, None);
-    let second = replay.actual_requests().nth(1).and_then(|request| request.body().bytes()).expect("a request");
+    let second = replay
+        .actual_requests()
+        .nth(1)
+        .and_then(|request| request.body().bytes())
+        .expect("a request");
     assert!(String::from_utf8_lossy(second).contains("Marker=next"));
 }
 
 fn answer((status, body): (u16, &'static str)) -> ReplayEvent {
-    let request = http::Request::builder().uri("https://iam.amazonaws.com/").body(SdkBody::empty());
-    let response = http::Response::builder().status(status).body(SdkBody::from(body));
+    let request = http::Request::builder()
+        .uri("https://iam.amazonaws.com/")
+        .body(SdkBody::empty());
+    let response = http::Response::builder()
+        .status(status)
+        .body(SdkBody::from(body));
     ReplayEvent::new(request.expect("a request"), response.expect("a response"))
 }

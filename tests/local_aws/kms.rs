@@ -5,4 +5,7 @@ use crate::{
     contract,
 };
 
-contract::vault::tests!(Kms::new(&Calls::default().config().await, settings().key_arn));
+contract::vault::tests!(Kms::new(
+    &Calls::default().config().await,
+    settings().key_arn
+));

@@ -25,12 +25,30 @@ Outputs:
 /// The name of a function that a stack has made.
 async fn function(body: &str) -> String {
     let cloudformation = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
-    let body = STACK.replace("ROLE", &settings().deploy_role_arn).replace("BODY", body);
+    let body = STACK
+        .replace("ROLE", &settings().deploy_role_arn)
+        .replace("BODY", body);
     let stack = format!("osb-{}", unique());
-    cloudformation.create_stack().stack_name(&stack).template_body(body).send().await.expect("a stack");
-    let described = cloudformation.describe_stacks().stack_name(&stack).send().await.expect("a stack");
-    let output = described.stacks()[0].outputs().first().and_then(|output| output.output_value());
-    output.unwrap_or_else(|| panic!("{:?}", described.stacks())).to_owned()
+    cloudformation
+        .create_stack()
+        .stack_name(&stack)
+        .template_body(body)
+        .send()
+        .await
+        .expect("a stack");
+    let described = cloudformation
+        .describe_stacks()
+        .stack_name(&stack)
+        .send()
+        .await
+        .expect("a stack");
+    let output = described.stacks()[0]
+        .outputs()
+        .first()
+        .and_then(|output| output.output_value());
+    output
+        .unwrap_or_else(|| panic!("{:?}", described.stacks()))
+        .to_owned()
 }
 
 impl MadeFunctions for Lambda {

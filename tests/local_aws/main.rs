@@ -1,5 +1,6 @@
-//! The adapters against a local AWS, with the table, key, roles and secret of the deployed stack. `make test` starts it
-//! and sets the environment; the keys are those of its root user, whom no policy limits.
+//! The adapters against a local AWS, with the table, key, roles and secret of the deployed stack.
+//! `make test` starts it and sets the environment; the keys are those of its root user, whom no
+//! policy limits.
 
 #[path = "../contract/mod.rs"]
 mod contract;

@@ -1,4 +1,5 @@
-//! Stacks that take time or fail: what a platform is told, as read from the events of a CloudFormation that runs them.
+//! Stacks that take time or fail: what a platform is told, as read from the events of a
+//! CloudFormation that runs them.
 
 use aws_service_broker::{
     aws,
@@ -43,10 +44,20 @@ async fn stubborn(plan: &str) -> (Client, Value) {
     let config = Calls::default().config().await;
     let catalog = catalog_of(TEMPLATE);
     let ids = ids_of(&catalog, plan);
-    let broker = Broker { catalog, ..aws::broker(&settings(), &config) };
+    let broker = Broker {
+        catalog,
+        ..aws::broker(&settings(), &config)
+    };
     let authenticator = aws::authenticator(&settings(), &config);
     let (username, password) = (variable("BROKER_USERNAME"), variable("BROKER_PASSWORD"));
-    (Client::of(router(broker, authenticator, MissingVersion::default()), &username, &password), ids)
+    (
+        Client::of(
+            router(broker, authenticator, MissingVersion::default()),
+            &username,
+            &password,
+        ),
+        ids,
+    )
 }
 
 fn variable(name: &str) -> String {
@@ -55,7 +66,9 @@ fn variable(name: &str) -> String {
 
 fn request(ids: &Value, parameters: Value) -> Value {
     let mut body = json!({"organization_guid": "o", "space_guid": "s", "parameters": parameters});
-    body.as_object_mut().expect("an object").extend(ids.as_object().expect("an object").clone());
+    body.as_object_mut()
+        .expect("an object")
+        .extend(ids.as_object().expect("an object").clone());
     body
 }
 
@@ -63,7 +76,10 @@ fn request(ids: &Value, parameters: Value) -> Value {
 async fn follow(client: &Client, instance: &str) -> (Vec<String>, Value) {
     let mut told = Vec::new();
     loop {
-        let answer = client.request("GET", &format!("{instance}/last_operation"), None).await.expect(200);
+        let answer = client
+            .request("GET", &format!("{instance}/last_operation"), None)
+            .await
+            .expect(200);
         if answer.body["state"] != "in progress" {
             return (told, answer.body);
         }
@@ -74,7 +90,10 @@ async fn follow(client: &Client, instance: &str) -> (Vec<String>, Value) {
 async fn delete(client: &Client, ids: &Value, instance: &str) {
     let service_id = ids["service_id"].as_str().expect("an id");
     let query = format!("service_id={service_id}&plan_id=p&accepts_incomplete=true");
-    client.request("DELETE", &format!("{instance}?{query}"), None).await.expect(202);
+    client
+        .request("DELETE", &format!("{instance}?{query}"), None)
+        .await
+        .expect(202);
     assert_eq!(follow(client, instance).await.1["state"], "succeeded");
 }
 
@@ -83,13 +102,24 @@ async fn a_stack_that_takes_time_says_which_resource_it_is_at_and_for_how_long()
     let (client, ids) = stubborn("wait").await;
     let instance = format!("/v2/service_instances/{}", unique());
     let provision = format!("{instance}?accepts_incomplete=true");
-    client.request("PUT", &provision, Some(request(&ids, json!({})))).await.expect(202);
+    client
+        .request("PUT", &provision, Some(request(&ids, json!({}))))
+        .await
+        .expect(202);
     let (told, end) = follow(&client, &instance).await;
-    let expected = "Creating: 1 of at most 4 resources done; Wait (AWS::CloudFormation::WaitCondition) has taken ";
-    assert!(told.iter().any(|text| text.starts_with(expected) && text.ends_with(" so far.")), "{told:?}");
+    let expected = "Creating: 1 of at most 4 resources done; Wait \
+                    (AWS::CloudFormation::WaitCondition) has taken ";
+    assert!(
+        told.iter()
+            .any(|text| text.starts_with(expected) && text.ends_with(" so far.")),
+        "{told:?}"
+    );
     let description = end["description"].as_str().expect("a description");
     let cause = "CloudFormation could not create Wait (AWS::CloudFormation::WaitCondition): ";
-    assert!(end["state"] == "failed" && description.starts_with(cause), "{end}");
+    assert!(
+        end["state"] == "failed" && description.starts_with(cause),
+        "{end}"
+    );
     delete(&client, &ids, &instance).await;
 }
 
@@ -100,20 +130,44 @@ async fn an_update_that_fails_names_its_root_cause_and_leaves_the_instance_as_it
     let path = format!("{instance}?accepts_incomplete=true");
     let [first, second] = [(); 2].map(|()| format!("osb-{}", unique()));
     let parameters = json!({"First": first, "Second": second});
-    client.request("PUT", &path, Some(request(&ids, parameters.clone()))).await.expect(202);
+    client
+        .request("PUT", &path, Some(request(&ids, parameters.clone())))
+        .await
+        .expect(202);
     assert_eq!(follow(&client, &instance).await.1["state"], "succeeded");
 
     // The second bucket cannot have the name of the first.
-    client.request("PATCH", &path, Some(request(&ids, json!({"Second": first})))).await.expect(202);
+    client
+        .request(
+            "PATCH",
+            &path,
+            Some(request(&ids, json!({"Second": first}))),
+        )
+        .await
+        .expect(202);
     let (_, end) = follow(&client, &instance).await;
     let description = end["description"].as_str().expect("a description");
-    assert!(description.starts_with("CloudFormation could not update Second (AWS::S3::Bucket): "), "{end}");
-    assert_eq!((&end["state"], &end["instance_usable"]), (&json!("failed"), &json!(true)), "{end}");
+    assert!(
+        description.starts_with("CloudFormation could not update Second (AWS::S3::Bucket): "),
+        "{end}"
+    );
+    assert_eq!(
+        (&end["state"], &end["instance_usable"]),
+        (&json!("failed"), &json!(true)),
+        "{end}"
+    );
     let fetched = client.request("GET", &instance, None).await.expect(200);
     assert_eq!(fetched.body["parameters"], parameters);
     // And it can be updated again.
     let third = format!("osb-{}", unique());
-    client.request("PATCH", &path, Some(request(&ids, json!({"Second": third})))).await.expect(202);
+    client
+        .request(
+            "PATCH",
+            &path,
+            Some(request(&ids, json!({"Second": third}))),
+        )
+        .await
+        .expect(202);
     assert_eq!(follow(&client, &instance).await.1["state"], "succeeded");
     delete(&client, &ids, &instance).await;
 }
@@ -125,9 +179,15 @@ async fn a_creation_that_fails_names_its_root_cause() {
     let path = format!("{instance}?accepts_incomplete=true");
     let name = format!("osb-{}", unique());
     let parameters = json!({"First": name, "Second": name});
-    client.request("PUT", &path, Some(request(&ids, parameters))).await.expect(202);
+    client
+        .request("PUT", &path, Some(request(&ids, parameters)))
+        .await
+        .expect(202);
     let (_, end) = follow(&client, &instance).await;
     let description = end["description"].as_str().expect("a description");
-    assert!(description.starts_with("CloudFormation could not create Second (AWS::S3::Bucket): "), "{end}");
+    assert!(
+        description.starts_with("CloudFormation could not create Second (AWS::S3::Bucket): "),
+        "{end}"
+    );
     delete(&client, &ids, &instance).await;
 }

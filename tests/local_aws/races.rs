@@ -1,5 +1,6 @@
-//! The same request many times at one moment, and requests that contradict each other, with real calls: conditional
-//! writes, request tokens and unique names decide. `RACES` says how often; each time is another instance.
+//! The same request many times at one moment, and requests that contradict each other, with real
+//! calls: conditional writes, request tokens and unique names decide. `RACES` says how often; each
+//! time is another instance.
 
 use std::{env, sync::Arc, time::Duration};
 
@@ -28,7 +29,10 @@ use crate::{
 const PARALLEL: usize = 64;
 
 fn rounds() -> usize {
-    env::var("RACES").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)
+    env::var("RACES")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(5)
 }
 
 /// A clock that is ahead: nobody has to wait until what was begun can no longer be running.
@@ -55,7 +59,10 @@ struct Race {
 impl Race {
     async fn new() -> Self {
         let broker = aws::broker(&settings(), &Calls::default().config().await);
-        let later = Broker { environment: Arc::new(Ahead(SignedDuration::from_secs(31))), ..broker.clone() };
+        let later = Broker {
+            environment: Arc::new(Ahead(SignedDuration::from_secs(31))),
+            ..broker.clone()
+        };
         let client = |broker: &Broker| {
             let world = Arc::new(World::new());
             let authenticator = Authenticator::new(world.clone(), world);
@@ -77,7 +84,11 @@ impl Race {
         let mut body = ids();
         body["organization_guid"] = "an-organization".into();
         body["space_guid"] = "a-space".into();
-        Request::new("PUT", format!("{}?accepts_incomplete=true", self.path), Some(body))
+        Request::new(
+            "PUT",
+            format!("{}?accepts_incomplete=true", self.path),
+            Some(body),
+        )
     }
 
     fn deprovision(&self) -> Request {
@@ -85,7 +96,11 @@ impl Race {
     }
 
     fn bind(&self) -> Request {
-        Request::new("PUT", format!("{}/service_bindings/one?accepts_incomplete=true", self.path), Some(ids()))
+        Request::new(
+            "PUT",
+            format!("{}/service_bindings/one?accepts_incomplete=true", self.path),
+            Some(ids()),
+        )
     }
 
     fn unbind(&self) -> Request {
@@ -97,7 +112,11 @@ impl Race {
         let mut running = JoinSet::new();
         for request in requests {
             let client = self.now.clone();
-            running.spawn(async move { client.request(request.method, &request.path, request.body).await });
+            running.spawn(async move {
+                client
+                    .request(request.method, &request.path, request.body)
+                    .await
+            });
         }
         running.join_all().await
     }
@@ -105,7 +124,10 @@ impl Race {
     /// Polls until it is over; the state, or nothing where there is no such instance.
     async fn end(&self) -> Option<String> {
         loop {
-            let answer = self.later.request("GET", &format!("{}/last_operation", self.path), None).await;
+            let answer = self
+                .later
+                .request("GET", &format!("{}/last_operation", self.path), None)
+                .await;
             match answer.body["state"].as_str() {
                 Some("in progress") => tokio::time::sleep(Duration::from_millis(20)).await,
                 state => return state.map(str::to_owned),
@@ -119,20 +141,35 @@ impl Race {
         let cloudformation = aws_sdk_cloudformation::Client::new(&config);
         let id = self.path.rsplit('/').next().expect("an id");
         let name = format!("osb-sqs-{id}");
-        let stacks = cloudformation.describe_stacks().stack_name(name).send().await;
+        let stacks = cloudformation
+            .describe_stacks()
+            .stack_name(name)
+            .send()
+            .await;
         let stacks = stacks.map_or(0, |stacks| stacks.stacks().len());
-        let (instance, binding) = (InstanceId::new(id).expect("an id"), BindingId::new("one").expect("an id"));
+        let (instance, binding) = (
+            InstanceId::new(id).expect("an id"),
+            BindingId::new("one").expect("an id"),
+        );
         let user = self.broker.naming.user(&instance, &binding);
         let iam = aws_sdk_iam::Client::new(&config);
         if iam.get_user().user_name(&user).send().await.is_err() {
             return (stacks, None);
         }
-        let keys = iam.list_access_keys().user_name(user).send().await.expect("keys");
+        let keys = iam
+            .list_access_keys()
+            .user_name(user)
+            .send()
+            .await
+            .expect("keys");
         (stacks, Some(keys.access_key_metadata().len()))
     }
 
     async fn delete(&self) {
-        let deleted = self.later.request("DELETE", &self.deprovision().path, None).await;
+        let deleted = self
+            .later
+            .request("DELETE", &self.deprovision().path, None)
+            .await;
         assert!(matches!(deleted.status.as_u16(), 202 | 410), "{deleted:?}");
         if deleted.status == 202 {
             assert_eq!(self.end().await.as_deref(), Some("succeeded"));
@@ -155,7 +192,11 @@ impl Request {
 
 /// The query of a deletion.
 fn deletion() -> String {
-    format!("service_id={}&plan_id={}&accepts_incomplete=true", service_id("sqs"), plan_id("sqs", "standard"))
+    format!(
+        "service_id={}&plan_id={}&accepts_incomplete=true",
+        service_id("sqs"),
+        plan_id("sqs", "standard")
+    )
 }
 
 fn ids() -> Value {
@@ -175,7 +216,12 @@ async fn one_instance_that_is_asked_for_many_times_is_one_stack() {
         let answers = race.at_once((0..PARALLEL).map(|_| race.provision())).await;
         check_statuses(&answers, &[202]);
         let operation = &answers[0].body["operation"];
-        assert!(operation.is_string() && answers.iter().all(|answer| answer.body["operation"] == *operation));
+        assert!(
+            operation.is_string()
+                && answers
+                    .iter()
+                    .all(|answer| answer.body["operation"] == *operation)
+        );
         assert_eq!(race.end().await.as_deref(), Some("succeeded"));
         assert_eq!(race.in_aws().await, (1, None));
         race.delete().await;
@@ -190,7 +236,10 @@ async fn one_binding_that_is_asked_for_many_times_is_one_user_with_one_key() {
         race.end().await;
         let answers = race.at_once((0..PARALLEL).map(|_| race.bind())).await;
         check_statuses(&answers, &[200, 201, 202]);
-        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+        assert_eq!(
+            answers.iter().filter(|answer| answer.status == 201).count(),
+            1
+        );
         let credentials: Vec<_> = answers
             .iter()
             .map(|answer| &answer.body["credentials"])
@@ -211,11 +260,20 @@ async fn a_binding_that_is_created_and_deleted_at_one_moment_is_there_or_gone() 
         let race = Race::new().await;
         race.at_once([race.provision()]).await;
         race.end().await;
-        let requests = (0..PARALLEL).map(|number| if (number + round) % 2 == 0 { race.bind() } else { race.unbind() });
+        let requests = (0..PARALLEL).map(|number| {
+            if (number + round) % 2 == 0 {
+                race.bind()
+            } else {
+                race.unbind()
+            }
+        });
         let answers = race.at_once(requests).await;
         check_statuses(&answers, &[200, 201, 202, 409, 410, 422]);
         // Whoever was told to wait, or that it is accepted, asks again.
-        let unbound = race.later.request("DELETE", &race.unbind().path, None).await;
+        let unbound = race
+            .later
+            .request("DELETE", &race.unbind().path, None)
+            .await;
         assert!(matches!(unbound.status.as_u16(), 200 | 410), "{unbound:?}");
         assert_eq!(race.in_aws().await, (1, None));
         race.delete().await;
@@ -240,15 +298,28 @@ async fn an_instance_that_is_bound_and_deleted_at_one_moment_leaves_nothing() {
 async fn an_instance_that_is_created_and_deleted_at_one_moment_is_there_or_gone() {
     for round in 0..rounds() {
         let race = Race::new().await;
-        let requests =
-            (0..PARALLEL).map(|number| if (number + round) % 2 == 0 { race.provision() } else { race.deprovision() });
+        let requests = (0..PARALLEL).map(|number| {
+            if (number + round) % 2 == 0 {
+                race.provision()
+            } else {
+                race.deprovision()
+            }
+        });
         let answers = race.at_once(requests).await;
         check_statuses(&answers, &[200, 202, 409, 410, 422]);
         let end = race.end().await;
         let stacks = race.in_aws().await.0;
-        let operations = answers.iter().filter_map(|answer| answer.body["operation"].as_str());
-        let is_deleted = operations.clone().any(|operation| operation.starts_with("deprovision"));
-        assert_eq!((end.as_deref(), stacks), (Some("succeeded"), usize::from(!is_deleted)), "{answers:?}");
+        let operations = answers
+            .iter()
+            .filter_map(|answer| answer.body["operation"].as_str());
+        let is_deleted = operations
+            .clone()
+            .any(|operation| operation.starts_with("deprovision"));
+        assert_eq!(
+            (end.as_deref(), stacks),
+            (Some("succeeded"), usize::from(!is_deleted)),
+            "{answers:?}"
+        );
         race.delete().await;
     }
 }

@@ -9,7 +9,10 @@ use crate::{
 
 #[tokio::test]
 async fn the_stacks_secret_holds_the_broker_s_credentials() {
-    let secrets = SecretsManager::new(&Calls::default().config().await, settings().credentials_secret_arn);
+    let secrets = SecretsManager::new(
+        &Calls::default().config().await,
+        settings().credentials_secret_arn,
+    );
     let pairs = secrets.read().await.expect("read");
     assert_eq!(pairs[0].username, "broker");
     assert!(!pairs[0].password.expose_secret().is_empty());
@@ -20,24 +23,51 @@ async fn the_previous_pair_is_valid_until_there_is_a_newer_one_or_its_label_is_t
     let config = Calls::default().config().await;
     let client = Client::new(&config);
     let pair = |password: &str| format!(r#"{{"username": "broker", "password": "{password}"}}"#);
-    let created = client.create_secret().name(unique()).secret_string(pair("one")).send().await.expect("a secret");
+    let created = client
+        .create_secret()
+        .name(unique())
+        .secret_string(pair("one"))
+        .send()
+        .await
+        .expect("a secret");
     let arn = created.arn.expect("an ARN");
     let secrets = SecretsManager::new(&config, &arn);
     let passwords = || async {
         let pairs = secrets.read().await.expect("read");
-        pairs.iter().map(|pair| pair.password.expose_secret().to_owned()).collect::<Vec<_>>()
+        pairs
+            .iter()
+            .map(|pair| pair.password.expose_secret().to_owned())
+            .collect::<Vec<_>>()
     };
-    let put = |password: &str| client.put_secret_value().secret_id(&arn).secret_string(pair(password)).send();
+    let put = |password: &str| {
+        client
+            .put_secret_value()
+            .secret_id(&arn)
+            .secret_string(pair(password))
+            .send()
+    };
     assert_eq!(passwords().await, ["one"]);
     let two = put("two").await.expect("put").version_id;
     assert_eq!(passwords().await, ["two", "one"]);
     put("three").await.expect("put");
     assert_eq!(passwords().await, ["three", "two"]);
-    let end = client.update_secret_version_stage().secret_id(&arn).version_stage("AWSPREVIOUS");
-    end.set_remove_from_version_id(two).send().await.expect("the end of the previous pair");
+    let end = client
+        .update_secret_version_stage()
+        .secret_id(&arn)
+        .version_stage("AWSPREVIOUS");
+    end.set_remove_from_version_id(two)
+        .send()
+        .await
+        .expect("the end of the previous pair");
     assert_eq!(passwords().await, ["three"]);
     // What nobody can have used does not keep out those who use the repaired one.
-    client.put_secret_value().secret_id(&arn).secret_string("hunter2").send().await.expect("put");
+    client
+        .put_secret_value()
+        .secret_id(&arn)
+        .secret_string("hunter2")
+        .send()
+        .await
+        .expect("put");
     secrets.read().await.expect_err("it is no pair");
     put("four").await.expect("put");
     assert_eq!(passwords().await, ["four"]);
@@ -47,8 +77,20 @@ async fn the_previous_pair_is_valid_until_there_is_a_newer_one_or_its_label_is_t
 async fn a_secret_of_another_shape_is_an_error_that_does_not_repeat_it() {
     let config = Calls::default().config().await;
     let client = Client::new(&config);
-    let created = client.create_secret().name(unique()).secret_string("{\"user\": \"hunter2\"}").send().await;
+    let created = client
+        .create_secret()
+        .name(unique())
+        .secret_string("{\"user\": \"hunter2\"}")
+        .send()
+        .await;
     let arn = created.expect("a secret").arn.expect("an ARN");
-    let error = SecretsManager::new(&config, arn).read().await.expect_err("no user name").to_string();
-    assert!(error.contains("`username` and `password`") && !error.contains("hunter2"), "{error}");
+    let error = SecretsManager::new(&config, arn)
+        .read()
+        .await
+        .expect_err("no user name")
+        .to_string();
+    assert!(
+        error.contains("`username` and `password`") && !error.contains("hunter2"),
+        "{error}"
+    );
 }

@@ -8,7 +8,12 @@ use crate::{
     support::World,
 };
 
-const FATES: [Fate; 4] = [Fate::Well, Fate::Fails, Fate::RollbackFails, Fate::DeletionFails];
+const FATES: [Fate; 4] = [
+    Fate::Well,
+    Fate::Fails,
+    Fate::RollbackFails,
+    Fate::DeletionFails,
+];
 
 #[test]
 fn nothing_is_lost_where_the_platform_sends_the_request_again() {
@@ -45,36 +50,69 @@ fn nothing_is_lost_where_the_platform_cleans_up_and_asks_for_the_same_again() {
     simulate(FollowUp::Again);
 }
 
-/// Whatever somebody does in the AWS console, and whenever, operations end and the instance can be deleted.
+/// Whatever somebody does in the AWS console, and whenever, operations end and the instance can be
+/// deleted.
 #[test]
 fn nothing_is_lost_where_somebody_acts_in_the_console() {
     let (mut count, mut sample) = (0, Sample::one_of(7));
-    for follow_up in [FollowUp::Resend, FollowUp::Mitigate, FollowUp::Poll(Told::Twice), FollowUp::Wait] {
-        for (scenario, fate) in SCENARIOS.into_iter().flat_map(|scenario| FATES.map(|fate| (scenario, fate))) {
+    for follow_up in [
+        FollowUp::Resend,
+        FollowUp::Mitigate,
+        FollowUp::Poll(Told::Twice),
+        FollowUp::Wait,
+    ] {
+        for (scenario, fate) in SCENARIOS
+            .into_iter()
+            .flat_map(|scenario| FATES.map(|fate| (scenario, fate)))
+        {
             block_on(async {
                 let prepared = prepare(scenario, fate).await;
-                let plain = Schedule { scenario, follow_up, fate, faults: vec![] };
+                let plain = Schedule {
+                    scenario,
+                    follow_up,
+                    fate,
+                    faults: vec![],
+                };
                 let calls = run(&plain, &prepared).await;
-                for (number, act) in (0..calls.len()).flat_map(|number| acts().map(move |act| (number, act))) {
+                for (number, act) in
+                    (0..calls.len()).flat_map(|number| acts().map(move |act| (number, act)))
+                {
                     if sample.takes() {
-                        run(&Schedule { faults: vec![(number, act)], ..plain.clone() }, &prepared).await;
+                        run(
+                            &Schedule {
+                                faults: vec![(number, act)],
+                                ..plain.clone()
+                            },
+                            &prepared,
+                        )
+                        .await;
                         count += 1;
                     }
                 }
             });
         }
     }
-    report(format_args!("schedules with an act in the console {count}; {sample}"));
+    report(format_args!(
+        "schedules with an act in the console {count}; {sample}"
+    ));
 }
 
 /// Runs every scenario without a fault, with every fault, and with every two.
 fn simulate(follow_up: FollowUp) {
     let mut counts = [0; 3];
     let (mut ones, mut twos) = (Sample::one_of(7), Sample::one_of(400));
-    for (scenario, fate) in SCENARIOS.into_iter().flat_map(|scenario| FATES.map(|fate| (scenario, fate))) {
+    for (scenario, fate) in SCENARIOS
+        .into_iter()
+        .flat_map(|scenario| FATES.map(|fate| (scenario, fate)))
+    {
         block_on(async {
             let prepared = prepare(scenario, fate).await;
-            let plain = Schedule { scenario, follow_up, fate, faults: vec![] };
+            let plain = Schedule {
+                scenario,
+                follow_up,
+                fate,
+                faults: vec![],
+            };
             let calls = run(&plain, &prepared).await;
             counts[0] += 1;
             for one in with_another_fault(&plain, &calls, 0) {
@@ -95,26 +133,35 @@ fn simulate(follow_up: FollowUp) {
     }
     let [none, one, two] = counts;
     report(format_args!(
-        "{follow_up:?}: schedules without a fault {none}, with one {one}, with two {two}; {ones}, {twos}"
+        "{follow_up:?}: schedules without a fault {none}, with one {one}, with two {two}; {ones}, \
+         {twos}"
     ));
 }
 
 /// The calls that the schedule makes. A broken promise is told with what led to it.
 async fn run(schedule: &Schedule, prepared: &World) -> Vec<&'static str> {
-    schedule.run(prepared).await.unwrap_or_else(|broken| panic!("{broken}"))
+    schedule
+        .run(prepared)
+        .await
+        .unwrap_or_else(|broken| panic!("{broken}"))
 }
 
-/// Every schedule with one more fault than this one, at its call of the number `from` or a later one.
+/// Every schedule with one more fault than this one, at its call of the number `from` or a later
+/// one.
 fn with_another_fault<'a>(
     schedule: &'a Schedule,
     calls: &'a [&'static str],
     from: usize,
 ) -> impl Iterator<Item = Schedule> + 'a {
-    calls.iter().enumerate().skip(from).flat_map(move |(number, call)| {
-        faults(call).map(move |fault| {
-            let mut schedule = schedule.clone();
-            schedule.faults.push((number, fault));
-            schedule
+    calls
+        .iter()
+        .enumerate()
+        .skip(from)
+        .flat_map(move |(number, call)| {
+            faults(call).map(move |fault| {
+                let mut schedule = schedule.clone();
+                schedule.faults.push((number, fault));
+                schedule
+            })
         })
-    })
 }

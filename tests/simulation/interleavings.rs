@@ -1,7 +1,7 @@
 //! Requests that run at the same time, interleaved at every call of a port.
 //!
-//! What they end as must be what they end as one after the other, in some order, without those that were told that
-//! another request is at work.
+//! What they end as must be what they end as one after the other, in some order, without those that
+//! were told that another request is at work.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -41,32 +41,49 @@ struct Before {
 }
 
 const fn before(asks: &'static [Ask]) -> Before {
-    Before { asks, interrupted_at: None, settled: false, fate: Fate::Well }
+    Before {
+        asks,
+        interrupted_at: None,
+        settled: false,
+        fate: Fate::Well,
+    }
 }
 
 const fn interrupted(asks: &'static [Ask], call: &'static str) -> Before {
-    Before { interrupted_at: Some(call), ..before(asks) }
+    Before {
+        interrupted_at: Some(call),
+        ..before(asks)
+    }
 }
 
 use Ask::{
-    Bind, BindAsync, Deprovision, FetchInstance, Poll, PollBinding, Provision, Rotate, StackEvent, Unbind, UnbindAsync,
-    Update,
+    Bind, BindAsync, Deprovision, FetchInstance, Poll, PollBinding, Provision, Rotate, StackEvent,
+    Unbind, UnbindAsync, Update,
 };
 
 const STATES: [Before; 14] = [
     before(&[]),
     before(&[Provision(1)]),
     interrupted(&[Provision(1)], "stacks.create"),
-    Before { fate: Fate::Fails, ..before(&[Provision(1), Poll]) },
+    Before {
+        fate: Fate::Fails,
+        ..before(&[Provision(1), Poll])
+    },
     before(&[Provision(1), Poll]),
     before(&[Provision(1), Poll, Update(2)]),
     interrupted(&[Provision(1), Poll, Update(2)], "stacks.update"),
     before(&[Provision(1), Poll, Bind("one")]),
     interrupted(&[Provision(1), Poll, Bind("one")], "identities.create_user"),
     interrupted(&[Provision(1), Poll, Bind("one")], "vault.seal"),
-    interrupted(&[Provision(1), Poll, Bind("one"), Unbind("one")], "identities.delete_user"),
+    interrupted(
+        &[Provision(1), Poll, Bind("one"), Unbind("one")],
+        "identities.delete_user",
+    ),
     before(&[Provision(1), Poll, Bind("one"), Deprovision]),
-    Before { settled: true, ..before(&[Provision(1), Poll, Bind("one"), Deprovision]) },
+    Before {
+        settled: true,
+        ..before(&[Provision(1), Poll, Bind("one"), Deprovision])
+    },
     before(&[Provision(1), Poll, Bind("one"), Deprovision, Poll]),
 ];
 
@@ -90,18 +107,26 @@ const ASKS: [Ask; 14] = [
 impl Before {
     async fn prepare(self) -> World {
         let mut platform = Platform::new(World::new(), self.fate);
-        let Some((last, rest)) = self.asks.split_last() else { return platform.world };
+        let Some((last, rest)) = self.asks.split_last() else {
+            return platform.world;
+        };
         platform.begin(rest).await;
         match self.interrupted_at {
             None => platform.begin(&[*last]).await,
             Some(call) => {
                 platform.world.inject(call, Fault::Crash);
                 assert_eq!(platform.ask(*last).await.expect("it is interrupted"), None);
-                platform.pause(31).await.expect("nothing goes wrong any more");
+                platform
+                    .pause(31)
+                    .await
+                    .expect("nothing goes wrong any more");
             }
         }
         if self.settled {
-            platform.pause(31).await.expect("nothing goes wrong any more");
+            platform
+                .pause(31)
+                .await
+                .expect("nothing goes wrong any more");
         }
         platform.world
     }
@@ -110,8 +135,8 @@ impl Before {
 /// How requests ended, and what there is when nothing is under way any more.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
-    /// Which of them were done. One that was refused, whatever the reason, has had no effect. The same request may be
-    /// done twice.
+    /// Which of them were done. One that was refused, whatever the reason, has had no effect. The
+    /// same request may be done twice.
     done: BTreeSet<Ask>,
     end: End,
 }
@@ -124,8 +149,8 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// One that meets others is told to wait instead, or accepted for later; or it meets what they have half done: an
-    /// id that has gone, or a predecessor. One that AWS refuses is told so.
+    /// One that meets others is told to wait instead, or accepted for later; or it meets what they
+    /// have half done: an id that has gone, or a predecessor. One that AWS refuses is told so.
     fn allows(&self, request: usize, ask: Ask, answer: &Answer, rejected: bool) -> bool {
         let (serial, status) = (&self.statuses[request], answer.status.as_u16());
         let must_wait = status == 422 && answer.body["error"] == "ConcurrencyError";
@@ -155,9 +180,19 @@ impl End {
                 let (kind, state) = (instance.operation.kind, instance.operation.state);
                 (kind, state, format!("{:?}", instance.attributes.parameters))
             }),
-            stacks: account.stacks.values().map(|stack| stack.parameters.get("Size").cloned()).collect(),
+            stacks: account
+                .stacks
+                .values()
+                .map(|stack| stack.parameters.get("Size").cloned())
+                .collect(),
             bindings: bindings
-                .map(|binding| (binding.id.to_string(), binding.is_usable(), binding.is_tombstone()))
+                .map(|binding| {
+                    (
+                        binding.id.to_string(),
+                        binding.is_usable(),
+                        binding.is_tombstone(),
+                    )
+                })
                 .collect(),
         }
     }
@@ -166,7 +201,10 @@ impl End {
 impl Outcome {
     /// A creation that was accepted and then failed is told to who polls. It is not done.
     fn new(mut done: BTreeSet<Ask>, end: End) -> Self {
-        if matches!(&end.instance, Some((OperationKind::Provision, OperationState::Failed, _))) {
+        if matches!(
+            &end.instance,
+            Some((OperationKind::Provision, OperationState::Failed, _))
+        ) {
             done.retain(|ask| !matches!(ask, Provision(_)));
         }
         Self { done, end }
@@ -202,9 +240,13 @@ async fn end(world: &World) -> Result<End, Broken> {
     Ok(end)
 }
 
-/// All outcomes of requests that come one after the other, in any order, where all but one may be left out; and what they
-/// are answered, also where AWS rejects this call once.
-async fn serial_outcomes(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> Allowed {
+/// All outcomes of requests that come one after the other, in any order, where all but one may be
+/// left out; and what they are answered, also where AWS rejects this call once.
+async fn serial_outcomes(
+    prepared: &World,
+    asks: &[Ask],
+    rejected: Option<&'static str>,
+) -> Allowed {
     let mut allowed = serial_outcomes_rejecting(prepared, asks, None).await;
     if rejected.is_some() {
         let of_rejected = serial_outcomes_rejecting(prepared, asks, rejected).await;
@@ -215,7 +257,11 @@ async fn serial_outcomes(prepared: &World, asks: &[Ask], rejected: Option<&'stat
     allowed
 }
 
-async fn serial_outcomes_rejecting(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> Allowed {
+async fn serial_outcomes_rejecting(
+    prepared: &World,
+    asks: &[Ask],
+    rejected: Option<&'static str>,
+) -> Allowed {
     let mut outcomes = Vec::new();
     let mut statuses = vec![BTreeSet::new(); asks.len()];
     let mut orders: Vec<Vec<usize>> = (0..asks.len()).map(|first| vec![first]).collect();
@@ -228,13 +274,17 @@ async fn serial_outcomes_rejecting(prepared: &World, asks: &[Ask], rejected: Opt
         for index in &order {
             world.set_turn(*index + 1);
             let answer = platform.ask(asks[*index]).await;
-            let answer = answer.unwrap_or_else(|broken| panic!("{}\n\nBroken: {broken}", platform.trace()));
+            let answer =
+                answer.unwrap_or_else(|broken| panic!("{}\n\nBroken: {broken}", platform.trace()));
             let answer = answer.expect("an answer");
             statuses[*index].insert(answer.status.as_u16());
             asked.push((asks[*index], answer));
         }
         let done = done(asked.into_iter());
-        outcomes.push(Outcome::new(done, end(&world).await.expect("one after the other")));
+        outcomes.push(Outcome::new(
+            done,
+            end(&world).await.expect("one after the other"),
+        ));
         for next in (0..asks.len()).filter(|index| !order.contains(index)) {
             orders.push(order.iter().copied().chain([next]).collect());
         }
@@ -244,7 +294,10 @@ async fn serial_outcomes_rejecting(prepared: &World, asks: &[Ask], rejected: Opt
 
 fn reject_once(world: &World, call: Option<&'static str>) {
     if let Some(call) = call {
-        world.inject(call, Fault::Rejected("The account cannot have any more of these."));
+        world.inject(
+            call,
+            Fault::Rejected("The account cannot have any more of these."),
+        );
     }
 }
 
@@ -266,27 +319,43 @@ impl<'a> Running<'a> {
         world.script([]);
         reject_once(&world, rejected);
         world.yield_at_calls(true);
-        // Tokio would have a request that is polled often wait for the end of this task's turn, which never comes.
-        let request = |ask: &Ask| Some(Box::pin(tokio::task::unconstrained(ask.send(&client, None))) as Pin<Box<_>>);
+        // Tokio would have a request that is polled often wait for the end of this task's turn,
+        // which never comes.
+        let request = |ask: &Ask| {
+            Some(Box::pin(tokio::task::unconstrained(ask.send(&client, None))) as Pin<Box<_>>)
+        };
         let requests = asks.iter().map(request).collect();
-        Self { world, asks, requests, answers: vec![None; asks.len()], turns: Vec::new() }
+        Self {
+            world,
+            asks,
+            requests,
+            answers: vec![None; asks.len()],
+            turns: Vec::new(),
+        }
     }
 
     fn waiting(&self) -> Vec<usize> {
-        (0..self.requests.len()).filter(|index| self.requests[*index].is_some()).collect()
+        (0..self.requests.len())
+            .filter(|index| self.requests[*index].is_some())
+            .collect()
     }
 
     /// Stands for all that can make a difference from now on.
     fn fingerprint(&self) -> (Vec<usize>, u64) {
         let steps = |request| self.turns.iter().filter(|turn| **turn == request).count();
-        ((0..self.asks.len()).map(steps).collect(), self.world.fingerprint())
+        (
+            (0..self.asks.len()).map(steps).collect(),
+            self.world.fingerprint(),
+        )
     }
 
     /// Lets a request make its next call and go on to the one after.
     async fn step(&mut self, index: usize) -> Result<(), Broken> {
         self.turns.push(index);
         self.world.set_turn(index + 1);
-        let Some(mut request) = self.requests[index].take() else { unreachable!("it is waiting") };
+        let Some(mut request) = self.requests[index].take() else {
+            unreachable!("it is waiting")
+        };
         let polled = poll_fn(|context| Ready(request.as_mut().poll(context))).await;
         match polled {
             Ready(answer) => self.answers[index] = Some(answer),
@@ -306,7 +375,9 @@ impl<'a> Running<'a> {
                 allowed.statuses[request]
             );
         }
-        let operations = answers.iter().filter_map(|answer| answer.body["operation"].as_str());
+        let operations = answers
+            .iter()
+            .filter_map(|answer| answer.body["operation"].as_str());
         let answers_operations: Vec<_> = operations.map(str::to_owned).collect();
         let done = done(self.asks.iter().copied().zip(answers.into_iter().cloned()));
         // Nobody is told of an operation that there is not.
@@ -316,12 +387,16 @@ impl<'a> Running<'a> {
         }
         let is_done = !done.is_empty();
         let outcome = Outcome::new(done, end(&self.world).await?);
-        let somebody_wins = allowed.outcomes.iter().all(|serial| !serial.done.is_empty());
+        let somebody_wins = allowed
+            .outcomes
+            .iter()
+            .all(|serial| !serial.done.is_empty());
         promise!(rejected || !somebody_wins || is_done, "nobody wins");
         // Whose request was rejected is nothing that an order would tell.
         promise!(
             rejected || allowed.outcomes.contains(&outcome),
-            "{outcome:?}\nis none of the outcomes that the requests have one after the other:\n{:?}",
+            "{outcome:?}\nis none of the outcomes that the requests have one after the \
+             other:\n{:?}",
             allowed.outcomes
         );
         Ok(())
@@ -329,14 +404,21 @@ impl<'a> Running<'a> {
 
     fn trace(&self) -> String {
         let (calls, _) = self.world.calls_and_faults();
-        let statuses: Vec<_> =
-            self.answers.iter().map(|answer| answer.as_ref().map(|a| (a.status.as_u16(), a.body.clone()))).collect();
-        format!("{:?}\nturns {:?}\ncalls {calls:?}\nanswers {statuses:?}", self.asks, self.turns)
+        let statuses: Vec<_> = self
+            .answers
+            .iter()
+            .map(|answer| answer.as_ref().map(|a| (a.status.as_u16(), a.body.clone())))
+            .collect();
+        format!(
+            "{:?}\nturns {:?}\ncalls {calls:?}\nanswers {statuses:?}",
+            self.asks, self.turns
+        )
     }
 }
 
-/// Every interleaving of these requests, as far as they can end differently: where two have led to the same account and
-/// the requests have been told the same, one of them is followed. How many were followed to their end.
+/// Every interleaving of these requests, as far as they can end differently: where two have led to
+/// the same account and the requests have been told the same, one of them is followed. How many
+/// were followed to their end.
 async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>) -> usize {
     let allowed = serial_outcomes(prepared, asks, rejected).await;
     let (mut seen, mut ends) = (HashSet::new(), 0);
@@ -358,7 +440,9 @@ async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>)
                 None if !seen.insert(running.fingerprint()) => break,
                 None => {
                     let others = waiting.iter().skip(1);
-                    beginnings.extend(others.map(|other| running.turns.iter().copied().chain([*other]).collect()));
+                    beginnings.extend(
+                        others.map(|other| running.turns.iter().copied().chain([*other]).collect()),
+                    );
                     *first
                 }
             };
@@ -370,7 +454,9 @@ async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>)
 }
 
 fn pairs() -> impl Iterator<Item = [Ask; 2]> {
-    ASKS.iter().enumerate().flat_map(|(index, one)| ASKS[index..].iter().map(move |other| [*one, *other]))
+    ASKS.iter()
+        .enumerate()
+        .flat_map(|(index, one)| ASKS[index..].iter().map(move |other| [*one, *other]))
 }
 
 /// What CloudFormation may refuse of these requests, once; or nothing.
@@ -397,7 +483,9 @@ fn explore_pairs(states: &[Before]) {
             }
         });
     }
-    report(format_args!("{ends} interleavings of two requests; {sample}"));
+    report(format_args!(
+        "{ends} interleavings of two requests; {sample}"
+    ));
 }
 
 #[test]
@@ -417,7 +505,9 @@ fn a_creation_that_is_refused_does_not_meet_the_record_of_a_later_one() {
         let prepared = STATES[0].prepare().await;
         let asks = [Provision(1), Provision(1), Provision(2)];
         let ends = explore(&prepared, &asks, Some("stacks.create")).await;
-        report(format_args!("{ends} interleavings of three requests of which one is refused"));
+        report(format_args!(
+            "{ends} interleavings of three requests of which one is refused"
+        ));
     });
 }
 
@@ -425,7 +515,12 @@ fn random(cases: u32, default_seed: u64) -> Config {
     let seed = seed_or(default_seed);
     let cases = if is_everything() { 100 * cases } else { cases };
     report(format_args!("{cases} cases by the seed {seed}"));
-    Config { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() }
+    Config {
+        cases,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 /// Whose turn it is, call after call.
@@ -457,8 +552,8 @@ fn three_requests_at_the_same_time_end_as_if_one_came_after_the_other() {
     });
 }
 
-/// A sweep, in the middle of which a request comes and is answered, and CloudFormation does what it was asked for.
-/// Nothing where it makes fewer calls.
+/// A sweep, in the middle of which a request comes and is answered, and CloudFormation does what it
+/// was asked for. Nothing where it makes fewer calls.
 async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option<Findings> {
     let world = prepared.copy();
     let mut platform = Platform::new(world.clone(), Fate::Well);
@@ -469,9 +564,17 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
     for call in 0..MOST_CALLS {
         if call == calls_before {
             world.yield_at_calls(false);
-            platform.ask(ask).await.expect("nothing goes wrong").expect("an answer");
+            platform
+                .ask(ask)
+                .await
+                .expect("nothing goes wrong")
+                .expect("an answer");
             world.complete_stacks();
-            platform.ask(Poll).await.expect("nothing goes wrong").expect("an answer");
+            platform
+                .ask(Poll)
+                .await
+                .expect("nothing goes wrong")
+                .expect("an answer");
         }
         world.yield_at_calls(true);
         world.set_turn(0);
@@ -494,17 +597,26 @@ fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
                 for calls_before in 0..9 {
                     // What goes is what a sweep could be wrong about.
                     if matches!(ask, Unbind(_) | Deprovision) || sample.takes() {
-                        let Some(findings) = sweep_around(&prepared, ask, calls_before).await else { continue };
-                        let lost = (&findings.stacks_without_record, &findings.users_without_binding);
+                        let Some(findings) = sweep_around(&prepared, ask, calls_before).await
+                        else {
+                            continue;
+                        };
+                        let lost = (
+                            &findings.stacks_without_record,
+                            &findings.users_without_binding,
+                        );
                         assert!(
                             lost.0.is_empty() && lost.1.is_empty(),
                             "{state:?} {ask:?} {calls_before}: {findings:#?}"
                         );
-                        // A creation that did not reach CloudFormation has failed, and has no stack indeed.
+                        // A creation that did not reach CloudFormation has failed, and has no stack
+                        // indeed.
                         let mut without_stack = findings.instances_without_stack.iter();
                         assert!(
                             without_stack.all(|instance| {
-                                instance.last_operation.is(OperationKind::Provision, OperationState::Failed)
+                                instance
+                                    .last_operation
+                                    .is(OperationKind::Provision, OperationState::Failed)
                             }),
                             "{state:?} {ask:?}: {findings:#?}"
                         );
@@ -514,5 +626,7 @@ fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
             }
         });
     }
-    report(format_args!("{count} sweeps with a request in the middle; {sample}"));
+    report(format_args!(
+        "{count} sweeps with a request in the middle; {sample}"
+    ));
 }

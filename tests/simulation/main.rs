@@ -1,9 +1,11 @@
-//! What goes wrong between any two calls, and what runs at the same time: the broker behind its HTTP interface, on
-//! in-memory twins of its ports, where every call can fail, hang, or be the last one that the process makes.
+//! What goes wrong between any two calls, and what runs at the same time: the broker behind its
+//! HTTP interface, on in-memory twins of its ports, where every call can fail, hang, or be the last
+//! one that the process makes.
 //!
-//! A *schedule* says what is asked, what goes wrong, and what the platform does about it. After every answer, and at the
-//! end, the promises of `platform.rs` are checked. Schedules are enumerated, not drawn, except where a test says so and
-//! prints its seed; one that breaks a promise is printed as a trace.
+//! A *schedule* says what is asked, what goes wrong, and what the platform does about it. After
+//! every answer, and at the end, the promises of `platform.rs` are checked. Schedules are
+//! enumerated, not drawn, except where a test says so and prints its seed; one that breaks a
+//! promise is printed as a trace.
 
 #[path = "../support/mod.rs"]
 mod support;

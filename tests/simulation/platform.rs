@@ -1,6 +1,9 @@
-//! A platform that asks the broker for things, and checks after each answer what the broker promises.
+//! A platform that asks the broker for things, and checks after each answer what the broker
+//! promises.
 
-use std::{collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::LazyLock, task::Poll};
+use std::{
+    collections::BTreeMap, fmt::Write, future::poll_fn, pin::Pin, sync::LazyLock, task::Poll,
+};
 
 use aws_service_broker::{
     broker::{
@@ -21,7 +24,9 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::{Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of};
+use crate::support::{
+    Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of,
+};
 
 /// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
 const TEMPLATE: &str = "\
@@ -127,7 +132,9 @@ impl Ask {
         let asynchronous = "accepts_incomplete=true";
         let ids = format!("service_id={}&plan_id={}", text(&IDS.0), text(&IDS.1));
         match self {
-            Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => format!("{instance}?{asynchronous}"),
+            Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => {
+                format!("{instance}?{asynchronous}")
+            }
             Self::Deprovision => format!("{instance}?{ids}&{asynchronous}"),
             Self::Poll => format!("{instance}/last_operation"),
             Self::FetchInstance | Self::StackEvent => instance,
@@ -150,11 +157,17 @@ impl Ask {
         let bind = |parameters: Value| json!({"service_id": service_id, "plan_id": plan_id, "parameters": parameters});
         match self {
             Self::Provision(size) => Some(provision(json!({"Size": size}))),
-            Self::ProvisionWithSecret => Some(provision(json!({"Size": 1, "Password": "correct horse"}))),
-            Self::Update(size) => Some(json!({"service_id": service_id, "parameters": {"Size": size}})),
+            Self::ProvisionWithSecret => {
+                Some(provision(json!({"Size": 1, "Password": "correct horse"})))
+            }
+            Self::Update(size) => {
+                Some(json!({"service_id": service_id, "parameters": {"Size": size}}))
+            }
             Self::Bind(_) | Self::BindAsync(_) => Some(bind(json!({}))),
             Self::BindRole(_) => Some(bind(json!({"RoleName": APPLICATION}))),
-            Self::BindServiceAccount(_) => Some(bind(json!({"ServiceAccount": "a-namespace/an-account"}))),
+            Self::BindServiceAccount(_) => {
+                Some(bind(json!({"ServiceAccount": "a-namespace/an-account"})))
+            }
             Self::Rotate(_) => Some(json!({"predecessor_binding_id": "one"})),
             _ => None,
         }
@@ -209,14 +222,17 @@ impl Ask {
             return Box::pin(async move { tell(&client).await });
         }
         let path = match (self, operation) {
-            (Self::Poll | Self::PollBinding(_), Some(operation)) => format!("{}?operation={operation}", self.path()),
+            (Self::Poll | Self::PollBinding(_), Some(operation)) => {
+                format!("{}?operation={operation}", self.path())
+            }
             _ => self.path(),
         };
         Box::pin(async move { client.request(self.method(), &path, self.body()).await })
     }
 }
 
-/// Tells the broker what AWS does. The answer stands for what Lambda makes of it: it sends again what has failed.
+/// Tells the broker what AWS does. The answer stands for what Lambda makes of it: it sends again
+/// what has failed.
 async fn tell(client: &Client) -> Answer {
     let broker = client.broker();
     let stack_name = broker.naming.stack("database", &instance_id());
@@ -227,7 +243,11 @@ async fn tell(client: &Client) -> Answer {
     let event = lambda_http::request::from_str(&event.to_string()).expect("what Lambda passes on");
     let handled = stack_events::handle(&broker, &event).await;
     let status = handled.map_or(StatusCode::INTERNAL_SERVER_ERROR, |()| StatusCode::OK);
-    Answer { status, headers: HeaderMap::new(), body: json!({}) }
+    Answer {
+        status,
+        headers: HeaderMap::new(),
+        body: json!({}),
+    }
 }
 
 /// What AWS tells the broker of how CloudFormation ends.
@@ -283,7 +303,8 @@ pub struct Platform {
     /// With the time at which their calls have their effect.
     late: Vec<(SignedDuration, Request)>,
     elapsed: SignedDuration,
-    /// The operation that an instance's or a binding's requests of one kind were answered with last.
+    /// The operation that an instance's or a binding's requests of one kind were answered with
+    /// last.
     operations: BTreeMap<String, String>,
     /// The operation that is to be polled, by what polls it.
     polled: BTreeMap<String, String>,
@@ -306,7 +327,12 @@ impl Platform {
         if !world.roles().contains_key(APPLICATION) {
             world.make_role(APPLICATION);
         }
-        let client = Client::with(world.clone(), CATALOG.clone(), rules(), MissingVersion::default());
+        let client = Client::with(
+            world.clone(),
+            CATALOG.clone(),
+            rules(),
+            MissingVersion::default(),
+        );
         Self {
             client,
             world,
@@ -327,25 +353,46 @@ impl Platform {
         if told == Told::No {
             return self;
         }
-        let broker = Broker { looks: Looks::beside_events(), ..self.client.broker() };
-        Self { client: self.client.with_broker(broker), told, ..self }
+        let broker = Broker {
+            looks: Looks::beside_events(),
+            ..self.client.broker()
+        };
+        Self {
+            client: self.client.with_broker(broker),
+            told,
+            ..self
+        }
     }
 
     /// Sends a request and checks what comes of it. No answer where the broker's process has ended.
     pub async fn ask(&mut self, ask: Ask) -> Result<Option<Answer>, Broken> {
-        self.events.push(Event::Asked { ask, first_call: self.world.calls_made() });
+        self.events.push(Event::Asked {
+            ask,
+            first_call: self.world.calls_made(),
+        });
         let before = self.world.account();
-        let mut request = ask.send(&self.client, self.polled.get(&subject(ask)).map(String::as_str));
+        let mut request = ask.send(
+            &self.client,
+            self.polled.get(&subject(ask)).map(String::as_str),
+        );
         let answer = poll_fn(|context| match request.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-            Poll::Pending => self.world.take_crash().map_or(Poll::Pending, |fault| Poll::Ready(Err(fault))),
+            Poll::Pending => self
+                .world
+                .take_crash()
+                .map_or(Poll::Pending, |fault| Poll::Ready(Err(fault))),
         })
         .await;
         if let Err(Fault::Late(seconds)) = answer {
-            self.late.push((self.elapsed + SignedDuration::from_secs(seconds), request));
+            self.late
+                .push((self.elapsed + SignedDuration::from_secs(seconds), request));
         }
         let answer = answer.ok();
-        self.events.push(Event::Answered(answer.as_ref().map(|answer| (answer.status.as_u16(), answer.body.clone()))));
+        self.events.push(Event::Answered(
+            answer
+                .as_ref()
+                .map(|answer| (answer.status.as_u16(), answer.body.clone())),
+        ));
         if let Some(answer) = &answer {
             self.check_answer(ask, answer, &before)?;
         }
@@ -353,13 +400,17 @@ impl Platform {
         Ok(answer)
     }
 
-    /// Sends what comes before a schedule. Before each poll CloudFormation has the time to end what it does.
+    /// Sends what comes before a schedule. Before each poll CloudFormation has the time to end what
+    /// it does.
     pub async fn begin(&mut self, asks: &[Ask]) {
         for ask in asks {
             if *ask == Ask::Poll {
                 self.pause(5).await.expect("nothing goes wrong yet");
             }
-            self.ask(*ask).await.expect("nothing goes wrong yet").expect("an answer");
+            self.ask(*ask)
+                .await
+                .expect("nothing goes wrong yet")
+                .expect("an answer");
         }
     }
 
@@ -389,17 +440,21 @@ impl Platform {
         self.elapsed += pause;
         self.world.let_time_pass(pause);
         let fate = self.fate;
-        let settled = self.world.settle_stacks_after(WORK, |status| match (fate, status) {
-            (Fate::Fails, StackStatus::CreateInProgress) => StackStatus::RollbackComplete,
-            (Fate::Fails, StackStatus::UpdateInProgress) => StackStatus::UpdateRollbackComplete,
-            (Fate::RollbackFails, StackStatus::CreateInProgress) => StackStatus::RollbackFailed,
-            (Fate::RollbackFails, StackStatus::UpdateInProgress) => StackStatus::UpdateRollbackFailed,
-            (Fate::DeletionFails, StackStatus::DeleteInProgress) => StackStatus::DeleteFailed,
-            (_, StackStatus::CreateInProgress) => StackStatus::CreateComplete,
-            (_, StackStatus::UpdateInProgress) => StackStatus::UpdateComplete,
-            (_, StackStatus::UpdateRollbackInProgress) => StackStatus::UpdateRollbackComplete,
-            _ => StackStatus::DeleteComplete,
-        });
+        let settled = self
+            .world
+            .settle_stacks_after(WORK, |status| match (fate, status) {
+                (Fate::Fails, StackStatus::CreateInProgress) => StackStatus::RollbackComplete,
+                (Fate::Fails, StackStatus::UpdateInProgress) => StackStatus::UpdateRollbackComplete,
+                (Fate::RollbackFails, StackStatus::CreateInProgress) => StackStatus::RollbackFailed,
+                (Fate::RollbackFails, StackStatus::UpdateInProgress) => {
+                    StackStatus::UpdateRollbackFailed
+                }
+                (Fate::DeletionFails, StackStatus::DeleteInProgress) => StackStatus::DeleteFailed,
+                (_, StackStatus::CreateInProgress) => StackStatus::CreateComplete,
+                (_, StackStatus::UpdateInProgress) => StackStatus::UpdateComplete,
+                (_, StackStatus::UpdateRollbackInProgress) => StackStatus::UpdateRollbackComplete,
+                _ => StackStatus::DeleteComplete,
+            });
         if settled.contains(&StackStatus::DeleteFailed) {
             self.fate = Fate::Well;
         }
@@ -414,18 +469,25 @@ impl Platform {
             let now = self.world.now();
             let is_changed = essence(before, before, now) != essence(&after, before, now);
             // Somebody else may have changed something meanwhile.
-            promise!(!is_changed || before.acts != after.acts, "{status}, and yet something was changed");
+            promise!(
+                !is_changed || before.acts != after.acts,
+                "{status}, and yet something was changed"
+            );
         }
         if answer.body["state"] == "failed" {
             // Another one may begin.
-            self.operations.retain(|operation, _| !operation.ends_with(&subject(ask)));
+            self.operations
+                .retain(|operation, _| !operation.ends_with(&subject(ask)));
         }
         if let Some(operation) = answer.body["operation"].as_str() {
             let known = self.operations.insert(subject(ask), operation.into());
             // Only one that has failed has a successor.
-            let has_failed = |known: &str| operations(before).any(|of| of.id == known && !of.in_progress());
+            let has_failed =
+                |known: &str| operations(before).any(|of| of.id == known && !of.in_progress());
             promise!(
-                known.as_deref().is_none_or(|known| known == operation || has_failed(known)),
+                known
+                    .as_deref()
+                    .is_none_or(|known| known == operation || has_failed(known)),
                 "the operation was {} and is {operation}",
                 known.unwrap_or_default()
             );
@@ -434,26 +496,34 @@ impl Platform {
         }
         if let Some(credentials) = answer.body.get("credentials") {
             let known = self.credentials.insert(subject(ask), credentials.clone());
-            promise!(known.is_none_or(|known| known == *credentials), "the credentials are not what they were");
+            promise!(
+                known.is_none_or(|known| known == *credentials),
+                "the credentials are not what they were"
+            );
         }
         if matches!(ask, Ask::Unbind(_) | Ask::UnbindAsync(_) | Ask::Deprovision) {
             self.credentials.clear();
         }
         if let Some(key) = answer.body["credentials"]["KEY"].as_str() {
             promise!(works(&after, key), "the credentials do not work");
-            promise!(answer.body["credentials"]["SECRET"] == secret_of(key), "the secret is that of another key");
+            promise!(
+                answer.body["credentials"]["SECRET"] == secret_of(key),
+                "the secret is that of another key"
+            );
         }
         Ok(())
     }
 
-    /// What was asked for has been deleted: what is asked for now is another operation, with other credentials.
+    /// What was asked for has been deleted: what is asked for now is another operation, with other
+    /// credentials.
     pub fn forget_operations(&mut self) {
         self.operations.clear();
         self.polled.clear();
         self.credentials.clear();
     }
 
-    /// Deletes the instance and waits until it is gone, whatever state it is in, and whether or not it exists.
+    /// Deletes the instance and waits until it is gone, whatever state it is in, and whether or not
+    /// it exists.
     pub async fn deprovision(&mut self) -> Result<(), Broken> {
         // What was begun is over.
         self.operations.clear();
@@ -480,7 +550,9 @@ impl Platform {
     pub async fn poll(&mut self, poll: Ask) -> Result<Option<String>, Broken> {
         for round in 0..16 {
             self.pause(if round < 4 { 2 } else { 10 }).await?;
-            let Some(answer) = self.ask(poll).await? else { continue };
+            let Some(answer) = self.ask(poll).await? else {
+                continue;
+            };
             match (answer.status.as_u16(), answer.body["state"].as_str()) {
                 (404 | 410, _) => return Ok(Some("gone".into())),
                 (200, Some(state)) if state != "in progress" => return Ok(Some(state.into())),
@@ -493,16 +565,35 @@ impl Platform {
     async fn check_gone(&mut self) -> Result<(), Broken> {
         self.pause(60).await?;
         let account = self.world.account();
-        promise!(account.stacks.is_empty(), "left: the stacks {:?}", account.stacks.keys());
-        promise!(account.users.is_empty(), "left: the users {:?}", account.users.keys());
-        promise!(account.roles.keys().eq([APPLICATION]), "left: the roles {:?}", account.roles.keys());
+        promise!(
+            account.stacks.is_empty(),
+            "left: the stacks {:?}",
+            account.stacks.keys()
+        );
+        promise!(
+            account.users.is_empty(),
+            "left: the users {:?}",
+            account.users.keys()
+        );
+        promise!(
+            account.roles.keys().eq([APPLICATION]),
+            "left: the roles {:?}",
+            account.roles.keys()
+        );
         for instance in account.instances.values() {
-            let is_empty = instance.outputs.is_empty() && instance.attributes.secret_parameters.is_none();
-            promise!(instance.is_tombstone() && instance.expires_at.is_some() && is_empty, "left: {instance:?}");
+            let is_empty =
+                instance.outputs.is_empty() && instance.attributes.secret_parameters.is_none();
+            promise!(
+                instance.is_tombstone() && instance.expires_at.is_some() && is_empty,
+                "left: {instance:?}"
+            );
         }
         for binding in account.bindings.values() {
             let is_empty = binding.identity.is_none();
-            promise!(binding.is_tombstone() && binding.expires_at.is_some() && is_empty, "left: {binding:?}");
+            promise!(
+                binding.is_tombstone() && binding.expires_at.is_some() && is_empty,
+                "left: {binding:?}"
+            );
         }
         Ok(())
     }
@@ -521,8 +612,12 @@ impl Platform {
                 Event::Asked { ask, first_call } => {
                     let _ = writeln!(text, "{ask:?}");
                     let last_call = asked.next().unwrap_or(calls.len());
-                    for (number, call) in calls.iter().enumerate().take(last_call).skip(*first_call) {
-                        let fault = faults.get(&number).map(|fault| format!("  ← {fault:?}")).unwrap_or_default();
+                    for (number, call) in calls.iter().enumerate().take(last_call).skip(*first_call)
+                    {
+                        let fault = faults
+                            .get(&number)
+                            .map(|fault| format!("  ← {fault:?}"))
+                            .unwrap_or_default();
                         let _ = writeln!(text, "  {number:2} {call}{fault}");
                     }
                     Ok(())
@@ -539,9 +634,17 @@ impl Platform {
 
 /// The last operation on every instance and binding, and the one before.
 fn operations(account: &Account) -> impl Iterator<Item = &Operation> {
-    let instances = account.instances.values().map(|instance| (&instance.operation, &instance.previous_operation));
-    let bindings = account.bindings.values().map(|binding| (&binding.operation, &binding.previous_operation));
-    instances.chain(bindings).flat_map(|(last, previous)| previous.iter().chain([last]))
+    let instances = account
+        .instances
+        .values()
+        .map(|instance| (&instance.operation, &instance.previous_operation));
+    let bindings = account
+        .bindings
+        .values()
+        .map(|binding| (&binding.operation, &binding.previous_operation));
+    instances
+        .chain(bindings)
+        .flat_map(|(last, previous)| previous.iter().chain([last]))
 }
 
 /// Whether the operation is one of those.
@@ -559,8 +662,9 @@ fn subject(ask: Ask) -> String {
     }
 }
 
-/// What a request that is refused must leave as it is. It may see that an operation is over, take up a creation or a
-/// deletion at which nobody is at work, and use the place of a tombstone whose id can be used again.
+/// What a request that is refused must leave as it is. It may see that an operation is over, take
+/// up a creation or a deletion at which nobody is at work, and use the place of a tombstone whose
+/// id can be used again.
 fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialEq + use<> {
     let has_to_stay = |expires_at: Option<Timestamp>, lifetime| {
         expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(lifetime, now))
@@ -571,40 +675,77 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     };
     let instance_goes = |id: &InstanceId| {
         let instance = before.instances.get(id);
-        instance.is_some_and(|instance| instance.operation.is(OperationKind::Deprovision, OperationState::InProgress))
+        instance.is_some_and(|instance| {
+            instance
+                .operation
+                .is(OperationKind::Deprovision, OperationState::InProgress)
+        })
     };
     let binding_goes = |binding: &&Binding| {
-        let known = before.bindings.get(&(binding.instance_id.clone(), binding.id.clone()));
-        known.is_some_and(|known| known.operation.is(OperationKind::Unbind, OperationState::InProgress))
-            || instance_goes(&binding.instance_id)
+        let known = before
+            .bindings
+            .get(&(binding.instance_id.clone(), binding.id.clone()));
+        known.is_some_and(|known| {
+            known
+                .operation
+                .is(OperationKind::Unbind, OperationState::InProgress)
+        }) || instance_goes(&binding.instance_id)
     };
 
     let is_of_what_comes_or_goes = |stack: &str| {
-        let mut records = before.instances.values().filter(|instance| instance.stack_name == stack);
+        let mut records = before
+            .instances
+            .values()
+            .filter(|instance| instance.stack_name == stack);
         records.any(comes_or_goes)
     };
-    let stacks: Vec<_> = account.stacks.iter().filter(|(name, _)| !is_of_what_comes_or_goes(name)).collect();
+    let stacks: Vec<_> = account
+        .stacks
+        .iter()
+        .filter(|(name, _)| !is_of_what_comes_or_goes(name))
+        .collect();
     let stacks = format!("{stacks:?}");
 
-    let was_over = |id| before.instances.get(id).is_none_or(|instance| !instance.operation.in_progress());
+    let was_over = |id| {
+        before
+            .instances
+            .get(id)
+            .is_none_or(|instance| !instance.operation.in_progress())
+    };
     let instances = account.instances.values();
-    let instances = instances.filter(|instance| has_to_stay(instance.expires_at, instance::TOMBSTONE_LIFETIME));
+    let instances =
+        instances.filter(|instance| has_to_stay(instance.expires_at, instance::TOMBSTONE_LIFETIME));
     let instances: Vec<_> = instances
         .map(|instance| {
             let attributes = was_over(&instance.id).then(|| instance.attributes.clone());
-            (instance.id.clone(), instance.operation.id.clone(), attributes)
+            (
+                instance.id.clone(),
+                instance.operation.id.clone(),
+                attributes,
+            )
         })
         .collect();
 
     let bindings = account.bindings.values();
-    let bindings = bindings.filter(|binding| has_to_stay(binding.expires_at, binding::TOMBSTONE_LIFETIME));
+    let bindings =
+        bindings.filter(|binding| has_to_stay(binding.expires_at, binding::TOMBSTONE_LIFETIME));
     let bindings: Vec<_> = bindings
         .filter(|binding| !binding_goes(binding))
-        .map(|binding| (binding.id.clone(), binding.operation.id.clone(), access_key(binding)))
+        .map(|binding| {
+            (
+                binding.id.clone(),
+                binding.operation.id.clone(),
+                access_key(binding),
+            )
+        })
         .collect();
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
-    users.retain(|name, _| going.iter().all(|binding| binding.user_name() != Some(name)));
+    users.retain(|name, _| {
+        going
+            .iter()
+            .all(|binding| binding.user_name() != Some(name))
+    });
     let roles = going.is_empty().then(|| account.roles.clone());
     (instances, bindings, stacks, users, roles)
 }
@@ -638,15 +779,29 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         (OperationKind::Update, OperationState::Failed) => operation.instance_usable == Some(true),
         _ => false,
     };
-    for instance in account.instances.values().filter(|instance| is_over(&instance.operation)) {
-        let size = instance.attributes.parameters.0.get("Size").map(ToString::to_string);
+    for instance in account
+        .instances
+        .values()
+        .filter(|instance| is_over(&instance.operation))
+    {
+        let size = instance
+            .attributes
+            .parameters
+            .0
+            .get("Size")
+            .map(ToString::to_string);
         let stack = account.stacks.get(&instance.stack_name);
         promise!(
-            account.stack_deleted_by_hand || stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
+            account.stack_deleted_by_hand
+                || stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
             "the record says {size:?}, and the stack is {stack:?}"
         );
     }
-    for binding in account.bindings.values().filter(|binding| binding.is_usable() && binding.user_name().is_some()) {
+    for binding in account
+        .bindings
+        .values()
+        .filter(|binding| binding.is_usable() && binding.user_name().is_some())
+    {
         let key = access_key(binding).map(|key| key.id);
         let user = binding.user_name().and_then(|name| account.users.get(name));
         promise!(
@@ -658,38 +813,63 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Every role but the application's is that of a binding, and so is every policy; and they are there for every binding
-/// that is.
+/// Every role but the application's is that of a binding, and so is every policy; and they are
+/// there for every binding that is.
 fn check_roles(account: &Account) -> Result<(), Broken> {
     let is_named = |role: &str, policy: &str| {
-        let mut bindings = account.bindings.values().filter(|binding| !binding.is_tombstone());
+        let mut bindings = account
+            .bindings
+            .values()
+            .filter(|binding| !binding.is_tombstone());
         bindings.any(|binding| match &binding.identity {
-            Some(Identity::Role { role_name, .. }) => role_name == role && ["", "binding"].contains(&policy),
-            Some(Identity::RolePolicy { role_arn, policy_name }) => {
-                role_arn.ends_with(role) && ["", policy_name].contains(&policy)
+            Some(Identity::Role { role_name, .. }) => {
+                role_name == role && ["", "binding"].contains(&policy)
             }
+            Some(Identity::RolePolicy {
+                role_arn,
+                policy_name,
+            }) => role_arn.ends_with(role) && ["", policy_name].contains(&policy),
             _ => false,
         })
     };
     for (name, role) in &account.roles {
-        promise!(name == APPLICATION || is_named(name, ""), "an orphan: the role {name}");
+        promise!(
+            name == APPLICATION || is_named(name, ""),
+            "an orphan: the role {name}"
+        );
         for policy in role.policies.keys() {
-            promise!(is_named(name, policy), "an orphan: the policy {policy} of the role {name}");
+            promise!(
+                is_named(name, policy),
+                "an orphan: the policy {policy} of the role {name}"
+            );
         }
     }
-    for binding in account.bindings.values().filter(|binding| binding.is_usable()) {
+    for binding in account
+        .bindings
+        .values()
+        .filter(|binding| binding.is_usable())
+    {
         let (role, policy) = match &binding.identity {
             Some(Identity::Role { role_name, .. }) => (account.roles.get(role_name), "binding"),
-            Some(Identity::RolePolicy { policy_name, .. }) => (account.roles.get(APPLICATION), policy_name.as_str()),
+            Some(Identity::RolePolicy { policy_name, .. }) => {
+                (account.roles.get(APPLICATION), policy_name.as_str())
+            }
             _ => continue,
         };
-        promise!(role.is_some_and(|role| role.policies.contains_key(policy)), "{} has no policy", binding.id);
+        promise!(
+            role.is_some_and(|role| role.policies.contains_key(policy)),
+            "{} has no policy",
+            binding.id
+        );
     }
     Ok(())
 }
 
 fn works(account: &Account, key: &str) -> bool {
-    account.users.values().any(|user| user.access_keys.iter().any(|own| own == key) && !user.policy.is_null())
+    account
+        .users
+        .values()
+        .any(|user| user.access_keys.iter().any(|own| own == key) && !user.policy.is_null())
 }
 
 /// The instance's key in the account.

@@ -1,5 +1,6 @@
-//! All that can be enumerated takes an hour, and optimised code: `make simulate`. Otherwise a part of it is run:
-//! `SIMULATE=40` runs forty times as much as `cargo test`, and `SIMULATE=all` everything.
+//! All that can be enumerated takes an hour, and optimised code: `make simulate`. Otherwise a part
+//! of it is run: `SIMULATE=40` runs forty times as much as `cargo test`, and `SIMULATE=all`
+//! everything.
 
 use std::{
     env, fmt,
@@ -46,7 +47,10 @@ pub fn report(text: fmt::Arguments<'_>) {
 impl Sample {
     /// One of so many, or a larger part.
     pub fn one_of(share: u64) -> Self {
-        Self { one_of: (share / factor()).max(1), seen: 0 }
+        Self {
+            one_of: (share / factor()).max(1),
+            seen: 0,
+        }
     }
 
     /// Whether the next one is part of it.

@@ -1,4 +1,5 @@
-//! Schedules: what is asked in which state of things, what goes wrong, and what the platform does about it.
+//! Schedules: what is asked in which state of things, what goes wrong, and what the platform does
+//! about it.
 
 use std::fmt;
 
@@ -24,33 +25,96 @@ pub struct Scenario {
 /// Everything that changes something, in the states in which it does.
 pub const SCENARIOS: [Scenario; 21] = {
     use Ask::{
-        Bind, BindAsync, BindRole, BindServiceAccount, Deprovision, Poll, Provision, ProvisionWithSecret, Rotate,
-        StackEvent, Unbind, UnbindAsync, Update,
+        Bind, BindAsync, BindRole, BindServiceAccount, Deprovision, Poll, Provision,
+        ProvisionWithSecret, Rotate, StackEvent, Unbind, UnbindAsync, Update,
     };
     const CREATED: &[Ask] = &[Provision(1), Poll];
     const BOUND: &[Ask] = &[Provision(1), Poll, Bind("one")];
     [
-        Scenario { before: &[], ask: Provision(1) },
-        Scenario { before: &[], ask: ProvisionWithSecret },
-        Scenario { before: CREATED, ask: Update(2) },
-        Scenario { before: &[ProvisionWithSecret, Poll], ask: Update(2) },
-        Scenario { before: &[Provision(1), Poll, Update(2), Poll], ask: Update(1) },
-        Scenario { before: &[], ask: Deprovision },
-        Scenario { before: &[Provision(1)], ask: Deprovision },
-        Scenario { before: BOUND, ask: Deprovision },
-        Scenario { before: CREATED, ask: Bind("one") },
-        Scenario { before: CREATED, ask: BindAsync("one") },
-        Scenario { before: CREATED, ask: BindRole("one") },
-        Scenario { before: CREATED, ask: BindServiceAccount("one") },
-        Scenario { before: BOUND, ask: Rotate("two") },
-        Scenario { before: BOUND, ask: Unbind("one") },
-        Scenario { before: BOUND, ask: UnbindAsync("one") },
-        Scenario { before: &[Provision(1), Poll, BindRole("two"), BindRole("one")], ask: Unbind("one") },
-        Scenario { before: &[Provision(1), Poll, BindServiceAccount("one")], ask: Unbind("one") },
-        Scenario { before: &[Provision(1), Poll, BindAsync("one"), Deprovision], ask: Poll },
-        Scenario { before: &[Provision(1)], ask: StackEvent },
-        Scenario { before: &[Provision(1), Poll, Update(2)], ask: StackEvent },
-        Scenario { before: &[Provision(1), Poll, Bind("one"), Deprovision], ask: StackEvent },
+        Scenario {
+            before: &[],
+            ask: Provision(1),
+        },
+        Scenario {
+            before: &[],
+            ask: ProvisionWithSecret,
+        },
+        Scenario {
+            before: CREATED,
+            ask: Update(2),
+        },
+        Scenario {
+            before: &[ProvisionWithSecret, Poll],
+            ask: Update(2),
+        },
+        Scenario {
+            before: &[Provision(1), Poll, Update(2), Poll],
+            ask: Update(1),
+        },
+        Scenario {
+            before: &[],
+            ask: Deprovision,
+        },
+        Scenario {
+            before: &[Provision(1)],
+            ask: Deprovision,
+        },
+        Scenario {
+            before: BOUND,
+            ask: Deprovision,
+        },
+        Scenario {
+            before: CREATED,
+            ask: Bind("one"),
+        },
+        Scenario {
+            before: CREATED,
+            ask: BindAsync("one"),
+        },
+        Scenario {
+            before: CREATED,
+            ask: BindRole("one"),
+        },
+        Scenario {
+            before: CREATED,
+            ask: BindServiceAccount("one"),
+        },
+        Scenario {
+            before: BOUND,
+            ask: Rotate("two"),
+        },
+        Scenario {
+            before: BOUND,
+            ask: Unbind("one"),
+        },
+        Scenario {
+            before: BOUND,
+            ask: UnbindAsync("one"),
+        },
+        Scenario {
+            before: &[Provision(1), Poll, BindRole("two"), BindRole("one")],
+            ask: Unbind("one"),
+        },
+        Scenario {
+            before: &[Provision(1), Poll, BindServiceAccount("one")],
+            ask: Unbind("one"),
+        },
+        Scenario {
+            before: &[Provision(1), Poll, BindAsync("one"), Deprovision],
+            ask: Poll,
+        },
+        Scenario {
+            before: &[Provision(1)],
+            ask: StackEvent,
+        },
+        Scenario {
+            before: &[Provision(1), Poll, Update(2)],
+            ask: StackEvent,
+        },
+        Scenario {
+            before: &[Provision(1), Poll, Bind("one"), Deprovision],
+            ask: StackEvent,
+        },
     ]
 };
 
@@ -65,7 +129,8 @@ pub enum FollowUp {
     Poll(Told),
     /// Nothing for a day.
     Wait,
-    /// It cleans up as for [`Self::Mitigate`], then asks for the same again under the same id, as Service Catalog does.
+    /// It cleans up as for [`Self::Mitigate`], then asks for the same again under the same id, as
+    /// Service Catalog does.
     Again,
 }
 
@@ -81,8 +146,16 @@ pub struct Schedule {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario: Scenario { before, ask }, follow_up, fate, faults } = self;
-        write!(f, "{ask:?} after {before:?}, fate {fate:?}, then {follow_up:?}; faults {faults:?}")
+        let Self {
+            scenario: Scenario { before, ask },
+            follow_up,
+            fate,
+            faults,
+        } = self;
+        write!(
+            f,
+            "{ask:?} after {before:?}, fate {fate:?}, then {follow_up:?}; faults {faults:?}"
+        )
     }
 }
 
@@ -91,7 +164,8 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
     let reason = "The account cannot have any more of these.";
     let is_rejectable = matches!(call, "stacks.create" | "stacks.update" | "stacks.delete");
     let rejected = is_rejectable.then_some(Fault::Rejected(reason));
-    let lost_and_rejected = (is_rejectable && call != "stacks.delete").then_some(Fault::RejectedAfter(reason));
+    let lost_and_rejected =
+        (is_rejectable && call != "stacks.delete").then_some(Fault::RejectedAfter(reason));
     [
         Fault::Crash,
         Fault::CrashAfter,
@@ -111,12 +185,24 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
 
 /// What somebody can do in the AWS console at the time of a call.
 pub fn acts() -> impl Iterator<Item = Fault> {
-    [Act::CancelUpdate, Act::ContinueRollback, Act::Update, Act::Delete, Act::Untag].into_iter().map(Fault::Console)
+    [
+        Act::CancelUpdate,
+        Act::ContinueRollback,
+        Act::Update,
+        Act::Delete,
+        Act::Untag,
+    ]
+    .into_iter()
+    .map(Fault::Console)
 }
 
 /// An account in which what comes before a scenario has happened.
 pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
-    let before = if fate == Fate::DeletionFails { fate } else { Fate::Well };
+    let before = if fate == Fate::DeletionFails {
+        fate
+    } else {
+        Fate::Well
+    };
     let mut platform = Platform::new(World::new(), before);
     platform.begin(scenario.before).await;
     platform.world
@@ -126,8 +212,8 @@ pub async fn prepare(scenario: Scenario, fate: Fate) -> World {
 const ROUNDS: usize = 14;
 
 impl Schedule {
-    /// Runs it in a copy of the account. Returns the calls at which something could have gone wrong, or the broken
-    /// promise with what led to it.
+    /// Runs it in a copy of the account. Returns the calls at which something could have gone
+    /// wrong, or the broken promise with what led to it.
     pub async fn run(&self, prepared: &World) -> Result<Vec<&'static str>, String> {
         let world = prepared.copy();
         // Authentication changes nothing, and comes before anything else.
@@ -155,8 +241,9 @@ impl Schedule {
         }
         let (calls, _) = platform.world.calls_and_faults();
         platform.world.end_script();
-        // A platform that knows how its request ended may delete at once, although others are still under way; but for
-        // one that has not reached the table yet, and of which nothing can be known.
+        // A platform that knows how its request ended may delete at once, although others are still
+        // under way; but for one that has not reached the table yet, and of which nothing can be
+        // known.
         let is_unknown = |(call, fault): &(usize, Fault)| {
             matches!(fault, Fault::Late(_)) && calls.get(*call) == Some(&"records.insert_instance")
         };
@@ -174,18 +261,28 @@ impl Schedule {
         }
     }
 
-    /// What was begun comes to an end while the platform polls, whatever goes wrong; unless AWS denies what it takes.
+    /// What was begun comes to an end while the platform polls, whatever goes wrong; unless AWS
+    /// denies what it takes.
     async fn poll_to_the_end(&self, platform: &mut Platform) -> Result<(), Broken> {
         let state = platform.poll(self.poll()).await?;
-        let is_denied = self.faults.iter().any(|(_, fault)| *fault == Fault::Before(Denied));
+        let is_denied = self
+            .faults
+            .iter()
+            .any(|(_, fault)| *fault == Fault::Before(Denied));
         promise!(state.is_some() || is_denied, "it does not come to an end");
         Ok(())
     }
 
-    async fn resend(&self, platform: &mut Platform, mut answer: Option<Answer>) -> Result<(), Broken> {
+    async fn resend(
+        &self,
+        platform: &mut Platform,
+        mut answer: Option<Answer>,
+    ) -> Result<(), Broken> {
         for round in 0..ROUNDS {
             let status = answer.as_ref().map(|answer| answer.status.as_u16());
-            let is_busy = answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
+            let is_busy = answer
+                .as_ref()
+                .is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
             match status {
                 Some(202) => {
                     platform.ask(self.scenario.ask).await?;
@@ -214,11 +311,17 @@ impl Schedule {
             _ => 200,
         };
         for _ in 0..ROUNDS {
-            match platform.ask(self.scenario.ask).await?.map(|answer| answer.status.as_u16()) {
+            match platform
+                .ask(self.scenario.ask)
+                .await?
+                .map(|answer| answer.status.as_u16())
+            {
                 None | Some(500..) => platform.pause(10).await?,
                 Some(status) if status == expected => return Ok(()),
                 Some(status) => {
-                    return Err(format!("it has come about, and the same request is answered with {status}"));
+                    return Err(format!(
+                        "it has come about, and the same request is answered with {status}"
+                    ));
                 }
             }
         }
@@ -227,12 +330,14 @@ impl Schedule {
 
     /// Whether nothing refuses the request.
     fn has_to_come_about(&self) -> bool {
-        let ends_when_denied =
-            matches!(self.scenario.ask, Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_) | Ask::BindRole(_));
+        let ends_when_denied = matches!(
+            self.scenario.ask,
+            Ask::BindAsync(_) | Ask::UnbindAsync(_) | Ask::Rotate(_) | Ask::BindRole(_)
+        );
         let is_refusal = |fault: &Fault| match fault {
             Fault::Rejected(_) | Fault::Console(_) => true,
-            // What is tried again while the platform polls ends where AWS denies it, and a role that AWS does not show is
-            // not allowed.
+            // What is tried again while the platform polls ends where AWS denies it, and a role
+            // that AWS does not show is not allowed.
             Fault::Before(Denied) => ends_when_denied,
             _ => false,
         };
@@ -248,32 +353,48 @@ impl Schedule {
         let instance = account.instances.get(&instance_id());
         let has = |kind, state| instance.is_some_and(|instance| instance.operation.is(kind, state));
         let kept = match self.scenario.ask {
-            Ask::Provision(_) | Ask::ProvisionWithSecret => has(OperationKind::Provision, OperationState::Succeeded),
+            Ask::Provision(_) | Ask::ProvisionWithSecret => {
+                has(OperationKind::Provision, OperationState::Succeeded)
+            }
             Ask::Update(size) => {
                 let mut stacks = account.stacks.values();
                 has(OperationKind::Update, OperationState::Succeeded)
                     && stacks.any(|stack| stack.parameters["Size"] == size.to_string())
             }
             Ask::Deprovision => instance.is_none_or(|instance| instance.is_tombstone()),
-            Ask::Bind(id) | Ask::BindAsync(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Rotate(id) => {
-                account.bindings.get(&binding_key(id)).is_some_and(|binding| binding.is_usable())
-            }
-            Ask::Unbind(id) | Ask::UnbindAsync(id) => {
-                account.bindings.get(&binding_key(id)).is_none_or(|binding| binding.is_tombstone())
-            }
+            Ask::Bind(id)
+            | Ask::BindAsync(id)
+            | Ask::BindRole(id)
+            | Ask::BindServiceAccount(id)
+            | Ask::Rotate(id) => account
+                .bindings
+                .get(&binding_key(id))
+                .is_some_and(|binding| binding.is_usable()),
+            Ask::Unbind(id) | Ask::UnbindAsync(id) => account
+                .bindings
+                .get(&binding_key(id))
+                .is_none_or(|binding| binding.is_tombstone()),
             _ => true,
         };
         promise!(
             kept,
             "it did not come about: {:?} {:?}",
             instance.map(|instance| &instance.operation),
-            account.bindings.values().map(|binding| &binding.operation).collect::<Vec<_>>()
+            account
+                .bindings
+                .values()
+                .map(|binding| &binding.operation)
+                .collect::<Vec<_>>()
         );
         Ok(())
     }
 
     /// What was cleaned up can come about under the same id.
-    async fn ask_for_the_same_again(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<(), Broken> {
+    async fn ask_for_the_same_again(
+        &self,
+        platform: &mut Platform,
+        answer: Option<Answer>,
+    ) -> Result<(), Broken> {
         let mut was_cleaned_up = self.mitigate(platform, answer).await?;
         if !self.scenario.ask.creates() {
             return Ok(());
@@ -286,7 +407,10 @@ impl Schedule {
             platform.pause(10).await?;
             let answer = platform.ask(self.scenario.ask).await?;
             // An earlier request may still be under way.
-            if answer.as_ref().is_some_and(|answer| answer.body["error"] == "ConcurrencyError") {
+            if answer
+                .as_ref()
+                .is_some_and(|answer| answer.body["error"] == "ConcurrencyError")
+            {
                 continue;
             }
             was_cleaned_up = self.mitigate(platform, answer).await?;
@@ -298,13 +422,23 @@ impl Schedule {
         Err("the same id can never be used again".into())
     }
 
-    /// OSBAPI, Orphan Mitigation: what may have made something, and was not answered properly, or failed, is deleted.
-    /// True if that was so.
-    async fn mitigate(&self, platform: &mut Platform, answer: Option<Answer>) -> Result<bool, Broken> {
+    /// OSBAPI, Orphan Mitigation: what may have made something, and was not answered properly, or
+    /// failed, is deleted. True if that was so.
+    async fn mitigate(
+        &self,
+        platform: &mut Platform,
+        answer: Option<Answer>,
+    ) -> Result<bool, Broken> {
         let delete = match self.scenario.ask {
-            Ask::Provision(_) | Ask::ProvisionWithSecret | Ask::Deprovision => Some(Ask::Deprovision),
-            Ask::Bind(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Unbind(id) => Some(Ask::Unbind(id)),
-            Ask::BindAsync(id) | Ask::Rotate(id) | Ask::UnbindAsync(id) => Some(Ask::UnbindAsync(id)),
+            Ask::Provision(_) | Ask::ProvisionWithSecret | Ask::Deprovision => {
+                Some(Ask::Deprovision)
+            }
+            Ask::Bind(id) | Ask::BindRole(id) | Ask::BindServiceAccount(id) | Ask::Unbind(id) => {
+                Some(Ask::Unbind(id))
+            }
+            Ask::BindAsync(id) | Ask::Rotate(id) | Ask::UnbindAsync(id) => {
+                Some(Ask::UnbindAsync(id))
+            }
             // An update is never mitigated.
             _ => None,
         };
@@ -313,13 +447,17 @@ impl Schedule {
             Some(status) => status >= 500,
             None => true,
         };
-        let Some(delete) = delete.filter(|_| is_lost) else { return Ok(false) };
+        let Some(delete) = delete.filter(|_| is_lost) else {
+            return Ok(false);
+        };
         for round in 0..ROUNDS {
             platform.pause(if round < 2 { 1 } else { 10 }).await?;
             let deleted = platform.ask(delete).await?;
             match deleted.map(|answer| answer.status.as_u16()) {
                 Some(200 | 410) => return Ok(true),
-                Some(202) if platform.poll(self.poll()).await?.as_deref() != Some("failed") => return Ok(true),
+                Some(202) if platform.poll(self.poll()).await?.as_deref() != Some("failed") => {
+                    return Ok(true);
+                }
                 _ => {}
             }
         }

@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
     broker::{
-        BindingRules, Broker, Location, Locations, Looks, Place, Quotas, authentication::Authenticator, id::Naming,
+        BindingRules, Broker, Location, Locations, Looks, Place, Quotas,
+        authentication::Authenticator, id::Naming,
     },
     catalog::Catalog,
     http::{MissingVersion, router},
@@ -35,7 +36,9 @@ pub struct Answer {
 impl Answer {
     /// The error's text for the user.
     pub fn description(&self) -> &str {
-        self.body["description"].as_str().unwrap_or_else(|| panic!("no description in {self:?}"))
+        self.body["description"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no description in {self:?}"))
     }
 
     #[track_caller]
@@ -63,16 +66,30 @@ impl Client {
 
     /// A broker with this catalog in an empty account.
     pub fn with_catalog(catalog: Catalog) -> Self {
-        Self::with(World::new(), catalog, BindingRules::default(), MissingVersion::default())
+        Self::with(
+            World::new(),
+            catalog,
+            BindingRules::default(),
+            MissingVersion::default(),
+        )
     }
 
     /// A broker with this catalog and these settings in this account.
-    pub fn with(world: World, catalog: Catalog, rules: BindingRules, missing_version: MissingVersion) -> Self {
+    pub fn with(
+        world: World,
+        catalog: Catalog,
+        rules: BindingRules,
+        missing_version: MissingVersion,
+    ) -> Self {
         let shared = Arc::new(world.clone());
         let broker = Broker {
             catalog,
             naming: Naming::new("osb"),
-            place: Place { account_id: "000000000000".into(), region: "us-east-1".into(), partition: "aws".into() },
+            place: Place {
+                account_id: "000000000000".into(),
+                region: "us-east-1".into(),
+                partition: "aws".into(),
+            },
             rules,
             quotas: Quotas::default(),
             records: shared.clone(),
@@ -95,7 +112,11 @@ impl Client {
     pub fn with_organizations(self, locations: Locations) -> Self {
         let broker = self.broker();
         let catalog = broker.catalog.asking_for(locations.schema(&broker.place));
-        self.with_broker(Broker { catalog, locations, ..broker })
+        self.with_broker(Broker {
+            catalog,
+            locations,
+            ..broker
+        })
     }
 
     /// Another broker in the same account.
@@ -107,12 +128,21 @@ impl Client {
         let shared = Arc::new(world.clone());
         let authenticator = Authenticator::new(shared.clone(), shared);
         let router = router(broker.clone(), authenticator, missing_version);
-        Self { world, broker: Some(broker), ..Self::of(router, "broker", "local-only-password") }
+        Self {
+            world,
+            broker: Some(broker),
+            ..Self::of(router, "broker", "local-only-password")
+        }
     }
 
     /// A broker that has its own ports and credentials.
     pub fn of(router: Router, username: &str, password: &str) -> Self {
-        Self { world: World::new(), router, authorization: basic(username, password), broker: None }
+        Self {
+            world: World::new(),
+            router,
+            authorization: basic(username, password),
+            broker: None,
+        }
     }
 
     /// The broker behind the router, in the account of [`Self::world`].
@@ -126,15 +156,29 @@ impl Client {
         B: axum::body::HttpBody<Data = axum::body::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let response = self.router.clone().oneshot(request.map(Body::new)).await.expect("the router never fails");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.map(Body::new))
+            .await
+            .expect("the router never fails");
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         if head.status == StatusCode::NOT_MODIFIED {
             assert!(bytes.is_empty(), "{bytes:?}");
-            return Answer { status: head.status, headers: head.headers, body: Value::Null };
+            return Answer {
+                status: head.status,
+                headers: head.headers,
+                body: Value::Null,
+            };
         }
-        let body = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
-        Answer { status: head.status, headers: head.headers, body }
+        let body =
+            serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
     }
 
     /// Sends a good request of this method, path and body.
@@ -145,13 +189,16 @@ impl Client {
             .header("authorization", &self.authorization)
             .header("x-broker-api-version", "2.17");
         let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
             None => request.body(Body::empty()),
         };
         self.send(request.expect("a request")).await
     }
 
-    /// Provisions [`INSTANCE`] with these members over those of a plain request for `sqs`/`standard`.
+    /// Provisions [`INSTANCE`] with these members over those of a plain request for
+    /// `sqs`/`standard`.
     pub async fn provision(&self, members: Value) -> Answer {
         self.provision_as(INSTANCE, members).await
     }
@@ -164,33 +211,58 @@ impl Client {
             "space_guid": "a-space",
         });
         merge(&mut body, members);
-        self.request("PUT", &format!("/v2/service_instances/{id}?accepts_incomplete=true"), Some(body)).await
+        self.request(
+            "PUT",
+            &format!("/v2/service_instances/{id}?accepts_incomplete=true"),
+            Some(body),
+        )
+        .await
     }
 
     /// Updates [`INSTANCE`] with these members over those of a plain request for `sqs`.
     pub async fn update(&self, members: Value) -> Answer {
         let mut body = json!({"service_id": service_id("sqs")});
         merge(&mut body, members);
-        self.request("PATCH", &format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true"), Some(body)).await
+        self.request(
+            "PATCH",
+            &format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true"),
+            Some(body),
+        )
+        .await
     }
 
     pub async fn last_operation(&self) -> Answer {
-        self.request("GET", &format!("/v2/service_instances/{INSTANCE}/last_operation"), None).await
+        self.request(
+            "GET",
+            &format!("/v2/service_instances/{INSTANCE}/last_operation"),
+            None,
+        )
+        .await
     }
 
     pub async fn fetch_instance(&self) -> Answer {
-        self.request("GET", &format!("/v2/service_instances/{INSTANCE}"), None).await
+        self.request("GET", &format!("/v2/service_instances/{INSTANCE}"), None)
+            .await
     }
 
     pub async fn deprovision(&self) -> Answer {
         let query = format!("accepts_incomplete=true&{}", self.ids());
-        self.request("DELETE", &format!("/v2/service_instances/{INSTANCE}?{query}"), None).await
+        self.request(
+            "DELETE",
+            &format!("/v2/service_instances/{INSTANCE}?{query}"),
+            None,
+        )
+        .await
     }
 
-    /// The query that names the service of [`INSTANCE`]; that of `sqs` where there is no record of one.
+    /// The query that names the service of [`INSTANCE`]; that of `sqs` where there is no record of
+    /// one.
     pub fn ids(&self) -> String {
         let instance = self.world.instance(INSTANCE);
-        let service_id = instance.map_or_else(|| service_id("sqs"), |instance| instance.attributes.service_id);
+        let service_id = instance.map_or_else(
+            || service_id("sqs"),
+            |instance| instance.attributes.service_id,
+        );
         format!("service_id={service_id}&plan_id=any")
     }
 
@@ -201,11 +273,13 @@ impl Client {
 
     /// Likewise, for a platform that polls bindings.
     pub async fn bind_async(&self, id: &str, members: Value) -> Answer {
-        self.bind_with(id, "?accepts_incomplete=true", members).await
+        self.bind_with(id, "?accepts_incomplete=true", members)
+            .await
     }
 
     async fn bind_with(&self, id: &str, query: &str, members: Value) -> Answer {
-        let mut body = json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
+        let mut body =
+            json!({"service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard")});
         merge(&mut body, members);
         let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}{query}");
         self.request("PUT", &path, Some(body)).await
@@ -217,11 +291,19 @@ impl Client {
     }
 
     pub async fn fetch_binding(&self, id: &str) -> Answer {
-        self.request("GET", &format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}"), None).await
+        self.request(
+            "GET",
+            &format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}"),
+            None,
+        )
+        .await
     }
 
     pub async fn unbind(&self, id: &str) -> Answer {
-        let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/{id}?{}", self.ids());
+        let path = format!(
+            "/v2/service_instances/{INSTANCE}/service_bindings/{id}?{}",
+            self.ids()
+        );
         self.request("DELETE", &path, None).await
     }
 
@@ -255,7 +337,9 @@ impl Client {
 
 /// The members of `over` in the place of those of `body`; `null` removes one.
 fn merge(body: &mut Value, over: Value) {
-    let Value::Object(over) = over else { panic!("members are an object") };
+    let Value::Object(over) = over else {
+        panic!("members are an object")
+    };
     let body = body.as_object_mut().expect("a body is an object");
     for (key, value) in over {
         match value {
@@ -267,14 +351,22 @@ fn merge(body: &mut Value, over: Value) {
 
 /// The value of an Authorization header.
 pub fn basic(username: &str, password: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{username}:{password}"))
+    )
 }
 
 fn offering(name: &str) -> Value {
-    static CATALOG: LazyLock<Value> =
-        LazyLock::new(|| serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON"));
+    static CATALOG: LazyLock<Value> = LazyLock::new(|| {
+        serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON")
+    });
     let offerings = CATALOG["services"].as_array().expect("services").iter();
-    offerings.clone().find(|offering| offering["name"] == name).unwrap_or_else(|| panic!("no offering {name}")).clone()
+    offerings
+        .clone()
+        .find(|offering| offering["name"] == name)
+        .unwrap_or_else(|| panic!("no offering {name}"))
+        .clone()
 }
 
 /// The id of an offering of the compiled-in catalog.
@@ -286,10 +378,17 @@ pub fn service_id(name: &str) -> String {
 pub fn plan(service: &str, plan: &str) -> Value {
     let offering = offering(service);
     let plans = offering["plans"].as_array().expect("plans").iter();
-    plans.clone().find(|offered| offered["name"] == plan).unwrap_or_else(|| panic!("no plan {plan}")).clone()
+    plans
+        .clone()
+        .find(|offered| offered["name"] == plan)
+        .unwrap_or_else(|| panic!("no plan {plan}"))
+        .clone()
 }
 
 /// The id of a plan of the compiled-in catalog.
 pub fn plan_id(service: &str, name: &str) -> String {
-    plan(service, name)["id"].as_str().expect("an id").to_owned()
+    plan(service, name)["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }

@@ -9,8 +9,8 @@ use aws_service_broker::telemetry;
 use serde_json::Value;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What all tests of this program log, at the finest level. A subscriber for one test alone can miss lines: whether a
-/// line is wanted at all is remembered for the whole program.
+/// What all tests of this program log, at the finest level. A subscriber for one test alone can
+/// miss lines: whether a line is wanted at all is remembered for the whole program.
 #[derive(Clone, Copy)]
 pub struct Log;
 
@@ -35,8 +35,13 @@ impl Write for Log {
 impl Log {
     /// From now on what is logged can be read.
     pub fn watch() -> Self {
-        let metrics = telemetry::Metrics { namespace: "broker".into(), detailed: true };
-        WATCHED.call_once(|| telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Self).init());
+        let metrics = telemetry::Metrics {
+            namespace: "broker".into(),
+            detailed: true,
+        };
+        WATCHED.call_once(|| {
+            telemetry::subscriber(tracing::Level::TRACE, Some(metrics), || Self).init()
+        });
         Self
     }
 
@@ -52,7 +57,9 @@ impl Log {
     /// The lines for which this holds.
     pub fn lines(self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let text = self.text();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
         lines.filter(is_wanted).collect()
     }
 }

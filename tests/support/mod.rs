@@ -1,6 +1,10 @@
 //! In-memory twins of the broker's ports, and a client that speaks to the router over them.
 
-#![allow(dead_code, unused_imports, reason = "every test target uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every test target uses a part of it"
+)]
 
 mod client;
 mod log;
@@ -12,4 +16,7 @@ pub use client::{Answer, Client, INSTANCE, basic, plan, plan_id, service_id};
 pub use log::Log;
 pub use offering::{catalog_of, ids_of};
 pub use seed::seed_or;
-pub use world::{Account, Act, FakeFunction, FakeStack, Fault, World, catalog, everything, password_of, secret_of};
+pub use world::{
+    Account, Act, FakeFunction, FakeStack, Fault, World, catalog, everything, password_of,
+    secret_of,
+};

@@ -13,6 +13,10 @@ pub fn catalog_of(template: &str) -> Catalog {
 pub fn ids_of(catalog: &Catalog, plan: &str) -> Value {
     let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
     let service = &catalog["services"][0];
-    let plan = service["plans"].as_array().expect("plans").iter().find(|offered| offered["name"] == plan);
+    let plan = service["plans"]
+        .as_array()
+        .expect("plans")
+        .iter()
+        .find(|offered| offered["name"] == plan);
     json!({"service_id": service["id"], "plan_id": plan.expect("a plan")["id"]})
 }

@@ -20,10 +20,11 @@ use aws_service_broker::{
         instance::{Instance, latest_reusable_expiry},
         operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions, INSTANCE_ID_TAG, Identities,
-            IdentitySummary, InsertBinding, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
-            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Purpose, Records, Resources, Role,
-            Roles, SPACE_TAG, ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
+            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions,
+            INSTANCE_ID_TAG, Identities, IdentitySummary, InsertBinding, Invocation, NewRole,
+            NewStack, NewUser, Page, ParameterValue, PlatformSecret, PlatformSecrets, PortError,
+            PortErrorKind, PortResult, Purpose, Records, Resources, Role, Roles, SPACE_TAG,
+            ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
             StackUpdate, Stacks, Tag, UnreadableRecord, Update, UpdateStack, Vault,
         },
         requester::{Refused, Requester},
@@ -46,7 +47,8 @@ pub enum Fault {
     After(PortErrorKind),
     /// CloudFormation does not take the request.
     Rejected(&'static str),
-    /// CloudFormation has taken the request, whose answer got lost; the SDK has sent it again, and that is not taken.
+    /// CloudFormation has taken the request, whose answer got lost; the SDK has sent it again, and
+    /// that is not taken.
     RejectedAfter(&'static str),
     /// The port does not answer, and has had no effect.
     Hang,
@@ -56,7 +58,8 @@ pub enum Fault {
     Crash,
     /// The broker's process ends when the call has had its effect.
     CrashAfter,
-    /// The broker's process ends, and the call has its effect when [`World::arrive`] says so: after so many seconds.
+    /// The broker's process ends, and the call has its effect when [`World::arrive`] says so: after
+    /// so many seconds.
     Late(i64),
     /// The port panics.
     Panic,
@@ -146,7 +149,8 @@ struct State {
     script: BTreeMap<usize, Fault>,
     yields: bool,
     hit: BTreeMap<usize, Fault>,
-    /// Which of the requests that run at the same time runs now, and what each was answered by the ports so far.
+    /// Which of the requests that run at the same time runs now, and what each was answered by the
+    /// ports so far.
     turn: usize,
     histories: BTreeMap<usize, u64>,
     crash: Option<Fault>,
@@ -186,16 +190,25 @@ pub struct World(Arc<Mutex<State>>);
 impl World {
     pub fn new() -> Self {
         let platform_secrets = vec![("broker".to_owned(), "local-only-password".to_owned())];
-        Self(Arc::new(Mutex::new(State { platform_secrets, ..State::default() })))
+        Self(Arc::new(Mutex::new(State {
+            platform_secrets,
+            ..State::default()
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Another account, or another Region: what is there is not here.
     pub fn elsewhere(&self, location: &Location) -> World {
-        self.state().elsewhere.entry(location.clone()).or_insert_with(World::new).clone()
+        self.state()
+            .elsewhere
+            .entry(location.clone())
+            .or_insert_with(World::new)
+            .clone()
     }
 
     /// The next call of this name goes wrong.
@@ -237,7 +250,8 @@ impl World {
         self.state().script.clear();
     }
 
-    /// Lets CloudFormation end what it has been doing for so long, in the status that `end` names. Those statuses.
+    /// Lets CloudFormation end what it has been doing for so long, in the status that `end` names.
+    /// Those statuses.
     pub fn settle_stacks_after(
         &self,
         work: SignedDuration,
@@ -256,7 +270,8 @@ impl World {
         settled
     }
 
-    /// Lets a call that was late have its effect: `request` is the one that made it, and never has an answer.
+    /// Lets a call that was late have its effect: `request` is the one that made it, and never has
+    /// an answer.
     pub async fn arrive<T>(&self, mut request: Pin<Box<impl Future<Output = T> + ?Sized>>) {
         self.state().arrives = true;
         poll_fn(|context| {
@@ -289,8 +304,19 @@ impl World {
     /// The only stack that there is.
     pub fn stack(&self) -> FakeStack {
         let state = self.state();
-        assert_eq!(state.account.stacks.len(), 1, "stacks: {:?}", state.account.stacks.keys());
-        state.account.stacks.values().next().expect("one stack").clone()
+        assert_eq!(
+            state.account.stacks.len(),
+            1,
+            "stacks: {:?}",
+            state.account.stacks.keys()
+        );
+        state
+            .account
+            .stacks
+            .values()
+            .next()
+            .expect("one stack")
+            .clone()
     }
 
     pub fn stack_names(&self) -> Vec<String> {
@@ -319,12 +345,21 @@ impl World {
     pub fn complete_stacks(&self) {
         let now = self.now();
         let mut state = self.state();
-        state.account.stacks.retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
+        state
+            .account
+            .stacks
+            .retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
         for stack in state.account.stacks.values_mut() {
             match stack.status {
-                StackStatus::CreateInProgress => stack.reach(StackStatus::CreateComplete, None, now),
-                StackStatus::UpdateInProgress => stack.reach(StackStatus::UpdateComplete, None, now),
-                StackStatus::UpdateRollbackInProgress => stack.reach(StackStatus::UpdateRollbackComplete, None, now),
+                StackStatus::CreateInProgress => {
+                    stack.reach(StackStatus::CreateComplete, None, now)
+                }
+                StackStatus::UpdateInProgress => {
+                    stack.reach(StackStatus::UpdateComplete, None, now)
+                }
+                StackStatus::UpdateRollbackInProgress => {
+                    stack.reach(StackStatus::UpdateRollbackComplete, None, now)
+                }
                 _ => {}
             }
         }
@@ -334,9 +369,17 @@ impl World {
     pub fn resource_event(&self, logical_id: &str, kind: &str, status: &str, reason: Option<&str>) {
         let at = self.now();
         for stack in self.state().account.stacks.values_mut() {
-            let subject = Subject::Resource { logical_id: logical_id.into(), kind: kind.into() };
+            let subject = Subject::Resource {
+                logical_id: logical_id.into(),
+                kind: kind.into(),
+            };
             let reason = reason.map(str::to_owned);
-            let event = StackEvent { subject, status: status.into(), reason, at };
+            let event = StackEvent {
+                subject,
+                status: status.into(),
+                reason,
+                at,
+            };
             stack.events.push((stack.token.clone(), event));
         }
     }
@@ -346,7 +389,8 @@ impl World {
         self.state().yields = yields;
     }
 
-    /// The request of this number runs until it lets others go first. Its uuids are its own, whatever the others do.
+    /// The request of this number runs until it lets others go first. Its uuids are its own,
+    /// whatever the others do.
     pub fn set_turn(&self, request: usize) {
         self.state().turn = request;
     }
@@ -355,7 +399,13 @@ impl World {
     pub fn fingerprint(&self) -> u64 {
         let state = self.state();
         let mut hasher = DefaultHasher::new();
-        format!("{:?}{:?}{:?}", state.account, state.histories, state.faults.keys()).hash(&mut hasher);
+        format!(
+            "{:?}{:?}{:?}",
+            state.account,
+            state.histories,
+            state.faults.keys()
+        )
+        .hash(&mut hasher);
         hasher.finish()
     }
 
@@ -377,7 +427,15 @@ impl World {
         // Its owner lets instances of the tests' space use it.
         let tags = vec![Tag::new(SPACE_TAG, "a-space")];
         let (trust_policy, policies) = (Value::Null, BTreeMap::new());
-        self.state().account.roles.insert(name, FakeRole { arn: arn.clone(), trust_policy, tags, policies });
+        self.state().account.roles.insert(
+            name,
+            FakeRole {
+                arn: arn.clone(),
+                trust_policy,
+                tags,
+                policies,
+            },
+        );
         arn
     }
 
@@ -386,21 +444,41 @@ impl World {
     }
 
     pub fn instance(&self, id: &str) -> Option<Instance> {
-        self.state().account.instances.get(&InstanceId::new(id).expect("an id")).cloned()
+        self.state()
+            .account
+            .instances
+            .get(&InstanceId::new(id).expect("an id"))
+            .cloned()
     }
 
     /// The bindings that there are; tombstones are none.
     pub fn bindings(&self) -> Vec<Binding> {
-        self.state().account.bindings.values().filter(|binding| !binding.is_tombstone()).cloned().collect()
+        self.state()
+            .account
+            .bindings
+            .values()
+            .filter(|binding| !binding.is_tombstone())
+            .cloned()
+            .collect()
     }
 
     pub fn set_platform_secrets(&self, pairs: &[(&str, &str)]) {
-        self.state().platform_secrets = pairs.iter().map(|(name, word)| ((*name).into(), (*word).into())).collect();
+        self.state().platform_secrets = pairs
+            .iter()
+            .map(|(name, word)| ((*name).into(), (*word).into()))
+            .collect();
     }
 
     /// Counts the call, and goes wrong if it is to.
-    async fn call<T: fmt::Debug>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> PortResult<T> {
-        self.submit(name, effect, |_| unreachable!("only requests to CloudFormation can be rejected")).await
+    async fn call<T: fmt::Debug>(
+        &self,
+        name: &'static str,
+        effect: impl FnOnce(&mut State) -> T,
+    ) -> PortResult<T> {
+        self.submit(name, effect, |_| {
+            unreachable!("only requests to CloudFormation can be rejected")
+        })
+        .await
     }
 
     /// Likewise, for a request that CloudFormation may reject.
@@ -413,7 +491,12 @@ impl World {
         if self.state().yields {
             tokio::task::yield_now().await;
         }
-        let failed = |kind| PortError { service: "twin", action: name, kind, detail: "injected".into() };
+        let failed = |kind| PortError {
+            service: "twin",
+            action: name,
+            kind,
+            detail: "injected".into(),
+        };
         let now = self.now();
         let mut fault = self.state().next_fault(name);
         if let Some(Fault::Console(act)) = fault {
@@ -446,7 +529,14 @@ impl World {
             Fault::Late(_) => {
                 self.state().crash = Some(fault);
                 // Polled by hand, when it is to arrive.
-                poll_fn(|_| if self.state().arrives { Poll::Ready(()) } else { Poll::Pending }).await;
+                poll_fn(|_| {
+                    if self.state().arrives {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
                 effect(&mut self.state());
             }
             Fault::Hang | Fault::Console(_) => {}
@@ -469,7 +559,10 @@ impl State {
     fn next_fault(&mut self, name: &'static str) -> Option<Fault> {
         let number = self.calls.len();
         self.calls.push(name);
-        let fault = self.script.remove(&number).or_else(|| self.faults.remove(name))?;
+        let fault = self
+            .script
+            .remove(&number)
+            .or_else(|| self.faults.remove(name))?;
         self.hit.insert(number, fault);
         Some(fault)
     }
@@ -478,8 +571,13 @@ impl State {
 impl Account {
     /// The stack of this name or id.
     fn stack_mut(&mut self, name_or_id: &str) -> Option<&mut FakeStack> {
-        let is_meant = |(name, stack): &(&String, &mut FakeStack)| *name == name_or_id || stack.id == name_or_id;
-        self.stacks.iter_mut().find(is_meant).map(|(_, stack)| stack)
+        let is_meant = |(name, stack): &(&String, &mut FakeStack)| {
+            *name == name_or_id || stack.id == name_or_id
+        };
+        self.stacks
+            .iter_mut()
+            .find(is_meant)
+            .map(|(_, stack)| stack)
     }
 
     fn act(&mut self, act: Act, now: Timestamp) {
@@ -494,17 +592,24 @@ impl Account {
 impl FakeStack {
     /// A stack has outputs once it is complete, and keeps them while it is updated.
     fn has_outputs(&self) -> bool {
-        use StackStatus::{CreateFailed, CreateInProgress, RollbackComplete, RollbackFailed, RollbackInProgress};
-        let never_complete = [CreateInProgress, CreateFailed, RollbackInProgress, RollbackFailed, RollbackComplete];
+        use StackStatus::{
+            CreateFailed, CreateInProgress, RollbackComplete, RollbackFailed, RollbackInProgress,
+        };
+        let never_complete = [
+            CreateInProgress,
+            CreateFailed,
+            RollbackInProgress,
+            RollbackFailed,
+            RollbackComplete,
+        ];
         !never_complete.contains(&self.status)
     }
 
     fn act(&mut self, act: Act, now: Timestamp) {
         use StackStatus as S;
         let next = match (act, self.status) {
-            (Act::CancelUpdate, S::UpdateInProgress) | (Act::ContinueRollback, S::UpdateRollbackFailed) => {
-                S::UpdateRollbackInProgress
-            }
+            (Act::CancelUpdate, S::UpdateInProgress)
+            | (Act::ContinueRollback, S::UpdateRollbackFailed) => S::UpdateRollbackInProgress,
             (Act::Update, status) if status.can_be_updated() => S::UpdateInProgress,
             (Act::Delete, status) if can_be_deleted(status) => S::DeleteInProgress,
             (Act::Untag, _) => {
@@ -521,13 +626,19 @@ impl FakeStack {
         use StackStatus as S;
         self.status = status;
         let name = status.to_string();
-        let event = StackEvent { subject: Subject::Stack, status: name, reason: reason.map(str::to_owned), at };
+        let event = StackEvent {
+            subject: Subject::Stack,
+            status: name,
+            reason: reason.map(str::to_owned),
+            at,
+        };
         self.events.push((self.token.clone(), event));
         match status {
             S::UpdateComplete => self.before_update = None,
             S::UpdateRollbackComplete => {
                 if let Some((template_body, parameters, tags)) = self.before_update.take() {
-                    (self.template_body, self.parameters, self.tags) = (template_body, parameters, tags);
+                    (self.template_body, self.parameters, self.tags) =
+                        (template_body, parameters, tags);
                 }
             }
             _ => {}
@@ -536,10 +647,20 @@ impl FakeStack {
 
     fn events_of(&self, token: &str) -> OperationEvents {
         let is_of_stack = |event: &StackEvent| event.subject == Subject::Stack;
-        let last_own = self.events.iter().rposition(|(of, event)| of == token && is_of_stack(event));
-        let own = self.events.iter().filter(|(of, _)| of == token).map(|(_, event)| event.clone()).collect();
+        let last_own = self
+            .events
+            .iter()
+            .rposition(|(of, event)| of == token && is_of_stack(event));
+        let own = self
+            .events
+            .iter()
+            .filter(|(of, _)| of == token)
+            .map(|(_, event)| event.clone())
+            .collect();
         let since = &self.events[last_own.map_or(0, |last| last + 1)..];
-        let foreign = since.iter().filter(|(of, event)| of != token && is_of_stack(event));
+        let foreign = since
+            .iter()
+            .filter(|(of, event)| of != token && is_of_stack(event));
         let mut foreign: Vec<_> = foreign.map(|(_, event)| event.clone()).collect();
         if last_own.is_none() {
             foreign = foreign.pop().into_iter().collect();
@@ -548,8 +669,14 @@ impl FakeStack {
     }
 
     /// What the stack becomes with these parameters; or what CloudFormation has against it.
-    fn resolve(&self, update: &StackUpdate<'_>) -> Result<(String, BTreeMap<String, String>), String> {
-        let template_body = update.template_body.unwrap_or(&self.template_body).to_owned();
+    fn resolve(
+        &self,
+        update: &StackUpdate<'_>,
+    ) -> Result<(String, BTreeMap<String, String>), String> {
+        let template_body = update
+            .template_body
+            .unwrap_or(&self.template_body)
+            .to_owned();
         let known = declared(&template_body, "Parameters");
         let mut parameters = BTreeMap::new();
         for (name, value) in &update.parameters {
@@ -557,7 +684,9 @@ impl FakeStack {
                 return Err(format!("Parameters: [{name}] do not exist in the template"));
             }
             match value {
-                ParameterValue::Given(value) => drop(parameters.insert(name.clone(), value.clone())),
+                ParameterValue::Given(value) => {
+                    drop(parameters.insert(name.clone(), value.clone()))
+                }
                 ParameterValue::Previous => {
                     if let Some(value) = self.parameters.get(name) {
                         parameters.insert(name.clone(), value.clone());
@@ -569,10 +698,15 @@ impl FakeStack {
     }
 }
 
-/// CloudFormation does not delete a stack that is being updated, and has one deletion of it at a time.
+/// CloudFormation does not delete a stack that is being updated, and has one deletion of it at a
+/// time.
 fn can_be_deleted(status: StackStatus) -> bool {
     use StackStatus as S;
-    !status.is_in_progress() || matches!(status, S::CreateInProgress | S::RollbackInProgress | S::ReviewInProgress)
+    !status.is_in_progress()
+        || matches!(
+            status,
+            S::CreateInProgress | S::RollbackInProgress | S::ReviewInProgress
+        )
 }
 
 impl Environment for World {
@@ -606,20 +740,41 @@ fn is_current(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 impl Records for World {
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>> {
         self.call("records.page", |state| {
-            let Account { instances, bindings, unreadable, .. } = &state.account;
-            let instances = instances.values().cloned().map(|instance| ScannedRecord::Instance(Box::new(instance)));
-            let bindings = bindings.values().cloned().map(|binding| ScannedRecord::Binding(Box::new(binding)));
+            let Account {
+                instances,
+                bindings,
+                unreadable,
+                ..
+            } = &state.account;
+            let instances = instances
+                .values()
+                .cloned()
+                .map(|instance| ScannedRecord::Instance(Box::new(instance)));
+            let bindings = bindings
+                .values()
+                .cloned()
+                .map(|binding| ScannedRecord::Binding(Box::new(binding)));
             let unreadable = unreadable.iter().cloned().map(ScannedRecord::Unreadable);
             page_of(instances.chain(bindings).chain(unreadable), next)
         })
         .await
     }
 
-    async fn insert_instance(&self, instance: &Instance, now: Timestamp) -> PortResult<Option<Instance>> {
+    async fn insert_instance(
+        &self,
+        instance: &Instance,
+        now: Timestamp,
+    ) -> PortResult<Option<Instance>> {
         self.call("records.insert_instance", |state| {
             let existing = state.account.instances.get(&instance.id).cloned();
-            if existing.as_ref().is_none_or(|existing| existing.gives_way_to(&instance.attributes, now)) {
-                state.account.instances.insert(instance.id.clone(), instance.clone());
+            if existing
+                .as_ref()
+                .is_none_or(|existing| existing.gives_way_to(&instance.attributes, now))
+            {
+                state
+                    .account
+                    .instances
+                    .insert(instance.id.clone(), instance.clone());
             }
             existing
         })
@@ -628,26 +783,42 @@ impl Records for World {
 
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>> {
         self.call("records.instance", |state| {
-            state.account.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned()
+            state
+                .account
+                .instances
+                .get(id)
+                .filter(|instance| is_current(instance.expires_at, now))
+                .cloned()
         })
         .await
     }
 
     async fn count_instances(&self, owner_guid: &str) -> PortResult<usize> {
         self.call("records.count_instances", |state| {
-            let instances = state.account.instances.values().filter(|instance| !instance.is_tombstone());
-            instances.filter(|instance| instance.attributes.quota_owner() == owner_guid).count()
+            let instances = state
+                .account
+                .instances
+                .values()
+                .filter(|instance| !instance.is_tombstone());
+            instances
+                .filter(|instance| instance.attributes.quota_owner() == owner_guid)
+                .count()
         })
         .await
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
-        self.call("records.update_instance", |state| match state.account.instances.get_mut(&instance.id) {
-            Some(stored) if stored.version == instance.version => {
-                *stored = Instance { version: instance.version + 1, ..instance.clone() };
-                Update::Done
+        self.call("records.update_instance", |state| {
+            match state.account.instances.get_mut(&instance.id) {
+                Some(stored) if stored.version == instance.version => {
+                    *stored = Instance {
+                        version: instance.version + 1,
+                        ..instance.clone()
+                    };
+                    Update::Done
+                }
+                _ => Update::Conflict,
             }
-            _ => Update::Conflict,
         })
         .await
     }
@@ -657,7 +828,12 @@ impl Records for World {
             let differs = |stored: &Instance| {
                 (stored.version, &stored.operation.id) != (instance.version, &instance.operation.id)
             };
-            if state.account.instances.get(&instance.id).is_some_and(differs) {
+            if state
+                .account
+                .instances
+                .get(&instance.id)
+                .is_some_and(differs)
+            {
                 return Update::Conflict;
             }
             state.account.instances.remove(&instance.id);
@@ -678,7 +854,10 @@ impl Records for World {
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
             if is_meant && !deleting && !instance.is_updating() {
-                instance.previous_operation = Some(std::mem::replace(&mut instance.operation, operation.clone()));
+                instance.previous_operation = Some(std::mem::replace(
+                    &mut instance.operation,
+                    operation.clone(),
+                ));
                 instance.update = None;
                 instance.version += 1;
             }
@@ -697,14 +876,25 @@ impl Records for World {
 
     async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()> {
         self.call("records.forget_refused", |state| {
-            state.account.refused.remove(&(id.clone(), requester.as_str().to_owned()));
+            state
+                .account
+                .refused
+                .remove(&(id.clone(), requester.as_str().to_owned()));
         })
         .await
     }
 
-    async fn is_refused(&self, id: &InstanceId, requester: &Requester, now: Timestamp) -> PortResult<bool> {
+    async fn is_refused(
+        &self,
+        id: &InstanceId,
+        requester: &Requester,
+        now: Timestamp,
+    ) -> PortResult<bool> {
         self.call("records.is_refused", |state| {
-            let expires_at = state.account.refused.get(&(id.clone(), requester.as_str().to_owned()));
+            let expires_at = state
+                .account
+                .refused
+                .get(&(id.clone(), requester.as_str().to_owned()));
             expires_at.is_some_and(|expires_at| *expires_at > now)
         })
         .await
@@ -712,7 +902,13 @@ impl Records for World {
 
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>> {
         self.call("records.bindings", |state| {
-            state.account.bindings.values().filter(|binding| binding.instance_id == *id).cloned().collect()
+            state
+                .account
+                .bindings
+                .values()
+                .filter(|binding| binding.instance_id == *id)
+                .cloned()
+                .collect()
         })
         .await
     }
@@ -724,10 +920,22 @@ impl Records for World {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)> {
         self.call("records.instance_and_binding", |state| {
-            let instance =
-                state.account.instances.get(id).filter(|instance| is_current(instance.expires_at, now)).cloned();
-            let binding = state.account.bindings.get(&(id.clone(), binding_id.clone()));
-            (instance, binding.filter(|binding| is_current(binding.expires_at, now)).cloned())
+            let instance = state
+                .account
+                .instances
+                .get(id)
+                .filter(|instance| is_current(instance.expires_at, now))
+                .cloned();
+            let binding = state
+                .account
+                .bindings
+                .get(&(id.clone(), binding_id.clone()));
+            (
+                instance,
+                binding
+                    .filter(|binding| is_current(binding.expires_at, now))
+                    .cloned(),
+            )
         })
         .await
     }
@@ -740,15 +948,17 @@ impl Records for World {
     ) -> PortResult<InsertBinding> {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
-            if let Some(existing) = state
-                .account
-                .bindings
-                .get(&key)
-                .filter(|existing| has_to_stay(existing.expires_at, binding::TOMBSTONE_LIFETIME, now))
-            {
+            if let Some(existing) = state.account.bindings.get(&key).filter(|existing| {
+                has_to_stay(existing.expires_at, binding::TOMBSTONE_LIFETIME, now)
+            }) {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }
-            if state.account.instances.get(&instance.id).is_none_or(|stored| stored.version != instance.version) {
+            if state
+                .account
+                .instances
+                .get(&instance.id)
+                .is_none_or(|stored| stored.version != instance.version)
+            {
                 return InsertBinding::InstanceChanged;
             }
             state.account.bindings.insert(key, binding.clone());
@@ -759,9 +969,16 @@ impl Records for World {
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
         self.call("records.update_binding", |state| {
-            match state.account.bindings.get_mut(&(binding.instance_id.clone(), binding.id.clone())) {
+            match state
+                .account
+                .bindings
+                .get_mut(&(binding.instance_id.clone(), binding.id.clone()))
+            {
                 Some(stored) if stored.version == binding.version => {
-                    *stored = Binding { version: binding.version + 1, ..binding.clone() };
+                    *stored = Binding {
+                        version: binding.version + 1,
+                        ..binding.clone()
+                    };
                     Update::Done
                 }
                 _ => Update::Conflict,
@@ -778,14 +995,18 @@ impl Records for World {
         operation: &Operation,
     ) -> PortResult<Option<Binding>> {
         self.call("records.begin_unbind", |state| {
-            let binding = state.account.bindings.get_mut(&(instance_id.clone(), binding_id.clone()))?;
+            let binding = state
+                .account
+                .bindings
+                .get_mut(&(instance_id.clone(), binding_id.clone()))?;
             let current = &binding.operation;
             let busy = match current.kind {
                 OperationKind::Unbind => current.state != OperationState::Failed,
                 _ => current.may_be_running(operation.started_at),
             };
             if !busy && binding.service_id == service_id {
-                binding.previous_operation = Some(std::mem::replace(&mut binding.operation, operation.clone()));
+                binding.previous_operation =
+                    Some(std::mem::replace(&mut binding.operation, operation.clone()));
                 binding.version += 1;
             }
             Some(binding.clone())
@@ -797,7 +1018,8 @@ impl Records for World {
 #[async_trait]
 impl Sites for World {
     async fn at(&self, location: Option<&Location>) -> Site {
-        let there = Arc::new(location.map_or_else(|| self.clone(), |location| self.elsewhere(location)));
+        let there =
+            Arc::new(location.map_or_else(|| self.clone(), |location| self.elsewhere(location)));
         Site {
             stacks: there.clone(),
             identities: there.clone(),
@@ -813,13 +1035,21 @@ impl Sites for World {
 impl Stacks for World {
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>> {
         self.call("stacks.page", |state| {
-            let stacks = state.account.stacks.iter().map(|(name, stack)| StackSummary {
-                name: name.clone(),
-                id: stack.id.clone(),
-                status: stack.status.to_string(),
-                instance_id: stack.tags.iter().find(|tag| tag.key == INSTANCE_ID_TAG).map(|tag| tag.value.clone()),
-                created_at: stack.events.first().map(|(_, event)| event.at),
-            });
+            let stacks = state
+                .account
+                .stacks
+                .iter()
+                .map(|(name, stack)| StackSummary {
+                    name: name.clone(),
+                    id: stack.id.clone(),
+                    status: stack.status.to_string(),
+                    instance_id: stack
+                        .tags
+                        .iter()
+                        .find(|tag| tag.key == INSTANCE_ID_TAG)
+                        .map(|tag| tag.value.clone()),
+                    created_at: stack.events.first().map(|(_, event)| event.at),
+                });
             page_of(stacks, next)
         })
         .await
@@ -835,7 +1065,10 @@ impl Stacks for World {
                 }
                 let mut created = FakeStack {
                     // No two stacks are created with one token.
-                    id: format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{}/{}", stack.name, stack.token),
+                    id: format!(
+                        "arn:aws:cloudformation:us-east-1:000000000000:stack/{}/{}",
+                        stack.name, stack.token
+                    ),
                     status: StackStatus::CreateInProgress,
                     parameters: given(&stack.parameters),
                     template_body: stack.template_body.to_owned(),
@@ -860,13 +1093,19 @@ impl Stacks for World {
             "stacks.update",
             |state| {
                 let Some(stack) = state.account.stack_mut(update.stack) else {
-                    return UpdateStack::Rejected(format!("Stack [{}] does not exist", update.stack));
+                    return UpdateStack::Rejected(format!(
+                        "Stack [{}] does not exist",
+                        update.stack
+                    ));
                 };
                 if stack.token == update.token {
                     return UpdateStack::Accepted;
                 }
                 if !stack.status.can_be_updated() {
-                    return UpdateStack::Rejected(format!("{:?} state and can not be updated", stack.status));
+                    return UpdateStack::Rejected(format!(
+                        "{:?} state and can not be updated",
+                        stack.status
+                    ));
                 }
                 let (template_body, parameters) = match stack.resolve(update) {
                     Ok(resolved) => resolved,
@@ -874,10 +1113,17 @@ impl Stacks for World {
                 };
                 let same_parameters = with_defaults(&template_body, &parameters)
                     == with_defaults(&stack.template_body, &stack.parameters);
-                if template_body == stack.template_body && same_parameters && stack.tags == update.tags {
+                if template_body == stack.template_body
+                    && same_parameters
+                    && stack.tags == update.tags
+                {
                     return UpdateStack::NoChange;
                 }
-                stack.before_update = Some((stack.template_body.clone(), stack.parameters.clone(), stack.tags.clone()));
+                stack.before_update = Some((
+                    stack.template_body.clone(),
+                    stack.parameters.clone(),
+                    stack.tags.clone(),
+                ));
                 (stack.template_body, stack.parameters) = (template_body, parameters);
                 stack.tags = update.tags.clone();
                 stack.token = update.token.to_owned();
@@ -898,15 +1144,26 @@ impl Stacks for World {
                 id: stack.id.clone(),
                 status: stack.status,
                 parameters: shown(&stack.template_body, &stack.parameters),
-                tags: stack.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
-                outputs: if stack.has_outputs() { stack.outputs.clone() } else { BTreeMap::new() },
+                tags: stack
+                    .tags
+                    .iter()
+                    .map(|tag| (tag.key.to_owned(), tag.value.clone()))
+                    .collect(),
+                outputs: if stack.has_outputs() {
+                    stack.outputs.clone()
+                } else {
+                    BTreeMap::new()
+                },
             })
         })
         .await
     }
 
     async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>> {
-        self.call("stacks.events", |state| Some(state.account.stack_mut(stack)?.events_of(token))).await
+        self.call("stacks.events", |state| {
+            Some(state.account.stack_mut(stack)?.events_of(token))
+        })
+        .await
     }
 
     async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
@@ -914,13 +1171,17 @@ impl Stacks for World {
         self.submit(
             "stacks.delete",
             |state| {
-                let Some(stack) = state.account.stack_mut(name) else { return DeleteStack::Accepted };
+                let Some(stack) = state.account.stack_mut(name) else {
+                    return DeleteStack::Accepted;
+                };
                 if stack.token == token || stack.status == StackStatus::DeleteInProgress {
                     return DeleteStack::Accepted;
                 }
                 if !can_be_deleted(stack.status) {
                     let status = stack.status.to_string();
-                    return DeleteStack::Rejected(format!("Stack [{name}] cannot be deleted while in status {status}"));
+                    return DeleteStack::Rejected(format!(
+                        "Stack [{name}] cannot be deleted while in status {status}"
+                    ));
                 }
                 stack.token = token.to_owned();
                 stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
@@ -944,7 +1205,9 @@ fn given(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, Stri
 fn section(template_body: &str, section: &str) -> serde_json::Map<String, Value> {
     // Reading one takes longer than all else that a test does.
     static READ: LazyLock<Mutex<HashMap<String, Value>>> = LazyLock::new(Default::default);
-    let mut read = READ.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut read = READ
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let template = read
         .entry(template_body.to_owned())
         .or_insert_with(|| serde_saphyr::from_str(template_body).expect("a template"));
@@ -959,38 +1222,59 @@ fn declared(template_body: &str, name: &str) -> Vec<String> {
 /// The parameters as CloudFormation describes them: with the defaults, and without the secret ones.
 fn shown(template_body: &str, parameters: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let declared = section(template_body, "Parameters");
-    let is_secret = |name: &String| declared.get(name).is_some_and(|parameter| parameter["NoEcho"] == true);
+    let is_secret = |name: &String| {
+        declared
+            .get(name)
+            .is_some_and(|parameter| parameter["NoEcho"] == true)
+    };
     let mut shown = with_defaults(template_body, parameters);
-    shown.iter_mut().filter(|(name, _)| is_secret(name)).for_each(|(_, value)| *value = "****".into());
+    shown
+        .iter_mut()
+        .filter(|(name, _)| is_secret(name))
+        .for_each(|(_, value)| *value = "****".into());
     shown
 }
 
 /// These parameters with the template's defaults below them.
-fn with_defaults(template_body: &str, parameters: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let defaults = section(template_body, "Parameters").into_iter().filter_map(|(name, parameter)| {
-        let text = match parameter.get("Default")? {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        Some((name, text))
-    });
+fn with_defaults(
+    template_body: &str,
+    parameters: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let defaults =
+        section(template_body, "Parameters")
+            .into_iter()
+            .filter_map(|(name, parameter)| {
+                let text = match parameter.get("Default")? {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Some((name, text))
+            });
     defaults.chain(parameters.clone()).collect()
 }
 
 /// Every output that the template declares, with a value that names it.
 fn declared_outputs(template_body: &str) -> BTreeMap<String, String> {
-    declared(template_body, "Outputs").into_iter().map(|name| (name.clone(), format!("the-{name}"))).collect()
+    declared(template_body, "Outputs")
+        .into_iter()
+        .map(|name| (name.clone(), format!("the-{name}")))
+        .collect()
 }
 
-/// IAM's answer where something does not exist, or is still in use. Its kinds are those of the adapter, as the contract
-/// tests prove.
+/// IAM's answer where something does not exist, or is still in use. Its kinds are those of the
+/// adapter, as the contract tests prove.
 fn iam_error(action: &'static str, code: &str) -> PortError {
     let kind = match code {
         "NoSuchEntity" => PortErrorKind::Unavailable,
         "LimitExceeded" => PortErrorKind::Exhausted,
         _ => PortErrorKind::InUse,
     };
-    PortError { service: "IAM", action, kind, detail: code.into() }
+    PortError {
+        service: "IAM",
+        action,
+        kind,
+        detail: code.into(),
+    }
 }
 
 #[async_trait]
@@ -1000,7 +1284,11 @@ impl Identities for World {
             if state.account.users.contains_key(&user.name) {
                 return CreateUser::Exists;
             }
-            let created = FakeUser { policy: Value::Null, tags: user.tags.clone(), access_keys: Vec::new() };
+            let created = FakeUser {
+                policy: Value::Null,
+                tags: user.tags.clone(),
+                access_keys: Vec::new(),
+            };
             state.account.users.insert(user.name.clone(), created);
             CreateUser::Created
         })
@@ -1009,8 +1297,11 @@ impl Identities for World {
 
     async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()> {
         self.call("identities.put_policy", |state| {
-            let user =
-                state.account.users.get_mut(user_name).ok_or_else(|| iam_error("PutUserPolicy", "NoSuchEntity"))?;
+            let user = state
+                .account
+                .users
+                .get_mut(user_name)
+                .ok_or_else(|| iam_error("PutUserPolicy", "NoSuchEntity"))?;
             user.policy = serde_json::from_str(policy).expect("a policy is JSON");
             Ok(())
         })
@@ -1020,20 +1311,31 @@ impl Identities for World {
     async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey> {
         let id = format!("AKIA{:016X}", self.uuid().as_u128());
         self.call("identities.create_access_key", |state| {
-            let user =
-                state.account.users.get_mut(user_name).ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
+            let user = state
+                .account
+                .users
+                .get_mut(user_name)
+                .ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
             if user.access_keys.len() == 2 {
                 return Err(iam_error("CreateAccessKey", "LimitExceeded"));
             }
             user.access_keys.push(id.clone());
-            Ok(AccessKey { secret: secret_of(&id).into(), id })
+            Ok(AccessKey {
+                secret: secret_of(&id).into(),
+                id,
+            })
         })
         .await?
     }
 
     async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
         self.call("identities.access_keys", |state| {
-            state.account.users.get(user_name).map(|user| user.access_keys.clone()).unwrap_or_default()
+            state
+                .account
+                .users
+                .get(user_name)
+                .map(|user| user.access_keys.clone())
+                .unwrap_or_default()
         })
         .await
     }
@@ -1059,19 +1361,31 @@ impl Identities for World {
     async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>> {
         self.call("identities.page", |state| {
             let names = state.account.users.keys().cloned();
-            page_of(names.map(|name| IdentitySummary { name, created_at: None }), next)
+            page_of(
+                names.map(|name| IdentitySummary {
+                    name,
+                    created_at: None,
+                }),
+                next,
+            )
         })
         .await
     }
 
     async fn delete_user(&self, user_name: &str) -> PortResult<()> {
-        self.call("identities.delete_user", |state| match state.account.users.get(user_name) {
-            Some(FakeUser { policy: Value::Null, access_keys, .. }) if access_keys.is_empty() => {
-                state.account.users.remove(user_name);
-                Ok(())
+        self.call("identities.delete_user", |state| {
+            match state.account.users.get(user_name) {
+                Some(FakeUser {
+                    policy: Value::Null,
+                    access_keys,
+                    ..
+                }) if access_keys.is_empty() => {
+                    state.account.users.remove(user_name);
+                    Ok(())
+                }
+                Some(_) => Err(iam_error("DeleteUser", "DeleteConflict")),
+                None => Ok(()),
             }
-            Some(_) => Err(iam_error("DeleteUser", "DeleteConflict")),
-            None => Ok(()),
         })
         .await?
     }
@@ -1084,7 +1398,11 @@ impl Roles for World {
             state.account.roles.get(name).map(|role| Role {
                 name: name.to_owned(),
                 arn: role.arn.clone(),
-                tags: role.tags.iter().map(|tag| (tag.key.to_owned(), tag.value.clone())).collect(),
+                tags: role
+                    .tags
+                    .iter()
+                    .map(|tag| (tag.key.to_owned(), tag.value.clone()))
+                    .collect(),
             })
         })
         .await
@@ -1092,12 +1410,17 @@ impl Roles for World {
 
     async fn create(&self, role: &NewRole) -> PortResult<String> {
         self.call("roles.create", |state| {
-            let created = state.account.roles.entry(role.name.clone()).or_insert_with(|| FakeRole {
-                arn: format!("arn:aws:iam::000000000000:role/osb/{}", role.name),
-                trust_policy: serde_json::from_str(&role.trust_policy).expect("a policy is JSON"),
-                tags: role.tags.clone(),
-                policies: BTreeMap::new(),
-            });
+            let created = state
+                .account
+                .roles
+                .entry(role.name.clone())
+                .or_insert_with(|| FakeRole {
+                    arn: format!("arn:aws:iam::000000000000:role/osb/{}", role.name),
+                    trust_policy: serde_json::from_str(&role.trust_policy)
+                        .expect("a policy is JSON"),
+                    tags: role.tags.clone(),
+                    policies: BTreeMap::new(),
+                });
             created.arn.clone()
         })
         .await
@@ -1105,8 +1428,11 @@ impl Roles for World {
 
     async fn put_policy(&self, role_name: &str, policy_name: &str, policy: &str) -> PortResult<()> {
         self.call("roles.put_policy", |state| {
-            let role =
-                state.account.roles.get_mut(role_name).ok_or_else(|| iam_error("PutRolePolicy", "NoSuchEntity"))?;
+            let role = state
+                .account
+                .roles
+                .get_mut(role_name)
+                .ok_or_else(|| iam_error("PutRolePolicy", "NoSuchEntity"))?;
             let policy = serde_json::from_str(policy).expect("a policy is JSON");
             role.policies.insert(policy_name.to_owned(), policy);
             Ok(())
@@ -1125,7 +1451,12 @@ impl Roles for World {
 
     async fn delete(&self, role_name: &str) -> PortResult<()> {
         self.call("roles.delete", |state| {
-            if state.account.roles.get(role_name).is_some_and(|role| !role.policies.is_empty()) {
+            if state
+                .account
+                .roles
+                .get(role_name)
+                .is_some_and(|role| !role.policies.is_empty())
+            {
                 return Err(iam_error("DeleteRole", "DeleteConflict"));
             }
             state.account.roles.remove(role_name);
@@ -1137,8 +1468,18 @@ impl Roles for World {
     async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>> {
         self.call("roles.page", |state| {
             // Those below the broker's path.
-            let ours = state.account.roles.iter().filter(|(_, role)| !role.trust_policy.is_null());
-            page_of(ours.map(|(name, _)| IdentitySummary { name: name.clone(), created_at: None }), next)
+            let ours = state
+                .account
+                .roles
+                .iter()
+                .filter(|(_, role)| !role.trust_policy.is_null());
+            page_of(
+                ours.map(|(name, _)| IdentitySummary {
+                    name: name.clone(),
+                    created_at: None,
+                }),
+                next,
+            )
         })
         .await
     }
@@ -1147,27 +1488,48 @@ impl Roles for World {
 #[async_trait]
 impl Secrets for World {
     async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>> {
-        self.call("secrets.parameter", |state| stored(&state.account.parameters, name)).await
+        self.call("secrets.parameter", |state| {
+            stored(&state.account.parameters, name)
+        })
+        .await
     }
 
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>> {
-        self.call("secrets.secret", |state| stored(&state.account.secrets, arn)).await
+        self.call("secrets.secret", |state| {
+            stored(&state.account.secrets, arn)
+        })
+        .await
     }
 
-    async fn client_secret(&self, user_pool_id: &str, client_id: &str) -> PortResult<Option<SecretString>> {
+    async fn client_secret(
+        &self,
+        user_pool_id: &str,
+        client_id: &str,
+    ) -> PortResult<Option<SecretString>> {
         let client = (user_pool_id.to_owned(), client_id.to_owned());
-        self.call("secrets.client_secret", |state| stored(&state.account.client_secrets, &client)).await
+        self.call("secrets.client_secret", |state| {
+            stored(&state.account.client_secrets, &client)
+        })
+        .await
     }
 }
 
-fn stored<K: Ord + ?Sized, L: Borrow<K> + Ord>(store: &BTreeMap<L, String>, name: &K) -> Option<SecretString> {
-    store.get(name).map(|text| SecretString::from(text.as_str()))
+fn stored<K: Ord + ?Sized, L: Borrow<K> + Ord>(
+    store: &BTreeMap<L, String>,
+    name: &K,
+) -> Option<SecretString> {
+    store
+        .get(name)
+        .map(|text| SecretString::from(text.as_str()))
 }
 
 #[async_trait]
 impl Resources for World {
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
-        self.call("resources.page", |state| page_of(state.account.resources.iter().cloned(), next)).await
+        self.call("resources.page", |state| {
+            page_of(state.account.resources.iter().cloned(), next)
+        })
+        .await
     }
 }
 
@@ -1175,15 +1537,21 @@ impl Resources for World {
 impl Functions for World {
     async fn invoke(&self, name: &str, payload: &SecretString) -> PortResult<Invocation> {
         self.call("functions.invoke", |state| {
-            let Some(function) = state.account.functions.get_mut(name) else { return Invocation::Missing };
-            let payload: Value = serde_json::from_str(payload.expose_secret()).expect("a payload is JSON");
+            let Some(function) = state.account.functions.get_mut(name) else {
+                return Invocation::Missing;
+            };
+            let payload: Value =
+                serde_json::from_str(payload.expose_secret()).expect("a payload is JSON");
             function.invocations.push(payload.clone());
             match (&function.failure, &function.answer) {
-                (Some(message), _) => Invocation::Failed { message: message.clone() },
+                (Some(message), _) => Invocation::Failed {
+                    message: message.clone(),
+                },
                 (None, Some(answer)) => Invocation::Answered(answer.clone().into()),
                 (None, None) => {
                     let id = payload["BINDING_ID"].as_str().expect("an id");
-                    let answer = json!({"username": format!("user-{id}"), "password": password_of(id)});
+                    let answer =
+                        json!({"username": format!("user-{id}"), "password": password_of(id)});
                     Invocation::Answered(answer.to_string().into())
                 }
             }
@@ -1209,7 +1577,10 @@ fn page_of<T>(items: impl Iterator<Item = T>, next: Option<String>) -> Page<T> {
     let start: usize = next.map_or(0, |next| next.parse().expect("a number"));
     let mut items = items.skip(start).peekable();
     let page = items.by_ref().take(PAGE).collect();
-    Page { items: page, next: items.peek().map(|_| (start + PAGE).to_string()) }
+    Page {
+        items: page,
+        next: items.peek().map(|_| (start + PAGE).to_string()),
+    }
 }
 
 /// So that what is sealed cannot be read.
@@ -1229,11 +1600,20 @@ impl Vault for World {
         self.call("vault.open", |_| {
             // What KMS says of a text that was changed, or that was sealed for another purpose.
             let detail = "InvalidCiphertextException: no message".into();
-            let invalid = PortError { service: "KMS", action: "Decrypt", kind: PortErrorKind::Unexpected, detail };
-            let bytes = BASE64_STANDARD.decode(&sealed.0).map_err(|_| invalid.clone())?;
+            let invalid = PortError {
+                service: "KMS",
+                action: "Decrypt",
+                kind: PortErrorKind::Unexpected,
+                detail,
+            };
+            let bytes = BASE64_STANDARD
+                .decode(&sealed.0)
+                .map_err(|_| invalid.clone())?;
             let text = String::from_utf8(bytes.into_iter().map(|byte| byte ^ MASK).collect());
             let text = text.map_err(|_| invalid.clone())?;
-            text.strip_prefix(&format!("{purpose:?}|")).map(SecretString::from).ok_or(invalid)
+            text.strip_prefix(&format!("{purpose:?}|"))
+                .map(SecretString::from)
+                .ok_or(invalid)
         })
         .await?
     }
@@ -1244,7 +1624,12 @@ impl PlatformSecrets for World {
     async fn read(&self) -> PortResult<Vec<PlatformSecret>> {
         self.call("platform_secrets.read", |state| {
             let pairs = state.platform_secrets.iter().cloned();
-            pairs.map(|(username, password)| PlatformSecret { username, password: password.into() }).collect()
+            pairs
+                .map(|(username, password)| PlatformSecret {
+                    username,
+                    password: password.into(),
+                })
+                .collect()
         })
         .await
     }
@@ -1252,11 +1637,21 @@ impl PlatformSecrets for World {
 
 /// The operator's consent to whatever users name.
 pub fn everything() -> Restrictions {
-    let entries = catalog::settings().into_iter().map(|name| (name.to_owned(), vec!["*".to_owned()])).collect();
-    Restrictions { consents: Consents { entries, ..Consents::default() }, ..Restrictions::default() }
+    let entries = catalog::settings()
+        .into_iter()
+        .map(|name| (name.to_owned(), vec!["*".to_owned()]))
+        .collect();
+    Restrictions {
+        consents: Consents {
+            entries,
+            ..Consents::default()
+        },
+        ..Restrictions::default()
+    }
 }
 
-/// The catalog that the tests use: that of the account and broker for which the sample events were made.
+/// The catalog that the tests use: that of the account and broker for which the sample events were
+/// made.
 pub fn catalog() -> catalog::Catalog {
     catalog::Catalog::compiled_in("000000000000", "awsservicebroker").restricted(&everything())
 }

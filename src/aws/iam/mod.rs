@@ -30,7 +30,11 @@ pub struct Iam {
 
 impl Iam {
     /// Users and roles below `path` (`/…/`) that can never do more than the boundary allows.
-    pub fn new(config: &SdkConfig, path: impl Into<String>, permissions_boundary_arn: impl Into<String>) -> Self {
+    pub fn new(
+        config: &SdkConfig,
+        path: impl Into<String>,
+        permissions_boundary_arn: impl Into<String>,
+    ) -> Self {
         Self {
             config: config.clone(),
             client: OnceLock::new(),
@@ -44,8 +48,8 @@ impl Iam {
     }
 }
 
-/// What was made a moment ago may be unknown to the next call. Then IAM knows neither its path nor its boundary, by which
-/// the broker's permissions are limited, and may say that it is not allowed.
+/// What was made a moment ago may be unknown to the next call. Then IAM knows neither its path nor
+/// its boundary, by which the broker's permissions are limited, and may say that it is not allowed.
 const NOT_VISIBLE: [&str; 2] = ["NoSuchEntity", "AccessDenied"];
 /// A user or role whose key or policy was deleted a moment ago may still seem to have it.
 const DELETION_NOT_VISIBLE: [&str; 1] = ["DeleteConflict"];
@@ -56,7 +60,9 @@ fn waiting_for<E>(codes: impl Into<Vec<&'static str>>) -> config::Builder
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let classifier = AwsErrorCodeClassifier::<E>::builder().transient_errors(codes.into()).build();
+    let classifier = AwsErrorCodeClassifier::<E>::builder()
+        .transient_errors(codes.into())
+        .build();
     Config::builder().retry_classifier(classifier)
 }
 
@@ -77,10 +83,16 @@ where
 }
 
 fn tags(action: &'static str, tags: &[Tag]) -> PortResult<Vec<types::Tag>> {
-    let tags = tags.iter().map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
-    tags.collect::<Result<_, _>>().map_err(|error| SERVICE.unexpected(action, error))
+    let tags = tags
+        .iter()
+        .map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
+    tags.collect::<Result<_, _>>()
+        .map_err(|error| SERVICE.unexpected(action, error))
 }
 
 fn summary(name: String, created: DateTime) -> IdentitySummary {
-    IdentitySummary { name, created_at: Timestamp::from_second(created.secs()).ok() }
+    IdentitySummary {
+        name,
+        created_at: Timestamp::from_second(created.secs()).ok(),
+    }
 }

@@ -2,15 +2,18 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::operation::{
-    create_access_key::CreateAccessKeyError, create_user::CreateUserError, delete_access_key::DeleteAccessKeyError,
-    delete_user::DeleteUserError, delete_user_policy::DeleteUserPolicyError, list_access_keys::ListAccessKeysError,
+    create_access_key::CreateAccessKeyError, create_user::CreateUserError,
+    delete_access_key::DeleteAccessKeyError, delete_user::DeleteUserError,
+    delete_user_policy::DeleteUserPolicyError, list_access_keys::ListAccessKeysError,
     put_user_policy::PutUserPolicyError,
 };
 
 use super::{DELETION_NOT_VISIBLE, Iam, NOT_VISIBLE, SERVICE, found, summary, tags, waiting_for};
 use crate::{
     aws::unless_answered::UnlessAnswered,
-    broker::ports::{AccessKey, CreateUser, Identities, IdentitySummary, NewUser, Page, PortResult},
+    broker::ports::{
+        AccessKey, CreateUser, Identities, IdentitySummary, NewUser, Page, PortResult,
+    },
 };
 
 /// The name of the one inline policy that a user has.
@@ -30,7 +33,11 @@ impl Identities for Iam {
             .await;
         match created {
             Ok(_) => Ok(CreateUser::Created),
-            Err(error) if error.as_service_error().is_some_and(CreateUserError::is_entity_already_exists_exception) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateUserError::is_entity_already_exists_exception) =>
+            {
                 Ok(CreateUser::Exists)
             }
             Err(error) => Err(SERVICE.failed("CreateUser")(error)),
@@ -57,31 +64,76 @@ impl Identities for Iam {
             .create_access_key()
             .user_name(user_name)
             .customize()
-            .config_override(waiting_for::<CreateAccessKeyError>(NOT_VISIBLE).retry_classifier(UnlessAnswered))
+            .config_override(
+                waiting_for::<CreateAccessKeyError>(NOT_VISIBLE).retry_classifier(UnlessAnswered),
+            )
             .send()
             .await;
-        let key = created.map_err(SERVICE.failed("CreateAccessKey"))?.access_key;
-        let key = key.ok_or_else(|| SERVICE.unexpected("CreateAccessKey", "the answer holds no access key"))?;
-        Ok(AccessKey { id: key.access_key_id, secret: key.secret_access_key.into() })
+        let key = created
+            .map_err(SERVICE.failed("CreateAccessKey"))?
+            .access_key;
+        let key = key.ok_or_else(|| {
+            SERVICE.unexpected("CreateAccessKey", "the answer holds no access key")
+        })?;
+        Ok(AccessKey {
+            id: key.access_key_id,
+            secret: key.secret_access_key.into(),
+        })
     }
 
     async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
         // A user has two keys at the most: one page holds them.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-        let listed = self.client().list_access_keys().user_name(user_name).send().await;
-        let listed = found(listed, "ListAccessKeys", ListAccessKeysError::is_no_such_entity_exception)?;
-        let keys = listed.map(|listed| listed.access_key_metadata).unwrap_or_default();
-        Ok(keys.into_iter().filter_map(|key| key.access_key_id).collect())
+        let listed = self
+            .client()
+            .list_access_keys()
+            .user_name(user_name)
+            .send()
+            .await;
+        let listed = found(
+            listed,
+            "ListAccessKeys",
+            ListAccessKeysError::is_no_such_entity_exception,
+        )?;
+        let keys = listed
+            .map(|listed| listed.access_key_metadata)
+            .unwrap_or_default();
+        Ok(keys
+            .into_iter()
+            .filter_map(|key| key.access_key_id)
+            .collect())
     }
 
     async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()> {
-        let deleted = self.client().delete_access_key().user_name(user_name).access_key_id(id).send().await;
-        found(deleted, "DeleteAccessKey", DeleteAccessKeyError::is_no_such_entity_exception).map(drop)
+        let deleted = self
+            .client()
+            .delete_access_key()
+            .user_name(user_name)
+            .access_key_id(id)
+            .send()
+            .await;
+        found(
+            deleted,
+            "DeleteAccessKey",
+            DeleteAccessKeyError::is_no_such_entity_exception,
+        )
+        .map(drop)
     }
 
     async fn delete_policy(&self, user_name: &str) -> PortResult<()> {
-        let deleted = self.client().delete_user_policy().user_name(user_name).policy_name(POLICY_NAME).send().await;
-        found(deleted, "DeleteUserPolicy", DeleteUserPolicyError::is_no_such_entity_exception).map(drop)
+        let deleted = self
+            .client()
+            .delete_user_policy()
+            .user_name(user_name)
+            .policy_name(POLICY_NAME)
+            .send()
+            .await;
+        found(
+            deleted,
+            "DeleteUserPolicy",
+            DeleteUserPolicyError::is_no_such_entity_exception,
+        )
+        .map(drop)
     }
 
     async fn delete_user(&self, user_name: &str) -> PortResult<()> {
@@ -93,13 +145,30 @@ impl Identities for Iam {
             .config_override(waiting_for::<DeleteUserError>(DELETION_NOT_VISIBLE))
             .send()
             .await;
-        found(deleted, "DeleteUser", DeleteUserError::is_no_such_entity_exception).map(drop)
+        found(
+            deleted,
+            "DeleteUser",
+            DeleteUserError::is_no_such_entity_exception,
+        )
+        .map(drop)
     }
 
     async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>> {
-        let page = self.client().list_users().path_prefix(&self.path).set_marker(next).send().await;
+        let page = self
+            .client()
+            .list_users()
+            .path_prefix(&self.path)
+            .set_marker(next)
+            .send()
+            .await;
         let page = page.map_err(SERVICE.failed("ListUsers"))?;
-        let users = page.users.into_iter().map(|user| summary(user.user_name, user.create_date));
-        Ok(Page { items: users.collect(), next: page.marker.filter(|_| page.is_truncated) })
+        let users = page
+            .users
+            .into_iter()
+            .map(|user| summary(user.user_name, user.create_date));
+        Ok(Page {
+            items: users.collect(),
+            next: page.marker.filter(|_| page.is_truncated),
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Parts of files that are written by hand otherwise. A part stands between two lines that name it:
-//! `generated: <name>` and `end of generated: <name>`, each in whatever is a comment there. What is written by hand in one
-//! file and the same in another stands between `shared: <name>` and `end of shared: <name>` in the first.
+//! `generated: <name>` and `end of generated: <name>`, each in whatever is a comment there. What is
+//! written by hand in one file and the same in another stands between `shared: <name>` and `end of
+//! shared: <name>` in the first.
 
 use std::{fs, ops::Range, path::PathBuf};
 
@@ -10,7 +11,8 @@ use anyhow::{Context, Result};
 pub fn file(path: &str, parts: &[(&str, String)]) -> Result<(PathBuf, String)> {
     let mut text = fs::read_to_string(path).context(path.to_owned())?;
     for (name, part) in parts {
-        text = replaced(&text, name, part).with_context(|| format!("{path} has no part `generated: {name}`"))?;
+        text = replaced(&text, name, part)
+            .with_context(|| format!("{path} has no part `generated: {name}`"))?;
     }
     Ok((path.into(), text))
 }
@@ -18,7 +20,8 @@ pub fn file(path: &str, parts: &[(&str, String)]) -> Result<(PathBuf, String)> {
 /// The part of a file that it shares with others.
 pub fn shared(path: &str, name: &str) -> Result<String> {
     let text = fs::read_to_string(path).context(path.to_owned())?;
-    let part = part(&text, "shared", name).with_context(|| format!("{path} has no part `shared: {name}`"))?;
+    let part = part(&text, "shared", name)
+        .with_context(|| format!("{path} has no part `shared: {name}`"))?;
     Ok(text[part].to_owned())
 }
 
@@ -32,6 +35,9 @@ fn part(text: &str, kind: &str, name: &str) -> Option<Range<usize>> {
     let start = text.find(&format!("{kind}: {name}"))?;
     let start = start + text[start..].find('\n')? + 1;
     let end = start + text[start..].find(&format!("end of {kind}: {name}"))?;
-    let end = start + text[start..end].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = start
+        + text[start..end]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
     Some(start..end)
 }

@@ -26,14 +26,19 @@ const MAX_CONDITIONS: usize = 10;
 /// A part of the deploy role's permissions: the statements of some services.
 type Policy<'a> = Vec<(&'a str, &'a [Statement])>;
 
-/// What the parameter `EnabledServices` takes, be it tried on the whole list or on each of its members.
+/// What the parameter `EnabledServices` takes, be it tried on the whole list or on each of its
+/// members.
 pub fn service_names(services: &[Inspection]) -> String {
-    let names: Vec<_> = services.iter().map(|service| &*service.offering.name).collect();
+    let names: Vec<_> = services
+        .iter()
+        .map(|service| &*service.offering.name)
+        .collect();
     let name = format!("({})", names.join("|"));
     format!("    AllowedPattern: \"({name}( *, *{name})*)?\"\n")
 }
 
-/// Characters of a setting of the templates at most. Lambda takes 4 KB of all environment variables.
+/// Characters of a setting of the templates at most. Lambda takes 4 KB of all environment
+/// variables.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_SETTING: usize = 400;
 /// Entries of a setting at most.
@@ -50,18 +55,30 @@ fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
         match settings.iter().find(|known| known.name == setting.name) {
             None => settings.push(setting),
             Some(known) if *known == setting => {}
-            Some(_) => bail!("two services have a setting `{}` and describe it differently", setting.name),
+            Some(_) => bail!(
+                "two services have a setting `{}` and describe it differently",
+                setting.name
+            ),
         }
     }
     Ok(settings)
 }
 
-/// The settings that a statement of the deploy role's policies refers to. The broker alone checks the others.
+/// The settings that a statement of the deploy role's policies refers to. The broker alone checks
+/// the others.
 fn settings_of_iam(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     let policies = policies(services)?;
-    let statements: Vec<_> = policies.iter().flatten().flat_map(|(_, statements)| statements.iter()).collect();
+    let statements: Vec<_> = policies
+        .iter()
+        .flatten()
+        .flat_map(|(_, statements)| statements.iter())
+        .collect();
     let mut settings = settings(services)?;
-    settings.retain(|setting| statements.iter().any(|statement| refers_to(statement, setting)));
+    settings.retain(|setting| {
+        statements
+            .iter()
+            .any(|statement| refers_to(statement, setting))
+    });
     Ok(settings)
 }
 
@@ -78,14 +95,23 @@ pub fn target_setting_parameters(services: &[Inspection]) -> Result<String> {
 /// The deploy role's policies in a list, those that there are.
 pub fn deploy_policy_references(services: &[Inspection]) -> Result<String> {
     let numbers = 1..=policies(services)?.len();
-    let reference =
-        |number| format!("        - !If [NeedsDeployPolicy{number}, !Ref DeployPolicy{number}, !Ref AWS::NoValue]\n");
+    let reference = |number| {
+        format!(
+            "        - !If [NeedsDeployPolicy{number}, !Ref DeployPolicy{number}, !Ref \
+             AWS::NoValue]\n"
+        )
+    };
     Ok(numbers.map(reference).collect())
 }
 
 fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
     let mut yaml = String::new();
-    for OperatorSetting { name, description, entry_pattern } in settings {
+    for OperatorSetting {
+        name,
+        description,
+        entry_pattern,
+    } in settings
+    {
         let others = MAX_ENTRIES - 1;
         let _ = write!(
             yaml,
@@ -106,7 +132,11 @@ fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
 /// The environment variables of these settings.
 pub fn setting_variables(services: &[Inspection]) -> Result<String> {
     let variable = |setting: &&OperatorSetting| {
-        format!("        {}: !Ref {}\n", screaming_snake_case(&setting.name), setting.name)
+        format!(
+            "        {}: !Ref {}\n",
+            screaming_snake_case(&setting.name),
+            setting.name
+        )
     };
     Ok(settings(services)?.iter().map(variable).collect())
 }
@@ -131,12 +161,15 @@ fn wrapped(text: &str, indent: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And whether a policy is
-/// needed: one of its services is offered.
+/// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And
+/// whether a policy is needed: one of its services is offered.
 pub fn conditions(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
     let list = r#"!Join ["", [",", !Join [",", !Ref EnabledServices], ","]]"#;
-    let _ = writeln!(yaml, "  OffersAll: !Equals [!Join [\",\", !Ref EnabledServices], \"\"]");
+    let _ = writeln!(
+        yaml,
+        "  OffersAll: !Equals [!Join [\",\", !Ref EnabledServices], \"\"]"
+    );
     let policies = policies(services)?;
     for (name, _) in policies.iter().flatten() {
         let condition = offers(name);
@@ -152,11 +185,23 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
         );
     }
     for OperatorSetting { name, .. } in settings_of_iam(services)? {
-        let _ = writeln!(yaml, "  {}: !Not [!Equals [!Ref {name}, \"\"]]", allows(name));
+        let _ = writeln!(
+            yaml,
+            "  {}: !Not [!Equals [!Ref {name}, \"\"]]",
+            allows(name)
+        );
     }
     for (index, policy) in policies.iter().enumerate() {
-        let offered: Vec<_> = policy.iter().map(|(service, _)| format!("!Condition {}", offers(service))).collect();
-        let _ = writeln!(yaml, "  NeedsDeployPolicy{}: {}", index + 1, any_of(&offered, "    "));
+        let offered: Vec<_> = policy
+            .iter()
+            .map(|(service, _)| format!("!Condition {}", offers(service)))
+            .collect();
+        let _ = writeln!(
+            yaml,
+            "  NeedsDeployPolicy{}: {}",
+            index + 1,
+            any_of(&offered, "    ")
+        );
     }
     Ok(yaml)
 }
@@ -180,12 +225,18 @@ fn any_of(conditions: &[String], indent: &str) -> String {
     match conditions {
         [one] => one.clone(),
         few if few.len() <= MAX_CONDITIONS => {
-            let lines: String = few.iter().map(|condition| format!("\n{indent}- {condition}")).collect();
+            let lines: String = few
+                .iter()
+                .map(|condition| format!("\n{indent}- {condition}"))
+                .collect();
             format!("!Or{lines}")
         }
         many => {
             let deeper = format!("{indent}  ");
-            let parts: Vec<_> = many.chunks(MAX_CONDITIONS).map(|part| any_of(part, &deeper)).collect();
+            let parts: Vec<_> = many
+                .chunks(MAX_CONDITIONS)
+                .map(|part| any_of(part, &deeper))
+                .collect();
             any_of(&parts, indent)
         }
     }
@@ -202,7 +253,10 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
         }
         let added: usize = statements.iter().map(longest).sum();
         if ENVELOPE_LENGTH + added > MAX_MANAGED_POLICY {
-            bail!("the DeployPolicy of `{name}` alone may have {added} characters; IAM takes {MAX_MANAGED_POLICY}");
+            bail!(
+                "the DeployPolicy of `{name}` alone may have {added} characters; IAM takes \
+                 {MAX_MANAGED_POLICY}"
+            );
         }
         if length + added > MAX_MANAGED_POLICY {
             policies.push(Vec::new());
@@ -214,7 +268,10 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
         }
     }
     if policies.len() > MAX_POLICIES {
-        bail!("{} deploy policies; a role has at most {MAX_POLICIES}", policies.len());
+        bail!(
+            "{} deploy policies; a role has at most {MAX_POLICIES}",
+            policies.len()
+        );
     }
     Ok(policies)
 }
@@ -238,10 +295,19 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
         Statement:
 "
         );
-        for (service, statement) in policy.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one))) {
+        for (service, statement) in policy
+            .iter()
+            .flat_map(|(name, all)| all.iter().map(move |one| (name, one)))
+        {
             // The condition of the policy is that of its only service.
-            let mut conditions: Vec<_> = if policy.len() == 1 { Vec::new() } else { vec![offers(service)] };
-            let needed = settings.iter().filter(|setting| refers_to(statement, setting));
+            let mut conditions: Vec<_> = if policy.len() == 1 {
+                Vec::new()
+            } else {
+                vec![offers(service)]
+            };
+            let needed = settings
+                .iter()
+                .filter(|setting| refers_to(statement, setting));
             conditions.extend(needed.map(|setting| allows(&setting.name)));
             yaml.push_str(&conditional_yaml(&conditions, statement, "          "));
         }
@@ -268,18 +334,23 @@ fn conditional_yaml(conditions: &[String], statement: &Statement, indent: &str) 
     }
 }
 
-/// The statements of the permissions boundary. Those that differ in nothing but actions and resources become one:
-/// no action of a service is about a resource of another, so that this allows nothing more.
+/// The statements of the permissions boundary. Those that differ in nothing but actions and
+/// resources become one: no action of a service is about a resource of another, so that this allows
+/// nothing more.
 pub fn boundary(services: &[Inspection]) -> Result<String> {
     let mut merged: Vec<Statement> = Vec::new();
-    for statement in services.iter().flat_map(|service| &service.permissions.boundary) {
+    for statement in services
+        .iter()
+        .flat_map(|service| &service.permissions.boundary)
+    {
         let statement = &abbreviated(statement);
         match merged.iter_mut().find(|other| is_alike(other, statement)) {
             None => merged.push(statement.clone()),
             Some(other) => {
                 extend(&mut other.actions, &statement.actions);
                 extend(&mut other.resources, &statement.resources);
-                if let (Some(condition), Some(more)) = (&mut other.condition, &statement.condition) {
+                if let (Some(condition), Some(more)) = (&mut other.condition, &statement.condition)
+                {
                     extend_values(condition, more);
                 }
             }
@@ -287,23 +358,37 @@ pub fn boundary(services: &[Inspection]) -> Result<String> {
     }
     let length = ENVELOPE_LENGTH + merged.iter().map(longest).sum::<usize>();
     if length > MAX_MANAGED_POLICY {
-        bail!("the permissions boundary may have {length} characters; IAM takes {MAX_MANAGED_POLICY}");
+        bail!(
+            "the permissions boundary may have {length} characters; IAM takes {MAX_MANAGED_POLICY}"
+        );
     }
-    Ok(merged.iter().map(|statement| statement_yaml(statement, "          ")).collect())
+    Ok(merged
+        .iter()
+        .map(|statement| statement_yaml(statement, "          "))
+        .collect())
 }
 
-/// The statement about the resources of every partition and Region, which says as much in fewer characters: there is no
-/// way from one partition to another, and what has the broker's prefix is the broker's in every Region.
+/// The statement about the resources of every partition and Region, which says as much in fewer
+/// characters: there is no way from one partition to another, and what has the broker's prefix is
+/// the broker's in every Region.
 fn abbreviated(statement: &Statement) -> Statement {
-    let abbreviate =
-        |resource: &String| resource.replace("arn:${AWS::Partition}:", "arn:*:").replace(":${AWS::Region}:", ":*:");
-    Statement { resources: statement.resources.iter().map(abbreviate).collect(), ..statement.clone() }
+    let abbreviate = |resource: &String| {
+        resource
+            .replace("arn:${AWS::Partition}:", "arn:*:")
+            .replace(":${AWS::Region}:", ":*:")
+    };
+    Statement {
+        resources: statement.resources.iter().map(abbreviate).collect(),
+        ..statement.clone()
+    }
 }
 
-/// Whether two statements can become one. Those about everything stay apart from those about resources; conditions may
-/// differ in the services through which a key is used, which are then listed.
+/// Whether two statements can become one. Those about everything stay apart from those about
+/// resources; conditions may differ in the services through which a key is used, which are then
+/// listed.
 fn is_alike(one: &Statement, other: &Statement) -> bool {
-    let is_about_everything = |statement: &Statement| statement.resources.iter().any(|resource| resource == "*");
+    let is_about_everything =
+        |statement: &Statement| statement.resources.iter().any(|resource| resource == "*");
     let condition = |statement: &Statement| {
         let mut condition = statement.condition.clone();
         if let Some(services) = condition.as_mut().and_then(via_services) {
@@ -331,7 +416,9 @@ fn extend(list: &mut Vec<String>, more: &[String]) {
 
 fn extend_values(condition: &mut Value, more: &Value) {
     let mut more = more.clone();
-    let (Some(services), Some(more)) = (via_services(condition), via_services(&mut more)) else { return };
+    let (Some(services), Some(more)) = (via_services(condition), via_services(&mut more)) else {
+        return;
+    };
     let mut all = texts(services);
     extend(&mut all, &texts(more));
     *services = all.into();
@@ -345,7 +432,8 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// How many characters the statement may have in a policy, where all names are as long as they can be.
+/// How many characters the statement may have in a policy, where all names are as long as they can
+/// be.
 fn longest(statement: &Statement) -> usize {
     in_any_partition(|partition| length(statement, partition))
 }
@@ -353,13 +441,21 @@ fn longest(statement: &Statement) -> usize {
 fn length(statement: &Statement, partition: &Partition) -> usize {
     let render = |text: &str| match setting_in(text) {
         // Each entry has the rest of the text around it.
-        Some((before, _, after)) => "x".repeat(MAX_SETTING + MAX_ENTRIES * (before.len() + after.len() + 3)),
+        Some((before, _, after)) => {
+            "x".repeat(MAX_SETTING + MAX_ENTRIES * (before.len() + after.len() + 3))
+        }
         None => reference::render(text, |name| partition.reference(name)).unwrap_or_default(),
     };
-    let list = |texts: &[String]| texts.iter().map(|text| render(text).len() + 3).sum::<usize>();
+    let list = |texts: &[String]| {
+        texts
+            .iter()
+            .map(|text| render(text).len() + 3)
+            .sum::<usize>()
+    };
     let condition = statement.condition.as_ref();
-    let condition =
-        condition.map_or(0, |condition| r#","Condition":"#.len() + rendered(condition, &render).to_string().len());
+    let condition = condition.map_or(0, |condition| {
+        r#","Condition":"#.len() + rendered(condition, &render).to_string().len()
+    });
 
     let envelope = r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len();
     envelope + list(&statement.actions) + list(&statement.resources) + condition
@@ -370,7 +466,10 @@ fn rendered(value: &Value, render: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => render(text).into(),
         Value::Array(values) => values.iter().map(|value| rendered(value, render)).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, field)| (key.clone(), rendered(field, render))).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, field)| (key.clone(), rendered(field, render)))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -381,7 +480,11 @@ fn statement_yaml(statement: &Statement, indent: &str) -> String {
     yaml.push_str(&list_yaml("Resource", &statement.resources, indent));
     if let Some(condition) = &statement.condition {
         let deeper = format!("{indent}    ");
-        let _ = write!(yaml, "{indent}  Condition:\n{}", value_yaml(condition, &deeper, &deeper));
+        let _ = write!(
+            yaml,
+            "{indent}  Condition:\n{}",
+            value_yaml(condition, &deeper, &deeper)
+        );
     }
     yaml
 }
@@ -390,7 +493,10 @@ fn list_yaml(key: &str, texts: &[String], indent: &str) -> String {
     match texts {
         [one] => format!("{indent}  {key}: {}\n", scalar_yaml(one)),
         many => {
-            let lines: String = many.iter().map(|text| format!("{indent}    - {}\n", scalar_yaml(text))).collect();
+            let lines: String = many
+                .iter()
+                .map(|text| format!("{indent}    - {}\n", scalar_yaml(text)))
+                .collect();
             format!("{indent}  {key}:\n{lines}")
         }
     }
@@ -411,27 +517,39 @@ fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
                         format!("{start}{key}:\n{}", value_yaml(field, &deeper, &deeper))
                     }
                     scalar => {
-                        format!("{start}{key}: {}\n", texts(scalar).iter().map(|t| scalar_yaml(t)).collect::<String>())
+                        format!(
+                            "{start}{key}: {}\n",
+                            texts(scalar)
+                                .iter()
+                                .map(|t| scalar_yaml(t))
+                                .collect::<String>()
+                        )
                     }
                 }
             })
             .collect(),
-        Value::Array(values) => {
-            values.iter().flat_map(texts).map(|text| format!("{rest}- {}\n", scalar_yaml(&text))).collect()
-        }
-        scalar => texts(scalar).iter().map(|text| format!("{first}{}\n", scalar_yaml(text))).collect(),
+        Value::Array(values) => values
+            .iter()
+            .flat_map(texts)
+            .map(|text| format!("{rest}- {}\n", scalar_yaml(&text)))
+            .collect(),
+        scalar => texts(scalar)
+            .iter()
+            .map(|text| format!("{first}{}\n", scalar_yaml(text)))
+            .collect(),
     }
 }
 
-/// The setting that a text refers to, with the text before and after; nothing for other texts. References to settings
-/// have no colon.
+/// The setting that a text refers to, with the text before and after; nothing for other texts.
+/// References to settings have no colon.
 fn setting_in(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("${")?;
     let (name, after) = rest.split_once('}')?;
     (!name.contains(':') && name != "NamePrefix").then_some((before, name, after))
 }
 
-/// The list of what the text becomes with each entry of the setting. `Fn::Join` takes no reference between entries.
+/// The list of what the text becomes with each entry of the setting. `Fn::Join` takes no reference
+/// between entries.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-join.html>
 fn entries_yaml(before: &str, setting: &str, after: &str) -> String {
     let entries = format!("!Split [\",\", !Ref {setting}]");

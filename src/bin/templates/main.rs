@@ -1,5 +1,5 @@
-//! Keeps what follows from `templates/` up to date: the pages beside the templates and in the README, and what the
-//! roles in `infra/` allow. `make generate`, `make new-service`.
+//! Keeps what follows from `templates/` up to date: the pages beside the templates and in the
+//! README, and what the roles in `infra/` allow. `make generate`, `make new-service`.
 
 mod catalog_page;
 mod generated;
@@ -20,7 +20,12 @@ use aws_service_broker::catalog::compiler::{self, Inspection, TEMPLATE_FILE};
 const STACK: &str = "infra/template.yaml";
 const TARGET: &str = "infra/target-account.yaml";
 /// What is the same in both.
-const SHARED: [&str; 4] = ["stacks and users", "secrets and functions", "stack roles", "state machine logs"];
+const SHARED: [&str; 4] = [
+    "stacks and users",
+    "secrets and functions",
+    "stack roles",
+    "state machine logs",
+];
 
 const USAGE: &str = "templates generate        write what follows from the templates
 templates check           fail if something of it is not up to date
@@ -53,11 +58,17 @@ fn generate() -> Result<()> {
 }
 
 fn check() -> Result<()> {
-    let paths: Vec<_> = outdated()?.into_iter().map(|(path, _)| path.display().to_string()).collect();
+    let paths: Vec<_> = outdated()?
+        .into_iter()
+        .map(|(path, _)| path.display().to_string())
+        .collect();
     if paths.is_empty() {
         return Ok(());
     }
-    bail!("not what the templates say; run `make generate`: {}", paths.join(", "))
+    bail!(
+        "not what the templates say; run `make generate`: {}",
+        paths.join(", ")
+    )
 }
 
 /// The files that are not what follows from the templates, with what they should be.
@@ -66,10 +77,19 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     for service in &services {
         let name: &str = &service.offering.name;
-        files.push((Path::new("templates").join(name).join("README.md"), service_page::render(service)?));
+        files.push((
+            Path::new("templates").join(name).join("README.md"),
+            service_page::render(service)?,
+        ));
     }
-    files.push(generated::file("templates/README.md", &[("services", catalog_page::services(&services, ""))])?);
-    files.push(generated::file("README.md", &[("services", catalog_page::services(&services, "templates/"))])?);
+    files.push(generated::file(
+        "templates/README.md",
+        &[("services", catalog_page::services(&services, ""))],
+    )?);
+    files.push(generated::file(
+        "README.md",
+        &[("services", catalog_page::services(&services, "templates/"))],
+    )?);
     let mut parts = vec![
         ("service names", infra::service_names(&services)),
         ("conditions", infra::conditions(&services)?),
@@ -77,13 +97,28 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         ("boundary", infra::boundary(&services)?),
     ];
     let own = [
-        ("settings of services", infra::setting_parameters(&services)?),
-        ("variables of services", infra::setting_variables(&services)?),
-        ("guarded settings of services", infra::setting_references(&services)?),
-        ("guarded deploy policies", infra::deploy_policy_references(&services)?),
+        (
+            "settings of services",
+            infra::setting_parameters(&services)?,
+        ),
+        (
+            "variables of services",
+            infra::setting_variables(&services)?,
+        ),
+        (
+            "guarded settings of services",
+            infra::setting_references(&services)?,
+        ),
+        (
+            "guarded deploy policies",
+            infra::deploy_policy_references(&services)?,
+        ),
     ];
     files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
-    parts.push(("settings of services", infra::target_setting_parameters(&services)?));
+    parts.push((
+        "settings of services",
+        infra::target_setting_parameters(&services)?,
+    ));
     for name in SHARED {
         parts.push((name, generated::shared(STACK, name)?));
     }
@@ -94,8 +129,13 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
 
 /// Every service below `templates/`, by name.
 fn services() -> Result<Vec<Inspection>> {
-    let entries: Vec<_> = fs::read_dir("templates").context("templates")?.collect::<Result<_, _>>()?;
-    let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path().join(TEMPLATE_FILE)).collect();
+    let entries: Vec<_> = fs::read_dir("templates")
+        .context("templates")?
+        .collect::<Result<_, _>>()?;
+    let mut files: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.path().join(TEMPLATE_FILE))
+        .collect();
     files.retain(|file| file.is_file());
     files.sort();
     let inspected = files.iter().map(|file| {

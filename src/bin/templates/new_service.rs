@@ -1,4 +1,5 @@
-//! Starts a service: a template and a test that pass everything that is asked of them, to be changed step by step.
+//! Starts a service: a template and a test that pass everything that is asked of them, to be
+//! changed step by step.
 
 use std::{fs, path::PathBuf};
 
@@ -12,9 +13,14 @@ const NAMES: [&str; 2] = ["new-service", "NewService"];
 /// Writes the files of the service `name`, and what follows from its template.
 pub fn start(name: &str) -> Result<()> {
     let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
-    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let is_name = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !is_name || !name.split('-').all(is_word) {
-        bail!("`{name}` is not a name: words of small letters and digits, a letter first, with hyphens in between");
+        bail!(
+            "`{name}` is not a name: words of small letters and digits, a letter first, with \
+             hyphens in between"
+        );
     }
     let class: String = name.split('-').flat_map(capitalised).collect();
     let fill = |text: &str| {
@@ -22,8 +28,14 @@ pub fn start(name: &str) -> Result<()> {
         named.replace("DisplayName: New Service", &format!("DisplayName: {class}"))
     };
     let files: [(PathBuf, &str); 2] = [
-        (["templates", name, "template.yaml"].iter().collect(), TEMPLATE),
-        (format!("tests/deployed/services/test_{}.py", name.replace('-', "_")).into(), TEST),
+        (
+            ["templates", name, "template.yaml"].iter().collect(),
+            TEMPLATE,
+        ),
+        (
+            format!("tests/deployed/services/test_{}.py", name.replace('-', "_")).into(),
+            TEST,
+        ),
     ];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         bail!("{} exists already", path.display());
@@ -39,5 +51,9 @@ pub fn start(name: &str) -> Result<()> {
 
 fn capitalised(word: &str) -> impl Iterator<Item = char> {
     let mut characters = word.chars();
-    characters.next().into_iter().flat_map(char::to_uppercase).chain(characters)
+    characters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(characters)
 }

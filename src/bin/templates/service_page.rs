@@ -16,7 +16,13 @@ pub fn render(service: &Inspection) -> Result<String> {
     let metadata: Value = serde_json::from_str(&offering.metadata)?;
     let text = |key: &str| metadata[key].as_str().unwrap_or_default();
     let mut page = String::from("<!-- Made from template.yaml by `make generate`. -->\n\n");
-    writeln!(page, "# {} (`{}`)\n\n{}\n", text("displayName"), offering.name, offering.description)?;
+    writeln!(
+        page,
+        "# {} (`{}`)\n\n{}\n",
+        text("displayName"),
+        offering.name,
+        offering.description
+    )?;
     writeln!(page, "{}\n", text("longDescription"))?;
     write!(page, "[Documentation of AWS]({})", text("documentationUrl"))?;
     if let Some(version) = &offering.version {
@@ -41,7 +47,12 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
             writeln!(page, "\n{long}")?;
         }
         page.push('\n');
-        for bullet in metadata["bullets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for bullet in metadata["bullets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             writeln!(page, "- {bullet}")?;
         }
         if let Some(cost) = metadata["cost"].as_str() {
@@ -49,17 +60,29 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
         }
         page.push('\n');
     }
-    let change = match offering.plans.iter().filter(|plan| plan.plan_updateable).count() {
+    let change = match offering
+        .plans
+        .iter()
+        .filter(|plan| plan.plan_updateable)
+        .count()
+    {
         _ if offering.plans.len() == 1 => return Ok(()),
         0 => "An instance keeps its plan.".to_owned(),
         all if all == offering.plans.len() => {
-            "The plan of an instance can be changed, as long as that changes no parameter that cannot be.".to_owned()
+            "The plan of an instance can be changed, as long as that changes no parameter that \
+             cannot be."
+                .to_owned()
         }
         _ => {
-            let plans: Vec<_> =
-                offering.plans.iter().filter(|plan| plan.plan_updateable).map(|p| code(&p.name)).collect();
+            let plans: Vec<_> = offering
+                .plans
+                .iter()
+                .filter(|plan| plan.plan_updateable)
+                .map(|p| code(&p.name))
+                .collect();
             format!(
-                "The plan of an instance can be changed, as long as that changes no parameter that cannot be, from {}.",
+                "The plan of an instance can be changed, as long as that changes no parameter \
+                 that cannot be, from {}.",
                 plans.join(", ")
             )
         }
@@ -69,7 +92,10 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
 }
 
 fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
-    let schemas = offering.plans.iter().map(|plan| Ok((plan, properties(&plan.create_schema)?)));
+    let schemas = offering
+        .plans
+        .iter()
+        .map(|plan| Ok((plan, properties(&plan.create_schema)?)));
     let schemas: Vec<(&Plan, Map<String, Value>)> = schemas.collect::<Result<_>>()?;
     let mut names: Vec<&String> = Vec::new();
     for name in schemas.iter().flat_map(|(_, properties)| properties.keys()) {
@@ -82,17 +108,37 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
         writeln!(page, "None.\n")?;
         return Ok(());
     }
-    writeln!(page, "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|")?;
+    writeln!(
+        page,
+        "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|"
+    )?;
     for name in names {
-        let offered: Vec<_> =
-            schemas.iter().filter_map(|(plan, properties)| Some((*plan, properties.get(name)?))).collect();
-        let Some((_, property)) = offered.first() else { continue };
+        let offered: Vec<_> = schemas
+            .iter()
+            .filter_map(|(plan, properties)| Some((*plan, properties.get(name)?)))
+            .collect();
+        let Some((_, property)) = offered.first() else {
+            continue;
+        };
         let plans: Vec<_> = offered.iter().map(|(plan, _)| code(&plan.name)).collect();
-        let only = if plans.len() == schemas.len() { String::new() } else { format!(" (plan {})", plans.join(", ")) };
+        let only = if plans.len() == schemas.len() {
+            String::new()
+        } else {
+            format!(" (plan {})", plans.join(", "))
+        };
         let (values, default) = (values(property), defaults(&offered));
-        let updates = if offering.is_updatable(name) { "yes" } else { "no" };
+        let updates = if offering.is_updatable(name) {
+            "yes"
+        } else {
+            "no"
+        };
         let description = property["description"].as_str().unwrap_or_default();
-        writeln!(page, "| {}{only} | {values} | {default} | {updates} | {} |", code(name), cell(description))?;
+        writeln!(
+            page,
+            "| {}{only} | {values} | {default} | {updates} | {} |",
+            code(name),
+            cell(description)
+        )?;
     }
     page.push('\n');
     Ok(())
@@ -104,11 +150,23 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
         return Ok(());
     }
     writeln!(page, "## Settings of the operator\n")?;
-    writeln!(page, "| Setting of the broker's stack | Plans that need it | What it allows |\n|---|---|---|")?;
+    writeln!(
+        page,
+        "| Setting of the broker's stack | Plans that need it | What it allows |\n|---|---|---|"
+    )?;
     for (of_operator, setting) in service.settings.iter().zip(&*service.offering.settings) {
         let plans: Vec<_> = setting.plans.iter().map(|plan| code(plan)).collect();
-        let plans = if plans.is_empty() { "none".to_owned() } else { plans.join(", ") };
-        writeln!(page, "| {} | {plans} | {} |", code(&of_operator.name), cell(&of_operator.description))?;
+        let plans = if plans.is_empty() {
+            "none".to_owned()
+        } else {
+            plans.join(", ")
+        };
+        writeln!(
+            page,
+            "| {} | {plans} | {} |",
+            code(&of_operator.name),
+            cell(&of_operator.description)
+        )?;
     }
     page.push('\n');
     Ok(())
@@ -116,7 +174,10 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
 
 fn properties(schema: &str) -> Result<Map<String, Value>> {
     let mut schema: Value = serde_json::from_str(schema)?;
-    Ok(schema["properties"].as_object_mut().map(std::mem::take).unwrap_or_default())
+    Ok(schema["properties"]
+        .as_object_mut()
+        .map(std::mem::take)
+        .unwrap_or_default())
 }
 
 fn values(property: &Value) -> String {
@@ -137,7 +198,11 @@ fn values(property: &Value) -> String {
 
 /// One text where the plans agree, else a text a plan.
 fn defaults(offered: &[(&Plan, &Value)]) -> String {
-    let text = |property: &Value| property.get("default").map_or("required".to_owned(), literal);
+    let text = |property: &Value| {
+        property
+            .get("default")
+            .map_or("required".to_owned(), literal)
+    };
     let mut texts: Vec<(String, Vec<String>)> = Vec::new();
     for (plan, property) in offered {
         let text = text(property);
@@ -148,47 +213,73 @@ fn defaults(offered: &[(&Plan, &Value)]) -> String {
     }
     match &texts[..] {
         [(text, _)] => text.clone(),
-        several => {
-            several.iter().map(|(text, plans)| format!("{}: {text}", plans.join(", "))).collect::<Vec<_>>().join("; ")
-        }
+        several => several
+            .iter()
+            .map(|(text, plans)| format!("{}: {text}", plans.join(", ")))
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 
 fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
     let bindings = &service.offering.bindings;
-    writeln!(page, "## What a binding holds\n\n| Key | What it is |\n|---|---|")?;
+    writeln!(
+        page,
+        "## What a binding holds\n\n| Key | What it is |\n|---|---|"
+    )?;
     for credential in &*bindings.credentials {
         let meaning = match reference::names(&credential.value)[..] {
             ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
                 "The same, by the name that the SDK for Python and the AWS CLI read.".to_owned()
             }
-            ["AWS::Region"] if credential.output().is_none() && credential.value.len() == "${AWS::Region}".len() => {
+            ["AWS::Region"]
+                if credential.output().is_none()
+                    && credential.value.len() == "${AWS::Region}".len() =>
+            {
                 "AWS Region of the instance.".to_owned()
             }
             ["Identity.AccessKeyId"] => {
-                "Access key of the binding's own IAM user, unless it has a role, or nothing to be allowed.".to_owned()
+                "Access key of the binding's own IAM user, unless it has a role, or nothing to be \
+                 allowed."
+                    .to_owned()
             }
             ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
             ["Identity.RoleArn"] => {
-                "ARN of the binding's role, if it asked for one in the place of an access key.".to_owned()
+                "ARN of the binding's role, if it asked for one in the place of an access key."
+                    .to_owned()
             }
-            [output] if credential.output() == Some(output) => service.outputs.get(output).cloned().unwrap_or_default(),
+            [output] if credential.output() == Some(output) => {
+                service.outputs.get(output).cloned().unwrap_or_default()
+            }
             _ => code(&credential.value),
         };
         writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
     }
     page.push('\n');
-    writeln!(page, "`${{…}}` stands for a value of the instance, such as an ARN, or for a Region or domain of AWS.\n")?;
+    writeln!(
+        page,
+        "`${{…}}` stands for a value of the instance, such as an ARN, or for a Region or domain \
+         of AWS.\n"
+    )?;
     if !bindings.scopes.is_empty() {
         writeln!(
             page,
-            "SDKs find the keys that begin with `AWS_` [by themselves](../README.md#what-sdks-find-by-themselves).\n"
+            "SDKs find the keys that begin with `AWS_` [by \
+             themselves](../README.md#what-sdks-find-by-themselves).\n"
         )?;
     }
     if !bindings.endpoints.is_empty() {
-        writeln!(page, "Hosts that the application connects to (`endpoints` of the binding):\n")?;
+        writeln!(
+            page,
+            "Hosts that the application connects to (`endpoints` of the binding):\n"
+        )?;
         for endpoint in &*bindings.endpoints {
-            writeln!(page, "- {}, port {}", code(&endpoint.host), endpoint.ports.join(", "))?;
+            writeln!(
+                page,
+                "- {}, port {}",
+                code(&endpoint.host),
+                endpoint.ports.join(", ")
+            )?;
         }
         page.push('\n');
     }
@@ -202,34 +293,64 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         writeln!(page, "A binding has no identity of its own.\n")?;
         return Ok(());
     }
-    writeln!(page, "The parameter `Scope` of a binding says what it may do.\n")?;
+    writeln!(
+        page,
+        "The parameter `Scope` of a binding says what it may do.\n"
+    )?;
     for (index, Scope { name, statements }) in bindings.scopes.iter().enumerate() {
-        let default = if index == bindings.default_scope { " (default)" } else { "" };
+        let default = if index == bindings.default_scope {
+            " (default)"
+        } else {
+            ""
+        };
         writeln!(page, "### `{name}`{default}\n")?;
         let statements: Vec<Value> = serde_json::from_str(statements)?;
         for statement in &statements {
             let list = |key: &str| match &statement[key] {
-                Value::Array(entries) => {
-                    entries.iter().filter_map(Value::as_str).map(code).collect::<Vec<_>>().join(", ")
-                }
+                Value::Array(entries) => entries
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(code)
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 entry => entry.as_str().map(code).unwrap_or_default(),
             };
-            let condition =
-                statement.get("Condition").map(|condition| format!(", if {}", code(&condition.to_string())));
-            let verb = if statement["Effect"] == "Deny" { "may never" } else { "may" };
-            writeln!(page, "- {verb} {} on {}{}", list("Action"), list("Resource"), condition.unwrap_or_default())?;
+            let condition = statement
+                .get("Condition")
+                .map(|condition| format!(", if {}", code(&condition.to_string())));
+            let verb = if statement["Effect"] == "Deny" {
+                "may never"
+            } else {
+                "may"
+            };
+            writeln!(
+                page,
+                "- {verb} {} on {}{}",
+                list("Action"),
+                list("Resource"),
+                condition.unwrap_or_default()
+            )?;
         }
         page.push('\n');
     }
-    writeln!(page, "A statement about something that the instance does not have is left out.\n")?;
+    writeln!(
+        page,
+        "A statement about something that the instance does not have is left out.\n"
+    )?;
     Ok(())
 }
 
 fn examples(page: &mut String, offering: &Offering) -> Result<()> {
-    let Some(plan) = offering.plans.first() else { return Ok(()) };
+    let Some(plan) = offering.plans.first() else {
+        return Ok(());
+    };
     let name = &offering.name;
     let parameters = example_parameters(plan)?;
-    let scope = offering.bindings.scopes.get(offering.bindings.default_scope).map(|scope| json!({"Scope": scope.name}));
+    let scope = offering
+        .bindings
+        .scopes
+        .get(offering.bindings.default_scope)
+        .map(|scope| json!({"Scope": scope.name}));
     let option = |json: &Value| format!(" -c '{json}'");
     let given = (!parameters.is_empty()).then(|| Value::Object(parameters.clone()));
     let create = given.as_ref().map(option).unwrap_or_default();
@@ -274,18 +395,33 @@ spec:
 fn example_parameters(plan: &Plan) -> Result<Map<String, Value>> {
     let schema: Value = serde_json::from_str(&plan.create_schema)?;
     let properties = properties(&plan.create_schema)?;
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let placeholder = |name: &str| (name.to_owned(), json!(format!("<{name}>")));
     if !required.is_empty() {
         return Ok(required.into_iter().map(placeholder).collect());
     }
-    let first = properties.iter().find(|(_, property)| property.get("default").is_some_and(|value| *value != ""));
-    Ok(first.map(|(name, property)| (name.clone(), property["default"].clone())).into_iter().collect())
+    let first = properties
+        .iter()
+        .find(|(_, property)| property.get("default").is_some_and(|value| *value != ""));
+    Ok(first
+        .map(|(name, property)| (name.clone(), property["default"].clone()))
+        .into_iter()
+        .collect())
 }
 
 fn parameters_yaml(parameters: Option<&Value>) -> String {
-    let Some(Value::Object(parameters)) = parameters else { return String::new() };
-    let lines: String = parameters.iter().map(|(name, value)| format!("\n    {name}: {value}")).collect();
+    let Some(Value::Object(parameters)) = parameters else {
+        return String::new();
+    };
+    let lines: String = parameters
+        .iter()
+        .map(|(name, value)| format!("\n    {name}: {value}"))
+        .collect();
     format!("\n  parameters:{lines}")
 }
 

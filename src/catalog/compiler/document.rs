@@ -138,7 +138,8 @@ pub struct Statement {
     pub condition: Option<Value>,
 }
 
-/// What a statement of a role's or a boundary's policy does: nothing is denied there, it is left out.
+/// What a statement of a role's or a boundary's policy does: nothing is denied there, it is left
+/// out.
 #[derive(Clone, Copy, Deserialize)]
 pub enum Effect {
     Allow,

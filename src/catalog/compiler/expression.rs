@@ -1,4 +1,5 @@
-//! The template's own expressions, for a stack whose parameters are known and whose names are as long as they can be.
+//! The template's own expressions, for a stack whose parameters are known and whose names are as
+//! long as they can be.
 
 use std::collections::BTreeMap;
 
@@ -48,19 +49,26 @@ impl Value {
 impl Stack<'_> {
     /// The value of an output; nothing where its condition does not hold.
     pub fn output(&self, name: &str) -> Checked<Option<String>> {
-        let Some(output) = self.template.at(&["Outputs", name]) else { return Ok(None) };
+        let Some(output) = self.template.at(&["Outputs", name]) else {
+            return Ok(None);
+        };
         if let Some(condition) = output.get("Condition").and_then(Node::text)
             && !self.named_condition(condition, output)?
         {
             return Ok(None);
         }
-        let value = output.get("Value").ok_or_else(|| fault(output, "an output needs a Value"))?;
+        let value = output
+            .get("Value")
+            .ok_or_else(|| fault(output, "an output needs a Value"))?;
         self.evaluate(value).map(|value| Some(value.into_text()))
     }
 
     fn named_condition(&self, name: &str, at: &Node) -> Checked<bool> {
         let condition = self.template.at(&["Conditions", name]);
-        self.condition(condition.ok_or_else(|| fault(at, format!("the template has no condition `{name}`")))?)
+        self.condition(
+            condition
+                .ok_or_else(|| fault(at, format!("the template has no condition `{name}`")))?,
+        )
     }
 
     fn condition(&self, node: &Node) -> Checked<bool> {
@@ -77,7 +85,10 @@ impl Stack<'_> {
                 [one, other] => Ok(self.evaluate(one)? == self.evaluate(other)?),
                 _ => Err(fault(node, "Fn::Equals takes two values")),
             },
-            _ => Err(fault(node, format!("`{function}` is no function for conditions"))),
+            _ => Err(fault(
+                node,
+                format!("`{function}` is no function for conditions"),
+            )),
         }
     }
 
@@ -92,15 +103,26 @@ impl Stack<'_> {
     }
 
     fn texts(&self, nodes: &[Node]) -> Checked<Vec<String>> {
-        nodes.iter().map(|node| self.evaluate(node).map(Value::into_text)).collect()
+        nodes
+            .iter()
+            .map(|node| self.evaluate(node).map(Value::into_text))
+            .collect()
     }
 
     fn call(&self, node: &Node, function: &str, argument: &Node) -> Checked<Value> {
-        let malformed = || fault(node, format!("`{function}` does not have the arguments that it takes"));
+        let malformed = || {
+            fault(
+                node,
+                format!("`{function}` does not have the arguments that it takes"),
+            )
+        };
         match (function, argument.entries()) {
             ("Ref", _) => self.named(argument, argument.text().unwrap_or_default()),
             ("GetAtt", [resource, attribute]) => {
-                let (resource, attribute) = (resource.text().unwrap_or_default(), attribute.text().unwrap_or_default());
+                let (resource, attribute) = (
+                    resource.text().unwrap_or_default(),
+                    attribute.text().unwrap_or_default(),
+                );
                 self.named(node, &format!("{resource}.{attribute}"))
             }
             ("GetAtt", _) => self.named(node, argument.text().unwrap_or_default()),
@@ -116,7 +138,10 @@ impl Stack<'_> {
                 Ok(Value::List(entries.map(str::to_owned).collect()))
             }
             ("Select", [index, list]) => {
-                let index: usize = index.text().and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
+                let index: usize = index
+                    .text()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or_else(malformed)?;
                 let list = self.evaluate(list)?.into_list();
                 Ok(Value::Text(list.into_iter().nth(index).unwrap_or_default()))
             }
@@ -125,12 +150,17 @@ impl Stack<'_> {
                 self.evaluate(if holds { then } else { otherwise })
             }
             ("Join" | "Split" | "Select" | "If", _) => Err(malformed()),
-            _ => Err(fault(node, format!("the length of what `{function}` makes is not known"))),
+            _ => Err(fault(
+                node,
+                format!("the length of what `{function}` makes is not known"),
+            )),
         }
     }
 
     fn substitute(&self, text: &Node, variables: Option<&Node>) -> Checked<Value> {
-        let Some(pattern) = text.text() else { return Err(fault(text, "Fn::Sub takes a text")) };
+        let Some(pattern) = text.text() else {
+            return Err(fault(text, "Fn::Sub takes a text"));
+        };
         let mut values = BTreeMap::new();
         for name in reference::names(pattern) {
             let value = match variables.and_then(|variables| variables.get(name)) {
@@ -148,14 +178,27 @@ impl Stack<'_> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(Value::Text(value.clone()));
         }
-        let stack_name = || format!("{}-{}-{}", longest::NAME_PREFIX, self.service, longest::UUID);
+        let stack_name = || {
+            format!(
+                "{}-{}-{}",
+                longest::NAME_PREFIX,
+                self.service,
+                longest::UUID
+            )
+        };
         let pseudo = match name {
             "AWS::StackName" => Some(stack_name()),
             "AWS::StackId" => {
-                let Partition { name: partition, region, .. } = self.partition;
+                let Partition {
+                    name: partition,
+                    region,
+                    ..
+                } = self.partition;
                 let account = longest::ACCOUNT_ID;
                 let stack = format!("stack/{}/{}", stack_name(), longest::UUID);
-                Some(format!("arn:{partition}:cloudformation:{region}:{account}:{stack}"))
+                Some(format!(
+                    "arn:{partition}:cloudformation:{region}:{account}:{stack}"
+                ))
             }
             "AWS::NoValue" => Some(String::new()),
             _ => self.partition.reference(name).map(str::to_owned),
@@ -163,7 +206,9 @@ impl Stack<'_> {
         if let Some(value) = pseudo {
             return Ok(Value::Text(value));
         }
-        let (resource, attribute) = name.split_once('.').map_or((name, None), |(name, key)| (name, Some(key)));
+        let (resource, attribute) = name
+            .split_once('.')
+            .map_or((name, None), |(name, key)| (name, Some(key)));
         let Some(node) = self.template.at(&["Resources", resource]) else {
             return Err(fault(at, format!("the template has no `{name}`")));
         };
@@ -176,7 +221,9 @@ impl Stack<'_> {
             None => Some((known, known.reference)),
             Some(name) => known.attribute(name).map(|text| (known, text)),
         });
-        let Some((known, text)) = text else { return Ok(longest::unknown_resource(self.partition)) };
+        let Some((known, text)) = text else {
+            return Ok(longest::unknown_resource(self.partition));
+        };
 
         let name = self.resource_name(node, known)?;
         let value = |reference: &str| match reference {
@@ -186,20 +233,32 @@ impl Stack<'_> {
         Ok(reference::render(text, value).unwrap_or_default())
     }
 
-    /// The name that the template gives, which AWS takes only up to the type's limit, or any name of that length.
+    /// The name that the template gives, which AWS takes only up to the type's limit, or any name
+    /// of that length.
     fn resource_name(&self, node: &Node, known: &ResourceType) -> Checked<String> {
         let longest = || "x".repeat(known.max_name);
         let property = known.name_property();
         let given = match property {
             [] => None,
-            path => node.get("Properties").and_then(|properties| properties.at(path)),
+            path => node
+                .get("Properties")
+                .and_then(|properties| properties.at(path)),
         };
-        let Some(given) = given else { return Ok(longest()) };
+        let Some(given) = given else {
+            return Ok(longest());
+        };
         let name = self.evaluate(given)?.into_text();
-        Ok(if name.is_empty() { longest() } else { name.chars().take(known.max_name).collect() })
+        Ok(if name.is_empty() {
+            longest()
+        } else {
+            name.chars().take(known.max_name).collect()
+        })
     }
 }
 
 fn fault(node: &Node, reason: impl Into<String>) -> Fault {
-    Fault { line: node.line, reason: reason.into() }
+    Fault {
+        line: node.line,
+        reason: reason.into(),
+    }
 }

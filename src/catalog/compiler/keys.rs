@@ -1,8 +1,8 @@
 //! Keys of a template that are not known, and what their author may have meant.
 //!
-//! A key that nobody reads is a mistake that nobody sees: a misspelt `UpdatableParameters` would make every parameter
-//! fixed. The keys of the archived AWS Service Broker's format that this broker has no use for are known, too, so that
-//! its published templates load as they are.
+//! A key that nobody reads is a mistake that nobody sees: a misspelt `UpdatableParameters` would
+//! make every parameter fixed. The keys of the archived AWS Service Broker's format that this
+//! broker has no use for are known, too, so that its published templates load as they are.
 
 use super::{Checked, Fault, node::Node};
 use crate::catalog::spelling;
@@ -74,11 +74,24 @@ const BINDINGS_KEYS: [&str; 7] = [
     "CFNOutputs",
 ];
 const STATEMENT_KEYS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
-const SETTING_KEYS: [&str; 6] = ["Description", "EntryPattern", "Parameters", "Plans", "Form", "Wildcard"];
+const SETTING_KEYS: [&str; 6] = [
+    "Description",
+    "EntryPattern",
+    "Parameters",
+    "Plans",
+    "Form",
+    "Wildcard",
+];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
 const LIST_KEYS: [&str; 4] = ["Parameter", "MaxItems", "UniqueItems", "Description"];
-const MATCHING_KEYS: [&str; 5] = ["When", "Parameter", "AllowedPattern", "ForbiddenPattern", "Description"];
+const MATCHING_KEYS: [&str; 5] = [
+    "When",
+    "Parameter",
+    "AllowedPattern",
+    "ForbiddenPattern",
+    "Description",
+];
 const SUBDOMAIN_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
 const SENDER_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
@@ -109,9 +122,13 @@ pub fn check(template: &Node) -> Checked<()> {
     for (_, rule) in template.get("Rules").into_iter().flat_map(Node::fields) {
         check_each_entry(rule.get("Assertions"), &ASSERTION_KEYS, "an assertion")?;
     }
-    let Some(metadata) = template.get("Metadata") else { return Ok(()) };
+    let Some(metadata) = template.get("Metadata") else {
+        return Ok(());
+    };
     check_metadata(metadata)?;
-    metadata.get(SPECIFICATION).map_or(Ok(()), check_specification)?;
+    metadata
+        .get(SPECIFICATION)
+        .map_or(Ok(()), check_specification)?;
     metadata.get(INTERFACE).map_or(Ok(()), check_interface)
 }
 
@@ -130,44 +147,88 @@ fn check_metadata(metadata: &Node) -> Checked<()> {
 fn check_specification(specification: &Node) -> Checked<()> {
     check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
     check_each_field(specification.get("Settings"), &SETTING_KEYS, "a setting")?;
-    check_each_entry(specification.get("DeployPolicy"), &STATEMENT_KEYS, "a statement of DeployPolicy")?;
-    check_each_entry(specification.get("Ascending"), &ASCENDING_KEYS, "an entry of Ascending")?;
+    check_each_entry(
+        specification.get("DeployPolicy"),
+        &STATEMENT_KEYS,
+        "a statement of DeployPolicy",
+    )?;
+    check_each_entry(
+        specification.get("Ascending"),
+        &ASCENDING_KEYS,
+        "an entry of Ascending",
+    )?;
     check_each_entry(specification.get("Lists"), &LIST_KEYS, "an entry of Lists")?;
-    check_each_entry(specification.get("Matching"), &MATCHING_KEYS, "an entry of Matching")?;
-    check_each_entry(specification.get("Subdomains"), &SUBDOMAIN_KEYS, "an entry of Subdomains")?;
-    check_each_entry(specification.get("Senders"), &SENDER_KEYS, "an entry of Senders")?;
+    check_each_entry(
+        specification.get("Matching"),
+        &MATCHING_KEYS,
+        "an entry of Matching",
+    )?;
+    check_each_entry(
+        specification.get("Subdomains"),
+        &SUBDOMAIN_KEYS,
+        "an entry of Subdomains",
+    )?;
+    check_each_entry(
+        specification.get("Senders"),
+        &SENDER_KEYS,
+        "an entry of Senders",
+    )?;
 
     check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
-    for (_, plan) in specification.get("ServicePlans").into_iter().flat_map(Node::fields) {
+    for (_, plan) in specification
+        .get("ServicePlans")
+        .into_iter()
+        .flat_map(Node::fields)
+    {
         check_each_entry(plan.get("Costs"), &COST_KEYS, "a cost")?;
     }
 
-    let Some(bindings) = specification.get("Bindings") else { return Ok(()) };
+    let Some(bindings) = specification.get("Bindings") else {
+        return Ok(());
+    };
     check_keys(bindings, &BINDINGS_KEYS, "Bindings")?;
-    check_each_entry(bindings.get("Boundary"), &STATEMENT_KEYS, "a statement of Boundary")?;
+    check_each_entry(
+        bindings.get("Boundary"),
+        &STATEMENT_KEYS,
+        "a statement of Boundary",
+    )?;
     check_each_entry(bindings.get("Endpoints"), &ENDPOINT_KEYS, "an endpoint")
 }
 
 fn check_interface(interface: &Node) -> Checked<()> {
     check_keys(interface, &INTERFACE_KEYS, "the interface")?;
     check_each_entry(interface.get("ParameterGroups"), &GROUP_KEYS, "a group")?;
-    for group in interface.get("ParameterGroups").map(Node::entries).unwrap_or_default() {
-        group.get("Label").map_or(Ok(()), |label| check_keys(label, &LABEL_KEYS, "a label"))?;
+    for group in interface
+        .get("ParameterGroups")
+        .map(Node::entries)
+        .unwrap_or_default()
+    {
+        group
+            .get("Label")
+            .map_or(Ok(()), |label| check_keys(label, &LABEL_KEYS, "a label"))?;
     }
     check_each_field(interface.get("ParameterLabels"), &LABEL_KEYS, "a label")
 }
 
 fn check_each_field(of: Option<&Node>, known: &[&str], place: &str) -> Checked<()> {
     let fields = of.into_iter().flat_map(Node::fields);
-    fields.map(|(_, node)| node).try_for_each(|node| check_keys(node, known, place))
+    fields
+        .map(|(_, node)| node)
+        .try_for_each(|node| check_keys(node, known, place))
 }
 
 fn check_each_entry(of: Option<&Node>, known: &[&str], place: &str) -> Checked<()> {
-    of.map(Node::entries).unwrap_or_default().iter().try_for_each(|node| check_keys(node, known, place))
+    of.map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .try_for_each(|node| check_keys(node, known, place))
 }
 
 fn check_keys(node: &Node, known: &[&str], place: &str) -> Checked<()> {
-    let strange = node.fields().map(|(key, _)| key).find(|key| !known.contains(&key.value.as_str()));
+    let strange = node
+        .fields()
+        .map(|(key, _)| key)
+        .find(|key| !known.contains(&key.value.as_str()));
     match strange {
         None => Ok(()),
         Some(key) => {
@@ -177,11 +238,22 @@ fn check_keys(node: &Node, known: &[&str], place: &str) -> Checked<()> {
     }
 }
 
-fn unknown(key: &serde_saphyr::Spanned<String>, place: &str, meant: Option<&str>, known: &[&str]) -> Fault {
+fn unknown(
+    key: &serde_saphyr::Spanned<String>,
+    place: &str,
+    meant: Option<&str>,
+    known: &[&str],
+) -> Fault {
     let name = &key.value;
     let reason = match meant {
         Some(meant) => format!("`{name}` is no key of {place}; did you mean `{meant}`?"),
-        None => format!("`{name}` is no key of {place}, whose keys are: {}", known.join(", ")),
+        None => format!(
+            "`{name}` is no key of {place}, whose keys are: {}",
+            known.join(", ")
+        ),
     };
-    Fault { line: key.referenced.line(), reason }
+    Fault {
+        line: key.referenced.line(),
+        reason,
+    }
 }

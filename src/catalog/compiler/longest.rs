@@ -7,11 +7,12 @@ use super::document::Parameter;
 /// Characters that IAM takes of all inline policies of a user, not counting white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
 pub const MAX_USER_POLICY: usize = 2_048;
-/// Characters that IAM takes of a managed policy, such as a permissions boundary; same page. A role's inline policies
-/// may have 10,240, so that what fits a user fits a role.
+/// Characters that IAM takes of a managed policy, such as a permissions boundary; same page. A
+/// role's inline policies may have 10,240, so that what fits a user fits a role.
 pub const MAX_MANAGED_POLICY: usize = 6_144;
 
-/// The prefix of names at its longest, as the parameter `NamePrefix` of the broker's stack limits it.
+/// The prefix of names at its longest, as the parameter `NamePrefix` of the broker's stack limits
+/// it.
 pub const NAME_PREFIX: &str = "prefixprefix";
 /// An account id.
 pub const ACCOUNT_ID: &str = "123456789012";
@@ -21,7 +22,8 @@ pub const UUID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 /// CloudFormation's limit of one parameter value, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_PARAMETER: usize = 4_096;
-/// Characters of a name where nothing is known of the resource's type. Few types take more; those are in [`TYPES`].
+/// Characters of a name where nothing is known of the resource's type. Few types take more; those
+/// are in [`TYPES`].
 const MAX_NAME: usize = 256;
 
 /// One of AWS's partitions with its longest Region.
@@ -38,14 +40,46 @@ pub struct Partition {
 
 /// All partitions. What is long in one is not in another, so that each is tried by itself.
 pub const PARTITIONS: [Partition; 8] = [
-    Partition { name: "aws", region: "ap-southeast-1", url_suffix: "amazonaws.com" },
-    Partition { name: "aws-us-gov", region: "us-gov-west-1", url_suffix: "amazonaws.com" },
-    Partition { name: "aws-cn", region: "cn-northwest-1", url_suffix: "amazonaws.com.cn" },
-    Partition { name: "aws-eusc", region: "eusc-de-east-1", url_suffix: "amazonaws.eu" },
-    Partition { name: "aws-iso", region: "us-iso-east-1", url_suffix: "c2s.ic.gov" },
-    Partition { name: "aws-iso-b", region: "us-isob-east-1", url_suffix: "sc2s.sgov.gov" },
-    Partition { name: "aws-iso-e", region: "eu-isoe-west-1", url_suffix: "cloud.adc-e.uk" },
-    Partition { name: "aws-iso-f", region: "us-isof-south-1", url_suffix: "csp.hci.ic.gov" },
+    Partition {
+        name: "aws",
+        region: "ap-southeast-1",
+        url_suffix: "amazonaws.com",
+    },
+    Partition {
+        name: "aws-us-gov",
+        region: "us-gov-west-1",
+        url_suffix: "amazonaws.com",
+    },
+    Partition {
+        name: "aws-cn",
+        region: "cn-northwest-1",
+        url_suffix: "amazonaws.com.cn",
+    },
+    Partition {
+        name: "aws-eusc",
+        region: "eusc-de-east-1",
+        url_suffix: "amazonaws.eu",
+    },
+    Partition {
+        name: "aws-iso",
+        region: "us-iso-east-1",
+        url_suffix: "c2s.ic.gov",
+    },
+    Partition {
+        name: "aws-iso-b",
+        region: "us-isob-east-1",
+        url_suffix: "sc2s.sgov.gov",
+    },
+    Partition {
+        name: "aws-iso-e",
+        region: "eu-isoe-west-1",
+        url_suffix: "cloud.adc-e.uk",
+    },
+    Partition {
+        name: "aws-iso-f",
+        region: "us-isof-south-1",
+        url_suffix: "csp.hci.ic.gov",
+    },
 ];
 
 impl Partition {
@@ -85,10 +119,11 @@ pub struct ResourceType {
     pub attributes: &'static [(&'static str, &'static str)],
 }
 
-/// Types of resources whose identifiers get into policies, with the limits of their services' API references.
+/// Types of resources whose identifiers get into policies, with the limits of their services' API
+/// references.
 ///
-/// Identifiers that AWS makes up have the length that it makes them: 36 characters of a KMS key, 10 of a Lex bot or its
-/// alias, 12 of what Bedrock makes. A bot's alias is named by both ids.
+/// Identifiers that AWS makes up have the length that it makes them: 36 characters of a KMS key, 10
+/// of a Lex bot or its alias, 12 of what Bedrock makes. A bot's alias is named by both ids.
 #[rustfmt::skip]
 const TYPES: &[ResourceType] = &[
     ResourceType {
@@ -293,14 +328,22 @@ impl ResourceType {
 
     /// What `Fn::GetAtt` makes of the attribute.
     pub fn attribute(&self, name: &str) -> Option<&'static str> {
-        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+        self.attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| *text)
     }
 }
 
-/// What a resource of another type is taken for: an ARN with a type and a name, both longer than they will be.
+/// What a resource of another type is taken for: an ARN with a type and a name, both longer than
+/// they will be.
 pub fn unknown_resource(partition: &Partition) -> String {
     let place = format!("{}:{ACCOUNT_ID}", partition.region);
-    format!("arn:{}:some-aws-service:{place}:some-type-of-resource/{}", partition.name, "x".repeat(MAX_NAME))
+    format!(
+        "arn:{}:some-aws-service:{place}:some-type-of-resource/{}",
+        partition.name,
+        "x".repeat(MAX_NAME)
+    )
 }
 
 /// How many characters a value of the parameter can have.
@@ -319,7 +362,11 @@ pub fn parameter(parameter: &Parameter) -> usize {
     }
     let by_length = number(&parameter.max_length).unwrap_or(MAX_PARAMETER);
     let is_list = super::schema::is_list(parameter);
-    let by_pattern = parameter.allowed_pattern.as_deref().filter(|_| !is_list).and_then(pattern);
+    let by_pattern = parameter
+        .allowed_pattern
+        .as_deref()
+        .filter(|_| !is_list)
+        .and_then(pattern);
     by_length.min(by_pattern.unwrap_or(MAX_PARAMETER))
 }
 
@@ -329,8 +376,8 @@ fn pattern(pattern: &str) -> Option<usize> {
     parsed.properties().maximum_len()
 }
 
-/// The pattern with the limits that AWS gives to parts of ARNs, where the author gives none. A longer key id, for example,
-/// is that of no key, so that no stack is made with it.
+/// The pattern with the limits that AWS gives to parts of ARNs, where the author gives none. A
+/// longer key id, for example, is that of no key, so that no stack is made with it.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id-key-id>
 fn bounded(pattern: &str) -> Cow<'_, str> {
     const PARTS: [(&str, &str); 3] = [
@@ -338,5 +385,9 @@ fn bounded(pattern: &str) -> Cow<'_, str> {
         (":[a-z0-9-]+:[0-9]{12}:", ":[a-z0-9-]{1,15}:[0-9]{12}:"),
         (":key/[A-Za-z0-9-]+", ":key/[A-Za-z0-9-]{1,36}"),
     ];
-    PARTS.iter().fold(Cow::Borrowed(pattern), |pattern, (part, limited)| Cow::Owned(pattern.replace(part, limited)))
+    PARTS
+        .iter()
+        .fold(Cow::Borrowed(pattern), |pattern, (part, limited)| {
+            Cow::Owned(pattern.replace(part, limited))
+        })
 }

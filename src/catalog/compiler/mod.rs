@@ -1,4 +1,5 @@
-//! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never gets into a binary.
+//! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never
+//! gets into a binary.
 
 mod document;
 mod expression;
@@ -28,7 +29,8 @@ pub use self::{
 };
 use super::{
     model::{
-        Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope, StackParameter, Text,
+        Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope,
+        StackParameter, Text,
     },
     reference,
     spelling::{self, screaming_snake_case},
@@ -47,8 +49,8 @@ const MAX_NAME_LENGTH: usize = 63;
 /// OSBAPI, Catalog Management: strings should not be longer, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// References that are not outputs of the stack: CloudFormation's pseudo parameters, whose the instance is, as its tags
-/// say, and the binding's own identity.
+/// References that are not outputs of the stack: CloudFormation's pseudo parameters, whose the
+/// instance is, as its tags say, and the binding's own identity.
 const PSEUDO_REFERENCES: [&str; 9] = [
     "AWS::Region",
     "AWS::AccountId",
@@ -62,11 +64,12 @@ const PSEUDO_REFERENCES: [&str; 9] = [
 ];
 /// The role that a binding acts with, where it has no keys.
 const ROLE_ARN: &str = "Identity.RoleArn";
-/// Key of that role's ARN: the environment variable that SDKs read it from, if there is also a web identity token.
+/// Key of that role's ARN: the environment variable that SDKs read it from, if there is also a web
+/// identity token.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts-minimum-sdk.html>
 const ROLE_ARN_KEY: &str = "AWS_ROLE_ARN";
-/// Keys of a binding's access key and Region: the environment variables that SDKs read. The one for Python, and so the
-/// AWS CLI, reads `AWS_DEFAULT_REGION` where all others read `AWS_REGION`.
+/// Keys of a binding's access key and Region: the environment variables that SDKs read. The one for
+/// Python, and so the AWS CLI, reads `AWS_DEFAULT_REGION` where all others read `AWS_REGION`.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>
 const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_REGION", "AWS::Region"),
@@ -74,7 +77,8 @@ const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
     ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
 ];
-/// Prefixes of outputs that say where a secret is kept: Parameter Store, Secrets Manager, or an app client of Cognito.
+/// Prefixes of outputs that say where a secret is kept: Parameter Store, Secrets Manager, or an app
+/// client of Cognito.
 const SECRET_PREFIXES: [&str; 3] = ["ssm:", "secretsmanager:", "cognito:"];
 
 /// Why a template cannot be in the catalog.
@@ -97,14 +101,21 @@ struct Fault {
 
 impl Fault {
     fn in_file(self, file: &str) -> TemplateError {
-        TemplateError { file: file.into(), line: self.line, reason: self.reason }
+        TemplateError {
+            file: file.into(),
+            line: self.line,
+            reason: self.reason,
+        }
     }
 }
 
 type Checked<T> = Result<T, Fault>;
 
 fn fault<T>(at: &Spanned<T>, reason: impl fmt::Display) -> Fault {
-    Fault { line: at.referenced.line(), reason: reason.to_string() }
+    Fault {
+        line: at.referenced.line(),
+        reason: reason.to_string(),
+    }
 }
 
 /// Compiles every `<folder>/<service>/template.yaml`, by the names of the services.
@@ -131,8 +142,15 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
             if service.file_name().to_str() == Some(&offering.name) {
                 return Ok(offering);
             }
-            let reason = format!("the service is named `{}`, unlike its folder", offering.name);
-            Err(TemplateError { file: path.display().to_string(), line: 0, reason })
+            let reason = format!(
+                "the service is named `{}`, unlike its folder",
+                offering.name
+            );
+            Err(TemplateError {
+                file: path.display().to_string(),
+                line: 0,
+                reason,
+            })
         })
         .collect()
 }
@@ -164,24 +182,34 @@ pub struct Inspection {
 ///
 /// # Errors
 ///
-/// What is not valid, with its line. More is checked than for an offering: that the statements in `DeployPolicy` and
-/// `Bindings.Boundary` are complete, and that the boundary allows what the scopes do.
+/// What is not valid, with its line. More is checked than for an offering: that the statements in
+/// `DeployPolicy` and `Bindings.Boundary` are complete, and that the boundary allows what the
+/// scopes do.
 pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
     let (node, template) = parse(file, text)?;
     let inspection = offering(&template, &node, text).and_then(|offering| {
-        let description = |output: &Value| output["Description"].as_str().unwrap_or_default().to_owned();
+        let description = |output: &Value| {
+            output["Description"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         Ok(Inspection {
             offering,
             permissions: permissions::permissions(&template.metadata.specification.value)?,
             settings: settings::operator_settings(&template.metadata.specification.value),
-            outputs: template.outputs.iter().map(|(name, output)| (name.clone(), description(output))).collect(),
+            outputs: template
+                .outputs
+                .iter()
+                .map(|(name, output)| (name.clone(), description(output)))
+                .collect(),
         })
     });
     inspection.map_err(|fault| fault.in_file(file))
 }
 
-/// Reads the template twice: as it is, and as the types that the catalog is made from. Its keys are checked in between,
-/// so that one which is misspelt is not told as one which is missing.
+/// Reads the template twice: as it is, and as the types that the catalog is made from. Its keys are
+/// checked in between, so that one which is misspelt is not told as one which is missing.
 fn parse(file: &str, text: &str) -> Result<(Node, Template), TemplateError> {
     let node: Node = from_yaml(file, text)?;
     keys::check(&node).map_err(|fault| fault.in_file(file))?;
@@ -201,7 +229,10 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     let at = &template.metadata.specification;
     let specification = &at.value;
     check_name(&specification.name.value).map_err(|reason| fault(&specification.name, reason))?;
-    let description = template.description.as_ref().ok_or_else(|| fault(at, "the template has no Description"))?;
+    let description = template
+        .description
+        .as_ref()
+        .ok_or_else(|| fault(at, "the template has no Description"))?;
     check_description(&description.value).map_err(|reason| fault(description, reason))?;
     if template.resources.is_empty() {
         return Err(fault(at, "the template has no Resources"));
@@ -236,7 +267,9 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
         resource_count: template.resources.len(),
         constraints: constraints(template),
         rules: rules::rules(template, node)?,
-        template_body: template_body(text).map_err(|reason| fault(at, reason))?.into(),
+        template_body: template_body(text)
+            .map_err(|reason| fault(at, reason))?
+            .into(),
         secret_parameters: template
             .parameters
             .iter()
@@ -259,7 +292,9 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
 fn check_name(name: &str) -> Result<(), String> {
     let cli_friendly = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(cli_friendly) {
-        return Err(format!("`{name}` is not a name of 1 to {MAX_NAME_LENGTH} letters, digits, dots and hyphens"));
+        return Err(format!(
+            "`{name}` is not a name of 1 to {MAX_NAME_LENGTH} letters, digits, dots and hyphens"
+        ));
     }
     Ok(())
 }
@@ -268,13 +303,27 @@ fn check_description(description: &str) -> Result<(), String> {
     match description.chars().count() {
         0 => Err("a Description must not be empty".into()),
         1..=MAX_DESCRIPTION_LENGTH => Ok(()),
-        length => Err(format!("a Description of {length} characters; at most {MAX_DESCRIPTION_LENGTH} are allowed")),
+        length => Err(format!(
+            "a Description of {length} characters; at most {MAX_DESCRIPTION_LENGTH} are allowed"
+        )),
     }
 }
 
-fn known_parameter<'t>(template: &'t Template, name: &str) -> Result<&'t document::Parameter, String> {
-    let parameter = template.parameters.get(name).map(|parameter| &parameter.value);
-    parameter.ok_or_else(|| unknown("the template has no parameter", name, template.parameters.keys()))
+fn known_parameter<'t>(
+    template: &'t Template,
+    name: &str,
+) -> Result<&'t document::Parameter, String> {
+    let parameter = template
+        .parameters
+        .get(name)
+        .map(|parameter| &parameter.value);
+    parameter.ok_or_else(|| {
+        unknown(
+            "the template has no parameter",
+            name,
+            template.parameters.keys(),
+        )
+    })
 }
 
 /// Says that there is nothing of this name, and which one is probably meant.
@@ -285,26 +334,36 @@ fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k String>) 
     }
 }
 
-/// Whether the author has written a reference to a secret: the text itself, or that of a `Sub`, a `Join` or an `If`.
+/// Whether the author has written a reference to a secret: the text itself, or that of a `Sub`, a
+/// `Join` or an `If`.
 fn is_secret(value: &Value) -> bool {
     match value {
-        Value::String(text) => SECRET_PREFIXES.iter().any(|prefix| text.starts_with(prefix)),
+        Value::String(text) => SECRET_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix)),
         Value::Array(entries) => entries.iter().any(is_secret),
         Value::Object(fields) => fields.values().any(is_secret),
         _ => false,
     }
 }
 
-/// The published format has versions like `1.0`, which are those of the format: they are no SemVer and stand for none.
+/// The published format has versions like `1.0`, which are those of the format: they are no SemVer
+/// and stand for none.
 fn version(specification: &Specification) -> Option<Text> {
     let version = text(specification.version.as_ref()?).ok()?;
-    semver::Version::parse(&version).is_ok().then(|| version.into())
+    semver::Version::parse(&version)
+        .is_ok()
+        .then(|| version.into())
 }
 
 fn parameter_defaults(template: &Template) -> Checked<List<StackParameter>> {
     let defaults = template.parameters.iter().filter_map(|(name, parameter)| {
-        let value = text(parameter.value.default.as_ref()?).map_err(|reason| fault(parameter, reason));
-        Some(value.map(|value| StackParameter { name: name.clone().into(), value: value.into() }))
+        let value =
+            text(parameter.value.default.as_ref()?).map_err(|reason| fault(parameter, reason));
+        Some(value.map(|value| StackParameter {
+            name: name.clone().into(),
+            value: value.into(),
+        }))
     });
     defaults.collect()
 }
@@ -312,13 +371,18 @@ fn parameter_defaults(template: &Template) -> Checked<List<StackParameter>> {
 fn constraints(template: &Template) -> List<Constraint> {
     let described = template.parameters.iter().filter_map(|(name, parameter)| {
         let description = parameter.value.constraint_description.clone()?;
-        Some(Constraint { parameter: name.clone().into(), description: description.into() })
+        Some(Constraint {
+            parameter: name.clone().into(),
+            description: description.into(),
+        })
     });
     described.collect()
 }
 
 fn version_description(specification: &Specification) -> Checked<Option<Text>> {
-    let Some(at) = &specification.version_description else { return Ok(None) };
+    let Some(at) = &specification.version_description else {
+        return Ok(None);
+    };
     check_description(&at.value).map_err(|reason| fault(at, reason))?;
     Ok(Some(at.value.clone().into()))
 }
@@ -327,42 +391,71 @@ fn service_metadata(specification: &Specification) -> Value {
     present([
         // Applications of other spaces can be bound too: a binding depends on the instance alone.
         ("shareable", Some(true.into())),
-        ("displayName", specification.display_name.clone().map(Value::from)),
-        ("longDescription", specification.long_description.clone().map(Value::from)),
+        (
+            "displayName",
+            specification.display_name.clone().map(Value::from),
+        ),
+        (
+            "longDescription",
+            specification.long_description.clone().map(Value::from),
+        ),
         ("imageUrl", specification.image_url.clone().map(Value::from)),
-        ("providerDisplayName", specification.provider_display_name.clone().map(Value::from)),
-        ("documentationUrl", specification.documentation_url.clone().map(Value::from)),
-        ("supportUrl", specification.support_url.clone().map(Value::from)),
+        (
+            "providerDisplayName",
+            specification.provider_display_name.clone().map(Value::from),
+        ),
+        (
+            "documentationUrl",
+            specification.documentation_url.clone().map(Value::from),
+        ),
+        (
+            "supportUrl",
+            specification.support_url.clone().map(Value::from),
+        ),
     ])
 }
 
 fn plan_metadata(plan: &ServicePlan) -> Value {
     present([
         ("displayName", plan.display_name.clone().map(Value::from)),
-        ("longDescription", plan.long_description.clone().map(Value::from)),
-        ("bullets", (!plan.bullets.is_empty()).then(|| json!(plan.bullets))),
+        (
+            "longDescription",
+            plan.long_description.clone().map(Value::from),
+        ),
+        (
+            "bullets",
+            (!plan.bullets.is_empty()).then(|| json!(plan.bullets)),
+        ),
         ("costs", plan.costs.as_ref().map(|costs| json!(costs))),
         ("cost", plan.cost.clone().map(Value::from)),
     ])
 }
 
 fn present<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
-    fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
 }
 
 fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> Checked<Plan> {
     let plan = &at.value;
     check_name(name).map_err(|reason| fault(at, reason))?;
     let description = plan.description.as_ref().or(plan.display_name.as_ref());
-    let description = description.ok_or_else(|| fault(at, format!("plan `{name}` has no Description")))?;
+    let description =
+        description.ok_or_else(|| fault(at, format!("plan `{name}` has no Description")))?;
     check_description(description).map_err(|reason| fault(at, reason))?;
 
     let mut parameters = Vec::new();
     for (name, value) in plan.parameter_defaults.iter().chain(&plan.parameter_values) {
         let parameter = known_parameter(template, name).map_err(|reason| fault(value, reason))?;
-        check_value(parameter, &value.value).map_err(|reason| fault(value, format!("`{name}`: {reason}")))?;
+        check_value(parameter, &value.value)
+            .map_err(|reason| fault(value, format!("`{name}`: {reason}")))?;
         let text = text(&value.value).map_err(|reason| fault(value, reason))?;
-        parameters.push(StackParameter { name: name.clone().into(), value: text.into() });
+        parameters.push(StackParameter {
+            name: name.clone().into(),
+            value: text.into(),
+        });
     }
 
     let mut properties = IndexMap::new();
@@ -371,21 +464,42 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
             continue;
         }
         let default = plan.parameter_defaults.get(name).map(|value| &value.value);
-        let label = template.metadata.interface.parameter_labels.get(name).map(|label| label.default.as_str());
-        let property = schema::property(&parameter.value, label, default.or(parameter.value.default.as_ref()));
-        properties.insert(name.as_str(), property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?);
+        let label = template
+            .metadata
+            .interface
+            .parameter_labels
+            .get(name)
+            .map(|label| label.default.as_str());
+        let property = schema::property(
+            &parameter.value,
+            label,
+            default.or(parameter.value.default.as_ref()),
+        );
+        properties.insert(
+            name.as_str(),
+            property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?,
+        );
     }
     let specification = &template.metadata.specification.value;
-    let create_schema = checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
-    properties.retain(|name, _| specification.updatable_parameters.iter().any(|updatable| updatable.value == *name));
-    let update_schema = checked_schema(name, &schema::update(&properties)).map_err(|reason| fault(at, reason))?;
+    let create_schema =
+        checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
+    properties.retain(|name, _| {
+        specification
+            .updatable_parameters
+            .iter()
+            .any(|updatable| updatable.value == *name)
+    });
+    let update_schema =
+        checked_schema(name, &schema::update(&properties)).map_err(|reason| fault(at, reason))?;
 
     Ok(Plan {
         name: name.to_owned().into(),
         description: description.clone().into(),
         metadata: plan_metadata(plan).to_string().into(),
         parameters: parameters.into(),
-        plan_updateable: plan.plan_updateable.unwrap_or(specification.plan_updateable),
+        plan_updateable: plan
+            .plan_updateable
+            .unwrap_or(specification.plan_updateable),
         create_schema: create_schema.into(),
         update_schema: update_schema.into(),
     })
@@ -396,7 +510,9 @@ fn checked_schema(plan: &str, schema: &Value) -> Result<String, String> {
     jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
     let text = schema.to_string();
     if text.len() > MAX_SCHEMA_BYTES {
-        return Err(format!("a schema of plan `{plan}` is larger than {MAX_SCHEMA_BYTES} bytes"));
+        return Err(format!(
+            "a schema of plan `{plan}` is larger than {MAX_SCHEMA_BYTES} bytes"
+        ));
     }
     Ok(text)
 }
@@ -418,8 +534,12 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         .iter()
         .map(|(name, statements)| {
             let json = json!(statements.value);
-            check_references(template, &json, Shown::ToAll).map_err(|reason| fault(statements, reason))?;
-            Ok(Scope { name: name.clone().into(), statements: json.to_string().into() })
+            check_references(template, &json, Shown::ToAll)
+                .map_err(|reason| fault(statements, reason))?;
+            Ok(Scope {
+                name: name.clone().into(),
+                statements: json.to_string().into(),
+            })
         })
         .collect::<Checked<_>>()?;
     let default_scope = match &bindings.default_scope {
@@ -427,34 +547,58 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         Some(name) => scopes
             .iter()
             .position(|scope| scope.name == name.value)
-            .ok_or_else(|| fault(name, unknown("Policies has no scope", &name.value, bindings.policies.keys())))?,
+            .ok_or_else(|| {
+                fault(
+                    name,
+                    unknown(
+                        "Policies has no scope",
+                        &name.value,
+                        bindings.policies.keys(),
+                    ),
+                )
+            })?,
     };
     let mut credentials: Vec<_> = match &bindings.credentials {
         Some(declared) => declared
             .iter()
             .map(|(key, value)| {
                 let json = json!(value.value);
-                check_references(template, &json, Shown::ToTheApplication).map_err(|reason| fault(value, reason))?;
-                Ok(Credential { key: key.clone().into(), value: value.value.clone().into() })
+                check_references(template, &json, Shown::ToTheApplication)
+                    .map_err(|reason| fault(value, reason))?;
+                Ok(Credential {
+                    key: key.clone().into(),
+                    value: value.value.clone().into(),
+                })
             })
             .collect::<Checked<_>>()?,
         None => published_credentials(template, !scopes.is_empty()),
     };
-    let names_role = |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
+    let names_role =
+        |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
     if !scopes.is_empty() && !credentials.iter().any(names_role) {
         credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
     }
-    let endpoints = bindings.endpoints.iter().map(|at| endpoint(template, at)).collect::<Checked<_>>()?;
+    let endpoints = bindings
+        .endpoints
+        .iter()
+        .map(|at| endpoint(template, at))
+        .collect::<Checked<_>>()?;
     let create_schema = binding_schema(&scopes, default_scope).to_string().into();
     let at = &template.metadata.specification;
     let via_function = at.value.bind_via_lambda;
     if via_function && !template.outputs.contains_key(FUNCTION_OUTPUT) {
         return Err(fault(
             at,
-            format!("BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"),
+            format!(
+                "BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"
+            ),
         ));
     }
-    let constraints = if scopes.is_empty() { List::default() } else { binding_constraints() };
+    let constraints = if scopes.is_empty() {
+        List::default()
+    } else {
+        binding_constraints()
+    };
     Ok(Bindings {
         credentials: credentials.into(),
         endpoints,
@@ -467,7 +611,10 @@ fn bindings(template: &Template) -> Checked<Bindings> {
 }
 
 fn credential(key: String, reference: &str) -> Credential {
-    Credential { key: key.into(), value: format!("${{{reference}}}").into() }
+    Credential {
+        key: key.into(),
+        value: format!("${{{reference}}}").into(),
+    }
 }
 
 fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<Endpoint> {
@@ -477,21 +624,35 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
         check_references(template, &json!(port), Shown::ToAll)?;
         // One with a reference is known when the stack is.
         let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
-        let is_port = is_number(&port) || port.split_once('-').is_some_and(|(a, b)| is_number(a) && is_number(b));
+        let is_port = is_number(&port)
+            || port
+                .split_once('-')
+                .is_some_and(|(a, b)| is_number(a) && is_number(b));
         let known = is_port || !reference::names(&port).is_empty();
-        if known { Ok(Text::from(port)) } else { Err(format!("`{port}` is not a port or a range of ports")) }
+        if known {
+            Ok(Text::from(port))
+        } else {
+            Err(format!("`{port}` is not a port or a range of ports"))
+        }
     });
-    let ports: List<Text> = ports.collect::<Result<_, _>>().map_err(|reason| fault(at, reason))?;
+    let ports: List<Text> = ports
+        .collect::<Result<_, _>>()
+        .map_err(|reason| fault(at, reason))?;
     if ports.is_empty() || endpoint.host.is_empty() {
         return Err(fault(at, "an endpoint needs a Host and Ports"));
     }
-    check_references(template, &json!(endpoint.host), Shown::ToAll).map_err(|reason| fault(at, reason))?;
+    check_references(template, &json!(endpoint.host), Shown::ToAll)
+        .map_err(|reason| fault(at, reason))?;
     let protocol = match endpoint.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
         Protocol::All => "all",
     };
-    Ok(Endpoint { host: endpoint.host.clone().into(), ports, protocol: protocol.into() })
+    Ok(Endpoint {
+        host: endpoint.host.clone().into(),
+        ports,
+        protocol: protocol.into(),
+    })
 }
 
 /// Who can see what a text becomes.
@@ -503,46 +664,68 @@ enum Shown {
 
 fn check_references(template: &Template, json: &Value, shown: Shown) -> Result<(), String> {
     match json {
-        Value::String(text) => {
-            reference::names(text).into_iter().try_for_each(|name| check_reference(template, name, shown))
-        }
-        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(template, entry, shown)),
-        Value::Object(fields) => fields.values().try_for_each(|field| check_references(template, field, shown)),
+        Value::String(text) => reference::names(text)
+            .into_iter()
+            .try_for_each(|name| check_reference(template, name, shown)),
+        Value::Array(entries) => entries
+            .iter()
+            .try_for_each(|entry| check_references(template, entry, shown)),
+        Value::Object(fields) => fields
+            .values()
+            .try_for_each(|field| check_references(template, field, shown)),
         _ => Ok(()),
     }
 }
 
-/// An output, a pseudo parameter, or `Output.key`: what a secret, which is JSON, has under that key.
+/// An output, a pseudo parameter, or `Output.key`: what a secret, which is JSON, has under that
+/// key.
 fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), String> {
     if PSEUDO_REFERENCES.contains(&name) {
         return Ok(());
     }
-    let (output, key) = name.split_once('.').map_or((name, None), |(output, key)| (output, Some(key)));
+    let (output, key) = name
+        .split_once('.')
+        .map_or((name, None), |(output, key)| (output, Some(key)));
     let Some(declared) = template.outputs.get(output) else {
         return Err(format!("`${{{name}}}` is no output of the template"));
     };
     match (is_secret(&declared["Value"]), key) {
-        (true, _) if shown == Shown::ToAll => Err(format!("`${{{name}}}` is a secret, and is for Credentials alone")),
-        (false, Some(_)) => Err(format!("`${{{name}}}`: the output `{output}` is no secret, and so has no keys")),
+        (true, _) if shown == Shown::ToAll => Err(format!(
+            "`${{{name}}}` is a secret, and is for Credentials alone"
+        )),
+        (false, Some(_)) => Err(format!(
+            "`${{{name}}}`: the output `{output}` is no secret, and so has no keys"
+        )),
         _ => Ok(()),
     }
 }
 
-/// What the published format means: every output is a credential, and its name in capitals is the key.
+/// What the published format means: every output is a credential, and its name in capitals is the
+/// key.
 fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credential> {
     let specification = &template.metadata.specification.value;
     let as_is = specification.outputs_as_is || specification.cloud_foundry;
-    let outputs = template
-        .outputs
-        .keys()
-        .map(|output| credential(if as_is { output.clone() } else { screaming_snake_case(output) }, output));
-    let identity = SDK_CREDENTIALS.into_iter().map(|(key, reference)| credential(key.into(), reference));
+    let outputs = template.outputs.keys().map(|output| {
+        credential(
+            if as_is {
+                output.clone()
+            } else {
+                screaming_snake_case(output)
+            },
+            output,
+        )
+    });
+    let identity = SDK_CREDENTIALS
+        .into_iter()
+        .map(|(key, reference)| credential(key.into(), reference));
     outputs.chain(identity.filter(|_| has_identity)).collect()
 }
 
 /// What a bind request may choose where the template has scopes.
 fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
-    let Some(default) = scopes.get(default_scope) else { return schema::object(Map::new(), &[]) };
+    let Some(default) = scopes.get(default_scope) else {
+        return schema::object(Map::new(), &[]);
+    };
     let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
     let scope = json!({
         "type": "string",
@@ -557,32 +740,48 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             "RoleName",
             text(
                 r"^[\w+=,.@-]{1,64}$",
-                "Name of an IAM role that gets the permissions, in the place of a new access key. It must be one of those \
-                 that the broker's operator has allowed.",
+                "Name of an IAM role that gets the permissions, in the place of a new access key. \
+                 It must be one of those that the broker's operator has allowed.",
             ),
         ),
         (
             "RoleArn",
-            text(r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$", "ARN of that role, in the place of its name."),
+            text(
+                r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
+                "ARN of that role, in the place of its name.",
+            ),
         ),
         (
             "ServiceAccount",
             text(
                 "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
-                "Kubernetes service account, as name or namespace/name, that may assume a new IAM role with the \
-                 permissions. The credentials hold its AWS_ROLE_ARN in the place of an access key.",
+                "Kubernetes service account, as name or namespace/name, that may assume a new IAM \
+                 role with the permissions. The credentials hold its AWS_ROLE_ARN in the place of \
+                 an access key.",
             ),
         ),
     ];
-    schema::object(properties.map(|(name, property)| (name.to_owned(), property)).into_iter().collect(), &[])
+    schema::object(
+        properties
+            .map(|(name, property)| (name.to_owned(), property))
+            .into_iter()
+            .collect(),
+        &[],
+    )
 }
 
 /// What the patterns of [`binding_schema`] mean.
 fn binding_constraints() -> List<Constraint> {
     let constraints = [
-        ("RoleName", "must be the name of an IAM role, without its path"),
+        (
+            "RoleName",
+            "must be the name of an IAM role, without its path",
+        ),
         ("RoleArn", "must be the ARN of an IAM role"),
-        ("ServiceAccount", "must be a service account, as name or namespace/name"),
+        (
+            "ServiceAccount",
+            "must be a service account, as name or namespace/name",
+        ),
     ];
     let constraint = |(parameter, description): (&'static str, &'static str)| Constraint {
         parameter: parameter.into(),
@@ -591,7 +790,8 @@ fn binding_constraints() -> List<Constraint> {
     constraints.map(constraint).into_iter().collect()
 }
 
-/// The author's text, without its `Metadata` where it would be too large with it: the stack does not need it.
+/// The author's text, without its `Metadata` where it would be too large with it: the stack does
+/// not need it.
 fn template_body(text: &str) -> Result<String, String> {
     if text.len() <= MAX_TEMPLATE_BODY_BYTES {
         return Ok(text.to_owned());
@@ -608,7 +808,9 @@ fn template_body(text: &str) -> Result<String, String> {
         .collect();
     match body.len() {
         0..=MAX_TEMPLATE_BODY_BYTES => Ok(body),
-        bytes => Err(format!("{bytes} bytes without Metadata; CloudFormation takes {MAX_TEMPLATE_BODY_BYTES}")),
+        bytes => Err(format!(
+            "{bytes} bytes without Metadata; CloudFormation takes {MAX_TEMPLATE_BODY_BYTES}"
+        )),
     }
 }
 
@@ -618,6 +820,8 @@ fn text(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(format!("`{value}` is not a scalar")),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(format!("`{value}` is not a scalar"))
+        }
     }
 }

@@ -28,14 +28,17 @@ pub enum Content {
     List(Vec<Node>),
     /// A mapping, in the author's order.
     Map(Vec<(Spanned<String>, Node)>),
-    /// An intrinsic function, in its short form (`!Sub`) or its long one (`Fn::Sub`), by its name without `Fn::`.
+    /// An intrinsic function, in its short form (`!Sub`) or its long one (`Fn::Sub`), by its name
+    /// without `Fn::`.
     Call(String, Box<Node>),
 }
 
 impl Node {
     /// The value of a mapping's key.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.fields().find(|(name, _)| name.value == key).map(|(_, node)| node)
+        self.fields()
+            .find(|(name, _)| name.value == key)
+            .map(|(_, node)| node)
     }
 
     /// The value below these keys.
@@ -85,10 +88,13 @@ impl<'de> Deserialize<'de> for Node {
 
 /// A mapping of one key that names a function becomes its call.
 fn long_form(content: Content) -> Content {
-    let Content::Map(mut fields) = content else { return content };
+    let Content::Map(mut fields) = content else {
+        return content;
+    };
     let is_call = match &fields[..] {
         [(key, value)] => {
-            let names_text = matches!(key.value.as_str(), "Ref" | "Condition") && value.text().is_some();
+            let names_text =
+                matches!(key.value.as_str(), "Ref" | "Condition") && value.text().is_some();
             names_text || key.value.starts_with("Fn::")
         }
         _ => false,

@@ -11,9 +11,15 @@ use super::{
 };
 use crate::catalog::reference;
 
-/// What those statements can refer to: CloudFormation's pseudo parameters, and the prefix of all stacks' names; a
-/// `DeployPolicy` also to the template's settings.
-const REFERENCES: [&str; 5] = ["AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URLSuffix", "NamePrefix"];
+/// What those statements can refer to: CloudFormation's pseudo parameters, and the prefix of all
+/// stacks' names; a `DeployPolicy` also to the template's settings.
+const REFERENCES: [&str; 5] = [
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::AccountId",
+    "AWS::URLSuffix",
+    "NamePrefix",
+];
 
 /// The permissions that a template needs beyond its own text, for the stack of the broker to grant.
 #[derive(Debug, Default)]
@@ -24,7 +30,8 @@ pub struct Permissions {
     pub boundary: Vec<Statement>,
 }
 
-/// A statement that allows something. Its texts have `${…}` references as in CloudFormation's `Fn::Sub`.
+/// A statement that allows something. Its texts have `${…}` references as in CloudFormation's
+/// `Fn::Sub`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     /// At least one.
@@ -38,7 +45,9 @@ pub struct Statement {
 /// Reads and checks the permissions of a template.
 pub fn permissions(specification: &Specification) -> Checked<Permissions> {
     let statements = |list: &[Spanned<document::Statement>], known: &[&str]| {
-        list.iter().map(|at| statement(at, known)).collect::<Checked<Vec<_>>>()
+        list.iter()
+            .map(|at| statement(at, known))
+            .collect::<Checked<Vec<_>>>()
     };
     let of_settings = specification.settings.keys().map(String::as_str);
     let known_to_deploy: Vec<_> = REFERENCES.into_iter().chain(of_settings).collect();
@@ -49,32 +58,54 @@ pub fn permissions(specification: &Specification) -> Checked<Permissions> {
 }
 
 fn statement(at: &Spanned<document::Statement>, known: &[&str]) -> Checked<Statement> {
-    let document::Statement { effect: document::Effect::Allow, action, resource, condition } = at.value.clone();
-    let statement = Statement { actions: action.into(), resources: resource.into(), condition };
+    let document::Statement {
+        effect: document::Effect::Allow,
+        action,
+        resource,
+        condition,
+    } = at.value.clone();
+    let statement = Statement {
+        actions: action.into(),
+        resources: resource.into(),
+        condition,
+    };
     if statement.actions.is_empty() || statement.resources.is_empty() {
         return Err(fault(at, "a statement needs an Action and a Resource"));
     }
-    check_references(&json!([statement.actions, statement.resources, statement.condition]), known)
-        .map_err(|reason| fault(at, reason))?;
+    check_references(
+        &json!([statement.actions, statement.resources, statement.condition]),
+        known,
+    )
+    .map_err(|reason| fault(at, reason))?;
     Ok(statement)
 }
 
 fn check_references(json: &Value, known: &[&str]) -> Result<(), String> {
     match json {
-        Value::String(text) => match reference::names(text).into_iter().find(|name| !known.contains(name)) {
+        Value::String(text) => match reference::names(text)
+            .into_iter()
+            .find(|name| !known.contains(name))
+        {
             Some(name) => Err(format!("`${{{name}}}` is none of {}", known.join(", "))),
             None => Ok(()),
         },
-        Value::Array(entries) => entries.iter().try_for_each(|entry| check_references(entry, known)),
-        Value::Object(fields) => fields.values().try_for_each(|field| check_references(field, known)),
+        Value::Array(entries) => entries
+            .iter()
+            .try_for_each(|entry| check_references(entry, known)),
+        Value::Object(fields) => fields
+            .values()
+            .try_for_each(|field| check_references(field, known)),
         _ => Ok(()),
     }
 }
 
 /// An action of a scope that the boundary leaves out is one that no binding could ever do.
 fn check_covered(specification: &Specification, boundary: &[Statement]) -> Checked<()> {
-    let patterns: Vec<_> =
-        boundary.iter().flat_map(|statement| &statement.actions).map(|action| WildMatch::new(action)).collect();
+    let patterns: Vec<_> = boundary
+        .iter()
+        .flat_map(|statement| &statement.actions)
+        .map(|action| WildMatch::new(action))
+        .collect();
     for (scope, statements) in &specification.bindings.policies {
         let missing = statements
             .value

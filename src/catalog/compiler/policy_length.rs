@@ -1,8 +1,9 @@
 //! Whether IAM takes the policy of every scope, for whatever instance.
 //!
-//! IAM limits how long a policy may be, and tells so when somebody binds. Here it is told to the template's author: the
-//! outputs that a scope refers to are evaluated for every plan, for every combination of the parameters that decide
-//! which of them there are, and in every partition, with names and values at their longest.
+//! IAM limits how long a policy may be, and tells so when somebody binds. Here it is told to the
+//! template's author: the outputs that a scope refers to are evaluated for every plan, for every
+//! combination of the parameters that decide which of them there are, and in every partition, with
+//! names and values at their longest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,16 +24,22 @@ const ENDS_AT: &str = "2026-12-31T23:59:59Z";
 /// Combinations of parameters that are tried for one plan.
 const MAX_COMBINATIONS: usize = 4_096;
 
-/// Checks every scope's policy as that of a user, which has the narrowest limit. Every binding may be one, whatever roles
-/// take more.
+/// Checks every scope's policy as that of a user, which has the narrowest limit. Every binding may
+/// be one, whatever roles take more.
 pub fn check(template: &Template, node: &Node) -> Checked<()> {
     let specification = &template.metadata.specification.value;
     for (scope, statements) in &specification.bindings.policies {
         for plan in specification.service_plans.values() {
-            let length = Scope { template, node, statements: &statements.value }.longest(&plan.value)?;
+            let length = Scope {
+                template,
+                node,
+                statements: &statements.value,
+            }
+            .longest(&plan.value)?;
             if length > MAX_USER_POLICY {
                 let reason = format!(
-                    "the policy of the scope `{scope}` may have {length} characters; IAM takes {MAX_USER_POLICY} of a user"
+                    "the policy of the scope `{scope}` may have {length} characters; IAM takes \
+                     {MAX_USER_POLICY} of a user"
                 );
                 return Err(fault(statements, reason));
             }
@@ -55,7 +62,12 @@ impl<'t> Scope<'t> {
         for parameters in self.combinations(&outputs, plan)? {
             for partition in &PARTITIONS {
                 let service = &self.template.metadata.specification.value.name.value;
-                let stack = Stack { template: self.node, parameters: parameters.clone(), partition, service };
+                let stack = Stack {
+                    template: self.node,
+                    parameters: parameters.clone(),
+                    partition,
+                    service,
+                };
                 longest = longest.max(self.length(&stack, &outputs)?);
             }
         }
@@ -72,40 +84,70 @@ impl<'t> Scope<'t> {
         }
         let value = |name: &str| {
             let output = values.get(name).map(String::as_str);
-            output.or_else(|| stack.partition.reference(name)).or_else(|| longest::of_instance(name))
+            output
+                .or_else(|| stack.partition.reference(name))
+                .or_else(|| longest::of_instance(name))
         };
         let statements = reference::render_statements(self.statements, value);
         let document = policy::document(&statements, Some(ENDS_AT));
-        Ok(document.chars().filter(|character| !character.is_whitespace()).count())
+        Ok(document
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .count())
     }
 
     /// The outputs that the statements refer to.
     fn outputs(&self) -> BTreeSet<&'t str> {
         let mut names = BTreeSet::new();
-        self.statements.iter().for_each(|statement| collect_names(statement, &mut names));
+        self.statements
+            .iter()
+            .for_each(|statement| collect_names(statement, &mut names));
         names.retain(|name| self.template.outputs.contains_key(*name));
         names
     }
 
-    /// Values of the parameters that these outputs depend on: of those with a few values all, and of the others none,
-    /// the longest, and what the template compares them with.
-    fn combinations(&self, outputs: &BTreeSet<&str>, plan: &ServicePlan) -> Checked<Vec<BTreeMap<&'t str, String>>> {
-        let mut used = Used { node: self.node, parameters: &self.template.parameters, names: BTreeMap::new() };
+    /// Values of the parameters that these outputs depend on: of those with a few values all, and
+    /// of the others none, the longest, and what the template compares them with.
+    fn combinations(
+        &self,
+        outputs: &BTreeSet<&str>,
+        plan: &ServicePlan,
+    ) -> Checked<Vec<BTreeMap<&'t str, String>>> {
+        let mut used = Used {
+            node: self.node,
+            parameters: &self.template.parameters,
+            names: BTreeMap::new(),
+        };
         for output in outputs {
-            self.node.at(&["Outputs", output]).into_iter().for_each(|output| used.collect(output));
+            self.node
+                .at(&["Outputs", output])
+                .into_iter()
+                .for_each(|output| used.collect(output));
         }
 
         let mut combinations = vec![BTreeMap::new()];
         for (name, compared) in used.names {
             let parameter = &self.template.parameters[name];
-            let values = values(&parameter.value, plan.parameter_values.get(name).map(|value| &value.value), &compared);
+            let values = values(
+                &parameter.value,
+                plan.parameter_values.get(name).map(|value| &value.value),
+                &compared,
+            );
             if combinations.len() * values.len() > MAX_COMBINATIONS {
-                let reason = "depends on too many parameters to be tried: a policy's outputs should depend on few";
-                return Err(fault(parameter, format!("the length of a scope's policy {reason}")));
+                let reason = "depends on too many parameters to be tried: a policy's outputs \
+                              should depend on few";
+                return Err(fault(
+                    parameter,
+                    format!("the length of a scope's policy {reason}"),
+                ));
             }
             let extended = |one: &BTreeMap<&'t str, String>| {
-                let with =
-                    |value: &String| one.iter().map(|(k, v)| (*k, v.clone())).chain([(name, value.clone())]).collect();
+                let with = |value: &String| {
+                    one.iter()
+                        .map(|(k, v)| (*k, v.clone()))
+                        .chain([(name, value.clone())])
+                        .collect()
+                };
                 values.iter().map(with).collect::<Vec<_>>()
             };
             combinations = combinations.iter().flat_map(extended).collect();
@@ -114,12 +156,19 @@ impl<'t> Scope<'t> {
     }
 }
 
-fn values(parameter: &Parameter, fixed: Option<&Value>, compared: &BTreeSet<String>) -> Vec<String> {
+fn values(
+    parameter: &Parameter,
+    fixed: Option<&Value>,
+    compared: &BTreeSet<String>,
+) -> Vec<String> {
     if let Some(fixed) = fixed {
         return super::text(fixed).into_iter().collect();
     }
     if let Some(allowed) = &parameter.allowed_values {
-        return allowed.iter().filter_map(|value| super::text(value).ok()).collect();
+        return allowed
+            .iter()
+            .filter_map(|value| super::text(value).ok())
+            .collect();
     }
     let longest = "x".repeat(longest::parameter(parameter));
     let mut values: BTreeSet<_> = compared.iter().cloned().collect();
@@ -131,7 +180,9 @@ fn collect_names<'v>(json: &'v Value, names: &mut BTreeSet<&'v str>) {
     match json {
         Value::String(text) => names.extend(reference::names(text)),
         Value::Array(entries) => entries.iter().for_each(|entry| collect_names(entry, names)),
-        Value::Object(fields) => fields.values().for_each(|field| collect_names(field, names)),
+        Value::Object(fields) => fields
+            .values()
+            .for_each(|field| collect_names(field, names)),
         _ => {}
     }
 }
@@ -176,11 +227,16 @@ impl<'t, P> Used<'t, P> {
     }
 
     fn collect_condition(&mut self, name: &str) {
-        self.node.at(&["Conditions", name]).into_iter().for_each(|condition| self.collect(condition));
+        self.node
+            .at(&["Conditions", name])
+            .into_iter()
+            .for_each(|condition| self.collect(condition));
     }
 
     fn collect_text(&mut self, text: &'t Node) {
-        reference::names(text.text().unwrap_or_default()).into_iter().for_each(|name| self.collect_name(name));
+        reference::names(text.text().unwrap_or_default())
+            .into_iter()
+            .for_each(|name| self.collect_name(name));
     }
 
     /// A parameter, or a resource, whose name may depend on one.
@@ -189,21 +245,37 @@ impl<'t, P> Used<'t, P> {
         if self.parameters.contains_key(name) {
             self.names.entry(name).or_default();
         } else if let Some(resource) = self.node.at(&["Resources", name]) {
-            let named = ResourceType::find(resource.get("Type").and_then(Node::text).unwrap_or_default());
-            let path = named.map(|known| known.name_property()).filter(|path| !path.is_empty());
+            let named = ResourceType::find(
+                resource
+                    .get("Type")
+                    .and_then(Node::text)
+                    .unwrap_or_default(),
+            );
+            let path = named
+                .map(|known| known.name_property())
+                .filter(|path| !path.is_empty());
             let property = path.and_then(|path| resource.get("Properties")?.at(path));
-            property.into_iter().for_each(|property| self.collect(property));
+            property
+                .into_iter()
+                .for_each(|property| self.collect(property));
         }
     }
 
     fn collect_compared(&mut self, pair: &'t [Node]) {
-        let texts: Vec<_> = pair.iter().filter_map(Node::text).map(str::to_owned).collect();
+        let texts: Vec<_> = pair
+            .iter()
+            .filter_map(Node::text)
+            .map(str::to_owned)
+            .collect();
         for node in pair {
             if let Content::Call(function, name) = &node.content
                 && let ("Ref", Some(name)) = (function.as_str(), name.text())
                 && self.parameters.contains_key(name)
             {
-                self.names.entry(name).or_default().extend(texts.iter().cloned());
+                self.names
+                    .entry(name)
+                    .or_default()
+                    .extend(texts.iter().cloned());
             }
         }
     }

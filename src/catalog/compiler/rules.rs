@@ -1,5 +1,5 @@
-//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers, `Lists`, `Matching` of
-//! texts, `Subdomains` and `Senders`.
+//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers,
+//! `Lists`, `Matching` of texts, `Subdomains` and `Senders`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -41,46 +41,75 @@ struct Compiler<'t> {
 
 impl Compiler<'_> {
     fn rule(&self, name: &str, node: &Node) -> Checked<Rule> {
-        let condition = node.get("RuleCondition").map(|condition| self.condition(condition)).transpose()?;
-        let assertions = node.get("Assertions").map(Node::entries).unwrap_or_default();
+        let condition = node
+            .get("RuleCondition")
+            .map(|condition| self.condition(condition))
+            .transpose()?;
+        let assertions = node
+            .get("Assertions")
+            .map(Node::entries)
+            .unwrap_or_default();
         if assertions.is_empty() {
             return Err(fault(node, format!("the rule `{name}` has no Assertions")));
         }
-        let assertions = assertions.iter().map(|assertion| self.assertion(name, assertion));
-        Ok(Rule { conditions: condition.into_iter().collect(), assertions: assertions.collect::<Checked<_>>()? })
+        let assertions = assertions
+            .iter()
+            .map(|assertion| self.assertion(name, assertion));
+        Ok(Rule {
+            conditions: condition.into_iter().collect(),
+            assertions: assertions.collect::<Checked<_>>()?,
+        })
     }
 
     fn assertion(&self, rule: &str, node: &Node) -> Checked<Assertion> {
-        let assert = node.get("Assert").ok_or_else(|| fault(node, format!("the rule `{rule}` has no Assert")))?;
+        let assert = node
+            .get("Assert")
+            .ok_or_else(|| fault(node, format!("the rule `{rule}` has no Assert")))?;
         let description = node.get("AssertDescription").and_then(Node::text);
         let description = description.map_or_else(
             || format!("The parameters break the rule `{rule}` of the template."),
             |text| text.trim().to_owned(),
         );
-        Ok(Assertion { holds: self.condition(assert)?, description: description.into() })
+        Ok(Assertion {
+            holds: self.condition(assert)?,
+            description: description.into(),
+        })
     }
 
     fn condition(&self, node: &Node) -> Checked<Condition> {
         let Content::Call(function, argument) = &node.content else {
-            return Err(fault(node, "a condition of a rule is a function, such as Fn::Equals"));
+            return Err(fault(
+                node,
+                "a condition of a rule is a function, such as Fn::Equals",
+            ));
         };
         let entries = argument.entries();
-        let conditions = || entries.iter().map(|entry| self.condition(entry)).collect::<Checked<List<_>>>();
+        let conditions = || {
+            entries
+                .iter()
+                .map(|entry| self.condition(entry))
+                .collect::<Checked<List<_>>>()
+        };
         let pair = || match entries {
             [one, other] => Ok((self.operand(one)?, self.operand(other)?)),
             _ => Err(fault(node, format!("Fn::{function} takes two values"))),
         };
         match function.as_str() {
-            "And" | "Or" if !(2..=10).contains(&entries.len()) => {
-                Err(fault(node, format!("Fn::{function} takes two to ten conditions")))
+            "And" | "Or" if !(2..=10).contains(&entries.len()) => Err(fault(
+                node,
+                format!("Fn::{function} takes two to ten conditions"),
+            )),
+            "Not" if entries.len() != 1 => {
+                Err(fault(node, "Fn::Not takes one condition, in a list"))
             }
-            "Not" if entries.len() != 1 => Err(fault(node, "Fn::Not takes one condition, in a list")),
             "And" => Ok(Condition::AllOf(conditions()?)),
             "Or" => Ok(Condition::AnyOf(conditions()?)),
             "Not" => Ok(Condition::NoneOf(conditions()?)),
             "Equals" => pair().map(|(one, other)| Condition::Equals(one, other)),
             "Contains" => pair().map(|(list, text)| Condition::Contains(list, text)),
-            "EachMemberEquals" => pair().map(|(list, text)| Condition::EachMemberEquals(list, text)),
+            "EachMemberEquals" => {
+                pair().map(|(list, text)| Condition::EachMemberEquals(list, text))
+            }
             "EachMemberIn" => pair().map(|(list, known)| Condition::EachMemberIn(list, known)),
             _ => Err(self.no_function(node, function)),
         }
@@ -95,7 +124,9 @@ impl Compiler<'_> {
             }
             Content::Call(function, name) if function == "Ref" => self.reference(name),
             Content::Call(function, _) => Err(self.no_function(node, function)),
-            Content::Null | Content::Map(_) => Err(fault(node, "a rule compares texts and lists of texts")),
+            Content::Null | Content::Map(_) => {
+                Err(fault(node, "a rule compares texts and lists of texts"))
+            }
         }
     }
 
@@ -104,7 +135,9 @@ impl Compiler<'_> {
         match self.parameter(name) {
             Some(operand) => Ok(operand),
             // Never known to the broker, so that the rule is left to CloudFormation.
-            None if name.starts_with("AWS::") => Ok(Operand::Parameter(Text::from(name.to_owned()))),
+            None if name.starts_with("AWS::") => {
+                Ok(Operand::Parameter(Text::from(name.to_owned())))
+            }
             None => Err(self.unknown(node, name)),
         }
     }
@@ -112,7 +145,11 @@ impl Compiler<'_> {
     fn parameter(&self, name: &str) -> Option<Operand> {
         let is_list = schema::is_list(&self.template.parameters.get(name)?.value);
         let name = Text::from(name.to_owned());
-        Some(if is_list { Operand::ListParameter(name) } else { Operand::Parameter(name) })
+        Some(if is_list {
+            Operand::ListParameter(name)
+        } else {
+            Operand::Parameter(name)
+        })
     }
 
     fn unknown(&self, node: &Node, name: &str) -> Fault {
@@ -121,7 +158,8 @@ impl Compiler<'_> {
 
     fn no_function(&self, node: &Node, function: &str) -> Fault {
         if OF_THE_ACCOUNT.contains(&function) {
-            let reason = "depends on what only AWS knows, so that the broker cannot evaluate the rule before it begins";
+            let reason = "depends on what only AWS knows, so that the broker cannot evaluate the \
+                          rule before it begins";
             return fault(node, format!("Fn::{function} {reason}"));
         }
         fault(node, format!("`{function}` is no function for rules"))
@@ -129,24 +167,41 @@ impl Compiler<'_> {
 
     /// Numbers that must grow, such as days after which objects are moved, then deleted.
     fn ascending(&self, node: &Node) -> Checked<Rule> {
-        let names = node.get("Parameters").map(Node::entries).unwrap_or_default();
+        let names = node
+            .get("Parameters")
+            .map(Node::entries)
+            .unwrap_or_default();
         let distinct: BTreeSet<_> = names.iter().filter_map(Node::text).collect();
         if distinct.len() < 2 || distinct.len() != names.len() {
-            return Err(fault(node, "an entry of Ascending needs two Parameters or more"));
+            return Err(fault(
+                node,
+                "an entry of Ascending needs two Parameters or more",
+            ));
         }
         let values = names.iter().map(|name| {
-            let known = name.text().and_then(|text| self.template.parameters.get(text));
+            let known = name
+                .text()
+                .and_then(|text| self.template.parameters.get(text));
             match known {
                 Some(parameter) if schema::is_number(&parameter.value) => self.reference(name),
-                Some(_) => Err(fault(name, "an entry of Ascending names parameters of the type Number")),
+                Some(_) => Err(fault(
+                    name,
+                    "an entry of Ascending names parameters of the type Number",
+                )),
                 None => self.reference(name),
             }
         });
         let values = values.collect::<Checked<_>>()?;
-        let without = node.get("Without").and_then(Node::text).map(|text| Text::from(text.to_owned()));
+        let without = node
+            .get("Without")
+            .and_then(Node::text)
+            .map(|text| Text::from(text.to_owned()));
 
         let holds = Condition::Ascending { values, without };
-        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Ascending", [holds])? })
+        Ok(Rule {
+            conditions: List::default(),
+            assertions: assertions(node, "Ascending", [holds])?,
+        })
     }
 
     /// A limit of a list's entries, or that all of them differ. A text is a list with commas.
@@ -164,29 +219,46 @@ impl Compiler<'_> {
         let distinct = is_unique.then_some(Condition::Distinct(list));
 
         let holds = at_most.into_iter().chain(distinct);
-        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Lists", holds)? })
+        Ok(Rule {
+            conditions: List::default(),
+            assertions: assertions(node, "Lists", holds)?,
+        })
     }
 
-    /// The forms that a parameter's value may have where others have certain values, such as an endpoint by its protocol.
+    /// The forms that a parameter's value may have where others have certain values, such as an
+    /// endpoint by its protocol.
     fn matching(&self, node: &Node) -> Checked<Rule> {
         let value = self.value(node, "Parameter", "Matching")?;
         let allowed = node.get("AllowedPattern").map(pattern).transpose()?;
         let forbidden = node.get("ForbiddenPattern").map(pattern).transpose()?;
         if allowed.is_none() && forbidden.is_none() {
-            return Err(missing(node, "Matching", "an AllowedPattern or a ForbiddenPattern"));
+            return Err(missing(
+                node,
+                "Matching",
+                "an AllowedPattern or a ForbiddenPattern",
+            ));
         }
         let allowed = allowed.map(|pattern| Condition::EachMatches(value.clone(), pattern));
         let forbidden = forbidden.map(|pattern| Condition::NoneMatches(value.clone(), pattern));
 
-        let conditions = node.get("When").into_iter().flat_map(Node::fields).map(|(name, known)| {
-            let value = self.parameter(&name.value).ok_or_else(|| self.unknown(known, &name.value))?;
-            match &known.content {
-                Content::Text(_) => Ok(Condition::EachMatches(value, pattern(known)?)),
-                _ => Ok(Condition::EachMemberIn(value, self.operand(known)?)),
-            }
-        });
+        let conditions =
+            node.get("When")
+                .into_iter()
+                .flat_map(Node::fields)
+                .map(|(name, known)| {
+                    let value = self
+                        .parameter(&name.value)
+                        .ok_or_else(|| self.unknown(known, &name.value))?;
+                    match &known.content {
+                        Content::Text(_) => Ok(Condition::EachMatches(value, pattern(known)?)),
+                        _ => Ok(Condition::EachMemberIn(value, self.operand(known)?)),
+                    }
+                });
         let conditions = conditions.collect::<Checked<_>>()?;
-        Ok(Rule { conditions, assertions: assertions(node, "Matching", allowed.into_iter().chain(forbidden))? })
+        Ok(Rule {
+            conditions,
+            assertions: assertions(node, "Matching", allowed.into_iter().chain(forbidden))?,
+        })
     }
 
     /// A domain name that must lie below others, such as that of bounces below that of the sender.
@@ -196,10 +268,16 @@ impl Compiler<'_> {
         if parents.is_empty() {
             return Err(missing(node, "Subdomains", "Of, a list of parameters"));
         }
-        let parents = parents.iter().map(|name| self.reference(name)).collect::<Checked<_>>()?;
+        let parents = parents
+            .iter()
+            .map(|name| self.reference(name))
+            .collect::<Checked<_>>()?;
 
         let holds = Condition::Subdomain(domain, Operand::List(parents));
-        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Subdomains", [holds])? })
+        Ok(Rule {
+            conditions: List::default(),
+            assertions: assertions(node, "Subdomains", [holds])?,
+        })
     }
 
     /// A sender of e-mails that must be an address of an SES identity.
@@ -208,20 +286,33 @@ impl Compiler<'_> {
         let identity = self.value(node, "Of", "Senders")?;
 
         let holds = Condition::Sender(sender, identity);
-        Ok(Rule { conditions: List::default(), assertions: assertions(node, "Senders", [holds])? })
+        Ok(Rule {
+            conditions: List::default(),
+            assertions: assertions(node, "Senders", [holds])?,
+        })
     }
 
     fn value(&self, node: &Node, key: &str, of: &str) -> Checked<Operand> {
-        self.reference(node.get(key).ok_or_else(|| missing(node, of, format!("`{key}`")))?)
+        self.reference(
+            node.get(key)
+                .ok_or_else(|| missing(node, of, format!("`{key}`")))?,
+        )
     }
 }
 
 /// The same text for each of the conditions.
-fn assertions(node: &Node, of: &str, all: impl IntoIterator<Item = Condition>) -> Checked<List<Assertion>> {
+fn assertions(
+    node: &Node,
+    of: &str,
+    all: impl IntoIterator<Item = Condition>,
+) -> Checked<List<Assertion>> {
     let description = node.get("Description").and_then(Node::text);
     let description = description.ok_or_else(|| missing(node, of, "a Description"))?;
 
-    let assertion = |holds| Assertion { holds, description: description.trim().to_owned().into() };
+    let assertion = |holds| Assertion {
+        holds,
+        description: description.trim().to_owned().into(),
+    };
     Ok(all.into_iter().map(assertion).collect())
 }
 
@@ -245,5 +336,8 @@ fn missing(node: &Node, of: &str, what: impl fmt::Display) -> Fault {
 }
 
 fn fault(node: &Node, reason: impl Into<String>) -> Fault {
-    Fault { line: node.line, reason: reason.into() }
+    Fault {
+        line: node.line,
+        reason: reason.into(),
+    }
 }

@@ -1,5 +1,5 @@
-//! CloudFormation parameters → JSON Schema, draft 4: the draft that every platform must support (OSBAPI, Input
-//! Parameters Schema Object) and the only one that Cloud Foundry takes.
+//! CloudFormation parameters → JSON Schema, draft 4: the draft that every platform must support
+//! (OSBAPI, Input Parameters Schema Object) and the only one that Cloud Foundry takes.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -28,7 +28,11 @@ pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
 }
 
 /// The schema of one parameter's value, or the reason why there is none.
-pub fn property(parameter: &Parameter, title: Option<&str>, default: Option<&Value>) -> Result<Value, String> {
+pub fn property(
+    parameter: &Parameter,
+    title: Option<&str>,
+    default: Option<&Value>,
+) -> Result<Value, String> {
     let kind = Kind::of(parameter);
     let mut schema = Map::new();
     schema.insert("type".into(), json!(kind.json_type()));
@@ -39,7 +43,10 @@ pub fn property(parameter: &Parameter, title: Option<&str>, default: Option<&Val
     };
     set("title", title.map(Value::from));
     set("description", description(parameter).map(Value::from));
-    set("default", default.map(|value| kind.value(value)).transpose()?);
+    set(
+        "default",
+        default.map(|value| kind.value(value)).transpose()?,
+    );
     if parameter.no_echo.is_set() {
         set("format", Some("password".into()));
     }
@@ -68,65 +75,116 @@ pub fn is_number(parameter: &Parameter) -> bool {
     matches!(Kind::of(parameter), Kind::Whole | Kind::Number)
 }
 
-fn constrain(schema: &mut Map<String, Value>, parameter: &Parameter, kind: Kind) -> Result<(), String> {
+fn constrain(
+    schema: &mut Map<String, Value>,
+    parameter: &Parameter,
+    kind: Kind,
+) -> Result<(), String> {
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             schema.insert(key.into(), value);
         }
     };
     // A flag's values are those of its type.
-    let allowed = parameter.allowed_values.as_ref().filter(|_| kind != Kind::Flag);
-    set("enum", allowed.map(|values| values.iter().map(|value| kind.value(value)).collect()).transpose()?);
-    set("minimum", parameter.min_value.as_ref().map(number).transpose()?);
-    set("maximum", parameter.max_value.as_ref().map(number).transpose()?);
+    let allowed = parameter
+        .allowed_values
+        .as_ref()
+        .filter(|_| kind != Kind::Flag);
+    set(
+        "enum",
+        allowed
+            .map(|values| values.iter().map(|value| kind.value(value)).collect())
+            .transpose()?,
+    );
+    set(
+        "minimum",
+        parameter.min_value.as_ref().map(number).transpose()?,
+    );
+    set(
+        "maximum",
+        parameter.max_value.as_ref().map(number).transpose()?,
+    );
     if kind != Kind::String {
         return Ok(());
     }
-    set("pattern", parameter.allowed_pattern.as_deref().map(|pattern| anchored(pattern).into()));
-    set("minLength", parameter.min_length.as_ref().map(number).transpose()?);
+    set(
+        "pattern",
+        parameter
+            .allowed_pattern
+            .as_deref()
+            .map(|pattern| anchored(pattern).into()),
+    );
+    set(
+        "minLength",
+        parameter.min_length.as_ref().map(number).transpose()?,
+    );
     if allowed.is_none() {
-        set("maxLength", Some(parameter.max_length.as_ref().map_or(Ok(MAX_VALUE_LENGTH.into()), number)?));
+        set(
+            "maxLength",
+            Some(
+                parameter
+                    .max_length
+                    .as_ref()
+                    .map_or(Ok(MAX_VALUE_LENGTH.into()), number)?,
+            ),
+        );
     }
     Ok(())
 }
 
 fn description(parameter: &Parameter) -> Option<String> {
     // CloudFormation writes it behind the parameter's name: "must be …".
-    let constraint = parameter.constraint_description.as_deref().map(|text| match text.strip_prefix("must ") {
-        Some(rest) => format!("It must {}.", rest.trim_end_matches('.')),
-        None => text.to_owned(),
-    });
+    let constraint =
+        parameter
+            .constraint_description
+            .as_deref()
+            .map(|text| match text.strip_prefix("must ") {
+                Some(rest) => format!("It must {}.", rest.trim_end_matches('.')),
+                None => text.to_owned(),
+            });
     let texts = [parameter.description.as_deref(), constraint.as_deref()];
-    let texts: Vec<_> = texts.into_iter().flatten().map(str::trim).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<_> = texts
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 
 /// CloudFormation matches a pattern against the whole value, JSON Schema against any part of it.
 fn anchored(pattern: &str) -> String {
-    if is_anchored(pattern) { pattern.to_owned() } else { format!("^(?:{pattern})$") }
+    if is_anchored(pattern) {
+        pattern.to_owned()
+    } else {
+        format!("^(?:{pattern})$")
+    }
 }
 
-/// Whether the pattern is one sequence from `^` to `$`, and so matches a whole value only: not `^a|b$`, which is a
-/// choice between two.
+/// Whether the pattern is one sequence from `^` to `$`, and so matches a whole value only: not
+/// `^a|b$`, which is a choice between two.
 fn is_anchored(pattern: &str) -> bool {
     use regex_syntax::ast::{AssertionKind, Ast, parse::Parser};
 
     let parsed = Parser::new().parse(pattern);
-    let Ok(Ast::Concat(sequence)) = &parsed else { return false };
+    let Ok(Ast::Concat(sequence)) = &parsed else {
+        return false;
+    };
     let is = |ast: Option<&Ast>, kind: &AssertionKind| matches!(ast, Some(Ast::Assertion(it)) if it.kind == *kind);
-    is(sequence.asts.first(), &AssertionKind::StartLine) && is(sequence.asts.last(), &AssertionKind::EndLine)
+    is(sequence.asts.first(), &AssertionKind::StartLine)
+        && is(sequence.asts.last(), &AssertionKind::EndLine)
 }
 
-/// What a parameter is for users. CloudFormation knows strings, numbers and lists of both alone; all its other types are
-/// strings with a meaning.
+/// What a parameter is for users. CloudFormation knows strings, numbers and lists of both alone;
+/// all its other types are strings with a meaning.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     String,
     /// A string whose allowed values are exactly `true` and `false`.
     Flag,
-    /// A number of which the template says nothing with a fraction. What may have one says so by its default, a limit
-    /// or an allowed value: `1.0` is enough.
+    /// A number of which the template says nothing with a fraction. What may have one says so by
+    /// its default, a limit or an allowed value: `1.0` is enough.
     Whole,
     Number,
     StringList,
@@ -170,27 +228,47 @@ impl Kind {
         let text = super::text(value)?;
         let Some(item) = self.item() else {
             return match self {
-                Self::Flag => text.parse().map(Value::Bool).map_err(|_| format!("`{text}` is not true or false")),
+                Self::Flag => text
+                    .parse()
+                    .map(Value::Bool)
+                    .map_err(|_| format!("`{text}` is not true or false")),
                 Self::Whole | Self::Number => number(value),
                 _ => Ok(text.into()),
             };
         };
-        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = text
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty());
         entries.map(|entry| item.value(&entry.into())).collect()
     }
 }
 
 fn is_flag(parameter: &Parameter) -> bool {
-    let Some(allowed) = &parameter.allowed_values else { return false };
-    let mut texts: Vec<_> = allowed.iter().filter_map(|value| super::text(value).ok()).collect();
+    let Some(allowed) = &parameter.allowed_values else {
+        return false;
+    };
+    let mut texts: Vec<_> = allowed
+        .iter()
+        .filter_map(|value| super::text(value).ok())
+        .collect();
     texts.sort_unstable();
     texts == ["false", "true"]
 }
 
 fn is_whole(parameter: &Parameter) -> bool {
-    let Parameter { default, min_value, max_value, allowed_values, .. } = parameter;
-    let mut said =
-        [default, min_value, max_value].into_iter().flatten().chain(allowed_values.iter().flatten()).peekable();
+    let Parameter {
+        default,
+        min_value,
+        max_value,
+        allowed_values,
+        ..
+    } = parameter;
+    let mut said = [default, min_value, max_value]
+        .into_iter()
+        .flatten()
+        .chain(allowed_values.iter().flatten())
+        .peekable();
     let is_whole = |value: &Value| super::text(value).is_ok_and(|text| text.parse::<i64>().is_ok());
     said.peek().is_some() && said.all(is_whole)
 }
@@ -204,12 +282,18 @@ fn number(value: &Value) -> Result<Value, String> {
 
 /// The schema that a plan shows: the properties that the plan leaves open, in the template's order.
 pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
-    let required: Vec<_> =
-        properties.iter().filter(|(_, property)| property.get("default").is_none()).map(|(name, _)| *name).collect();
+    let required: Vec<_> = properties
+        .iter()
+        .filter(|(_, property)| property.get("default").is_none())
+        .map(|(name, _)| *name)
+        .collect();
     let properties = properties.iter().map(|(name, property)| {
         let mut property = property.clone();
         // Everybody can read the catalog.
-        if let Some(fields) = property.as_object_mut().filter(|fields| fields.contains_key("format")) {
+        if let Some(fields) = property
+            .as_object_mut()
+            .filter(|fields| fields.contains_key("format"))
+        {
             fields.shift_remove("default");
         }
         ((*name).to_owned(), property)
@@ -217,8 +301,8 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
     object(properties.collect(), &required)
 }
 
-/// The schema of changes to an existing instance: any of these properties, or `null` to reset it. What is not named
-/// stays, so that there are no defaults.
+/// The schema of changes to an existing instance: any of these properties, or `null` to reset it.
+/// What is not named stays, so that there are no defaults.
 pub fn update(properties: &IndexMap<&str, Value>) -> Value {
     let properties = properties.iter().map(|(name, property)| {
         let mut property = property.clone();

@@ -31,25 +31,42 @@ pub struct OperatorSetting {
 
 /// Reads the settings for the broker's own stack. [`settings`] has checked them.
 pub fn operator_settings(specification: &Specification) -> Vec<OperatorSetting> {
-    let settings = specification.settings.iter().map(|(name, setting)| OperatorSetting {
-        name: name.clone(),
-        description: setting.value.description.trim().to_owned(),
-        entry_pattern: setting.value.entry_pattern.clone(),
-    });
+    let settings = specification
+        .settings
+        .iter()
+        .map(|(name, setting)| OperatorSetting {
+            name: name.clone(),
+            description: setting.value.description.trim().to_owned(),
+            entry_pattern: setting.value.entry_pattern.clone(),
+        });
     settings.collect()
 }
 
 /// Compiles and checks the settings.
 pub fn settings(template: &Template) -> Checked<List<Setting>> {
     let settings = &template.metadata.specification.value.settings;
-    settings.iter().map(|(name, at)| setting(template, name, at)).collect()
+    settings
+        .iter()
+        .map(|(name, at)| setting(template, name, at))
+        .collect()
 }
 
 fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> Checked<Setting> {
     let refused = |reason: &dyn fmt::Display| fault(at, format!("setting `{name}`: {reason}"));
-    let document::Setting { description, entry_pattern, parameters, plans, form, wildcard } = &at.value;
-    if !name.chars().all(|c| c.is_ascii_alphanumeric()) || !name.starts_with(|c: char| c.is_ascii_uppercase()) {
-        return Err(refused(&"its name consists of letters and digits and begins with a capital"));
+    let document::Setting {
+        description,
+        entry_pattern,
+        parameters,
+        plans,
+        form,
+        wildcard,
+    } = &at.value;
+    if !name.chars().all(|c| c.is_ascii_alphanumeric())
+        || !name.starts_with(|c: char| c.is_ascii_uppercase())
+    {
+        return Err(refused(
+            &"its name consists of letters and digits and begins with a capital",
+        ));
     }
     if description.trim().is_empty() {
         return Err(refused(&"it needs a Description"));
@@ -59,12 +76,23 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
     }
     let known_plans = &template.metadata.specification.value.service_plans;
     if let Some(plan) = plans.iter().find(|plan| !known_plans.contains_key(*plan)) {
-        return Err(refused(&unknown("ServicePlans has no plan", plan, known_plans.keys())));
+        return Err(refused(&unknown(
+            "ServicePlans has no plan",
+            plan,
+            known_plans.keys(),
+        )));
     }
-    // Entries are listed with commas, and joined with bars in the policies of the broker's own stack.
+    // Entries are listed with commas, and joined with bars in the policies of the broker's own
+    // stack.
     let pattern = Regex::new(&format!("^({entry_pattern})$")).map_err(|error| refused(&error))?;
-    if [",", "|", "", "'"].iter().any(|text| pattern.is_match(text)) || entry_pattern.contains('\'') {
-        return Err(refused(&"an entry must not be empty, and has neither commas, bars nor quotes"));
+    if [",", "|", "", "'"]
+        .iter()
+        .any(|text| pattern.is_match(text))
+        || entry_pattern.contains('\'')
+    {
+        return Err(refused(
+            &"an entry must not be empty, and has neither commas, bars nor quotes",
+        ));
     }
     let wildcard = wildcard.as_deref().unwrap_or(ANY_CHARACTER);
     Regex::new(wildcard).map_err(|error| refused(&error))?;
@@ -72,9 +100,17 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
     let reference = format!("${{{name}}}");
     let form = form.clone().unwrap_or_else(|| reference.clone());
     if reference::names(&form) != [name] {
-        return Err(refused(&format!("its Form has the reference `{reference}`, once")));
+        return Err(refused(&format!(
+            "its Form has the reference `{reference}`, once"
+        )));
     }
-    let texts = |names: &[String]| names.iter().cloned().map(Text::from).collect::<List<Text>>();
+    let texts = |names: &[String]| {
+        names
+            .iter()
+            .cloned()
+            .map(Text::from)
+            .collect::<List<Text>>()
+    };
     Ok(Setting {
         name: name.to_owned().into(),
         parameters: texts(parameters),
