@@ -51,6 +51,7 @@ impl fmt::Display for Misfit {
                             that the stack has, takes it over with its data; otherwise ask the \
                             broker's operator.";
         let operator = "Ask the broker's operator to save its data or to delete it.";
+
         match self {
             Self::Foreign => f.write_str(
                 "Its tags do not say that it is this instance's. Create another instance.",
@@ -92,6 +93,7 @@ impl Broker {
             Ok(offered) => offered,
             Err(not_offered) => return self.fail(instance, not_offered.to_string(), false).await,
         };
+
         match check_adoptable(&offered, &instance, &stack) {
             Ok(()) => self.succeed(instance).await,
             Err(misfit) => {
@@ -108,6 +110,7 @@ impl Broker {
         let is_tagged = is_of(instance, stack);
         let before = instance.previous_operation.as_ref();
         let before = before.filter(|operation| operation.kind != OperationKind::Deprovision);
+
         let is_proven = match before {
             None if !is_tagged => return Ok(Ownership::Unknown),
             None => true,
@@ -118,6 +121,7 @@ impl Broker {
                 is_older || self.has_events(instance, stack, before).await?
             }
         };
+
         Ok(if is_proven {
             Ownership::Proven
         } else {
@@ -198,6 +202,7 @@ fn check_adoptable(
     stack: &Stack,
 ) -> Result<(), Misfit> {
     let plan = Tag::new(PLAN_TAG, &offered.plan.name);
+
     if !is_of(instance, stack) {
         return Err(Misfit::Foreign);
     }
@@ -234,12 +239,14 @@ fn differing_parameters(
             .iter()
             .any(|secret| secret == name)
     };
+
     let names = expected.keys().chain(
         stack
             .parameters
             .keys()
             .filter(|name| !expected.contains_key(*name)),
     );
+
     names
         .filter(|name| !is_secret(name) && expected.get(*name) != stack.parameters.get(*name))
         .map(|name| format!("`{name}`"))

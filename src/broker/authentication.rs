@@ -91,6 +91,7 @@ impl Known {
         {
             return;
         }
+
         match secrets.read().await {
             Ok(secrets) => {
                 let digests = secrets

@@ -72,15 +72,18 @@ impl Broker {
         check_complete(&request)?;
         let instance = self.find_current_instance(instance_id).await?;
         self.check_bindable(&instance).await?;
+
         let predecessor = match &request.predecessor_binding_id {
             Some(predecessor) => Some(self.predecessor(instance_id, predecessor, &id).await?),
             None => None,
         };
+
         let attributes = &instance.attributes;
         let offered = self
             .catalog
             .find(&attributes.service_id, &attributes.plan_id)?;
         self.check_plan(&request, &instance)?;
+
         let context = request.context.clone();
         let mut requested = self.requested_binding(&instance, id, request, predecessor);
         if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
@@ -88,6 +91,7 @@ impl Broker {
                 "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
             ));
         }
+
         let parameters = offered
             .check_binding_parameters(requested.parameters.0)
             .map_err(Error::Invalid)?;
@@ -112,6 +116,7 @@ impl Broker {
             }
             binding => binding?,
         };
+
         match self
             .records
             .insert_binding(&instance, &binding, self.environment.now())
@@ -141,12 +146,14 @@ impl Broker {
             .bind_resource
             .and_then(|resource| resource.app_guid)
             .or(request.app_guid);
+
         let of_predecessor =
             predecessor.map(|binding| (binding.id, binding.app_guid, binding.parameters));
         let (predecessor_id, predecessors_app, predecessors_parameters) = match of_predecessor {
             Some((id, app_guid, parameters)) => (Some(id), app_guid, parameters),
             None => (None, None, Json::default()),
         };
+
         Binding {
             id,
             instance_id: instance.id.clone(),
@@ -203,6 +210,7 @@ impl Broker {
         if let Some(binding) = binding.filter(|binding| binding.is_valid(now)) {
             return Ok(binding);
         }
+
         let (_, existing) = self
             .records
             .instance_and_binding(instance_id, successor, now)
@@ -227,6 +235,7 @@ impl Broker {
     ) -> Result<Binding> {
         self.check_binding_quota(instance, binding.predecessor_id.is_some())
             .await?;
+
         let parameters = &binding.parameters.0;
         let identity = match self.policy(offered, instance, parameters)? {
             Some(policy) => {
@@ -240,6 +249,7 @@ impl Broker {
             }
             None => None,
         };
+
         let function = self.bind_function(offered, instance)?;
         let lifetime = match identity {
             Some(Identity::User { .. }) => self
@@ -248,11 +258,13 @@ impl Broker {
                 .map(|lifetime| begin(lifetime, &binding.operation)),
             _ => None,
         };
+
         let operation = match (&identity, &function) {
             // There is nothing left to do after the record.
             (None, None) => binding.operation.succeeded(),
             _ => binding.operation,
         };
+
         Ok(Binding {
             identity,
             function,
@@ -273,6 +285,7 @@ impl Broker {
     ) -> Result<Bound> {
         let now = self.environment.now();
         let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
+
         match (existing.operation.kind, existing.operation.state) {
             // Nobody polls a deletion that came late, of which the platform was told that there was
             // nothing to delete.
@@ -302,6 +315,7 @@ impl Broker {
             }
             (_, OperationState::InProgress) => {}
         }
+
         if existing.operation.may_be_running(now) {
             return if waiting.is_polled() {
                 Ok(Bound::Accepted {
@@ -311,12 +325,14 @@ impl Broker {
                 Err(Error::Concurrency)
             };
         }
+
         if let Err(Error::Invalid(reason)) = self.check_role_again(instance, &existing).await {
             self.revoke_identity(&existing).await?;
             self.fail_binding(existing, Error::Invalid(reason.clone()))
                 .await?;
             return Err(Error::Invalid(reason));
         }
+
         // Whoever was at work on it is not any more. Only one request may go on in its place.
         existing.operation = existing.operation.taken_up(now);
         match self.records.update_binding(&existing).await? {
@@ -374,9 +390,11 @@ impl Broker {
             }
             (identity, _) => (identity, None),
         };
+
         let made = self
             .make_credentials(offered, instance, &binding, access.as_ref())
             .await?;
+
         let operation = binding.operation.clone().succeeded();
         let bound = Binding {
             identity,
@@ -384,6 +402,7 @@ impl Broker {
             operation,
             ..binding
         };
+
         match self.records.update_binding(&bound).await? {
             Update::Done => Ok(self.view_of(offered, instance, &bound, made.credentials)),
             Update::Conflict => Err(Error::Concurrency),
@@ -425,6 +444,7 @@ impl Broker {
     async fn check_bindable(&self, instance: &Instance) -> Result<()> {
         use OperationState::{Failed, InProgress, Succeeded};
         let invalid = |reason: &str| Err(Error::Invalid(reason.into()));
+
         match (instance.operation.kind, instance.operation.state) {
             (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
             (OperationKind::Update, Failed) if instance.operation.instance_usable == Some(true) => {
@@ -443,6 +463,7 @@ impl Broker {
                          instance.",
                     );
                 };
+
                 if stack.status.can_be_updated() {
                     return Ok(());
                 }
@@ -515,6 +536,7 @@ fn check_complete(request: &BindRequest) -> Result<()> {
             "The body does not fit the API: missing field `{field}`."
         )))
     };
+
     match request {
         BindRequest {
             predecessor_binding_id: Some(_),

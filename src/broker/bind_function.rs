@@ -79,6 +79,7 @@ impl Broker {
         if !offered.offering.bindings.via_function {
             return Ok(None);
         }
+
         match instance
             .outputs
             .get(FUNCTION_OUTPUT)
@@ -115,13 +116,16 @@ impl Broker {
                 return Err(Error::Function("It does not exist any more.".into()));
             }
         };
+
         let length = answer.expose_secret().len();
         if length > MAX_ANSWER_BYTES {
             let reason = format!("Its answer has {length} bytes, and may have {MAX_ANSWER_BYTES}.");
             return Err(Error::Function(reason));
         }
+
         let credentials = parse(&answer)?;
         let sealed = self.vault.seal(&purpose(binding), &answer).await?;
+
         Ok((
             BindFunction {
                 credentials: Some(sealed),
@@ -153,10 +157,12 @@ impl Broker {
         let Some(function) = &binding.function else {
             return Ok(());
         };
+
         let now = self.environment.now();
         let Some(instance) = self.records.instance(&binding.instance_id, now).await? else {
             return Ok(());
         };
+
         let attributes = &instance.attributes;
         // What is not offered any more, or has lost its secrets, can be deleted all the same.
         let template = match self
@@ -169,6 +175,7 @@ impl Broker {
                 .or_else(Error::unless_passing)?,
             Err(_) => TemplateCredentials::default(),
         };
+
         match self
             .invoke(binding, function, &template.credentials, "unbind")
             .await?

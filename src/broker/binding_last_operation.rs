@@ -40,6 +40,7 @@ impl Broker {
             });
         };
         self.observe(&instance.attributes);
+
         if let Some(previous) = binding
             .previous_operation
             .as_ref()
@@ -50,6 +51,7 @@ impl Broker {
         if binding.operation.has_followed_deletion(asked) {
             return Err(Error::Gone);
         }
+
         let operation = if !binding.operation.in_progress() || binding.operation.may_be_running(now)
         {
             binding.operation
@@ -57,6 +59,7 @@ impl Broker {
             self.take_up(&instance, binding, Waiting::Briefly(deadline))
                 .await?
         };
+
         Ok(LastOperation::new(
             &operation,
             description::of_binding(&operation),
@@ -75,12 +78,14 @@ impl Broker {
             // It has to wait for the instance, and a deletion must not have to wait for it.
             return Ok(binding.operation);
         }
+
         binding.operation = binding.operation.taken_up(self.environment.now());
         match self.records.update_binding(&binding).await? {
             Update::Done => binding.version += 1,
             // Another request does.
             Update::Conflict => return Ok(binding.operation),
         }
+
         let operation = binding.operation.clone();
         let done = match operation.kind {
             OperationKind::Unbind => {
@@ -94,6 +99,7 @@ impl Broker {
                     .await
             }
         };
+
         match done {
             Ok(None)
                 if binding.function.is_some()

@@ -118,6 +118,7 @@ impl Broker {
             access,
             secrets: Some(&secrets),
         };
+
         let declared = offered.offering.bindings.credentials.iter();
         let credentials = declared.filter_map(|credential| {
             let value =
@@ -128,6 +129,7 @@ impl Broker {
             };
             Some((key.to_owned(), value.into()))
         });
+
         Ok(TemplateCredentials {
             credentials: credentials.collect(),
             secrets,
@@ -140,6 +142,7 @@ impl Broker {
         let owner = instance.attributes.owner();
         let references = References::new(&place, &owner, &instance.outputs);
         let render = |text: &str| reference::render(text, |name| references.value(name));
+
         let declared = offered.offering.bindings.endpoints.iter();
         declared
             .filter_map(|endpoint| {

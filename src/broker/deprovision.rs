@@ -52,6 +52,7 @@ impl Broker {
                 Error::Gone
             });
         }
+
         let mut instance = self.begin_deprovision(id, service_id, requester).await?;
         if instance.is_updating() {
             // It may be over without anybody having looked.
@@ -61,6 +62,7 @@ impl Broker {
         if instance.is_updating() {
             return Err(Error::Concurrency);
         }
+
         let operation = instance.operation.id.clone();
         // The intent is written: what is not torn down in time, the polls do.
         waiting.result_of(self.tear_down(instance)).await?;
@@ -76,6 +78,7 @@ impl Broker {
         if let Some(requester) = requester {
             self.check_not_refused(id, requester).await?;
         }
+
         let operation = Operation::begin(
             OperationKind::Deprovision,
             self.environment.uuid(),
@@ -85,12 +88,14 @@ impl Broker {
             .records
             .begin_deprovision(id, service_id, &operation)
             .await?;
+
         let instance = instance
             .filter(|instance| !instance.is_tombstone())
             .ok_or(Error::Gone)?;
         if instance.attributes.service_id != service_id {
             return Err(Error::of_another_service("service instance"));
         }
+
         self.observe(&instance.attributes);
         Ok(instance)
     }
@@ -115,6 +120,7 @@ impl Broker {
         let Some(revoked) = self.revoke_bindings(&instance).await? else {
             return Ok(instance);
         };
+
         for binding in revoked {
             match self
                 .remove_binding_of_what_goes(binding, instance.operation.started_at)
@@ -159,6 +165,7 @@ impl Broker {
         if binding.is_tombstone() {
             return Ok(Revoked::Gone);
         }
+
         let operation = Operation::begin(
             OperationKind::Unbind,
             self.environment.uuid(),
@@ -174,12 +181,14 @@ impl Broker {
             .records
             .begin_unbind(instance_id, id, service_id, &operation)
             .await?;
+
         let Some(binding) = binding.filter(|binding| !binding.is_tombstone()) else {
             return Ok(Revoked::Gone);
         };
         if binding.operation.kind != OperationKind::Unbind {
             return Ok(Revoked::Busy);
         }
+
         self.revoke_identity(&binding).await?;
         Ok(Revoked::Done(Box::new(binding)))
     }
@@ -195,6 +204,7 @@ impl Broker {
         else {
             return self.forget_without_stack(instance).await;
         };
+
         match self.ownership(&instance, &stack).await? {
             Ownership::Proven => self.delete_found_stack(instance, stack.id).await,
             Ownership::Refuted => {
@@ -298,6 +308,7 @@ impl Broker {
                 "the service's function was not told of the unbinding; removing the binding"
             );
         }
+
         self.remove_binding(binding).await
     }
 
@@ -343,6 +354,7 @@ fn reason_of_unknown_owner(
         .iter()
         .map(|Tag { key, value }| format!("{key} to {value}"))
         .collect();
+
     format!(
         "The stack {stack_name} exists in AWS, and its tags do not say that it is this \
          instance's, so that the broker has not deleted it. Have the broker's operator set its \

@@ -68,6 +68,7 @@ fn running(
     now: Timestamp,
 ) -> String {
     use StackStatus as S;
+
     if let Some(act) = events
         .foreign
         .last()
@@ -106,6 +107,7 @@ fn running(
         (OperationKind::Update, _) => "Updating",
         _ => "Creating",
     };
+
     let resources = resources(events);
     let Some((current, at_work)) = resources
         .iter()
@@ -114,6 +116,7 @@ fn running(
     else {
         return format!("{doing}: {}.", done(&resources, kind, template_resources));
     };
+
     format!(
         "{doing}: {}; {current} ({}) has taken {} so far.",
         done(&resources, kind, template_resources),
@@ -150,6 +153,7 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
         let Subject::Resource { logical_id, kind } = &event.subject else {
             continue;
         };
+
         let in_progress = event.status.ends_with("_IN_PROGRESS");
         // CloudFormation reports twice that it is at work: when it begins, and when the service has
         // taken the request.
@@ -158,6 +162,7 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
             .filter(|before| in_progress && before.in_progress);
         let since = begun.map_or(event.at, |before| before.since);
         let done = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
+
         resources.insert(
             logical_id,
             Resource {
@@ -168,6 +173,7 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
             },
         );
     }
+
     resources
 }
 
@@ -225,6 +231,7 @@ pub fn root_cause(events: &[StackEvent]) -> String {
             }
             _ => None,
         });
+
     let of_stack = || {
         let of_stack = events
             .iter()
@@ -234,6 +241,7 @@ pub fn root_cause(events: &[StackEvent]) -> String {
             .next_back()
             .map(|reason| readable(reason).to_owned())
     };
+
     let text = failed
         .or_else(of_stack)
         .unwrap_or_else(|| "CloudFormation gives no reason".into());

@@ -26,6 +26,7 @@ impl Broker {
             .await?;
         let instance = instance.ok_or_else(Error::instance_not_found)?;
         self.observe(&instance.attributes);
+
         let binding = binding
             .filter(Binding::is_usable)
             .ok_or_else(Error::binding_not_found)?;
@@ -33,6 +34,7 @@ impl Broker {
             &instance.attributes.service_id,
             &instance.attributes.plan_id,
         )?;
+
         Ok((
             self.binding_view(&offered, &instance, &binding).await?,
             binding.parameters.0,

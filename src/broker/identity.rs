@@ -102,6 +102,7 @@ impl Broker {
         let own_name = self.naming.user(&instance.id, id);
         let is_elsewhere = instance.location.is_some();
         let parameter = |name| parameters.get(name).and_then(Value::as_str);
+
         match (
             parameter(ROLE_NAME),
             parameter(ROLE_ARN),
@@ -175,11 +176,13 @@ impl Broker {
                  and {ROLE_ARN}."
             )));
         }
+
         let not_allowed = || {
             let reason = "The broker's operator has not allowed this role to be bound. Choose one \
                           that is, or ask the operator.";
             Error::Invalid(reason.into())
         };
+
         let role = match self.site(None).await.roles.find(name).await {
             Err(PortError {
                 kind: PortErrorKind::Denied,
@@ -191,6 +194,7 @@ impl Broker {
             }
             found => found?.ok_or_else(no_such_role)?,
         };
+
         // The broker's own roles, and those of bindings, are nobody's to add to, whatever the
         // patterns say.
         if self.naming.is_ours(&role.name)
@@ -199,6 +203,7 @@ impl Broker {
         {
             return Err(not_allowed());
         }
+
         if !has_consent(&role, instance) {
             return Err(no_consent(instance));
         }
@@ -217,6 +222,7 @@ impl Broker {
                  Bind without {SERVICE_ACCOUNT}."
             )));
         }
+
         let (namespace, name) = match (text.split_once('/'), platforms_namespace) {
             (None, Some(namespace)) => (namespace, text),
             (Some((namespace, name)), None) => (namespace, name),
@@ -236,6 +242,7 @@ impl Broker {
                 )));
             }
         };
+
         Ok(ServiceAccount {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -252,6 +259,7 @@ impl Broker {
         policy: &Policy,
     ) -> Result<(Identity, Access)> {
         let site = self.site(binding.location.as_ref()).await;
+
         match identity {
             Identity::User { user_name, .. } => {
                 let user = NewUser {
@@ -265,6 +273,7 @@ impl Broker {
                     id: key.id.clone(),
                     secret,
                 });
+
                 Ok((
                     Identity::User {
                         user_name,
@@ -273,6 +282,7 @@ impl Broker {
                     Access::Key(key),
                 ))
             }
+
             Identity::Role {
                 role_name,
                 service_account,
@@ -290,6 +300,7 @@ impl Broker {
                 site.roles
                     .put_policy(&role_name, POLICY_NAME, &policy.document(None))
                     .await?;
+
                 Ok((
                     Identity::Role {
                         role_name,
@@ -299,6 +310,7 @@ impl Broker {
                     Access::Role { arn },
                 ))
             }
+
             Identity::RolePolicy {
                 role_arn,
                 policy_name,
@@ -310,6 +322,7 @@ impl Broker {
                     &policy.document(None),
                 )
                 .await?;
+
                 Ok((
                     Identity::RolePolicy {
                         role_arn: role_arn.clone(),
@@ -372,6 +385,7 @@ impl Broker {
         let Site {
             identities, roles, ..
         } = self.site(binding.location.as_ref()).await;
+
         let (name, deleted) = match &binding.identity {
             Some(Identity::User { user_name, .. }) => {
                 (user_name, identities.delete_user(user_name).await)
@@ -379,6 +393,7 @@ impl Broker {
             Some(Identity::Role { role_name, .. }) => (role_name, roles.delete(role_name).await),
             Some(Identity::RolePolicy { .. }) | None => return Ok(()),
         };
+
         deleted.map_err(|error| match error.kind {
             PortErrorKind::InUse => Error::IdentityInUse {
                 name: name.clone(),
