@@ -91,6 +91,7 @@ impl Broker {
             });
         };
         self.observe(&instance.attributes);
+
         if let Some(previous) = instance
             .previous_operation
             .as_ref()
@@ -101,12 +102,14 @@ impl Broker {
         if instance.operation.has_followed_deletion(asked) {
             return Err(Error::Gone);
         }
+
         if let Some(description) = self.looks.recent(&instance.operation, now)
             && instance.operation.in_progress()
         {
             self.observe_running(&instance.operation);
             return Ok(LastOperation::new(&instance.operation, description, now));
         }
+
         let (instance, events) = match deadline.limit(self.advance(instance.clone())).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
@@ -121,6 +124,7 @@ impl Broker {
             }
         };
         self.observe_running(&instance.operation);
+
         let offered = self
             .catalog
             .find(
@@ -130,12 +134,14 @@ impl Broker {
             .ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(&instance.operation, &events, resources, now);
+
         // What CloudFormation has not begun ends without an event, and elsewhere it tells of
         // nothing.
         if instance.operation.in_progress() && !events.own.is_empty() && instance.location.is_none()
         {
             self.looks.keep(&instance.operation, &description, now);
         }
+
         Ok(LastOperation::new(&instance.operation, description, now))
     }
 
@@ -193,6 +199,7 @@ impl Broker {
         match progress(instance.operation.kind, sight) {
             Progress::NotStarted => Ok((self.start_again(instance, sight, &events).await?, events)),
             Progress::Running => Ok((instance, events)),
+
             Progress::Succeeded
                 if sight == Sight::NoStack
                     && instance.may_be_created_late(self.environment.now()) =>
@@ -214,6 +221,7 @@ impl Broker {
                 Ok((self.delete_successor(instance).await?, events))
             }
             Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
+
             Progress::Failed => {
                 let usable = events
                     .current_status()
@@ -228,6 +236,7 @@ impl Broker {
                     OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
                     kind => advice(kind, usable),
                 };
+
                 Ok((
                     self.fail(instance, with_advice(&reason, advice), usable)
                         .await?,
@@ -251,6 +260,7 @@ impl Broker {
                 ..instance.attributes
             };
             let outputs = Default::default();
+
             return self
                 .finish(Instance {
                     operation,
@@ -261,6 +271,7 @@ impl Broker {
                 })
                 .await;
         }
+
         let Some(stack) = self
             .stacks_of(&instance)
             .await
@@ -271,10 +282,12 @@ impl Broker {
                 .fail(instance, with_advice(NO_STACK, DELETE_INSTANCE), false)
                 .await;
         };
+
         // The events may be ahead of the stack, which has its outputs when it is done.
         if stack.status.is_in_progress() {
             return Ok(instance);
         }
+
         let attributes = instance.update.unwrap_or(instance.attributes);
         let (stack_id, outputs) = (Some(stack.id), stack.outputs);
         self.finish(Instance {
@@ -302,6 +315,7 @@ impl Broker {
             OperationKind::Deprovision => Some(!instance.outputs.is_empty()),
             _ => Some(usable),
         };
+
         let operation = Operation {
             instance_usable,
             ..instance.operation.clone().failed(reason)
@@ -357,6 +371,7 @@ impl Broker {
         if instance.operation.may_be_running(now) {
             return Ok(instance);
         }
+
         match instance.operation.kind {
             // A stack that is not known yet was not asked for either.
             OperationKind::Deprovision
@@ -367,12 +382,14 @@ impl Broker {
                 self.fail(instance, reason.into(), false).await
             }
             OperationKind::Deprovision => self.tear_down(instance).await,
+
             // The platform was told that it failed: it must not come to be changed all the same.
             OperationKind::Update => {
                 let reason = "The request did not get through to AWS, and nothing was changed. \
                               Send it again.";
                 self.fail(instance, reason.into(), true).await
             }
+
             // Nor must a stack that somebody has deleted by hand come back.
             _ if sight == Sight::NoStack => {
                 let reason = "There is no stack: the request did not get through to AWS, or \

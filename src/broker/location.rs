@@ -60,6 +60,7 @@ impl Locations {
         if self.0.is_empty() {
             return Ok((None, parameters));
         }
+
         let mut take = |name| match parameters.shift_remove(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -67,17 +68,20 @@ impl Locations {
                 "The parameter `{name}` is not valid: it is not a string."
             ))),
         };
+
         let (account, region, role) = (take(ACCOUNT)?, take(REGION)?, take(ROLE)?);
         let account = account.as_deref().unwrap_or(&home.account_id);
         let region = region.as_deref().unwrap_or(&home.region);
         if role.is_none() && (account, region) == (&home.account_id, &home.region) {
             return Ok((None, parameters));
         }
+
         let fits = |location: &&Location| {
             (location.account_id.as_str(), location.region.as_str()) == (account, region)
                 && role.as_ref().is_none_or(|role| location.role_name == *role)
         };
         let fitting: Vec<_> = self.of(organization_guid).filter(fits).collect();
+
         match fitting[..] {
             [location] => Ok((Some(location.clone()), parameters)),
             [] => Err(Error::Invalid(format!(
@@ -106,10 +110,12 @@ impl Locations {
         if self.0.is_empty() && current.is_none() {
             return Ok(());
         }
+
         let (account, region) = current.map_or((&home.account_id, &home.region), |at| {
             (&at.account_id, &at.region)
         });
         let role = current.map(|location| &location.role_name);
+
         for (name, value) in [
             (ACCOUNT, Some(account)),
             (REGION, Some(region)),
@@ -123,6 +129,7 @@ impl Locations {
                 )));
             }
         }
+
         Ok(())
     }
 
@@ -133,6 +140,7 @@ impl Locations {
         if self.0.is_empty() {
             return properties;
         }
+
         let mut add = |name: &str, description: &str, default: Option<&str>, values: Vec<&str>| {
             let mut values = values;
             values.sort_unstable();
@@ -144,9 +152,11 @@ impl Locations {
             }
             properties.insert(name.into(), property);
         };
+
         let of_all =
             |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
         let (account, region) = (home.account_id.as_str(), home.region.as_str());
+
         let accounts = of_all(Some(account), |location| &location.account_id);
         add(
             ACCOUNT,
@@ -154,6 +164,7 @@ impl Locations {
             Some(account),
             accounts,
         );
+
         let regions = of_all(Some(region), |location| &location.region);
         add(
             REGION,
@@ -161,10 +172,12 @@ impl Locations {
             Some(region),
             regions,
         );
+
         let roles = of_all(None, |location| &location.role_name);
         let description = "The role that the broker is to assume there, where the account and the \
                            Region have several.";
         add(ROLE, description, None, roles);
+
         properties
     }
 

@@ -42,6 +42,7 @@ impl Broker {
             .catalog
             .find(&attributes.service_id, &attributes.plan_id)
             .ok();
+
         lines::Operation {
             operation: operation.kind.name(),
             operation_id: &operation.id,

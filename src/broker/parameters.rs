@@ -108,10 +108,12 @@ pub fn of_same_template(
 ) -> Result<BTreeMap<String, ParameterValue>, Vec<String>> {
     let mut changed = changed_names(&current.parameters.0, &target.parameters.0);
     changed.extend(secrets.keys().cloned());
+
     let unknown: Vec<_> = changed.difference(known_to_stack).cloned().collect();
     if !unknown.is_empty() {
         return Err(unknown);
     }
+
     let mut given = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
     let parameters = known_to_stack.iter().filter_map(|name| {
         let value = if changed.contains(name) {

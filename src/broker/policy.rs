@@ -35,12 +35,14 @@ impl Broker {
             None => bindings.scopes.get(bindings.default_scope),
         };
         let Some(scope) = scope else { return Ok(None) };
+
         let statements: Vec<Value> = serde_json::from_str(&scope.statements)
             .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
         let place = self.place_of(instance.location.as_ref());
         let owner = instance.attributes.owner();
         let references = References::new(&place, &owner, &instance.outputs);
         let statements = reference::render_statements(&statements, |name| references.value(name));
+
         Ok((!statements.is_empty()).then(|| Policy {
             scope: scope.name.to_string(),
             statements,

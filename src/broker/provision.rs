@@ -56,11 +56,13 @@ impl Broker {
             &offered,
             request.maintenance_info.as_ref(),
         ))?;
+
         let mut request = request;
         let parameters = request.parameters.take().unwrap_or_default();
         let (location, parameters) = self
             .location(&id, &request.organization_guid, parameters)
             .await?;
+
         let parameters = offered
             .check_parameters(parameters)
             .map_err(Error::Invalid)?;
@@ -88,6 +90,7 @@ impl Broker {
         let refusal = self
             .refusal(&offered, &values, &requested.attributes, accepts_incomplete)
             .await?;
+
         let now = requested.operation.started_at;
         match self.insert(&offered, &requested, refusal).await? {
             Some(existing) if !existing.gives_way_to(&requested.attributes, now) => {
@@ -163,6 +166,7 @@ impl Broker {
                 Error::AsyncRequired
             });
         }
+
         if accepts_incomplete
             && existing
                 .operation
@@ -187,6 +191,7 @@ impl Broker {
             _ if !accepts_incomplete => return Err(Error::AsyncRequired),
             checked => checked?,
         };
+
         let operation = existing.operation.id.clone();
         let resumed = self.resume_provision(offered, existing, secrets).await?;
         // A deletion may have begun since.
@@ -243,16 +248,19 @@ impl Broker {
         if !Location::is_chosen(&parameters) {
             return Ok((None, parameters));
         }
+
         let chosen = self
             .locations
             .choose(&self.place, organization_guid, parameters.clone());
         if matches!(&chosen, Ok((Some(_), _))) {
             return chosen;
         }
+
         let existing = self.records.instance(id, self.environment.now()).await?;
         let existing = existing.filter(|instance| {
             !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid
         });
+
         match existing.and_then(|instance| instance.location) {
             Some(location) => {
                 let locations = Locations::from_iter([location]);
@@ -276,6 +284,7 @@ impl Broker {
         let Some(refusal) = self.create_stack(offered, &instance, secrets).await? else {
             return Ok(self.accepted(instance));
         };
+
         let forgotten = match replaced {
             Some(tombstone) => {
                 self.records
@@ -287,6 +296,7 @@ impl Broker {
             }
             None => self.records.delete_instance(&instance).await?,
         };
+
         match forgotten {
             Update::Done => Err(refusal.into()),
             // The same request was sent again, and goes on with the record.
@@ -362,6 +372,7 @@ impl Broker {
             tags: tags(offered, &instance.id, &instance.attributes),
             token: &instance.operation.id,
         };
+
         let stacks = self.stacks_of(instance).await;
         let reason = match stacks.create(&stack).await? {
             CreateStack::Accepted => return Ok(None),
@@ -377,6 +388,7 @@ impl Broker {
             let error = Error::rejected(&reason, secrets);
             return Ok(Some(Refusal::ByCloudFormation(error)));
         };
+
         let misfit = self.misfit(offered, instance, &existing).await?;
         Ok(misfit
             .map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
@@ -421,6 +433,7 @@ fn another_owner() -> Error {
 fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {
     use OperationState::{Failed, InProgress, Succeeded};
     let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
+
     match (operation.kind, operation.state) {
         // A tombstone is in the way for half a minute: an earlier request for its id may still be
         // under way.

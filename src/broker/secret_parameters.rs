@@ -82,6 +82,7 @@ impl Digester<'_> {
         if changes.is_empty() {
             return Ok(before.cloned());
         }
+
         let (key, sealed) = match known.or(before) {
             Some(known) => (
                 self.vault.open(&self.purpose, &known.key).await?,
@@ -96,6 +97,7 @@ impl Digester<'_> {
                 (key, sealed)
             }
         };
+
         let mut digests = before
             .map(|before| before.digests.clone())
             .unwrap_or_default();
@@ -105,6 +107,7 @@ impl Digester<'_> {
                 value => drop(digests.insert(name.clone(), digest(&key, name, value))),
             }
         }
+
         Ok((!digests.is_empty()).then_some(SecretParameters {
             key: sealed,
             digests,

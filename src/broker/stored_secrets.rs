@@ -69,6 +69,7 @@ impl Broker {
     ) -> Result<StoredSecrets> {
         let stores = self.site(instance.location.as_ref()).await.secrets;
         let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
+
         let credentials = offered.offering.bindings.credentials.iter();
         for name in credentials.flat_map(|credential| reference::names(&credential.value)) {
             let (output, key) = name
@@ -82,6 +83,7 @@ impl Broker {
             {
                 continue;
             }
+
             let Some((store, outputs_key)) = instance
                 .outputs
                 .get(output)
@@ -89,6 +91,7 @@ impl Broker {
             else {
                 continue;
             };
+
             if !read.contains_key(&store) {
                 read.insert(
                     store.clone(),
@@ -98,6 +101,7 @@ impl Broker {
             let Some(text) = read.get(&store) else {
                 continue;
             };
+
             let keys = outputs_key.into_iter().chain(key);
             let value = keys
                 .into_iter()
@@ -109,6 +113,7 @@ impl Broker {
                 })?;
             secrets.insert(name.to_owned(), value);
         }
+
         Ok(secrets)
     }
 }

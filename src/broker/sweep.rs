@@ -194,11 +194,13 @@ impl Broker {
         let without_stack = compared.without_stack.into_iter();
         let without_stack =
             without_stack.filter(|found| !is_at(found.location.as_ref(), &unreachable));
+
         let looked_at_stacks = after.stacks.len();
         let retained = retained(resources, &after);
         let stacks = lost(&compared.unnamed.stacks.into_keys().collect(), after.stacks).into_iter();
         let (stacks_without_record, stacks_without_tag) =
             stacks.partition(|stack| stack.item.instance_id.is_some());
+
         Ok(Findings {
             looked_at: LookedAt {
                 stacks: looked_at_stacks,
@@ -241,6 +243,7 @@ impl Broker {
         let stacks = found
             .filter(|(name, _)| removal.stacks.contains(name))
             .collect();
+
         let asked_for = Names {
             stacks,
             users: removal.users.clone(),
@@ -255,6 +258,7 @@ impl Broker {
             });
             note(&mut removed, name, self.remove_stack(found).await);
         }
+
         for name in &removal.users {
             let found = find(
                 &findings.users_without_binding,
@@ -264,6 +268,7 @@ impl Broker {
             );
             note(&mut removed, name, self.remove_user(found).await);
         }
+
         for name in &removal.roles {
             let found = find(
                 &findings.roles_without_binding,
@@ -273,6 +278,7 @@ impl Broker {
             );
             note(&mut removed, name, self.remove_role(found).await);
         }
+
         for id in &removal.instances {
             let found = findings
                 .instances_without_stack
@@ -280,6 +286,7 @@ impl Broker {
                 .any(|instance| instance.instance_id.as_str() == id);
             note(&mut removed, id, self.remove_instance(id, found).await);
         }
+
         Ok(removed)
     }
 
@@ -319,6 +326,7 @@ impl Broker {
         let Ok(id) = InstanceId::new(id) else {
             return Ok(NOT_FOUND.into());
         };
+
         let instance = self.records.instance(&id, self.environment.now()).await?;
         let Some(instance) = instance.filter(|instance| found || is_being_deleted(instance)) else {
             return Ok(NOT_FOUND.into());
@@ -394,6 +402,7 @@ impl Broker {
                 .stacks
                 .extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
         }
+
         let mut pages = Pages::new(PAUSE, async |next| site.identities.page(next).await);
         while let Some(users) = pages.next().await? {
             let users = users
@@ -403,6 +412,7 @@ impl Broker {
                 .users
                 .extend(users.map(|user| (user.name.clone(), located(user, location))));
         }
+
         let mut pages = Pages::new(PAUSE, async |next| site.resources.page(next).await);
         while let Some(resources) = pages.next().await? {
             let ours = resources
@@ -413,6 +423,7 @@ impl Broker {
                 .resources
                 .extend(resources.map(|found| (found.arn.clone(), located(found, location))));
         }
+
         let mut pages = Pages::new(PAUSE, async |next| site.roles.page(next).await);
         while let Some(roles) = pages.next().await? {
             let roles = roles
@@ -422,6 +433,7 @@ impl Broker {
                 .roles
                 .extend(roles.map(|role| (role.name.clone(), located(role, location))));
         }
+
         Ok(inventory)
     }
 
@@ -441,6 +453,7 @@ impl Broker {
             users: listed.users.into_keys().collect(),
             roles: listed.roles.into_keys().collect(),
         };
+
         let mut compared = Comparison {
             unnamed,
             without_stack: Vec::new(),
@@ -453,6 +466,7 @@ impl Broker {
             for record in records {
                 compared.records += 1;
                 compared.unnamed.forget_those_of(&record);
+
                 match record {
                     ScannedRecord::Instance(instance) if !is_listed(&instance, &stacks) => {
                         self.look_for_stack(&instance, &mut compared, unreachable)
@@ -467,6 +481,7 @@ impl Broker {
                 }
             }
         }
+
         Ok(compared)
     }
 
@@ -502,6 +517,7 @@ impl Broker {
             },
             Err(error) => return Err(error),
         }
+
         Ok(())
     }
 

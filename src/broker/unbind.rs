@@ -30,6 +30,7 @@ impl Broker {
             self.environment.uuid(),
             self.environment.now(),
         );
+
         let binding = self
             .records
             .begin_unbind(instance_id, id, service_id, &operation)
@@ -37,6 +38,7 @@ impl Broker {
         let binding = binding
             .filter(|binding| !binding.is_tombstone())
             .ok_or(Error::Gone)?;
+
         if binding.service_id != service_id {
             return Err(Error::of_another_service("service binding"));
         }
@@ -44,6 +46,7 @@ impl Broker {
         if binding.operation.kind != OperationKind::Unbind {
             return Err(Error::Concurrency);
         }
+
         let operation = binding.operation.id.clone();
         let released = waiting.result_of(self.release_binding(binding)).await?;
         Ok(released.is_none().then_some(operation))
@@ -60,6 +63,7 @@ impl Broker {
     /// record. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         self.delete_identity(&binding).await?;
+
         let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
         let now = self.environment.now();
         let tombstone = Binding {
@@ -69,9 +73,11 @@ impl Broker {
             expires_at: Some(now + TOMBSTONE_LIFETIME),
             ..binding
         };
+
         if self.records.update_binding(&tombstone).await? == Update::Done {
             return Ok(());
         }
+
         // Another request may have removed it first.
         let (_, binding) = self
             .records

@@ -78,12 +78,14 @@ impl Broker {
         let view = self.view(&instance);
         let (target, secrets) = self.target(&instance, request, platform).await?;
         check_state(&instance, &target)?;
+
         if let Some(requester) =
             requester.filter(|requester| instance.changed_by.as_ref() != Some(*requester))
         {
             // Whoever may change the instance may delete it, whatever was refused before.
             self.records.forget_refused(&instance.id, requester).await?;
         }
+
         let running = instance.operation.in_progress();
         if !running && target.same_stack(&instance.attributes) {
             self.update_record(instance, target, requester).await?;
@@ -92,9 +94,11 @@ impl Broker {
                 view,
             });
         }
+
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
+
         let instance = instance.changed_by(requester);
         let operation = if !running {
             self.start_update(instance, target, &secrets).await?
@@ -119,12 +123,14 @@ impl Broker {
             self.catalog.find_service(&request.service_id)?;
             return Err(Error::of_another_service("service instance"));
         }
+
         let plan_id = request
             .plan_id
             .map_or_else(|| current.plan_id.clone(), NonEmpty::into_inner);
         let before = self.catalog.find(&current.service_id, &current.plan_id)?;
         let after = self.catalog.find(&current.service_id, &plan_id)?;
         check_maintenance_info(&after, request.maintenance_info.as_ref())?;
+
         let changes_plan = plan_id != current.plan_id;
         if changes_plan {
             after.check_offered()?;
@@ -144,6 +150,7 @@ impl Broker {
             .keep(&self.place, instance.location.as_ref(), &mut requested)?;
         let requested = after.normalized(requested);
         check_requested(current, &before, &after, &requested)?;
+
         let (secrets, plain) = parameters::split_secret(&after, requested);
         let secret_parameters = {
             let known = instance
@@ -154,6 +161,7 @@ impl Broker {
                 .digest(&secrets, current.secret_parameters.as_ref(), known)
                 .await?
         };
+
         let mut parameters = parameters::merge(current.parameters.0.clone(), &plain);
         let mut template_version = current.template_version.clone();
         if changes_plan || request.maintenance_info.is_some() {
@@ -162,6 +170,7 @@ impl Broker {
             // is given up.
             parameters.retain(|name, _| after.takes(name));
         }
+
         let target = Attributes {
             plan_id,
             context: request
@@ -172,6 +181,7 @@ impl Broker {
             template_version,
             ..current.clone()
         };
+
         if target.needs_new_template(current) {
             check_target(&after, &target, &secrets, changes_plan)?;
         }
@@ -180,6 +190,7 @@ impl Broker {
         }
         check_fixed((&before, current), (&after, &target))?;
         check_allowed((&before, current), (&after, &target), &secrets)?;
+
         Ok((target, secrets))
     }
 
@@ -269,6 +280,7 @@ impl Broker {
             Err(error @ Error::Port(_)) => return Err(error),
             Err(error) => error,
         };
+
         // The same request, sent twice at one moment, finds the stack busy with itself.
         let events = self
             .stacks_of(&instance)
@@ -279,6 +291,7 @@ impl Broker {
         if !is_alone || !events.own.is_empty() {
             return Ok(Some(instance.operation.id));
         }
+
         // Somebody in the AWS console was faster: the refusal says so in words of CloudFormation's,
         // and is not for ever.
         let is_busy = events
@@ -298,6 +311,7 @@ impl Broker {
             update: None,
             ..instance.clone()
         };
+
         match self.records.update_instance(&before).await? {
             Update::Done => Err(refused),
             // The same request was sent again, and goes on with the record.
@@ -350,12 +364,14 @@ impl Broker {
     ) -> Result<(UpdateStack, Stack)> {
         let offered = self.catalog.find(&target.service_id, &target.plan_id)?;
         let current = &instance.attributes;
+
         let stacks = self.stacks_of(instance).await;
         let Some(stack) = stacks.describe(instance.stack()).await? else {
             return Err(Error::Unsupported(
                 "The instance's stack does not exist any more. Delete the instance.".into(),
             ));
         };
+
         if stack.status.is_in_progress() {
             return Err(Error::Concurrency);
         }
@@ -370,6 +386,7 @@ impl Broker {
                 stack.status
             )));
         }
+
         let known_to_stack = stack.parameters.keys().cloned().collect();
         let new_template = target.needs_new_template(current);
         let parameters = if new_template {
@@ -384,6 +401,7 @@ impl Broker {
                     ))
                 })?
         };
+
         let update = StackUpdate {
             stack: instance.stack(),
             template_body: new_template.then_some(&*offered.offering.template_body),
@@ -459,6 +477,7 @@ fn check_rules(
     if target.template_version.as_deref() != offered.offering.version.as_deref() {
         return Ok(());
     }
+
     let mut values = parameters::of_stack(
         offered,
         &parameters::merge(target.parameters.0.clone(), secrets),
@@ -579,6 +598,7 @@ fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
 fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
     use OperationState::{Failed, InProgress};
     let unfit = |reason: &str| Err(Error::UnfitState(reason.into()));
+
     match (instance.operation.kind, instance.operation.state) {
         (OperationKind::Update, InProgress)
             if instance.update.as_ref().is_some_and(|running| {
