@@ -85,17 +85,8 @@ impl Broker {
         self.check_plan(&request, &instance)?;
 
         let context = request.context.clone();
-        let mut requested = self.requested_binding(&instance, id, request, predecessor);
-        if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
-            return Err(Error::Invalid(
-                "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
-            ));
-        }
-
-        let parameters = offered
-            .check_binding_parameters(requested.parameters.0)
-            .map_err(Error::Invalid)?;
-        requested.parameters = Json(parameters);
+        let requested = self.requested_binding(&instance, id, request, predecessor);
+        let requested = check_requested(&offered, requested)?;
 
         let binding = match self
             .with_identity(&offered, &instance, requested.clone(), context.as_ref())
@@ -104,11 +95,7 @@ impl Broker {
             Err(refused @ Error::Invalid(_)) => {
                 // What was allowed once is the answer to the same request, though it would be
                 // refused today.
-                let now = self.environment.now();
-                let (_, existing) = self
-                    .records
-                    .instance_and_binding(instance_id, &requested.id, now)
-                    .await?;
+                let existing = self.find_binding(instance_id, &requested.id).await?;
                 let existing = existing.ok_or(refused)?;
                 return self
                     .bind_again(&offered, &instance, existing, &requested, waiting)
@@ -132,6 +119,20 @@ impl Broker {
                     .await
             }
         }
+    }
+
+    /// The binding's record, if there is one that has not expired.
+    async fn find_binding(
+        &self,
+        instance_id: &InstanceId,
+        id: &BindingId,
+    ) -> Result<Option<Binding>> {
+        let now = self.environment.now();
+        let (_, binding) = self
+            .records
+            .instance_and_binding(instance_id, id, now)
+            .await?;
+        Ok(binding)
     }
 
     /// What the request asks for; what a rotation leaves out is that of the predecessor.
@@ -279,7 +280,7 @@ impl Broker {
         &self,
         offered: &Offered<'_>,
         instance: &Instance,
-        mut existing: Binding,
+        existing: Binding,
         requested: &Binding,
         waiting: Waiting,
     ) -> Result<Bound> {
@@ -316,16 +317,26 @@ impl Broker {
             (_, OperationState::InProgress) => {}
         }
 
-        if existing.operation.may_be_running(now) {
-            return if waiting.is_polled() {
-                Ok(Bound::Accepted {
-                    operation: existing.operation.id,
-                })
-            } else {
-                Err(Error::Concurrency)
-            };
+        if !existing.operation.may_be_running(now) {
+            self.take_up_bind(offered, instance, existing, waiting)
+                .await
+        } else if waiting.is_polled() {
+            Ok(Bound::Accepted {
+                operation: existing.operation.id,
+            })
+        } else {
+            Err(Error::Concurrency)
         }
+    }
 
+    /// Goes on with a binding at which no request is at work any more.
+    async fn take_up_bind(
+        &self,
+        offered: &Offered<'_>,
+        instance: &Instance,
+        mut existing: Binding,
+        waiting: Waiting,
+    ) -> Result<Bound> {
         if let Err(Error::Invalid(reason)) = self.check_role_again(instance, &existing).await {
             self.revoke_identity(&existing).await?;
             self.fail_binding(existing, Error::Invalid(reason.clone()))
@@ -333,8 +344,8 @@ impl Broker {
             return Err(Error::Invalid(reason));
         }
 
-        // Whoever was at work on it is not any more. Only one request may go on in its place.
-        existing.operation = existing.operation.taken_up(now);
+        // Only one request may go on in the place of the one that was at work.
+        existing.operation = existing.operation.taken_up(self.environment.now());
         match self.records.update_binding(&existing).await? {
             Update::Done => {
                 existing.version += 1;
@@ -527,6 +538,21 @@ fn tags(
             .map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)),
     );
     tags
+}
+
+/// Checks what the plan allows of a binding, and returns it with its parameters normalised.
+fn check_requested(offered: &Offered<'_>, requested: Binding) -> Result<Binding> {
+    if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
+        return Err(Error::Invalid(
+            "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
+        ));
+    }
+    let parameters = offered.check_binding_parameters(requested.parameters.0);
+    let parameters = Json(parameters.map_err(Error::Invalid)?);
+    Ok(Binding {
+        parameters,
+        ..requested
+    })
 }
 
 /// A rotation needs no more than its predecessor (OSBAPI, Rotating a Service Binding).

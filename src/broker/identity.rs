@@ -263,24 +263,11 @@ impl Broker {
         match identity {
             Identity::User { user_name, .. } => {
                 let user = NewUser {
-                    name: user_name.clone(),
+                    name: user_name,
                     tags,
                 };
-                let key = create_user(&*site.identities, &user, &policy.document(binding.lifetime))
-                    .await?;
-                let secret = self.vault.seal(&purpose(binding), &key.secret).await?;
-                let access_key = Some(SealedAccessKey {
-                    id: key.id.clone(),
-                    secret,
-                });
-
-                Ok((
-                    Identity::User {
-                        user_name,
-                        access_key,
-                    },
-                    Access::Key(key),
-                ))
+                self.create_user_identity(&site, binding, user, policy)
+                    .await
             }
 
             Identity::Role {
@@ -289,49 +276,62 @@ impl Broker {
                 ..
             } => {
                 let trust_policy = self.rules.workload_identity.trust_policy(&service_account);
-                let arn = site
-                    .roles
-                    .create(&NewRole {
-                        name: role_name.clone(),
-                        trust_policy,
-                        tags,
-                    })
-                    .await?;
-                site.roles
-                    .put_policy(&role_name, POLICY_NAME, &policy.document(None))
-                    .await?;
+                let role = NewRole {
+                    name: role_name,
+                    trust_policy,
+                    tags,
+                };
+                let arn = create_role(&*site.roles, &role, policy).await?;
 
-                Ok((
-                    Identity::Role {
-                        role_name,
-                        role_arn: Some(arn.clone()),
-                        service_account,
-                    },
-                    Access::Role { arn },
-                ))
+                let role_arn = Some(arn.clone());
+                let identity = Identity::Role {
+                    role_name: role.name,
+                    role_arn,
+                    service_account,
+                };
+                Ok((identity, Access::Role { arn }))
             }
 
             Identity::RolePolicy {
                 role_arn,
                 policy_name,
             } => {
-                add_to_role(
-                    &*site.roles,
-                    role_name(&role_arn),
-                    &policy_name,
-                    &policy.document(None),
-                )
-                .await?;
+                let document = policy.document(None);
+                add_to_role(&*site.roles, role_name(&role_arn), &policy_name, &document).await?;
 
+                let arn = role_arn.clone();
                 Ok((
                     Identity::RolePolicy {
-                        role_arn: role_arn.clone(),
+                        role_arn,
                         policy_name,
                     },
-                    Access::Role { arn: role_arn },
+                    Access::Role { arn },
                 ))
             }
         }
+    }
+
+    /// Creates the user with its policy and its access key, which is sealed for the record.
+    async fn create_user_identity(
+        &self,
+        site: &Site,
+        binding: &Binding,
+        user: NewUser,
+        policy: &Policy,
+    ) -> Result<(Identity, Access)> {
+        let policy = policy.document(binding.lifetime);
+        let key = create_user(&*site.identities, &user, &policy).await?;
+        let secret = self.vault.seal(&purpose(binding), &key.secret).await?;
+
+        let access_key = Some(SealedAccessKey {
+            id: key.id.clone(),
+            secret,
+        });
+        let identity = Identity::User {
+            user_name: user.name,
+            access_key,
+        };
+        Ok((identity, Access::Key(key)))
     }
 
     /// What the record's identity is used with.
@@ -428,6 +428,15 @@ fn no_consent(instance: &Instance) -> Error {
          the role the tag {}.",
         tags.join(", or ")
     ))
+}
+
+/// Creates a role with its policy. Returns its ARN.
+async fn create_role(roles: &dyn Roles, role: &NewRole, policy: &Policy) -> Result<String> {
+    let arn = roles.create(role).await?;
+    roles
+        .put_policy(&role.name, POLICY_NAME, &policy.document(None))
+        .await?;
+    Ok(arn)
 }
 
 /// Adds the policy to an application's role, which its owner may have deleted since the broker has

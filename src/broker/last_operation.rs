@@ -110,39 +110,56 @@ impl Broker {
             return Ok(LastOperation::new(&instance.operation, description, now));
         }
 
-        let (instance, events) = match deadline.limit(self.advance(instance.clone())).await {
+        let seen = deadline.limit(self.advance(instance.clone())).await;
+        let (instance, events) = match seen {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
                 tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
-                self.observe_running(&instance.operation);
-                return Ok(LastOperation::unseen(&instance.operation));
+                return Ok(self.unseen(&instance.operation));
             }
             Ok(advanced) => advanced?,
             Err(_) => {
                 tracing::warn!("how far the operation is cannot be seen in time");
-                self.observe_running(&instance.operation);
-                return Ok(LastOperation::unseen(&instance.operation));
+                return Ok(self.unseen(&instance.operation));
             }
         };
-        self.observe_running(&instance.operation);
+
+        Ok(self.describe(&instance, &events, now))
+    }
+
+    /// The answer while AWS does not tell how far the operation is.
+    fn unseen(&self, operation: &Operation) -> LastOperation {
+        self.observe_running(operation);
+        LastOperation::unseen(operation)
+    }
+
+    /// Describes how far the operation is, and keeps the description for the next polls.
+    fn describe(
+        &self,
+        instance: &Instance,
+        events: &OperationEvents,
+        now: Timestamp,
+    ) -> LastOperation {
+        let Instance {
+            attributes,
+            operation,
+            ..
+        } = instance;
+        self.observe_running(operation);
 
         let offered = self
             .catalog
-            .find(
-                &instance.attributes.service_id,
-                &instance.attributes.plan_id,
-            )
+            .find(&attributes.service_id, &attributes.plan_id)
             .ok();
         let resources = offered.map(|offered| offered.offering.resource_count);
-        let description = description::of_instance(&instance.operation, &events, resources, now);
+        let description = description::of_instance(operation, events, resources, now);
 
         // What CloudFormation has not begun ends without an event, and elsewhere it tells of
         // nothing.
-        if instance.operation.in_progress() && !events.own.is_empty() && instance.location.is_none()
-        {
-            self.looks.keep(&instance.operation, &description, now);
+        if operation.in_progress() && !events.own.is_empty() && instance.location.is_none() {
+            self.looks.keep(operation, &description, now);
         }
 
-        Ok(LastOperation::new(&instance.operation, description, now))
+        LastOperation::new(operation, description, now)
     }
 
     /// An operation that was not over when the next one began was halted by it: only a deletion
@@ -196,80 +213,69 @@ impl Broker {
             description::withhold_reasons(&mut events);
         }
 
-        match progress(instance.operation.kind, sight) {
-            Progress::NotStarted => Ok((self.start_again(instance, sight, &events).await?, events)),
-            Progress::Running => Ok((instance, events)),
+        let advanced = match progress(instance.operation.kind, sight) {
+            Progress::NotStarted => self.start_again(instance, sight, &events).await?,
+            Progress::Running => instance,
+            Progress::Succeeded if sight == Sight::NoStack => {
+                self.end_without_stack(instance, &events).await?
+            }
+            Progress::Succeeded => self.succeed(instance).await?,
+            Progress::Failed => self.end_failed(instance, sight, &events).await?,
+        };
+        Ok((advanced, events))
+    }
 
-            Progress::Succeeded
-                if sight == Sight::NoStack
-                    && instance.may_be_created_late(self.environment.now()) =>
-            {
-                Ok((instance, events))
-            }
-            // The stack may have gone without the broker's doing.
-            Progress::Succeeded
-                if sight == Sight::NoStack && self.has_bindings(&instance).await? =>
-            {
-                Ok((self.start_again(instance, sight, &events).await?, events))
-            }
-            // Another one may be under its name.
-            Progress::Succeeded
-                if sight == Sight::NoStack
-                    && instance.stack_id.is_some()
-                    && instance.may_have_been_created_again() =>
-            {
-                Ok((self.delete_successor(instance).await?, events))
-            }
-            Progress::Succeeded => Ok((self.succeed(instance).await?, events)),
-
-            Progress::Failed => {
-                let usable = events
-                    .current_status()
-                    .is_some_and(StackStatus::is_usable_after_update);
-                let reason = match sight {
-                    Sight::NoStack => NO_STACK.into(),
-                    _ => description::cause(&events),
-                };
-                let advice = match instance.operation.kind {
-                    _ if sight == Sight::NoStack => DELETE_INSTANCE,
-                    // Its parameters were not at fault.
-                    OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
-                    kind => advice(kind, usable),
-                };
-
-                Ok((
-                    self.fail(instance, with_advice(&reason, advice), usable)
-                        .await?,
-                    events,
-                ))
-            }
+    /// Ends a deletion whose stack has gone, unless something of the instance may be left or come.
+    async fn end_without_stack(
+        &self,
+        instance: Instance,
+        events: &OperationEvents,
+    ) -> Result<Instance> {
+        if instance.may_be_created_late(self.environment.now()) {
+            return Ok(instance);
         }
+        // The stack may have gone without the broker's doing.
+        if self.has_bindings(&instance).await? {
+            return self.start_again(instance, Sight::NoStack, events).await;
+        }
+        // Another one may be under its name.
+        if instance.stack_id.is_some() && instance.may_have_been_created_again() {
+            return self.delete_successor(instance).await;
+        }
+
+        self.succeed(instance).await
+    }
+
+    /// Records the failure that the events tell of, with what the user can do.
+    async fn end_failed(
+        &self,
+        instance: Instance,
+        sight: Sight,
+        events: &OperationEvents,
+    ) -> Result<Instance> {
+        let usable = events
+            .current_status()
+            .is_some_and(StackStatus::is_usable_after_update);
+        let reason = match sight {
+            Sight::NoStack => NO_STACK.into(),
+            _ => description::cause(events),
+        };
+        let advice = match instance.operation.kind {
+            _ if sight == Sight::NoStack => DELETE_INSTANCE,
+            // Its parameters were not at fault.
+            OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
+            kind => advice(kind, usable),
+        };
+
+        self.fail(instance, with_advice(&reason, advice), usable)
+            .await
     }
 
     /// Records that the operation has succeeded.
     pub(super) async fn succeed(&self, instance: Instance) -> Result<Instance> {
         let operation = instance.operation.clone().succeeded();
         if operation.kind == OperationKind::Deprovision {
-            let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
-            // Whose the id was and what it named is kept; what the users gave is not.
-            let (context, parameters) = Default::default();
-            let attributes = Attributes {
-                context,
-                parameters,
-                secret_parameters: None,
-                ..instance.attributes
-            };
-            let outputs = Default::default();
-
-            return self
-                .finish(Instance {
-                    operation,
-                    expires_at,
-                    attributes,
-                    outputs,
-                    ..instance
-                })
-                .await;
+            return self.finish(self.tombstone(instance, operation)).await;
         }
 
         let Some(stack) = self
@@ -299,6 +305,27 @@ impl Broker {
             ..instance
         })
         .await
+    }
+
+    /// What is kept of an instance that is deleted: whose the id was and what it named, and not what
+    /// the users gave.
+    fn tombstone(&self, instance: Instance, operation: Operation) -> Instance {
+        let (context, parameters) = Default::default();
+        let attributes = Attributes {
+            context,
+            parameters,
+            secret_parameters: None,
+            ..instance.attributes
+        };
+        let expires_at = Some(self.environment.now() + TOMBSTONE_LIFETIME);
+        let outputs = Default::default();
+        Instance {
+            operation,
+            expires_at,
+            attributes,
+            outputs,
+            ..instance
+        }
     }
 
     /// Records that the operation has failed. What an update was to change stays as it was;

@@ -133,13 +133,7 @@ impl Broker {
 
         let changes_plan = plan_id != current.plan_id;
         if changes_plan {
-            after.check_offered()?;
-        }
-        if changes_plan && !before.plan.plan_updateable {
-            return Err(Error::Unsupported(format!(
-                "An instance of the plan `{}` cannot change its plan. Create a new instance.",
-                before.plan.name
-            )));
+            check_plan_change(&before, &after)?;
         }
 
         let mut requested = match request.parameters {
@@ -152,15 +146,7 @@ impl Broker {
         check_requested(current, &before, &after, &requested)?;
 
         let (secrets, plain) = parameters::split_secret(&after, requested);
-        let secret_parameters = {
-            let known = instance
-                .update
-                .as_ref()
-                .and_then(|update| update.secret_parameters.as_ref());
-            self.digester(&instance.id)
-                .digest(&secrets, current.secret_parameters.as_ref(), known)
-                .await?
-        };
+        let secret_parameters = self.digest_of_update(instance, &secrets).await?;
 
         let mut parameters = parameters::merge(current.parameters.0.clone(), &plain);
         let mut template_version = current.template_version.clone();
@@ -182,16 +168,23 @@ impl Broker {
             ..current.clone()
         };
 
-        if target.needs_new_template(current) {
-            check_target(&after, &target, &secrets, changes_plan)?;
-        }
-        if !target.same_stack(current) {
-            check_rules(&after, &target, &secrets, changes_plan)?;
-        }
-        check_fixed((&before, current), (&after, &target))?;
-        check_allowed((&before, current), (&after, &target), &secrets)?;
-
+        check_update((&before, current), (&after, &target), &secrets)?;
         Ok((target, secrets))
+    }
+
+    /// Stands for the secret parameters that the instance has after the update.
+    async fn digest_of_update(
+        &self,
+        instance: &Instance,
+        secrets: &Object,
+    ) -> Result<Option<SecretParameters>> {
+        let current = instance.attributes.secret_parameters.as_ref();
+        let updated = instance.update.as_ref();
+        let known = updated.and_then(|update| update.secret_parameters.as_ref());
+        Ok(self
+            .digester(&instance.id)
+            .digest(secrets, current, known)
+            .await?)
     }
 
     /// Writes down what does not concern the stack: the context (OSBAPI, `allow_context_updates`),
@@ -299,7 +292,12 @@ impl Broker {
             .is_some_and(StackStatus::is_in_progress);
         let refused = if is_busy { Error::Concurrency } else { refused };
 
-        // Nothing was changed, so that the record is to be what it was.
+        self.forget_update(instance, refused).await
+    }
+
+    /// Puts the record back to what it was before an update that changed nothing, and returns the
+    /// refusal, unless the same request was sent again.
+    async fn forget_update(&self, instance: Instance, refused: Error) -> Result<Option<String>> {
         let Some(operation) = instance.previous_operation.clone() else {
             return Err(Error::Corrupt(
                 "an update of an instance that nothing was done with before".into(),
@@ -444,6 +442,38 @@ fn check_requested(
         !(fixed || given_up)
     });
     after.check_changes(&changes).map_err(Error::Invalid)
+}
+
+/// Checks what the update makes of the instance: that it fits the plan, keeps what cannot be
+/// changed, and is what the operator allows.
+fn check_update(
+    before: (&Offered<'_>, &Attributes),
+    after: (&Offered<'_>, &Attributes),
+    secrets: &Object,
+) -> Result<()> {
+    let ((_, current), (offered, target)) = (before, after);
+    let changes_plan = target.plan_id != current.plan_id;
+
+    if target.needs_new_template(current) {
+        check_target(offered, target, secrets, changes_plan)?;
+    }
+    if !target.same_stack(current) {
+        check_rules(offered, target, secrets, changes_plan)?;
+    }
+    check_fixed(before, after)?;
+    check_allowed(before, after, secrets)
+}
+
+/// Checks that instances of one plan may change to the other.
+fn check_plan_change(before: &Offered<'_>, after: &Offered<'_>) -> Result<()> {
+    after.check_offered()?;
+    if before.plan.plan_updateable {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!(
+        "An instance of the plan `{}` cannot change its plan. Create a new instance.",
+        before.plan.name
+    )))
 }
 
 /// What comes of the changes must be what the plan could be created with. An instance that keeps
