@@ -37,6 +37,7 @@ impl Consents {
         if text.trim().is_empty() {
             return Ok(self);
         }
+
         let UniqueMap(owners) = serde_json::from_str::<UniqueMap<BTreeSet<String>>>(text)
             .map_err(|error| error.to_string())?;
         for (entry, guids) in &owners {
@@ -48,6 +49,7 @@ impl Consents {
             if settings.peek().is_none() {
                 return Err(format!("`{entry}` is no entry of a setting"));
             }
+
             if let Some((setting, _)) =
                 settings.find(|(setting, _)| !is_checked(offerings, setting))
             {
@@ -55,12 +57,14 @@ impl Consents {
                     "`{entry}` is of {setting}, which IAM alone checks, for all users together"
                 ));
             }
+
             if guids.is_empty() || guids.contains("") {
                 return Err(format!(
                     "`{entry}` needs the GUIDs of organizations or spaces"
                 ));
             }
         }
+
         Ok(Self { owners, ..self })
     }
 
@@ -116,6 +120,7 @@ pub fn refusals(
             .unwrap_or_default();
         !value.is_empty() && !is_allowed(setting, consents.of(&setting.name, owners), value)
     });
+
     let refusal = |(setting, parameter): (&Setting, _)| {
         format!(
             "The broker's operator has not allowed the value of the parameter `{parameter}`. Use \
@@ -147,6 +152,7 @@ fn pattern(setting: &Setting, entry: &str) -> String {
         let literals: Vec<_> = text.split('*').map(regex::escape).collect();
         literals.join(&format!("(?:{wildcard})*"))
     };
+
     let reference = format!("${{{}}}", setting.name);
     let (before, after) = setting.form.split_once(&reference).unwrap_or_default();
     let wildcard = if entry == EVERYTHING {
@@ -154,6 +160,7 @@ fn pattern(setting: &Setting, entry: &str) -> String {
     } else {
         &*setting.wildcard
     };
+
     format!(
         "^(?is:{}{}{})$",
         any_of(".", before),

@@ -287,6 +287,7 @@ impl Catalog {
             .plans(entry)
             .filter(Offered::is_offered)
             .map(|offered| self.service_plan(offered));
+
         Ok(osb::ServiceOffering {
             name: &offering.name,
             id: &entry.id,
@@ -309,6 +310,7 @@ impl Catalog {
                 parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?),
             })
         };
+
         let create = if self.asked_for.is_empty() {
             schema(&plan.create_schema)?
         } else {
@@ -320,6 +322,7 @@ impl Catalog {
                 parameters: Cow::Owned(to_raw_value(&schema)?),
             }
         };
+
         Ok(osb::ServicePlan {
             id: &offered.entry.id,
             name: &plan.name,
@@ -356,6 +359,7 @@ fn entries(
     restrictions: &Restrictions,
 ) -> Arc<[Entry]> {
     let id = |name: &str| Uuid::new_v5(&namespace, name.as_bytes()).to_string();
+
     let entry = |mut offering: Offering| {
         let mut plans: Vec<_> = offering
             .plans
@@ -368,6 +372,7 @@ fn entries(
                     && consent::is_usable(&offering, plan, &restrictions.consents),
             })
             .collect();
+
         if !restrictions.limits.is_empty() {
             let Offering {
                 name,
@@ -382,12 +387,14 @@ fn entries(
                     .map(LazySchema::new);
             }
         }
+
         Entry {
             id: id(&offering.name),
             plans,
             offering,
         }
     };
+
     offerings.into_iter().map(entry).collect()
 }
 
@@ -462,6 +469,7 @@ impl Offered<'_> {
             .map(|given| &*given.name)
             .filter(|name| !self.takes(name));
         let decided: Vec<_> = decided.collect();
+
         let constraints = &self.offering.constraints;
         let check = Check {
             schema: schema.get()?,
@@ -527,6 +535,7 @@ impl Offered<'_> {
             let limited = limited
                 .map(|(name, value)| (name.clone(), value.clone().into()))
                 .collect();
+
             let constraints = &self.offering.constraints;
             let check = Check {
                 schema,
@@ -537,6 +546,7 @@ impl Offered<'_> {
             };
             check.check(&normalized(schema, limited), &BTreeSet::new())?;
         }
+
         let refusals = consent::refusals(self.offering, self.consents, values, owners);
         if refusals.is_empty() {
             Ok(())

@@ -91,6 +91,7 @@ pub fn render_credential<'v>(
     value: impl Fn(&str) -> Option<&'v str>,
 ) -> Option<String> {
     let pieces = pieces(text);
+
     let literals = |pieces: &[Piece<'_>]| -> String {
         let literal = |piece: &Piece<'_>| {
             if let Piece::Literal(text) = piece {
@@ -101,6 +102,7 @@ pub fn render_credential<'v>(
         };
         pieces.iter().map(literal).collect()
     };
+
     let rendered = pieces.iter().enumerate().map(|(index, piece)| match piece {
         Piece::Literal(literal) => Some((*literal).to_owned()),
         Piece::Reference(name) => {

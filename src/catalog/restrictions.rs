@@ -111,6 +111,7 @@ impl ParameterLimits {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
+
         let limits: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         for (name, limits) in &limits.0.0 {
             let limited = plans(offerings)
@@ -123,6 +124,7 @@ impl ParameterLimits {
                     "`{name}` is neither a service nor a plan in the catalog"
                 ));
             }
+
             for (parameter, limit) in &limits.0 {
                 let mut properties = limited
                     .iter()
@@ -133,6 +135,7 @@ impl ParameterLimits {
                         "users of `{name}` do not choose a parameter `{parameter}`"
                     ));
                 }
+
                 properties.try_for_each(|property| {
                     limited_property(property, limit)
                         .map(drop)
@@ -140,6 +143,7 @@ impl ParameterLimits {
                 })?;
             }
         }
+
         Ok(limits)
     }
 
@@ -162,6 +166,7 @@ impl ParameterLimits {
             .filter_map(|name| self.0.0.get(name))
             .flat_map(|limits| &limits.0)
             .collect();
+
         let created = properties(&plan.create_schema);
         let mut limited: Map<_, _> = limits
             .into_iter()
@@ -182,6 +187,7 @@ impl ParameterLimits {
             if default == created[name].get("default") {
                 continue;
             }
+
             match default {
                 Some(default) if updatable.iter().any(|updatable| updatable == name) => {
                     let value = plain_text(default).into();
@@ -196,6 +202,7 @@ impl ParameterLimits {
                 }
             }
         }
+
         plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
         plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);
         Some(
@@ -228,10 +235,12 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
                 property[key] = limit.clone();
             }
         }
+
         match property["enum"].as_array_mut() {
             Some(allowed) if takes_null => allowed.push(Value::Null),
             _ => {}
         }
+
         match (limited.get("default"), property.as_object_mut()) {
             (Some(default), Some(property)) if property.contains_key("default") => {
                 property.insert("default".into(), default.clone());
@@ -240,6 +249,7 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
             _ => {}
         }
     }
+
     if !required.is_empty() {
         let known = document["required"].as_array().cloned().unwrap_or_default();
         document["required"] = known
@@ -247,6 +257,7 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
             .chain(required.iter().map(|name| name.clone().into()))
             .collect();
     }
+
     document.to_string().into()
 }
 
@@ -257,6 +268,7 @@ fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, S
     if limit == &ParameterLimit::default() {
         return Err("it needs MinValue, MaxValue, AllowedValues or Value".into());
     }
+
     limit_range(
         &mut limited,
         limit.min_value.as_ref(),
@@ -269,6 +281,7 @@ fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, S
         choose_among(&mut limited, std::slice::from_ref(value))?;
         limited["default"] = forms(property, std::slice::from_ref(value)).remove(0);
     }
+
     Ok(limited)
 }
 
@@ -283,6 +296,7 @@ fn limit_range(
     ] {
         let Some(limit) = limit else { continue };
         let given = limit.as_f64().ok_or("a limit is not a number")?;
+
         if property[key]
             .as_f64()
             .is_none_or(|known| is_beyond(&known, &given))
@@ -296,12 +310,14 @@ fn limit_range(
             property["default"] = limit.clone().into();
         }
     }
+
     let is_limited = least.or(most).is_some();
     let is_empty = property["minimum"].as_f64() > property["maximum"].as_f64()
         && property["maximum"].is_number();
     if is_limited && (is_empty || !is_numeric(property)) {
         return Err("it takes no numbers within MinValue and MaxValue".into());
     }
+
     Ok(())
 }
 
@@ -320,6 +336,7 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
     } else {
         &*property
     };
+
     let validator = jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
     if allowed.is_empty() || allowed.iter().any(|value| !validator.is_valid(value)) {
         return Err("it does not take these values".into());
@@ -333,6 +350,7 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
         Some(default) if allowed.contains(default) => {}
         Some(_) => property["default"] = allowed[0].clone(),
     }
+
     let limited = if is_list {
         &mut property["items"]
     } else {

@@ -46,6 +46,7 @@ impl Check<'_> {
             .chain(self.value_mistakes(&errors))
             .chain(mistakes_beyond_schema(&parameters));
         let mistakes: Vec<_> = mistakes.take(MAX_MISTAKES).collect();
+
         if mistakes.is_empty() {
             Ok(())
         } else {
@@ -69,6 +70,7 @@ impl Check<'_> {
                     [] => format!("{} no parameters.", self.taker),
                     _ => format!("{}: {}.", self.taker, listed(&known, ", ")),
                 };
+
                 vec![unknown.chain([takes]).collect::<Vec<_>>().join(" ")]
             }
             ValidationErrorKind::Required { property } => {
@@ -111,6 +113,7 @@ impl Check<'_> {
             let Some(mistake) = Mistake::of(error.kind()) else {
                 continue;
             };
+
             let path = error
                 .instance_path()
                 .as_str()
@@ -128,6 +131,7 @@ impl Check<'_> {
             let told = mistakes.entry(name.to_owned()).or_insert(mistake);
             *told = mistake.min(*told);
         }
+
         let text = |(name, mistake): (&String, &Mistake)| {
             let property = self.schema.property(name).unwrap_or(&Value::Null);
             mistake.text(name, property, self.constraint(name))

@@ -126,6 +126,7 @@ fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
             wrapped(description, "      ")
         );
     }
+
     yaml
 }
 
@@ -170,6 +171,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
         yaml,
         "  OffersAll: !Equals [!Join [\",\", !Ref EnabledServices], \"\"]"
     );
+
     let policies = policies(services)?;
     for (name, _) in policies.iter().flatten() {
         let condition = offers(name);
@@ -184,6 +186,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
         - !Select [0, !Split [\",{name},\", {list}]]"
         );
     }
+
     for OperatorSetting { name, .. } in settings_of_iam(services)? {
         let _ = writeln!(
             yaml,
@@ -191,6 +194,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
             allows(name)
         );
     }
+
     for (index, policy) in policies.iter().enumerate() {
         let offered: Vec<_> = policy
             .iter()
@@ -203,6 +207,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
             any_of(&offered, "    ")
         );
     }
+
     Ok(yaml)
 }
 
@@ -251,6 +256,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
         if statements.is_empty() {
             continue;
         }
+
         let added: usize = statements.iter().map(longest).sum();
         if ENVELOPE_LENGTH + added > MAX_MANAGED_POLICY {
             bail!(
@@ -258,6 +264,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
                  {MAX_MANAGED_POLICY}"
             );
         }
+
         if length + added > MAX_MANAGED_POLICY {
             policies.push(Vec::new());
             length = ENVELOPE_LENGTH;
@@ -267,12 +274,14 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
             policy.push((name, statements));
         }
     }
+
     if policies.len() > MAX_POLICIES {
         bail!(
             "{} deploy policies; a role has at most {MAX_POLICIES}",
             policies.len()
         );
     }
+
     Ok(policies)
 }
 
@@ -280,6 +289,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
 pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
     let settings = settings(services)?;
+
     for (index, policy) in policies(services)?.iter().enumerate() {
         let number = index + 1;
         let _ = write!(
@@ -295,6 +305,7 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
         Statement:
 "
         );
+
         for (service, statement) in policy
             .iter()
             .flat_map(|(name, all)| all.iter().map(move |one| (name, one)))
@@ -305,6 +316,7 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
             } else {
                 vec![offers(service)]
             };
+
             let needed = settings
                 .iter()
                 .filter(|setting| refers_to(statement, setting));
@@ -313,6 +325,7 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
         }
         yaml.push('\n');
     }
+
     Ok(yaml)
 }
 
@@ -356,12 +369,14 @@ pub fn boundary(services: &[Inspection]) -> Result<String> {
             }
         }
     }
+
     let length = ENVELOPE_LENGTH + merged.iter().map(longest).sum::<usize>();
     if length > MAX_MANAGED_POLICY {
         bail!(
             "the permissions boundary may have {length} characters; IAM takes {MAX_MANAGED_POLICY}"
         );
     }
+
     Ok(merged
         .iter()
         .map(|statement| statement_yaml(statement, "          "))
@@ -452,6 +467,7 @@ fn length(statement: &Statement, partition: &Partition) -> usize {
             .map(|text| render(text).len() + 3)
             .sum::<usize>()
     };
+
     let condition = statement.condition.as_ref();
     let condition = condition.map_or(0, |condition| {
         r#","Condition":"#.len() + rendered(condition, &render).to_string().len()
@@ -511,6 +527,7 @@ fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
             .map(|(index, (key, field))| {
                 let start = if index == 0 { first } else { rest };
                 let key = scalar_yaml(key);
+
                 match field {
                     Value::Object(_) | Value::Array(_) => {
                         let deeper = format!("{rest}  ");

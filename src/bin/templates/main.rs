@@ -82,6 +82,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
             service_page::render(service)?,
         ));
     }
+
     files.push(generated::file(
         "templates/README.md",
         &[("services", catalog_page::services(&services, ""))],
@@ -90,6 +91,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         "README.md",
         &[("services", catalog_page::services(&services, "templates/"))],
     )?);
+
     let mut parts = vec![
         ("service names", infra::service_names(&services)),
         ("conditions", infra::conditions(&services)?),
@@ -115,6 +117,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         ),
     ];
     files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
+
     parts.push((
         "settings of services",
         infra::target_setting_parameters(&services)?,
@@ -123,6 +126,7 @@ fn outdated() -> Result<Vec<(PathBuf, String)>> {
         parts.push((name, generated::shared(STACK, name)?));
     }
     files.push(generated::file(TARGET, &parts)?);
+
     files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
     Ok(files)
 }

@@ -22,11 +22,13 @@ pub fn start(name: &str) -> Result<()> {
              hyphens in between"
         );
     }
+
     let class: String = name.split('-').flat_map(capitalised).collect();
     let fill = |text: &str| {
         let named = text.replace(NAMES[0], name).replace(NAMES[1], &class);
         named.replace("DisplayName: New Service", &format!("DisplayName: {class}"))
     };
+
     let files: [(PathBuf, &str); 2] = [
         (
             ["templates", name, "template.yaml"].iter().collect(),
@@ -40,12 +42,14 @@ pub fn start(name: &str) -> Result<()> {
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         bail!("{} exists already", path.display());
     }
+
     for (path, text) in files {
         let folder = path.parent().unwrap_or(&path);
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         fs::write(&path, fill(text)).with_context(|| path.display().to_string())?;
         println!("{}", path.display());
     }
+
     super::generate()
 }
 

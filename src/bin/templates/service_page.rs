@@ -15,6 +15,7 @@ pub fn render(service: &Inspection) -> Result<String> {
     let offering = &service.offering;
     let metadata: Value = serde_json::from_str(&offering.metadata)?;
     let text = |key: &str| metadata[key].as_str().unwrap_or_default();
+
     let mut page = String::from("<!-- Made from template.yaml by `make generate`. -->\n\n");
     writeln!(
         page,
@@ -29,12 +30,14 @@ pub fn render(service: &Inspection) -> Result<String> {
         write!(page, " · template version {version}")?;
     }
     page.push_str("\n\n");
+
     plans(&mut page, offering)?;
     parameters(&mut page, offering)?;
     settings(&mut page, service)?;
     credentials(&mut page, service)?;
     scopes(&mut page, offering)?;
     examples(&mut page, offering)?;
+
     Ok(page)
 }
 
@@ -47,6 +50,7 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
             writeln!(page, "\n{long}")?;
         }
         page.push('\n');
+
         for bullet in metadata["bullets"]
             .as_array()
             .into_iter()
@@ -60,6 +64,7 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
         }
         page.push('\n');
     }
+
     let change = match offering
         .plans
         .iter()
@@ -87,6 +92,7 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
             )
         }
     };
+
     writeln!(page, "{change}\n")?;
     Ok(())
 }
@@ -103,11 +109,13 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
             names.push(name);
         }
     }
+
     writeln!(page, "## Parameters\n")?;
     if names.is_empty() {
         writeln!(page, "None.\n")?;
         return Ok(());
     }
+
     writeln!(
         page,
         "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|"
@@ -120,6 +128,7 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
         let Some((_, property)) = offered.first() else {
             continue;
         };
+
         let plans: Vec<_> = offered.iter().map(|(plan, _)| code(&plan.name)).collect();
         let only = if plans.len() == schemas.len() {
             String::new()
@@ -133,6 +142,7 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
             "no"
         };
         let description = property["description"].as_str().unwrap_or_default();
+
         writeln!(
             page,
             "| {}{only} | {values} | {default} | {updates} | {} |",
@@ -140,6 +150,7 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
             cell(description)
         )?;
     }
+
     page.push('\n');
     Ok(())
 }
@@ -149,6 +160,7 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
     if service.settings.is_empty() {
         return Ok(());
     }
+
     writeln!(page, "## Settings of the operator\n")?;
     writeln!(
         page,
@@ -161,6 +173,7 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
         } else {
             plans.join(", ")
         };
+
         writeln!(
             page,
             "| {} | {plans} | {} |",
@@ -168,6 +181,7 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
             cell(&of_operator.description)
         )?;
     }
+
     page.push('\n');
     Ok(())
 }
@@ -203,6 +217,7 @@ fn defaults(offered: &[(&Plan, &Value)]) -> String {
             .get("default")
             .map_or("required".to_owned(), literal)
     };
+
     let mut texts: Vec<(String, Vec<String>)> = Vec::new();
     for (plan, property) in offered {
         let text = text(property);
@@ -211,6 +226,7 @@ fn defaults(offered: &[(&Plan, &Value)]) -> String {
             None => texts.push((text, vec![code(&plan.name)])),
         }
     }
+
     match &texts[..] {
         [(text, _)] => text.clone(),
         several => several
@@ -253,9 +269,11 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
             }
             _ => code(&credential.value),
         };
+
         writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
     }
     page.push('\n');
+
     writeln!(
         page,
         "`${{…}}` stands for a value of the instance, such as an ARN, or for a Region or domain \
@@ -268,6 +286,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
              themselves](../README.md#what-sdks-find-by-themselves).\n"
         )?;
     }
+
     if !bindings.endpoints.is_empty() {
         writeln!(
             page,
@@ -283,6 +302,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
         }
         page.push('\n');
     }
+
     Ok(())
 }
 
@@ -293,6 +313,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         writeln!(page, "A binding has no identity of its own.\n")?;
         return Ok(());
     }
+
     writeln!(
         page,
         "The parameter `Scope` of a binding says what it may do.\n"
@@ -304,6 +325,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
             ""
         };
         writeln!(page, "### `{name}`{default}\n")?;
+
         let statements: Vec<Value> = serde_json::from_str(statements)?;
         for statement in &statements {
             let list = |key: &str| match &statement[key] {
@@ -323,6 +345,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
             } else {
                 "may"
             };
+
             writeln!(
                 page,
                 "- {verb} {} on {}{}",
@@ -333,6 +356,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         }
         page.push('\n');
     }
+
     writeln!(
         page,
         "A statement about something that the instance does not have is left out.\n"
@@ -344,6 +368,7 @@ fn examples(page: &mut String, offering: &Offering) -> Result<()> {
     let Some(plan) = offering.plans.first() else {
         return Ok(());
     };
+
     let name = &offering.name;
     let parameters = example_parameters(plan)?;
     let scope = offering
@@ -351,10 +376,12 @@ fn examples(page: &mut String, offering: &Offering) -> Result<()> {
         .scopes
         .get(offering.bindings.default_scope)
         .map(|scope| json!({"Scope": scope.name}));
+
     let option = |json: &Value| format!(" -c '{json}'");
     let given = (!parameters.is_empty()).then(|| Value::Object(parameters.clone()));
     let create = given.as_ref().map(option).unwrap_or_default();
     let bind = scope.as_ref().map(option).unwrap_or_default();
+
     writeln!(
         page,
         "## Examples
@@ -401,10 +428,12 @@ fn example_parameters(plan: &Plan) -> Result<Map<String, Value>> {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
+
     let placeholder = |name: &str| (name.to_owned(), json!(format!("<{name}>")));
     if !required.is_empty() {
         return Ok(required.into_iter().map(placeholder).collect());
     }
+
     let first = properties
         .iter()
         .find(|(_, property)| property.get("default").is_some_and(|value| *value != ""));

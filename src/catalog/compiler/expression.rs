@@ -75,6 +75,7 @@ impl Stack<'_> {
         let Content::Call(function, argument) = &node.content else {
             return Err(fault(node, "a condition is a function, such as Fn::Equals"));
         };
+
         let mut conditions = argument.entries().iter().map(|entry| self.condition(entry));
         match function.as_str() {
             "Condition" => self.named_condition(argument.text().unwrap_or_default(), node),
@@ -116,6 +117,7 @@ impl Stack<'_> {
                 format!("`{function}` does not have the arguments that it takes"),
             )
         };
+
         match (function, argument.entries()) {
             ("Ref", _) => self.named(argument, argument.text().unwrap_or_default()),
             ("GetAtt", [resource, attribute]) => {
@@ -178,6 +180,7 @@ impl Stack<'_> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(Value::Text(value.clone()));
         }
+
         let stack_name = || {
             format!(
                 "{}-{}-{}",
@@ -186,6 +189,7 @@ impl Stack<'_> {
                 longest::UUID
             )
         };
+
         let pseudo = match name {
             "AWS::StackName" => Some(stack_name()),
             "AWS::StackId" => {
@@ -206,6 +210,7 @@ impl Stack<'_> {
         if let Some(value) = pseudo {
             return Ok(Value::Text(value));
         }
+
         let (resource, attribute) = name
             .split_once('.')
             .map_or((name, None), |(name, key)| (name, Some(key)));
@@ -247,6 +252,7 @@ impl Stack<'_> {
         let Some(given) = given else {
             return Ok(longest());
         };
+
         let name = self.evaluate(given)?.into_text();
         Ok(if name.is_empty() {
             longest()

@@ -186,6 +186,7 @@ fn check_specification(specification: &Node) -> Checked<()> {
     let Some(bindings) = specification.get("Bindings") else {
         return Ok(());
     };
+
     check_keys(bindings, &BINDINGS_KEYS, "Bindings")?;
     check_each_entry(
         bindings.get("Boundary"),

@@ -352,6 +352,7 @@ pub fn parameter(parameter: &Parameter) -> usize {
         let text = super::text(value.as_ref()?).ok()?;
         text.parse::<usize>().ok()
     };
+
     if parameter.kind == "Number" {
         // Digits of the larger limit, with room for a sign; or of a double.
         return parameter
@@ -360,6 +361,7 @@ pub fn parameter(parameter: &Parameter) -> usize {
             .and_then(|limit| super::text(limit).ok())
             .map_or(24, |text| text.len() + 1);
     }
+
     let by_length = number(&parameter.max_length).unwrap_or(MAX_PARAMETER);
     let is_list = super::schema::is_list(parameter);
     let by_pattern = parameter

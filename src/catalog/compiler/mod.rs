@@ -129,10 +129,12 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
         line: 0,
         reason: error.to_string(),
     };
+
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut services: Vec<_> = entries.map_err(|error| unreadable(folder, error))?;
     services.retain(|entry| entry.path().is_dir());
     services.sort_by_key(fs::DirEntry::file_name);
+
     services
         .into_iter()
         .map(|service| {
@@ -142,6 +144,7 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
             if service.file_name().to_str() == Some(&offering.name) {
                 return Ok(offering);
             }
+
             let reason = format!(
                 "the service is named `{}`, unlike its folder",
                 offering.name
@@ -194,6 +197,7 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
                 .unwrap_or_default()
                 .to_owned()
         };
+
         Ok(Inspection {
             offering,
             permissions: permissions::permissions(&template.metadata.specification.value)?,
@@ -205,6 +209,7 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
                 .collect(),
         })
     });
+
     inspection.map_err(|fault| fault.in_file(file))
 }
 
@@ -229,17 +234,20 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     let at = &template.metadata.specification;
     let specification = &at.value;
     check_name(&specification.name.value).map_err(|reason| fault(&specification.name, reason))?;
+
     let description = template
         .description
         .as_ref()
         .ok_or_else(|| fault(at, "the template has no Description"))?;
     check_description(&description.value).map_err(|reason| fault(description, reason))?;
+
     if template.resources.is_empty() {
         return Err(fault(at, "the template has no Resources"));
     }
     if specification.service_plans.is_empty() {
         return Err(fault(at, "ServicePlans has no plan"));
     }
+
     for (name, parameter) in &template.parameters {
         schema::property(&parameter.value, None, parameter.value.default.as_ref())
             .map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?;
@@ -247,6 +255,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     for name in &specification.updatable_parameters {
         known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
     }
+
     let offering = Offering {
         name: specification.name.value.clone().into(),
         description: description.value.clone().into(),
@@ -285,6 +294,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
         settings: settings::settings(template)?,
         bindings: bindings(template)?,
     };
+
     policy_length::check(template, node)?;
     Ok(offering)
 }
@@ -463,6 +473,7 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
         if plan.parameter_values.contains_key(name) {
             continue;
         }
+
         let default = plan.parameter_defaults.get(name).map(|value| &value.value);
         let label = template
             .metadata
@@ -480,6 +491,7 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
             property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?,
         );
     }
+
     let specification = &template.metadata.specification.value;
     let create_schema =
         checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
@@ -542,6 +554,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             })
         })
         .collect::<Checked<_>>()?;
+
     let default_scope = match &bindings.default_scope {
         None => 0,
         Some(name) => scopes
@@ -558,6 +571,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
                 )
             })?,
     };
+
     let mut credentials: Vec<_> = match &bindings.credentials {
         Some(declared) => declared
             .iter()
@@ -573,17 +587,20 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             .collect::<Checked<_>>()?,
         None => published_credentials(template, !scopes.is_empty()),
     };
+
     let names_role =
         |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
     if !scopes.is_empty() && !credentials.iter().any(names_role) {
         credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
     }
+
     let endpoints = bindings
         .endpoints
         .iter()
         .map(|at| endpoint(template, at))
         .collect::<Checked<_>>()?;
     let create_schema = binding_schema(&scopes, default_scope).to_string().into();
+
     let at = &template.metadata.specification;
     let via_function = at.value.bind_via_lambda;
     if via_function && !template.outputs.contains_key(FUNCTION_OUTPUT) {
@@ -594,6 +611,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
             ),
         ));
     }
+
     let constraints = if scopes.is_empty() {
         List::default()
     } else {
@@ -622,6 +640,7 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
     let ports = endpoint.ports.iter().map(|port| {
         let port = text(port)?;
         check_references(template, &json!(port), Shown::ToAll)?;
+
         // One with a reference is known when the stack is.
         let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
         let is_port = is_number(&port)
@@ -638,11 +657,13 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
     let ports: List<Text> = ports
         .collect::<Result<_, _>>()
         .map_err(|reason| fault(at, reason))?;
+
     if ports.is_empty() || endpoint.host.is_empty() {
         return Err(fault(at, "an endpoint needs a Host and Ports"));
     }
     check_references(template, &json!(endpoint.host), Shown::ToAll)
         .map_err(|reason| fault(at, reason))?;
+
     let protocol = match endpoint.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
@@ -683,12 +704,14 @@ fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), 
     if PSEUDO_REFERENCES.contains(&name) {
         return Ok(());
     }
+
     let (output, key) = name
         .split_once('.')
         .map_or((name, None), |(output, key)| (output, Some(key)));
     let Some(declared) = template.outputs.get(output) else {
         return Err(format!("`${{{name}}}` is no output of the template"));
     };
+
     match (is_secret(&declared["Value"]), key) {
         (true, _) if shown == Shown::ToAll => Err(format!(
             "`${{{name}}}` is a secret, and is for Credentials alone"
@@ -705,6 +728,7 @@ fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), 
 fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credential> {
     let specification = &template.metadata.specification.value;
     let as_is = specification.outputs_as_is || specification.cloud_foundry;
+
     let outputs = template.outputs.keys().map(|output| {
         credential(
             if as_is {
@@ -715,6 +739,7 @@ fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credent
             output,
         )
     });
+
     let identity = SDK_CREDENTIALS
         .into_iter()
         .map(|(key, reference)| credential(key.into(), reference));
@@ -726,6 +751,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     let Some(default) = scopes.get(default_scope) else {
         return schema::object(Map::new(), &[]);
     };
+
     let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
     let scope = json!({
         "type": "string",
@@ -733,6 +759,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
         "enum": names,
         "default": default.name,
     });
+
     let text = |pattern, description| json!({"type": "string", "description": description, "pattern": pattern});
     let properties = [
         ("Scope", scope),
@@ -761,6 +788,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             ),
         ),
     ];
+
     schema::object(
         properties
             .map(|(name, property)| (name.to_owned(), property))
@@ -783,6 +811,7 @@ fn binding_constraints() -> List<Constraint> {
             "must be a service account, as name or namespace/name",
         ),
     ];
+
     let constraint = |(parameter, description): (&'static str, &'static str)| Constraint {
         parameter: parameter.into(),
         description: description.into(),
@@ -796,6 +825,7 @@ fn template_body(text: &str) -> Result<String, String> {
     if text.len() <= MAX_TEMPLATE_BODY_BYTES {
         return Ok(text.to_owned());
     }
+
     let mut in_metadata = false;
     let body: String = text
         .split_inclusive('\n')
@@ -806,6 +836,7 @@ fn template_body(text: &str) -> Result<String, String> {
             !in_metadata
         })
         .collect();
+
     match body.len() {
         0..=MAX_TEMPLATE_BODY_BYTES => Ok(body),
         bytes => Err(format!(

@@ -91,6 +91,7 @@ fn long_form(content: Content) -> Content {
     let Content::Map(mut fields) = content else {
         return content;
     };
+
     let is_call = match &fields[..] {
         [(key, value)] => {
             let names_text =
@@ -99,6 +100,7 @@ fn long_form(content: Content) -> Content {
         }
         _ => false,
     };
+
     match fields.pop() {
         Some((key, value)) if is_call => {
             let name = key.value.strip_prefix("Fn::").unwrap_or(&key.value);

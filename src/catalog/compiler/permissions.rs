@@ -69,9 +69,11 @@ fn statement(at: &Spanned<document::Statement>, known: &[&str]) -> Checked<State
         resources: resource.into(),
         condition,
     };
+
     if statement.actions.is_empty() || statement.resources.is_empty() {
         return Err(fault(at, "a statement needs an Action and a Resource"));
     }
+
     check_references(
         &json!([statement.actions, statement.resources, statement.condition]),
         known,
@@ -106,6 +108,7 @@ fn check_covered(specification: &Specification, boundary: &[Statement]) -> Check
         .flat_map(|statement| &statement.actions)
         .map(|action| WildMatch::new(action))
         .collect();
+
     for (scope, statements) in &specification.bindings.policies {
         let missing = statements
             .value
@@ -119,6 +122,7 @@ fn check_covered(specification: &Specification, boundary: &[Statement]) -> Check
             ));
         }
     }
+
     Ok(())
 }
 

@@ -36,6 +36,7 @@ pub fn check(template: &Template, node: &Node) -> Checked<()> {
                 statements: &statements.value,
             }
             .longest(&plan.value)?;
+
             if length > MAX_USER_POLICY {
                 let reason = format!(
                     "the policy of the scope `{scope}` may have {length} characters; IAM takes \
@@ -45,6 +46,7 @@ pub fn check(template: &Template, node: &Node) -> Checked<()> {
             }
         }
     }
+
     Ok(())
 }
 
@@ -82,12 +84,14 @@ impl<'t> Scope<'t> {
                 values.insert(*name, value);
             }
         }
+
         let value = |name: &str| {
             let output = values.get(name).map(String::as_str);
             output
                 .or_else(|| stack.partition.reference(name))
                 .or_else(|| longest::of_instance(name))
         };
+
         let statements = reference::render_statements(self.statements, value);
         let document = policy::document(&statements, Some(ENDS_AT));
         Ok(document
@@ -141,6 +145,7 @@ impl<'t> Scope<'t> {
                     format!("the length of a scope's policy {reason}"),
                 ));
             }
+
             let extended = |one: &BTreeMap<&'t str, String>| {
                 let with = |value: &String| {
                     one.iter()
@@ -152,6 +157,7 @@ impl<'t> Scope<'t> {
             };
             combinations = combinations.iter().flat_map(extended).collect();
         }
+
         Ok(combinations)
     }
 }
@@ -242,6 +248,7 @@ impl<'t, P> Used<'t, P> {
     /// A parameter, or a resource, whose name may depend on one.
     fn collect_name(&mut self, name: &'t str) {
         let name = name.split('.').next().unwrap_or(name);
+
         if self.parameters.contains_key(name) {
             self.names.entry(name).or_default();
         } else if let Some(resource) = self.node.at(&["Resources", name]) {
@@ -255,6 +262,7 @@ impl<'t, P> Used<'t, P> {
                 .map(|known| known.name_property())
                 .filter(|path| !path.is_empty());
             let property = path.and_then(|path| resource.get("Properties")?.at(path));
+
             property
                 .into_iter()
                 .for_each(|property| self.collect(property));
@@ -267,6 +275,7 @@ impl<'t, P> Used<'t, P> {
             .filter_map(Node::text)
             .map(str::to_owned)
             .collect();
+
         for node in pair {
             if let Content::Call(function, name) = &node.content
                 && let ("Ref", Some(name)) = (function.as_str(), name.text())

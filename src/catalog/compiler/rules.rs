@@ -45,6 +45,7 @@ impl Compiler<'_> {
             .get("RuleCondition")
             .map(|condition| self.condition(condition))
             .transpose()?;
+
         let assertions = node
             .get("Assertions")
             .map(Node::entries)
@@ -52,6 +53,7 @@ impl Compiler<'_> {
         if assertions.is_empty() {
             return Err(fault(node, format!("the rule `{name}` has no Assertions")));
         }
+
         let assertions = assertions
             .iter()
             .map(|assertion| self.assertion(name, assertion));
@@ -83,6 +85,7 @@ impl Compiler<'_> {
                 "a condition of a rule is a function, such as Fn::Equals",
             ));
         };
+
         let entries = argument.entries();
         let conditions = || {
             entries
@@ -94,6 +97,7 @@ impl Compiler<'_> {
             [one, other] => Ok((self.operand(one)?, self.operand(other)?)),
             _ => Err(fault(node, format!("Fn::{function} takes two values"))),
         };
+
         match function.as_str() {
             "And" | "Or" if !(2..=10).contains(&entries.len()) => Err(fault(
                 node,
@@ -178,6 +182,7 @@ impl Compiler<'_> {
                 "an entry of Ascending needs two Parameters or more",
             ));
         }
+
         let values = names.iter().map(|name| {
             let known = name
                 .text()
@@ -192,6 +197,7 @@ impl Compiler<'_> {
             }
         });
         let values = values.collect::<Checked<_>>()?;
+
         let without = node
             .get("Without")
             .and_then(Node::text)
@@ -215,6 +221,7 @@ impl Compiler<'_> {
         if limit.is_none() && !is_unique {
             return Err(missing(node, "Lists", "MaxItems or UniqueItems: true"));
         }
+
         let at_most = limit.map(|limit| Condition::AtMost(list.clone(), limit));
         let distinct = is_unique.then_some(Condition::Distinct(list));
 
@@ -238,6 +245,7 @@ impl Compiler<'_> {
                 "an AllowedPattern or a ForbiddenPattern",
             ));
         }
+
         let allowed = allowed.map(|pattern| Condition::EachMatches(value.clone(), pattern));
         let forbidden = forbidden.map(|pattern| Condition::NoneMatches(value.clone(), pattern));
 
@@ -255,6 +263,7 @@ impl Compiler<'_> {
                     }
                 });
         let conditions = conditions.collect::<Checked<_>>()?;
+
         Ok(Rule {
             conditions,
             assertions: assertions(node, "Matching", allowed.into_iter().chain(forbidden))?,

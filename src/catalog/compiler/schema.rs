@@ -41,6 +41,7 @@ pub fn property(
             schema.insert(key.into(), value);
         }
     };
+
     set("title", title.map(Value::from));
     set("description", description(parameter).map(Value::from));
     set(
@@ -50,10 +51,12 @@ pub fn property(
     if parameter.no_echo.is_set() {
         set("format", Some("password".into()));
     }
+
     let Some(item_kind) = kind.item() else {
         constrain(&mut schema, parameter, kind)?;
         return Ok(Value::Object(schema));
     };
+
     let mut item = Map::new();
     item.insert("type".into(), json!(item_kind.json_type()));
     constrain(&mut item, parameter, item_kind)?;
@@ -61,6 +64,7 @@ pub fn property(
         // CloudFormation would take it for two entries.
         item.insert("not".into(), json!({"pattern": ","}));
     }
+
     schema.insert("items".into(), Value::Object(item));
     Ok(Value::Object(schema))
 }
@@ -85,6 +89,7 @@ fn constrain(
             schema.insert(key.into(), value);
         }
     };
+
     // A flag's values are those of its type.
     let allowed = parameter
         .allowed_values
@@ -96,6 +101,7 @@ fn constrain(
             .map(|values| values.iter().map(|value| kind.value(value)).collect())
             .transpose()?,
     );
+
     set(
         "minimum",
         parameter.min_value.as_ref().map(number).transpose()?,
@@ -104,9 +110,11 @@ fn constrain(
         "maximum",
         parameter.max_value.as_ref().map(number).transpose()?,
     );
+
     if kind != Kind::String {
         return Ok(());
     }
+
     set(
         "pattern",
         parameter
@@ -129,6 +137,7 @@ fn constrain(
             ),
         );
     }
+
     Ok(())
 }
 
@@ -142,6 +151,7 @@ fn description(parameter: &Parameter) -> Option<String> {
                 Some(rest) => format!("It must {}.", rest.trim_end_matches('.')),
                 None => text.to_owned(),
             });
+
     let texts = [parameter.description.as_deref(), constraint.as_deref()];
     let texts: Vec<_> = texts
         .into_iter()
@@ -236,6 +246,7 @@ impl Kind {
                 _ => Ok(text.into()),
             };
         };
+
         let entries = text
             .split(',')
             .map(str::trim)
@@ -287,6 +298,7 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
         .filter(|(_, property)| property.get("default").is_none())
         .map(|(name, _)| *name)
         .collect();
+
     let properties = properties.iter().map(|(name, property)| {
         let mut property = property.clone();
         // Everybody can read the catalog.
@@ -298,6 +310,7 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
         }
         ((*name).to_owned(), property)
     });
+
     object(properties.collect(), &required)
 }
 

@@ -61,6 +61,7 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
         form,
         wildcard,
     } = &at.value;
+
     if !name.chars().all(|c| c.is_ascii_alphanumeric())
         || !name.starts_with(|c: char| c.is_ascii_uppercase())
     {
@@ -71,6 +72,7 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
     if description.trim().is_empty() {
         return Err(refused(&"it needs a Description"));
     }
+
     for parameter in parameters {
         known_parameter(template, parameter).map_err(|reason| refused(&reason))?;
     }
@@ -82,6 +84,7 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
             known_plans.keys(),
         )));
     }
+
     // Entries are listed with commas, and joined with bars in the policies of the broker's own
     // stack.
     let pattern = Regex::new(&format!("^({entry_pattern})$")).map_err(|error| refused(&error))?;
@@ -94,6 +97,7 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
             &"an entry must not be empty, and has neither commas, bars nor quotes",
         ));
     }
+
     let wildcard = wildcard.as_deref().unwrap_or(ANY_CHARACTER);
     Regex::new(wildcard).map_err(|error| refused(&error))?;
 
@@ -104,6 +108,7 @@ fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> 
             "its Form has the reference `{reference}`, once"
         )));
     }
+
     let texts = |names: &[String]| {
         names
             .iter()
