@@ -153,6 +153,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
     let give_up = "To give them up, delete this stack with --retain-resources Guard. If \
                    StackRolesBoundary then cannot be deleted, because roles of instances still use \
                    it, delete once more with --retain-resources StackRolesBoundary.";
+
     let remaining = match broker {
         Ok(broker) => broker
             .remaining()
@@ -160,6 +161,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
             .map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),
     };
+
     let remaining = match remaining {
         Ok(remaining) => remaining,
         Err(reason) => {
@@ -168,9 +170,11 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
             ));
         }
     };
+
     if remaining.count == 0 {
         return None;
     }
+
     let named = remaining.named.join(", ");
     let more = match remaining.count - remaining.named.len() {
         0 => String::new(),
@@ -181,6 +185,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         count if remaining.or_more => format!("{count} instances or more remain"),
         count => format!("{count} instances remain"),
     };
+
     Some(format!(
         "{count}, which nobody could delete without the broker: {named}{more}. Deprovision on the \
          platforms, then delete this stack again. {give_up}"

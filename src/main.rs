@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = Settings::from_env();
     let config = aws::load_config().await;
+
     // infra/template.yaml makes several functions of this program.
     let handler = env::var("_HANDLER").unwrap_or_default();
     if handler == guard::HANDLER {
@@ -31,6 +32,7 @@ async fn main() -> Result<(), Error> {
         return lambda_runtime::run(service_fn(|event| guard::handle(broker.as_ref(), event)))
             .await;
     }
+
     let settings = settings?;
     let broker = aws::broker(&settings, &config);
     if handler == sweep::HANDLER {
@@ -40,6 +42,7 @@ async fn main() -> Result<(), Error> {
         }))
         .await;
     }
+
     let authenticator = aws::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);
     lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| async {

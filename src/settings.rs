@@ -106,6 +106,7 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let optional = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name: &'static str| optional(name).ok_or(InvalidSetting::Missing(name));
+
         Ok(Self {
             region: required("AWS_REGION")?,
             account_id: required("ACCOUNT_ID")?,
@@ -235,10 +236,12 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
         "a list of account/region/role, of roles of this broker, each with \
          =organization|organization or without",
     );
+
     let texts = list
         .split(',')
         .map(str::trim)
         .filter(|text| !text.is_empty());
+
     let mut locations = BTreeMap::new();
     for text in texts {
         let Some((location, organizations)) = location(text, prefix) else {
@@ -251,6 +254,7 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
             ));
         }
     }
+
     if !locations.is_empty() && !has_external_id {
         return Err(InvalidSetting::Missing("EXTERNAL_ID"));
     }
@@ -265,11 +269,13 @@ fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
     let [account_id, region, role_name] = location.split('/').collect::<Vec<_>>()[..] else {
         return None;
     };
+
     let organizations: BTreeSet<_> = organizations
         .into_iter()
         .flat_map(|list| list.split('|'))
         .map(str::to_owned)
         .collect();
+
     // The function may assume no others.
     let is_ours = role_name.starts_with(&format!("service-broker-{prefix}-"));
     let location = Location {

@@ -65,17 +65,20 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
         .stack_name()
         .filter(|_| event.detail_type == DETAIL_TYPE)
         .ok_or(unknown)?;
+
     let started = Instant::now();
     let (seen, facts) = facts::gather(tokio::time::timeout(
         LIMIT,
         broker.stack_changed(stack_name),
     ))
     .await;
+
     let failure = match seen {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
         Err(_) => Some("AWS did not answer in time".into()),
     };
+
     lines::Request {
         operation: "stack_event",
         is_mutation: false,
@@ -102,5 +105,6 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
         reason: failure.as_deref(),
     }
     .log(&facts);
+
     failure.map_or(Ok(()), |failure| Err(failure.into()))
 }

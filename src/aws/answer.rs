@@ -21,14 +21,17 @@ pub async fn put_json(url: &str, text: Vec<u8>) -> Result<(), Error> {
         .https_or_http()
         .enable_http1()
         .build();
+
     // The signature of the URL is one for a request without a content type.
     let request = Request::put(url).body(Full::new(Cursor::new(text)))?;
+
     let answered = Client::builder(TokioExecutor::new())
         .build(https)
         .request(request);
     let response = tokio::time::timeout(LIMIT, answered)
         .await
         .map_err(|_| "AWS has not taken the answer in time")??;
+
     if response.status().is_success() {
         return Ok(());
     }

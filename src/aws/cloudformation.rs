@@ -69,9 +69,11 @@ impl Stacks for CloudFormation {
             .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
+
         let Err(error) = created else {
             return Ok(CreateStack::Accepted);
         };
+
         match error.as_service_error() {
             Some(CreateStackError::TokenAlreadyExistsException(_)) => Ok(CreateStack::Accepted),
             Some(CreateStackError::AlreadyExistsException(_)) => Ok(CreateStack::Exists),
@@ -96,9 +98,11 @@ impl Stacks for CloudFormation {
             .config_override(Config::builder().retry_classifier(UnlessAnswered))
             .send()
             .await;
+
         let Err(error) = updated else {
             return Ok(UpdateStack::Accepted);
         };
+
         match error.as_service_error() {
             Some(UpdateStackError::TokenAlreadyExistsException(_)) => Ok(UpdateStack::Accepted),
             // There is no code of its own for this.
@@ -122,9 +126,11 @@ impl Stacks for CloudFormation {
             Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
             Err(error) => return Err(SERVICE.failed("DescribeStacks")(error)),
         };
+
         let Some(stack) = described.stacks().first() else {
             return Ok(None);
         };
+
         let status = stack.stack_status().map_or(StackStatus::Unknown, |status| {
             StackStatus::parse(status.as_str())
         });
@@ -133,6 +139,7 @@ impl Stacks for CloudFormation {
         if status == StackStatus::DeleteComplete {
             return Ok(None);
         }
+
         let id = stack
             .stack_id()
             .ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
@@ -182,10 +189,12 @@ impl Stacks for CloudFormation {
                 Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(None),
                 Err(error) => return Err(SERVICE.failed("DescribeStackEvents")(error)),
             };
+
             if found.is_complete_with(page.stack_events()) || found.tells_of_the_stacks_end() {
                 break;
             }
         }
+
         Ok((!found.tells_of_the_stacks_end()).then(|| found.into_events()))
     }
 
@@ -198,9 +207,11 @@ impl Stacks for CloudFormation {
             .client_request_token(token)
             .send()
             .await;
+
         let Err(error) = deleted else {
             return Ok(DeleteStack::Accepted);
         };
+
         match error.as_service_error() {
             Some(DeleteStackError::TokenAlreadyExistsException(_)) => Ok(DeleteStack::Accepted),
             Some(answer) if is_refusal(answer) => Ok(DeleteStack::Rejected(reason(answer))),
@@ -255,6 +266,7 @@ impl<'a> EventSearch<'a> {
                 continue;
             };
             let is_of_stack = event.subject == Subject::Stack;
+
             if is_own {
                 self.has_own_of_stack |= is_of_stack;
                 self.own.push(event);
@@ -262,6 +274,7 @@ impl<'a> EventSearch<'a> {
                 self.foreign.push(event);
             }
         }
+
         let oldest = events
             .last()
             .and_then(types::StackEvent::client_request_token);
@@ -360,6 +373,7 @@ fn event(event: &types::StackEvent) -> Option<StackEvent> {
             kind: event.resource_type().unwrap_or("no type").to_owned(),
         }
     };
+
     Some(StackEvent {
         subject,
         status: event.resource_status()?.as_str().to_owned(),

@@ -124,9 +124,11 @@ impl DynamoDb {
             .config_override(waiting_for_transactions::<PutItemError>())
             .send()
             .await;
+
         let Err(error) = put else {
             return Ok(Update::Done);
         };
+
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(if failed.item() == Some(&item) {
@@ -184,6 +186,7 @@ impl DynamoDb {
             .expression_attribute_values(":reusable", reusable(binding::TOMBSTONE_LIFETIME, now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
+
         let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
         let written = self
             .client()
@@ -200,14 +203,17 @@ impl DynamoDb {
             )
             .send()
             .await;
+
         let Err(error) = written else {
             return Ok(Some(InsertBinding::Done));
         };
+
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()
         else {
             return Err(SERVICE.failed("TransactWriteItems")(error));
         };
+
         // The reasons stand in the order of the items.
         match cancelled.cancellation_reasons() {
             [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
@@ -272,6 +278,7 @@ impl Records for DynamoDb {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
+
         match put {
             Ok(put) => put.attributes.map(record).transpose(),
             Err(error) => match error.as_service_error() {
@@ -341,9 +348,11 @@ impl Records for DynamoDb {
             .expression_attribute_values(":operation", string(&instance.operation.id))
             .send()
             .await;
+
         let Err(error) = deleted else {
             return Ok(Update::Done);
         };
+
         match error.as_service_error() {
             Some(answer) if answer.is_conditional_check_failed_exception() => Ok(Update::Conflict),
             _ => Err(SERVICE.failed("DeleteItem")(error)),
@@ -373,6 +382,7 @@ impl Records for DynamoDb {
             .config_override(waiting_for_transactions::<UpdateItemError>())
             .send()
             .await;
+
         begun(written)?.map(record).transpose()
     }
 
@@ -436,6 +446,7 @@ impl Records for DynamoDb {
             .into_paginator()
             .items()
             .send();
+
         let mut bindings = Vec::new();
         while let Some(item) = pages.next().await {
             bindings.push(record(item.map_err(SERVICE.failed("Query"))?)?);
@@ -451,6 +462,7 @@ impl Records for DynamoDb {
     ) -> PortResult<(Option<Instance>, Option<Binding>)> {
         let (mut instance, mut binding) = (None, None);
         let mut keys = vec![instance_key(id), binding_key(id, binding_id)];
+
         // DynamoDB may leave some of a batch for the next call.
         // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
         for _ in 0..BATCH_ATTEMPTS {
@@ -459,6 +471,7 @@ impl Records for DynamoDb {
                 .consistent_read(true)
                 .build();
             let wanted = wanted.map_err(|error| SERVICE.unexpected("BatchGetItem", error))?;
+
             let read = self
                 .client()
                 .batch_get_item()
@@ -466,6 +479,7 @@ impl Records for DynamoDb {
                 .send()
                 .await;
             let read = read.map_err(SERVICE.failed("BatchGetItem"))?;
+
             for item in read.responses.unwrap_or_default().into_values().flatten() {
                 if is_instance(&item) {
                     instance = Some(record::<Instance>(item)?)
@@ -475,6 +489,7 @@ impl Records for DynamoDb {
                         .filter(|binding| is_current(binding.expires_at, now));
                 }
             }
+
             keys = read
                 .unprocessed_keys
                 .unwrap_or_default()
@@ -485,6 +500,7 @@ impl Records for DynamoDb {
                 return Ok((instance, binding));
             }
         }
+
         Err(SERVICE.throttled("BatchGetItem", "not all of the batch was read"))
     }
 
@@ -539,6 +555,7 @@ impl Records for DynamoDb {
             .config_override(waiting_for_transactions::<UpdateItemError>())
             .send()
             .await;
+
         begun(written)?.map(record).transpose()
     }
 
@@ -546,6 +563,7 @@ impl Records for DynamoDb {
         let start = next.map(|next| serde_json::from_str(&next)).transpose();
         let start: Option<(String, String)> =
             start.map_err(|error| SERVICE.unexpected("Scan", error))?;
+
         let page = self
             .client()
             .scan()
@@ -555,6 +573,7 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("Scan"))?;
+
         let last = page
             .last_evaluated_key
             .map(|last| json!([text(&last, "pk"), text(&last, "sk")]).to_string());
@@ -563,6 +582,7 @@ impl Records for DynamoDb {
             .unwrap_or_default()
             .into_iter()
             .filter(|item| !is_refused_user(item));
+
         Ok(Page {
             items: items.map(scanned).collect(),
             next: last,
@@ -579,6 +599,7 @@ fn scanned(item: Item) -> ScannedRecord {
         found("sk").unwrap_or_default()
     );
     let names = names_in(&item);
+
     let read = match text(&item, "sk") {
         Some(META) => record(item).map(|instance| ScannedRecord::Instance(Box::new(instance))),
         Some(sk) if sk.starts_with(BINDING) => {
@@ -586,6 +607,7 @@ fn scanned(item: Item) -> ScannedRecord {
         }
         _ => Err(SERVICE.unreadable("it is neither an instance's nor a binding's")),
     };
+
     read.unwrap_or_else(|error| {
         ScannedRecord::Unreadable(UnreadableRecord {
             key,

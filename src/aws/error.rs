@@ -68,6 +68,7 @@ impl Service {
             let is_failure = error
                 .raw_response()
                 .is_some_and(|response| response.status().is_server_error());
+
             let (kind, detail) = match error.as_service_error() {
                 // What has come is no answer that the service documents.
                 Some(answer) if answer.code().is_none() && answer.message().is_none() => (
@@ -100,6 +101,7 @@ impl Service {
                 }
                 None => unanswered(&error),
             };
+
             PortError {
                 service: self.0,
                 action,
@@ -117,6 +119,7 @@ impl Service {
                 .message()
                 .is_some_and(|message| message.contains(words))
         };
+
         match (self.0, answer.code()?) {
             ("DynamoDB", "ResourceNotFoundException") => Some(
                 "there is no table of the name in TABLE_NAME: restore it, or correct the setting",

@@ -58,6 +58,7 @@ impl Vault for Kms {
         let text = BASE64_STANDARD
             .decode(&sealed.0)
             .map_err(|error| SERVICE.unexpected("Decrypt", error))?;
+
         let decrypted = self
             .client()
             .decrypt()
@@ -67,6 +68,7 @@ impl Vault for Kms {
             .send()
             .await
             .map_err(SERVICE.failed("Decrypt"))?;
+
         let plain = decrypted
             .plaintext
             .ok_or_else(|| SERVICE.unexpected("Decrypt", "no plaintext"))?;

@@ -51,6 +51,7 @@ impl Functions for Lambda {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(CALL_TIMEOUT);
         let client = self.client.get_or_init(|| Client::new(&self.config));
+
         let invoked = client
             .invoke()
             .function_name(name)
@@ -59,6 +60,7 @@ impl Functions for Lambda {
             .config_override(Config::builder().timeout_config(timeouts.build()))
             .send()
             .await;
+
         let invoked = match invoked {
             Ok(invoked) => invoked,
             Err(error)
@@ -70,12 +72,14 @@ impl Functions for Lambda {
             }
             Err(error) => return Err(SERVICE.failed("Invoke")(error)),
         };
+
         let answer = invoked.payload.map(Blob::into_inner).unwrap_or_default();
         if invoked.function_error.is_some() {
             return Ok(Invocation::Failed {
                 message: message(&answer),
             });
         }
+
         match String::from_utf8(answer) {
             Ok(answer) => Ok(Invocation::Answered(answer.into())),
             Err(_) => Err(SERVICE.unexpected("Invoke", "the function's answer is not UTF-8")),

@@ -79,9 +79,11 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         region: settings.region.clone(),
         partition: settings.partition().to_owned(),
     };
+
     let catalog = Catalog::compiled_in(&settings.account_id, &settings.broker_id)
         .only(&settings.enabled_services)
         .restricted(&settings.restrictions);
+
     Broker {
         catalog: catalog.asking_for(settings.locations.schema(&place)),
         naming: Naming::new(&settings.name_prefix),

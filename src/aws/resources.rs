@@ -38,6 +38,7 @@ impl Resources for Tagging {
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let of_instances = TagFilter::builder().key(INSTANCE_ID_TAG).build();
+
         let page = client
             .get_resources()
             .tag_filters(of_instances)
@@ -45,6 +46,7 @@ impl Resources for Tagging {
             .send()
             .await;
         let page = page.map_err(SERVICE.failed("GetResources"))?;
+
         let resources = page
             .resource_tag_mapping_list
             .unwrap_or_default()

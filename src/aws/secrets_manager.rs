@@ -56,6 +56,7 @@ impl SecretsManager {
             .version_stage(label)
             .send()
             .await;
+
         let is_missing = |error: &GetSecretValueError| error.is_resource_not_found_exception();
         let secret = match secret {
             Err(error) if label == PREVIOUS && error.as_service_error().is_some_and(is_missing) => {
@@ -63,6 +64,7 @@ impl SecretsManager {
             }
             secret => secret.map_err(SERVICE.failed("GetSecretValue"))?,
         };
+
         // A parser's message may quote the text, which is secret.
         let malformed = || {
             SERVICE.unexpected(
@@ -70,6 +72,7 @@ impl SecretsManager {
                 "the secret is not a JSON object with `username` and `password`",
             )
         };
+
         let text = secret.secret_string().unwrap_or_default();
         match serde_json::from_str(text) {
             Ok(Credentials { username, password }) => {

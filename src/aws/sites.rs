@@ -55,6 +55,7 @@ impl AwsSites {
             role_name,
         } = location;
         let iam = format!("arn:{}:iam::{account_id}", self.partition);
+
         // STS is asked in the broker's own Region: another one may not be enabled in its account,
         // and what it answers is good in all of them.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
@@ -66,11 +67,13 @@ impl AwsSites {
             None => role,
         };
         let credentials = SharedCredentialsProvider::new(role.build().await);
+
         let config = self
             .config
             .to_builder()
             .region(Region::new(region.clone()))
             .credentials_provider(credentials);
+
         // Named after the role in infra/target-account.yaml.
         let boundary = format!("{iam}:policy/{role_name}-boundary");
         site(
@@ -88,12 +91,14 @@ impl Sites for AwsSites {
         let Some(location) = location else {
             return self.home.clone();
         };
+
         let known = self
             .others
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(location)
             .cloned();
+
         match known {
             Some(site) => site,
             None => {

@@ -44,12 +44,14 @@ impl Secrets for StoredSecrets {
         let ssm = self
             .ssm
             .get_or_init(|| aws_sdk_ssm::Client::new(&self.config));
+
         let read = ssm
             .get_parameter()
             .name(name)
             .with_decryption(true)
             .send()
             .await;
+
         let parameter = match read {
             Ok(read) => read.parameter.and_then(|parameter| parameter.value),
             Err(error)
@@ -61,6 +63,7 @@ impl Secrets for StoredSecrets {
             }
             Err(error) => return Err(SSM.failed("GetParameter")(error)),
         };
+
         Ok(parameter.map(SecretString::from))
     }
 
@@ -89,12 +92,14 @@ impl Secrets for StoredSecrets {
         let cognito = self
             .cognito
             .get_or_init(|| aws_sdk_cognitoidentityprovider::Client::new(&self.config));
+
         let read = cognito
             .describe_user_pool_client()
             .user_pool_id(user_pool_id)
             .client_id(client_id)
             .send()
             .await;
+
         let client = match read {
             Ok(read) => read.user_pool_client,
             Err(error)
@@ -106,6 +111,7 @@ impl Secrets for StoredSecrets {
             }
             Err(error) => return Err(COGNITO.failed("DescribeUserPoolClient")(error)),
         };
+
         Ok(client
             .and_then(|client| client.client_secret)
             .map(SecretString::from))

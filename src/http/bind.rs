@@ -25,6 +25,7 @@ pub async fn bind(
     Body(request): Body<BindRequest>,
 ) -> Result<Response, ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
+
     Ok(
         match app
             .broker

@@ -24,11 +24,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_content_type(request.headers())?;
+
         let bytes = to_bytes(request.into_body(), MAX_BYTES)
             .await
             .map_err(|_| {
                 ApiError::bad_request(format!("The body must be at most {MAX_BYTES} bytes long."))
             })?;
+
         // Two passes: one for the JSON, so that what is left to say in the second is only what does
         // not fit.
         let value: Value = serde_json::from_slice(&bytes)
@@ -36,6 +38,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         if !value.is_object() {
             return Err(ApiError::bad_request("The body must be a JSON object."));
         }
+
         serde_path_to_error::deserialize(value)
             .map(Self)
             .map_err(|error| {
@@ -52,6 +55,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };
+
     let media_type = content_type
         .to_str()
         .unwrap_or_default()
@@ -59,6 +63,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         .next()
         .unwrap_or_default()
         .trim();
+
     if media_type.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }

@@ -124,6 +124,7 @@ impl From<Error> for ApiError {
             | Error::LostSecret { .. }
             | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
+
         // Only an update is ever not supported.
         let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);
         Self {
@@ -146,6 +147,7 @@ impl IntoResponse for ApiError {
             detail,
         } = self;
         let detail = LogDetail(detail.unwrap_or_else(|| description.clone()));
+
         let mut response = (
             status,
             Json(ErrorResponse {
@@ -155,6 +157,7 @@ impl IntoResponse for ApiError {
             }),
         )
             .into_response();
+
         if status == StatusCode::UNAUTHORIZED {
             let challenge =
                 HeaderValue::from_static("Basic realm=\"AWS service broker\", charset=\"UTF-8\"");
@@ -162,6 +165,7 @@ impl IntoResponse for ApiError {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
         }
+
         response.extensions_mut().insert(detail);
         response
     }

@@ -98,6 +98,7 @@ fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
             }
             path.or(is_too_long.then_some(Malformed::QueryTooLong))
         }
+
         LambdaRequest::ApiGatewayV2(event) => {
             remove_host(&mut event.headers);
             let path = check_path(&mut event.raw_path);
@@ -178,6 +179,7 @@ pub(super) fn restore_path(mut request: Request) -> Request {
     } else {
         format!("{path}?{query}")
     };
+
     if let Ok(restored) = PathAndQuery::try_from(restored) {
         *request.uri_mut() = Uri::from(restored);
     }
@@ -204,6 +206,7 @@ pub(super) async fn refuse_malformed_url(
                                             brackets; a space as %20."
             .into(),
     };
+
     Err(ApiError::bad_request(reason))
 }
 

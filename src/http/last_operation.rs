@@ -55,6 +55,7 @@ fn response(operation: LastOperation) -> impl IntoResponse {
         OperationState::Succeeded => LastOperationState::Succeeded,
         OperationState::Failed => LastOperationState::Failed,
     };
+
     // An instance that its last update has left usable can be updated again.
     let update_repeatable = operation
         .instance_usable
@@ -62,6 +63,7 @@ fn response(operation: LastOperation) -> impl IntoResponse {
     let retry_after = operation
         .retry_after
         .map(|delay| (header::RETRY_AFTER, delay.as_secs().to_string()));
+
     (
         AppendHeaders(retry_after),
         Json(LastOperationResponse {

@@ -61,6 +61,7 @@ pub fn router(
         authenticator: Arc::new(authenticator),
         rendered_catalog: Arc::default(),
     };
+
     let routes = Router::new()
         .route("/v2/catalog", get(catalog::catalog))
         .route(
@@ -94,6 +95,7 @@ pub fn router(
         .layer(from_fn(request_identity::echo))
         .layer(from_fn(request_log::log))
         .with_state(app);
+
     // A layer of the routes would come after the choice between them.
     Router::new().fallback_service(MapRequestLayer::new(front_door::restore_path).layer(routes))
 }

@@ -50,11 +50,13 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
     let Some(header) = headers.get(&HEADER) else {
         return OriginatingIdentity::default();
     };
+
     let mistake = |platform: Option<&str>, mistake| OriginatingIdentity {
         platform: platform.map(str::to_owned),
         user: None,
         mistake: Some(mistake),
     };
+
     let Some((platform, value)) = header
         .to_str()
         .ok()
@@ -68,11 +70,13 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
     let Ok(value) = serde_json::from_slice::<Object>(&json) else {
         return mistake(Some(platform), "its value is not a JSON object");
     };
+
     let user = USER
         .iter()
         .find_map(|key| value.get(*key)?.as_str())
         .map(str::to_owned);
     let user = user.unwrap_or_else(|| serde_json::Value::Object(value).to_string());
+
     OriginatingIdentity {
         platform: Some(platform.to_owned()),
         user: Some(user),

@@ -22,6 +22,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let operation = operation(request.method(), request.extensions().get::<MatchedPath>());
     let is_safe = request.method().is_safe();
+
     let ids = request.extract_parts::<RawPathParams>().await.ok();
     let id = |name| {
         ids.iter()
@@ -30,6 +31,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
             .map(|(_, value)| value)
     };
     let (instance_id, binding_id) = (id("instance_id"), id("binding_id"));
+
     let request_identity = request_identity::of(request.headers()).map(str::to_owned);
     let originator = originating_identity::of(request.headers());
     let request_id = request
@@ -60,6 +62,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
             .map(|detail| detail.0.as_str()),
     }
     .log(&facts);
+
     response
 }
 

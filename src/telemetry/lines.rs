@@ -97,11 +97,13 @@ impl Request<'_> {
             originating_identity_mistake,
             ..
         } = *self;
+
         let (service, plan) = (facts.service.as_deref(), facts.plan.as_deref());
         let outcome = self.outcome.name();
         let duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let in_flight_seconds = facts.in_flight.map(|age| age.as_secs());
         let cold_start = IS_FIRST.swap(false, Ordering::Relaxed).then_some(1_u64);
+
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -127,11 +129,13 @@ impl Request<'_> {
                 )
             };
         }
+
         match self.outcome {
             Outcome::Failed => line!(error),
             Outcome::Refused => line!(warn),
             Outcome::Succeeded | Outcome::Accepted => line!(info),
         }
+
         if self.is_mutation {
             info!(
                 target: AUDIT,
@@ -187,6 +191,7 @@ impl Operation<'_> {
             stack_name,
             ..
         } = *self;
+
         let operation_seconds = self.seconds;
         let outcome = if self.succeeded {
             Outcome::Succeeded
@@ -194,6 +199,7 @@ impl Operation<'_> {
             Outcome::Failed
         }
         .name();
+
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -210,6 +216,7 @@ impl Operation<'_> {
                 )
             };
         }
+
         if self.succeeded {
             line!(info)
         } else {

@@ -102,15 +102,18 @@ impl<L> WithMetrics<L> {
             .filter(|declared| declared.target == target)
             .peekable();
         declared.peek()?;
+
         let mut present = Present::default();
         event.record(&mut present);
         let cloud_watch_metrics: Vec<_> = declared
             .filter_map(|declared| declared.directive(metrics, &present))
             .collect();
+
         let elapsed = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let timestamp = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+
         serde_json::to_string(&Metadata {
             timestamp,
             cloud_watch_metrics,
@@ -124,10 +127,12 @@ impl Declared {
     fn directive<'a>(&self, wanted: &'a Metrics, present: &Present) -> Option<MetricDirective<'a>> {
         let namespace = wanted.namespace.as_str();
         let has = |name: &str| present.0.contains(name);
+
         let metrics = self.metrics.iter().filter(|(name, _)| has(name));
         let metrics: Vec<_> = metrics
             .map(|&(name, unit)| MetricDefinition { name, unit })
             .collect();
+
         let dimensions = self
             .dimensions
             .iter()
@@ -136,6 +141,7 @@ impl Declared {
             .filter(|set| wanted.detailed || set.len() < 2)
             .copied()
             .collect();
+
         let has_both = !metrics.is_empty() && !dimensions.is_empty();
         has_both.then_some(MetricDirective {
             namespace,

@@ -31,6 +31,7 @@ pub fn init() {
         .ok()
         .filter(|namespace| !namespace.is_empty());
     let detailed = env::var(DETAILED).as_deref() != Ok("no");
+
     subscriber(
         level,
         namespace.map(|namespace| Metrics {

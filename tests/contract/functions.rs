@@ -27,6 +27,7 @@ pub async fn a_function_answers_or_says_why_not_without_its_stack_trace(
     let payload =
         SecretString::from(json!({"RequestType": "bind", "BINDING_ID": "one"}).to_string());
     let name = functions.make().await;
+
     let Invocation::Answered(answer) = functions.invoke(&name, &payload).await.expect("an answer")
     else {
         panic!("no answer")

@@ -47,6 +47,7 @@ pub async fn a_user_is_created_once_and_goes_when_its_key_and_policy_have_gone(
             .await
             .expect("a policy");
     }
+
     let key = identities.create_access_key(&name).await.expect("a key");
     assert!(!key.secret.expose_secret().is_empty());
     assert_eq!(
@@ -78,6 +79,7 @@ pub async fn a_user_with_a_key_or_a_policy_is_not_deleted(identities: &impl Iden
         identities.delete_user(&name).await.expect_err("a key").kind,
         PortErrorKind::InUse
     );
+
     identities
         .delete_access_key(&name, &key.id)
         .await
@@ -94,6 +96,7 @@ pub async fn a_user_with_a_key_or_a_policy_is_not_deleted(identities: &impl Iden
             .kind,
         PortErrorKind::InUse
     );
+
     identities.delete_policy(&name).await.expect("delete");
     identities.delete_user(&name).await.expect("delete");
 }
@@ -123,11 +126,13 @@ pub async fn a_user_has_two_keys_at_the_most(identities: &impl Identities) {
     for _ in 0..2 {
         identities.create_access_key(&name).await.expect("a key");
     }
+
     let error = identities
         .create_access_key(&name)
         .await
         .expect_err("a third key");
     assert_eq!(error.kind, PortErrorKind::Exhausted, "{error}");
+
     for id in identities.access_keys(&name).await.expect("keys") {
         identities
             .delete_access_key(&name, &id)

@@ -112,6 +112,7 @@ pub fn binding(instance: &Instance) -> Binding {
 pub async fn an_instance_comes_back_as_it_was_written(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
+
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
         None
@@ -120,6 +121,7 @@ pub async fn an_instance_comes_back_as_it_was_written(table: &impl Records) {
         table.instance(&instance.id, now).await.expect("read"),
         Some(instance.clone())
     );
+
     let other = Instance {
         attributes: attributes("another"),
         ..instance.clone()
@@ -138,10 +140,12 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
         table.update_instance(&instance).await.expect("update"),
         Update::Conflict
     );
+
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
         None
     );
+
     let changed = Instance {
         operation: instance.operation.clone().failed("because"),
         ..instance.clone()
@@ -150,6 +154,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
         table.update_instance(&changed).await.expect("update"),
         Update::Done
     );
+
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
         Update::Conflict
@@ -158,6 +163,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
         table.delete_instance(&instance).await.expect("delete"),
         Update::Conflict
     );
+
     let stored = table
         .instance(&instance.id, now)
         .await
@@ -170,6 +176,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
             ..changed
         }
     );
+
     assert_eq!(
         table.delete_instance(&stored).await.expect("delete"),
         Update::Done
@@ -224,6 +231,7 @@ pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
             .as_ref(),
         Some(&tombstone)
     );
+
     assert_eq!(
         table
             .insert_instance(&again, now + LONGEST_REQUEST)
@@ -249,6 +257,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .expect("insert"),
         InsertBinding::InstanceChanged
     );
+
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
         None
@@ -260,6 +269,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .expect("insert"),
         InsertBinding::Done
     );
+
     let exists = InsertBinding::Exists(Box::new(binding.clone()));
     assert_eq!(
         table
@@ -268,6 +278,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .expect("insert"),
         exists
     );
+
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
         Update::Done
@@ -301,17 +312,20 @@ pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl
             InsertBinding::Done
         );
     }
+
     let one = table
         .instance_and_binding(&instance.id, &bindings[1].id, now)
         .await
         .expect("read");
     assert_eq!(one, (Some(instance.clone()), Some(bindings[1].clone())));
+
     let unknown = BindingId::new("unknown").expect("an id");
     let none = table
         .instance_and_binding(&instance.id, &unknown, now)
         .await
         .expect("read");
     assert_eq!(none, (Some(instance.clone()), None));
+
     bindings.sort_by(|one, other| one.id.cmp(&other.id));
     assert_eq!(table.bindings(&instance.id).await.expect("read"), bindings);
 }
@@ -337,10 +351,12 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
         begin_deprovision(table, &instance, &deprovision()).await,
         None
     );
+
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
         None
     );
+
     let first = deprovision();
     let previous_operation = Some(instance.operation.clone());
     let begun = Instance {
@@ -357,11 +373,13 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
         begin_deprovision(table, &instance, &deprovision()).await,
         Some(begun.clone())
     );
+
     let late = table
         .insert_binding(&instance, &binding(&instance), now)
         .await
         .expect("insert");
     assert_eq!(late, InsertBinding::InstanceChanged);
+
     // A deletion that has failed can be begun again, one that has succeeded cannot.
     let failed = Instance {
         operation: first.clone().failed("because"),
@@ -371,6 +389,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
         table.update_instance(&failed).await.expect("update"),
         Update::Done
     );
+
     let second = deprovision();
     let previous_operation = Some(failed.operation.clone());
     let begun = Instance {
@@ -383,6 +402,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
         begin_deprovision(table, &instance, &second).await,
         Some(begun.clone())
     );
+
     let tombstone = Instance {
         operation: second.succeeded(),
         ..begun
@@ -415,9 +435,11 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
         table.insert_instance(&updating, now).await.expect("insert"),
         None
     );
+
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     let refused = begin_deprovision(table, &updating, &deprovision).await;
     assert_eq!(refused, Some(updating.clone()));
+
     let failed = Instance {
         operation: operation.failed("because"),
         ..updating
@@ -426,6 +448,7 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
         table.update_instance(&failed).await.expect("update"),
         Update::Done
     );
+
     let begun = begin_deprovision(table, &failed, &deprovision)
         .await
         .expect("an instance");
@@ -445,6 +468,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
             .await
             .expect("update")
     };
+
     assert_eq!(begin(&unbind).await, None);
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
@@ -458,6 +482,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
         InsertBinding::Done
     );
     assert_eq!(begin(&unbind).await, Some(binding.clone()));
+
     let later = Operation {
         started_at: now + SignedDuration::from_secs(30),
         ..unbind
@@ -470,6 +495,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
         ..binding.clone()
     };
     assert_eq!(begin(&later).await, Some(unbinding.clone()));
+
     // Sent again, it is the same operation.
     let again = Operation::begin(OperationKind::Unbind, System.uuid(), later.started_at);
     assert_eq!(begin(&again).await, Some(unbinding.clone()));
@@ -477,6 +503,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
         table.update_binding(&binding).await.expect("update"),
         Update::Conflict
     );
+
     // One that has failed can be begun again.
     let failed = Binding {
         operation: later.failed("because"),
@@ -508,6 +535,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
         expires_at: Some(now + binding::TOMBSTONE_LIFETIME),
         ..binding(&instance)
     };
+
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
         None
@@ -519,6 +547,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
             .expect("insert"),
         InsertBinding::Done
     );
+
     let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
     assert_eq!(
         table
@@ -527,6 +556,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
             .expect("insert"),
         exists
     );
+
     let (_, read) = table
         .instance_and_binding(&instance.id, &tombstone.id, now)
         .await
@@ -538,6 +568,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
         .await
         .expect("read");
     assert_eq!(read, None);
+
     let later = now + LONGEST_REQUEST;
     assert_eq!(
         table
@@ -572,6 +603,7 @@ pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone
         table.insert_instance(&instance, now).await.expect("insert"),
         None
     );
+
     let operation = Operation::begin(OperationKind::Provision, System.uuid(), now);
     let other = Instance {
         operation,
@@ -581,6 +613,7 @@ pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone
         table.delete_instance(&other).await.expect("delete"),
         Update::Conflict
     );
+
     assert_eq!(
         table.delete_instance(&instance).await.expect("delete"),
         Update::Done
@@ -620,6 +653,7 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
             .expect("insert"),
         InsertBinding::Done
     );
+
     let (mut instances, mut bindings) = (Vec::new(), Vec::new());
     for record in all(async |next| table.page(next).await).await {
         match record {
@@ -628,6 +662,7 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
             _ => {}
         }
     }
+
     assert_eq!((instances, bindings), (vec![instance], vec![binding]));
 }
 
@@ -645,6 +680,7 @@ pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: 
             .expect("insert"),
         InsertBinding::Done
     );
+
     let late = now + SignedDuration::from_secs(60);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), late);
     let missed = table
@@ -652,6 +688,7 @@ pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: 
         .await
         .expect("update");
     assert_eq!(missed, Some(binding));
+
     let operation = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     let missed = table
         .begin_deprovision(&instance.id, "another", &operation)
@@ -673,6 +710,7 @@ pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table:
             .await
             .expect("insert");
     }
+
     let is_refused = async |user: &Requester, hours: i64| {
         let at = now + SignedDuration::from_hours(hours);
         table
@@ -741,6 +779,7 @@ pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
             Some(tombstone.clone())
         );
     }
+
     let again = Instance {
         expires_at: None,
         ..tombstone.clone()
@@ -766,6 +805,7 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
         instance.attributes.context = Json::default();
         instance
     };
+
     // The index of a table may lag behind it.
     let count = async |expected: usize| {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
@@ -774,6 +814,7 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
             tokio::task::yield_now().await;
         }
     };
+
     count(0).await;
     let (one, other) = (of_organization(), of_organization());
     for instance in [&one, &other, &instance()] {
@@ -783,11 +824,13 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
         );
     }
     count(2).await;
+
     let deprovision = Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     let begun = begin_deprovision(table, &one, &deprovision)
         .await
         .expect("an instance");
     count(2).await;
+
     let tombstone = Instance {
         operation: deprovision.succeeded(),
         ..begun

@@ -40,14 +40,17 @@ pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(r
             .expect("find"),
         None
     );
+
     let name = created(roles).await;
     for policy in ["one", "two", "one"] {
         roles.put_policy(&name, policy, POLICY).await.expect("put");
     }
+
     for _ in 0..2 {
         roles.delete_policy(&name, "one").await.expect("delete");
     }
     roles.delete_policy(&name, "two").await.expect("delete");
+
     for _ in 0..2 {
         roles.delete(&name).await.expect("delete");
         assert_eq!(roles.find(&name).await.expect("find"), None);

@@ -114,11 +114,13 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
 ) {
     let name = new_name();
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
+
     assert_eq!(
         stacks.create(&queue(&name)).await.expect("create"),
         CreateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let described = stacks
         .describe(&name)
         .await
@@ -142,6 +144,7 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
         stacks.delete(&name, "deprovision-2").await.expect("delete"),
         DeleteStack::Accepted
     );
+
     assert_eq!(
         stacks.events(&name, "provision-1").await.expect("events"),
         None,
@@ -159,6 +162,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         .expect("describe")
         .expect("a stack")
         .id;
+
     assert_eq!(
         stacks
             .describe(&id)
@@ -172,6 +176,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         Sight::of(events.as_ref()),
         Sight::Reached(StackStatus::CreateComplete)
     );
+
     let changed = StackUpdate {
         parameters: delay("7"),
         ..update(&id, "update-1")
@@ -181,6 +186,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         UpdateStack::Accepted
     );
     stacks.settle(&name).await;
+
     assert_eq!(
         stacks.delete(&id, "deprovision-1").await.expect("delete"),
         DeleteStack::Accepted
@@ -196,6 +202,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         CreateStack::Accepted
     );
     stacks.settle(&name).await;
+
     assert_eq!(stacks.describe(&id).await.expect("describe"), None);
     assert_eq!(
         stacks.events(&id, "deprovision-1").await.expect("events"),
@@ -206,6 +213,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         DeleteStack::Accepted
     );
     stacks.settle(&name).await;
+
     let other = stacks
         .describe(&name)
         .await
@@ -227,6 +235,7 @@ pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl Settling
         stacks.create(&slow).await.expect("create"),
         CreateStack::Accepted
     );
+
     let described = stacks
         .describe(&name)
         .await
@@ -236,6 +245,7 @@ pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl Settling
         (described.status, described.outputs),
         (StackStatus::CreateInProgress, BTreeMap::new())
     );
+
     stacks.settle(&name).await;
     delete(stacks, &name).await;
 }
@@ -287,6 +297,7 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
         UpdateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let described = stacks
         .describe(&name)
         .await
@@ -308,6 +319,7 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
         UpdateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let described = stacks
         .describe(&name)
         .await
@@ -324,6 +336,7 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
         UpdateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let described = stacks
         .describe(&name)
         .await
@@ -343,6 +356,7 @@ pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks
         stacks.update(&same).await.expect("update"),
         UpdateStack::NoChange
     );
+
     let same_template = StackUpdate {
         template_body: Some(QUEUE),
         ..update(&name, "update-2")
@@ -351,6 +365,7 @@ pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks
         stacks.update(&same_template).await.expect("update"),
         UpdateStack::NoChange
     );
+
     let given_again = StackUpdate {
         parameters: delay("5"),
         ..update(&name, "update-3")
@@ -379,6 +394,7 @@ pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingSt
         parameters,
         ..update(&name, "update-1")
     };
+
     let UpdateStack::Rejected(reason) = stacks.update(&unknown).await.expect("update") else {
         panic!("there is no such parameter")
     };
@@ -400,12 +416,14 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
         stacks.update(&slow).await.expect("update"),
         UpdateStack::Accepted
     );
+
     let described = stacks
         .describe(&name)
         .await
         .expect("describe")
         .expect("a stack");
     assert_eq!(described.status, StackStatus::UpdateInProgress);
+
     let DeleteStack::Rejected(reason) =
         stacks.delete(&name, "deprovision-1").await.expect("delete")
     else {
@@ -418,6 +436,7 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
         UpdateStack::Accepted,
         "it is the same request"
     );
+
     let other = StackUpdate {
         parameters: delay("7"),
         ..update(&name, "update-2")
@@ -425,6 +444,7 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
     let UpdateStack::Rejected(_) = stacks.update(&other).await.expect("update") else {
         panic!("it is being updated")
     };
+
     stacks.settle(&name).await;
     delete(stacks, &name).await;
 }
@@ -437,11 +457,13 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
         stacks.events(&name, "provision-1").await.expect("events"),
         None
     );
+
     assert_eq!(
         stacks.create(&queue(&name)).await.expect("create"),
         CreateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let events = stacks
         .events(&name, "provision-1")
         .await
@@ -459,6 +481,7 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
         Sight::of(Some(&events)),
         Sight::Reached(StackStatus::CreateComplete)
     );
+
     let none_yet = stacks
         .events(&name, "update-1")
         .await
@@ -480,6 +503,7 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
         UpdateStack::Accepted
     );
     stacks.settle(&name).await;
+
     let updated = stacks.events(&name, "update-1").await.expect("events");
     assert_eq!(
         Sight::of(updated.as_ref()),
@@ -526,12 +550,14 @@ pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingSta
         assert_eq!(found.next(), None);
         first
     });
+
     assert_eq!(
         (&*ours.status, ours.instance_id.as_deref()),
         ("CREATE_COMPLETE", Some("an instance"))
     );
     assert!(ours.created_at.is_some());
     assert_eq!(foreigns.instance_id, None);
+
     delete(stacks, &name).await;
     delete(stacks, &foreign).await;
 }

@@ -20,6 +20,7 @@ pub async fn what_is_sealed_is_opened_for_its_own_purpose_only(vault: &impl Vaul
         instance_id: &instance_id,
         binding_id: Some(&one),
     };
+
     let sealed = vault
         .seal(&purpose, &SecretString::from("a secret"))
         .await
@@ -39,6 +40,7 @@ pub async fn what_is_sealed_is_opened_for_its_own_purpose_only(vault: &impl Vaul
         .open(&purpose, &changed)
         .await
         .expect_err("it was changed");
+
     for other in [
         Purpose {
             binding_id: Some(&two),

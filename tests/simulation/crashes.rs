@@ -74,6 +74,7 @@ fn nothing_is_lost_where_somebody_acts_in_the_console() {
                     faults: vec![],
                 };
                 let calls = run(&plain, &prepared).await;
+
                 for (number, act) in
                     (0..calls.len()).flat_map(|number| acts().map(move |act| (number, act)))
                 {
@@ -92,6 +93,7 @@ fn nothing_is_lost_where_somebody_acts_in_the_console() {
             });
         }
     }
+
     report(format_args!(
         "schedules with an act in the console {count}; {sample}"
     ));
@@ -115,10 +117,12 @@ fn simulate(follow_up: FollowUp) {
             };
             let calls = run(&plain, &prepared).await;
             counts[0] += 1;
+
             for one in with_another_fault(&plain, &calls, 0) {
                 if !ones.takes() {
                     continue;
                 }
+
                 let calls = run(&one, &prepared).await;
                 counts[1] += 1;
                 let (first, _) = one.faults[0];
@@ -131,6 +135,7 @@ fn simulate(follow_up: FollowUp) {
             }
         });
     }
+
     let [none, one, two] = counts;
     report(format_args!(
         "{follow_up:?}: schedules without a fault {none}, with one {one}, with two {two}; {ones}, \

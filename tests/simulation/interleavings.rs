@@ -110,6 +110,7 @@ impl Before {
         let Some((last, rest)) = self.asks.split_last() else {
             return platform.world;
         };
+
         platform.begin(rest).await;
         match self.interrupted_at {
             None => platform.begin(&[*last]).await,
@@ -122,6 +123,7 @@ impl Before {
                     .expect("nothing goes wrong any more");
             }
         }
+
         if self.settled {
             platform
                 .pause(31)
@@ -174,6 +176,7 @@ impl End {
     fn of(account: &Account) -> Self {
         let instance = account.instances.values().next();
         let bindings = account.bindings.values();
+
         Self {
             instance: instance.map(|instance| {
                 // What an instance is after a failed update is what it was before.
@@ -265,11 +268,13 @@ async fn serial_outcomes_rejecting(
     let mut outcomes = Vec::new();
     let mut statuses = vec![BTreeSet::new(); asks.len()];
     let mut orders: Vec<Vec<usize>> = (0..asks.len()).map(|first| vec![first]).collect();
+
     while let Some(order) = orders.pop() {
         let world = prepared.copy();
         world.script([]);
         reject_once(&world, rejected);
         let mut platform = Platform::new(world.clone(), Fate::Well);
+
         let mut asked = Vec::new();
         for index in &order {
             world.set_turn(*index + 1);
@@ -280,11 +285,13 @@ async fn serial_outcomes_rejecting(
             statuses[*index].insert(answer.status.as_u16());
             asked.push((asks[*index], answer));
         }
+
         let done = done(asked.into_iter());
         outcomes.push(Outcome::new(
             done,
             end(&world).await.expect("one after the other"),
         ));
+
         for next in (0..asks.len()).filter(|index| !order.contains(index)) {
             orders.push(order.iter().copied().chain([next]).collect());
         }
@@ -319,12 +326,14 @@ impl<'a> Running<'a> {
         world.script([]);
         reject_once(&world, rejected);
         world.yield_at_calls(true);
+
         // Tokio would have a request that is polled often wait for the end of this task's turn,
         // which never comes.
         let request = |ask: &Ask| {
             Some(Box::pin(tokio::task::unconstrained(ask.send(&client, None))) as Pin<Box<_>>)
         };
         let requests = asks.iter().map(request).collect();
+
         Self {
             world,
             asks,
@@ -375,16 +384,19 @@ impl<'a> Running<'a> {
                 allowed.statuses[request]
             );
         }
+
         let operations = answers
             .iter()
             .filter_map(|answer| answer.body["operation"].as_str());
         let answers_operations: Vec<_> = operations.map(str::to_owned).collect();
         let done = done(self.asks.iter().copied().zip(answers.into_iter().cloned()));
+
         // Nobody is told of an operation that there is not.
         let account = self.world.account();
         for operation in answers_operations {
             promise!(knows(&account, &operation), "nothing knows of {operation}");
         }
+
         let is_done = !done.is_empty();
         let outcome = Outcome::new(done, end(&self.world).await?);
         let somebody_wins = allowed
@@ -392,6 +404,7 @@ impl<'a> Running<'a> {
             .iter()
             .all(|serial| !serial.done.is_empty());
         promise!(rejected || !somebody_wins || is_done, "nobody wins");
+
         // Whose request was rejected is nothing that an order would tell.
         promise!(
             rejected || allowed.outcomes.contains(&outcome),
@@ -423,6 +436,7 @@ async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>)
     let allowed = serial_outcomes(prepared, asks, rejected).await;
     let (mut seen, mut ends) = (HashSet::new(), 0);
     let mut beginnings: Vec<Vec<usize>> = vec![vec![]];
+
     while let Some(beginning) = beginnings.pop() {
         let mut running = Running::new(prepared, asks, rejected).await;
         let mut turns = beginning.into_iter();
@@ -435,6 +449,7 @@ async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>)
                 ends += 1;
                 break;
             };
+
             let next = match turns.next() {
                 Some(next) => next,
                 None if !seen.insert(running.fingerprint()) => break,
@@ -446,6 +461,7 @@ async fn explore(prepared: &World, asks: &[Ask], rejected: Option<&'static str>)
                     *first
                 }
             };
+
             let stepped = running.step(next).await;
             stepped.unwrap_or_else(|broken| panic!("{}\n\nBroken: {broken}", running.trace()));
         }
@@ -483,6 +499,7 @@ fn explore_pairs(states: &[Before]) {
             }
         });
     }
+
     report(format_args!(
         "{ends} interleavings of two requests; {sample}"
     ));
@@ -539,12 +556,14 @@ fn three_requests_at_the_same_time_end_as_if_one_came_after_the_other() {
             let rejected = rejections(&asks).nth(rejected).flatten();
             let allowed = serial_outcomes(&prepared, &asks, rejected).await;
             let mut running = Running::new(&prepared, &asks, rejected).await;
+
             for turn in turns.iter().cycle() {
                 let waiting = running.waiting();
                 let Some(next) = waiting.get(turn % waiting.len().max(1)) else { break };
                 let stepped = running.step(*next).await;
                 stepped.unwrap_or_else(|broken| panic!("{}\n\nBroken: {broken}", running.trace()));
             }
+
             let trace = running.trace();
             let checked = running.check(&allowed, rejected.is_some()).await;
             checked.unwrap_or_else(|broken| panic!("{trace}\n\nBroken: {broken}"));
@@ -559,6 +578,7 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
     let mut platform = Platform::new(world.clone(), Fate::Well);
     let broker = platform.client.broker();
     let mut sweep = Box::pin(tokio::task::unconstrained(broker.sweep()));
+
     // More than a sweep of an account with one instance has reason to make.
     const MOST_CALLS: usize = 80;
     for call in 0..MOST_CALLS {
@@ -576,11 +596,13 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
                 .expect("nothing goes wrong")
                 .expect("an answer");
         }
+
         world.yield_at_calls(true);
         world.set_turn(0);
         if let Ready(findings) = poll_fn(|context| Ready(sweep.as_mut().poll(context))).await {
             return Some(findings.expect("the sweep")).filter(|_| call >= calls_before);
         }
+
         // It pauses between calls.
         tokio::time::advance(Duration::from_secs(1)).await;
     }
@@ -601,6 +623,7 @@ fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
                         else {
                             continue;
                         };
+
                         let lost = (
                             &findings.stacks_without_record,
                             &findings.users_without_binding,
@@ -609,6 +632,7 @@ fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
                             lost.0.is_empty() && lost.1.is_empty(),
                             "{state:?} {ask:?} {calls_before}: {findings:#?}"
                         );
+
                         // A creation that did not reach CloudFormation has failed, and has no stack
                         // indeed.
                         let mut without_stack = findings.instances_without_stack.iter();
@@ -626,6 +650,7 @@ fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
             }
         });
     }
+
     report(format_args!(
         "{count} sweeps with a request in the middle; {sample}"
     ));

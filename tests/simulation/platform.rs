@@ -131,6 +131,7 @@ impl Ask {
         let binding = |id| format!("{instance}/service_bindings/{id}");
         let asynchronous = "accepts_incomplete=true";
         let ids = format!("service_id={}&plan_id={}", text(&IDS.0), text(&IDS.1));
+
         match self {
             Self::Provision(_) | Self::ProvisionWithSecret | Self::Update(_) => {
                 format!("{instance}?{asynchronous}")
@@ -155,6 +156,7 @@ impl Ask {
             })
         };
         let bind = |parameters: Value| json!({"service_id": service_id, "plan_id": plan_id, "parameters": parameters});
+
         match self {
             Self::Provision(size) => Some(provision(json!({"Size": size}))),
             Self::ProvisionWithSecret => {
@@ -327,12 +329,14 @@ impl Platform {
         if !world.roles().contains_key(APPLICATION) {
             world.make_role(APPLICATION);
         }
+
         let client = Client::with(
             world.clone(),
             CATALOG.clone(),
             rules(),
             MissingVersion::default(),
         );
+
         Self {
             client,
             world,
@@ -370,11 +374,13 @@ impl Platform {
             ask,
             first_call: self.world.calls_made(),
         });
+
         let before = self.world.account();
         let mut request = ask.send(
             &self.client,
             self.polled.get(&subject(ask)).map(String::as_str),
         );
+
         let answer = poll_fn(|context| match request.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => self
@@ -387,12 +393,14 @@ impl Platform {
             self.late
                 .push((self.elapsed + SignedDuration::from_secs(seconds), request));
         }
+
         let answer = answer.ok();
         self.events.push(Event::Answered(
             answer
                 .as_ref()
                 .map(|answer| (answer.status.as_u16(), answer.body.clone())),
         ));
+
         if let Some(answer) = &answer {
             self.check_answer(ask, answer, &before)?;
         }
@@ -419,6 +427,7 @@ impl Platform {
         let pause = SignedDuration::from_secs(seconds);
         self.events.push(Event::Passed(pause));
         let end = self.elapsed + pause;
+
         while let Some(index) = self.late.iter().position(|(due, _)| *due <= end) {
             let (due, request) = self.late.remove(index);
             let wait = (due - self.elapsed).max(SignedDuration::ZERO);
@@ -427,6 +436,7 @@ impl Platform {
             self.world.arrive(request).await;
             check_account(&self.world.account())?;
         }
+
         self.let_time_pass(end - self.elapsed);
         while let Some(index) = self.to_be_told.iter().position(|due| *due <= end) {
             self.to_be_told.remove(index);
@@ -439,6 +449,7 @@ impl Platform {
     fn let_time_pass(&mut self, pause: SignedDuration) {
         self.elapsed += pause;
         self.world.let_time_pass(pause);
+
         let fate = self.fate;
         let settled = self
             .world
@@ -455,6 +466,7 @@ impl Platform {
                 (_, StackStatus::UpdateRollbackInProgress) => StackStatus::UpdateRollbackComplete,
                 _ => StackStatus::DeleteComplete,
             });
+
         if settled.contains(&StackStatus::DeleteFailed) {
             self.fate = Fate::Well;
         }
@@ -465,6 +477,7 @@ impl Platform {
 
     fn check_answer(&mut self, ask: Ask, answer: &Answer, before: &Account) -> Result<(), Broken> {
         let (status, after) = (answer.status.as_u16(), self.world.account());
+
         if (400..500).contains(&status) {
             let now = self.world.now();
             let is_changed = essence(before, before, now) != essence(&after, before, now);
@@ -474,11 +487,13 @@ impl Platform {
                 "{status}, and yet something was changed"
             );
         }
+
         if answer.body["state"] == "failed" {
             // Another one may begin.
             self.operations
                 .retain(|operation, _| !operation.ends_with(&subject(ask)));
         }
+
         if let Some(operation) = answer.body["operation"].as_str() {
             let known = self.operations.insert(subject(ask), operation.into());
             // Only one that has failed has a successor.
@@ -494,6 +509,7 @@ impl Platform {
             promise!(knows(&after, operation), "nothing knows of {operation}");
             self.polled.insert(ask.polled_by(), operation.into());
         }
+
         if let Some(credentials) = answer.body.get("credentials") {
             let known = self.credentials.insert(subject(ask), credentials.clone());
             promise!(
@@ -501,9 +517,11 @@ impl Platform {
                 "the credentials are not what they were"
             );
         }
+
         if matches!(ask, Ask::Unbind(_) | Ask::UnbindAsync(_) | Ask::Deprovision) {
             self.credentials.clear();
         }
+
         if let Some(key) = answer.body["credentials"]["KEY"].as_str() {
             promise!(works(&after, key), "the credentials do not work");
             promise!(
@@ -527,6 +545,7 @@ impl Platform {
     pub async fn deprovision(&mut self) -> Result<(), Broken> {
         // What was begun is over.
         self.operations.clear();
+
         for _ in 0..6 {
             let deleted = self.ask(Ask::Deprovision).await?;
             match deleted.map(|answer| answer.status.as_u16()) {
@@ -538,6 +557,7 @@ impl Platform {
                     continue;
                 }
             }
+
             match self.poll(Ask::Poll).await?.as_deref() {
                 Some("succeeded" | "gone") => return self.check_gone().await,
                 _ => self.operations.clear(),
@@ -565,6 +585,7 @@ impl Platform {
     async fn check_gone(&mut self) -> Result<(), Broken> {
         self.pause(60).await?;
         let account = self.world.account();
+
         promise!(
             account.stacks.is_empty(),
             "left: the stacks {:?}",
@@ -580,6 +601,7 @@ impl Platform {
             "left: the roles {:?}",
             account.roles.keys()
         );
+
         for instance in account.instances.values() {
             let is_empty =
                 instance.outputs.is_empty() && instance.attributes.secret_parameters.is_none();
@@ -588,6 +610,7 @@ impl Platform {
                 "left: {instance:?}"
             );
         }
+
         for binding in account.bindings.values() {
             let is_empty = binding.identity.is_none();
             promise!(
@@ -606,6 +629,7 @@ impl Platform {
             _ => None,
         });
         asked.next();
+
         let mut text = String::new();
         for event in &self.events {
             let _ = match event {
@@ -673,6 +697,7 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
         let operation = &instance.operation;
         operation.in_progress() && operation.kind != OperationKind::Update
     };
+
     let instance_goes = |id: &InstanceId| {
         let instance = before.instances.get(id);
         instance.is_some_and(|instance| {
@@ -739,6 +764,7 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
             )
         })
         .collect();
+
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
     users.retain(|name, _| {
@@ -747,6 +773,7 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
             .all(|binding| binding.user_name() != Some(name))
     });
     let roles = going.is_empty().then(|| account.roles.clone());
+
     (instances, bindings, stacks, users, roles)
 }
 
@@ -766,6 +793,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
             "an orphan: the stack {stack}"
         );
     }
+
     for user in account.users.keys() {
         let mut records = account.bindings.values();
         promise!(
@@ -774,6 +802,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         );
     }
     check_roles(account)?;
+
     let is_over = |operation: &Operation| match (operation.kind, operation.state) {
         (OperationKind::Provision | OperationKind::Update, OperationState::Succeeded) => true,
         (OperationKind::Update, OperationState::Failed) => operation.instance_usable == Some(true),
@@ -797,6 +826,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
             "the record says {size:?}, and the stack is {stack:?}"
         );
     }
+
     for binding in account
         .bindings
         .values()
@@ -832,6 +862,7 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
             _ => false,
         })
     };
+
     for (name, role) in &account.roles {
         promise!(
             name == APPLICATION || is_named(name, ""),
@@ -844,6 +875,7 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
             );
         }
     }
+
     for binding in account
         .bindings
         .values()
@@ -856,6 +888,7 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
             }
             _ => continue,
         };
+
         promise!(
             role.is_some_and(|role| role.policies.contains_key(policy)),
             "{} has no policy",

@@ -166,6 +166,7 @@ pub fn faults(call: &str) -> impl Iterator<Item = Fault> {
     let rejected = is_rejectable.then_some(Fault::Rejected(reason));
     let lost_and_rejected =
         (is_rejectable && call != "stacks.delete").then_some(Fault::RejectedAfter(reason));
+
     [
         Fault::Crash,
         Fault::CrashAfter,
@@ -239,8 +240,10 @@ impl Schedule {
             FollowUp::Poll(_) => self.poll_to_the_end(platform).await?,
             FollowUp::Wait => platform.pause(24 * 60 * 60).await?,
         }
+
         let (calls, _) = platform.world.calls_and_faults();
         platform.world.end_script();
+
         // A platform that knows how its request ended may delete at once, although others are still
         // under way; but for one that has not reached the table yet, and of which nothing can be
         // known.
@@ -250,6 +253,7 @@ impl Schedule {
         if self.follow_up != FollowUp::Resend || self.faults.iter().any(is_unknown) {
             platform.pause(31).await?;
         }
+
         platform.deprovision().await?;
         Ok(calls)
     }
@@ -283,6 +287,7 @@ impl Schedule {
             let is_busy = answer
                 .as_ref()
                 .is_some_and(|answer| answer.body["error"] == "ConcurrencyError");
+
             match status {
                 Some(202) => {
                     platform.ask(self.scenario.ask).await?;
@@ -295,6 +300,7 @@ impl Schedule {
                     continue;
                 }
             }
+
             self.check_converged(platform)?;
             return self.ask_again(platform).await;
         }
@@ -306,10 +312,12 @@ impl Schedule {
         if !self.has_to_come_about() {
             return Ok(());
         }
+
         let expected = match self.scenario.ask {
             Ask::Deprovision | Ask::Unbind(_) | Ask::UnbindAsync(_) => 410,
             _ => 200,
         };
+
         for _ in 0..ROUNDS {
             match platform
                 .ask(self.scenario.ask)
@@ -349,9 +357,11 @@ impl Schedule {
         if !self.has_to_come_about() {
             return Ok(());
         }
+
         let account = platform.world.account();
         let instance = account.instances.get(&instance_id());
         let has = |kind, state| instance.is_some_and(|instance| instance.operation.is(kind, state));
+
         let kept = match self.scenario.ask {
             Ask::Provision(_) | Ask::ProvisionWithSecret => {
                 has(OperationKind::Provision, OperationState::Succeeded)
@@ -376,6 +386,7 @@ impl Schedule {
                 .is_none_or(|binding| binding.is_tombstone()),
             _ => true,
         };
+
         promise!(
             kept,
             "it did not come about: {:?} {:?}",
@@ -399,13 +410,16 @@ impl Schedule {
         if !self.scenario.ask.creates() {
             return Ok(());
         }
+
         for _ in 0..ROUNDS {
             if !was_cleaned_up {
                 return self.check_converged(platform);
             }
+
             platform.forget_operations();
             platform.pause(10).await?;
             let answer = platform.ask(self.scenario.ask).await?;
+
             // An earlier request may still be under way.
             if answer
                 .as_ref()
@@ -413,6 +427,7 @@ impl Schedule {
             {
                 continue;
             }
+
             was_cleaned_up = self.mitigate(platform, answer).await?;
             let is_refused = !self.has_to_come_about();
             if is_refused {
@@ -442,6 +457,7 @@ impl Schedule {
             // An update is never mitigated.
             _ => None,
         };
+
         let is_lost = match answer.as_ref().map(|answer| answer.status.as_u16()) {
             Some(202) => platform.poll(self.poll()).await?.as_deref() == Some("failed"),
             Some(status) => status >= 500,
@@ -450,6 +466,7 @@ impl Schedule {
         let Some(delete) = delete.filter(|_| is_lost) else {
             return Ok(false);
         };
+
         for round in 0..ROUNDS {
             platform.pause(if round < 2 { 1 } else { 10 }).await?;
             let deleted = platform.ask(delete).await?;

@@ -99,6 +99,7 @@ impl Client {
             environment: shared.clone(),
             looks: Looks::default(),
         };
+
         Self::behind(world, broker, missing_version)
     }
 
@@ -162,8 +163,10 @@ impl Client {
             .oneshot(request.map(Body::new))
             .await
             .expect("the router never fails");
+
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
+
         if head.status == StatusCode::NOT_MODIFIED {
             assert!(bytes.is_empty(), "{bytes:?}");
             return Answer {
@@ -172,6 +175,7 @@ impl Client {
                 body: Value::Null,
             };
         }
+
         let body =
             serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"));
         Answer {

@@ -345,10 +345,12 @@ impl World {
     pub fn complete_stacks(&self) {
         let now = self.now();
         let mut state = self.state();
+
         state
             .account
             .stacks
             .retain(|_, stack| stack.status != StackStatus::DeleteInProgress);
+
         for stack in state.account.stacks.values_mut() {
             match stack.status {
                 StackStatus::CreateInProgress => {
@@ -491,24 +493,28 @@ impl World {
         if self.state().yields {
             tokio::task::yield_now().await;
         }
+
         let failed = |kind| PortError {
             service: "twin",
             action: name,
             kind,
             detail: "injected".into(),
         };
+
         let now = self.now();
         let mut fault = self.state().next_fault(name);
         if let Some(Fault::Console(act)) = fault {
             self.state().account.act(act, now);
             fault = None;
         }
+
         let Some(fault) = fault else {
             let mut state = self.state();
             let answer = effect(&mut state);
             state.remember(&answer);
             return Ok(answer);
         };
+
         match fault {
             Fault::Before(kind) => return Err(failed(kind)),
             Fault::Rejected(reason) => return Ok(rejected(reason.into())),
@@ -624,6 +630,7 @@ impl FakeStack {
 
     fn reach(&mut self, status: StackStatus, reason: Option<&str>, at: Timestamp) {
         use StackStatus as S;
+
         self.status = status;
         let name = status.to_string();
         let event = StackEvent {
@@ -633,6 +640,7 @@ impl FakeStack {
             at,
         };
         self.events.push((self.token.clone(), event));
+
         match status {
             S::UpdateComplete => self.before_update = None,
             S::UpdateRollbackComplete => {
@@ -651,12 +659,14 @@ impl FakeStack {
             .events
             .iter()
             .rposition(|(of, event)| of == token && is_of_stack(event));
+
         let own = self
             .events
             .iter()
             .filter(|(of, _)| of == token)
             .map(|(_, event)| event.clone())
             .collect();
+
         let since = &self.events[last_own.map_or(0, |last| last + 1)..];
         let foreign = since
             .iter()
@@ -679,10 +689,12 @@ impl FakeStack {
             .to_owned();
         let known = declared(&template_body, "Parameters");
         let mut parameters = BTreeMap::new();
+
         for (name, value) in &update.parameters {
             if !known.contains(name) {
                 return Err(format!("Parameters: [{name}] do not exist in the template"));
             }
+
             match value {
                 ParameterValue::Given(value) => {
                     drop(parameters.insert(name.clone(), value.clone()))
@@ -746,6 +758,7 @@ impl Records for World {
                 unreadable,
                 ..
             } = &state.account;
+
             let instances = instances
                 .values()
                 .cloned()
@@ -755,6 +768,7 @@ impl Records for World {
                 .cloned()
                 .map(|binding| ScannedRecord::Binding(Box::new(binding)));
             let unreadable = unreadable.iter().cloned().map(ScannedRecord::Unreadable);
+
             page_of(instances.chain(bindings).chain(unreadable), next)
         })
         .await
@@ -828,6 +842,7 @@ impl Records for World {
             let differs = |stored: &Instance| {
                 (stored.version, &stored.operation.id) != (instance.version, &instance.operation.id)
             };
+
             if state
                 .account
                 .instances
@@ -836,6 +851,7 @@ impl Records for World {
             {
                 return Update::Conflict;
             }
+
             state.account.instances.remove(&instance.id);
             Update::Done
         })
@@ -853,6 +869,7 @@ impl Records for World {
             let is_meant = instance.attributes.service_id == service_id;
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
+
             if is_meant && !deleting && !instance.is_updating() {
                 instance.previous_operation = Some(std::mem::replace(
                     &mut instance.operation,
@@ -930,6 +947,7 @@ impl Records for World {
                 .account
                 .bindings
                 .get(&(id.clone(), binding_id.clone()));
+
             (
                 instance,
                 binding
@@ -953,6 +971,7 @@ impl Records for World {
             }) {
                 return InsertBinding::Exists(Box::new(existing.clone()));
             }
+
             if state
                 .account
                 .instances
@@ -961,6 +980,7 @@ impl Records for World {
             {
                 return InsertBinding::InstanceChanged;
             }
+
             state.account.bindings.insert(key, binding.clone());
             InsertBinding::Done
         })
@@ -999,11 +1019,13 @@ impl Records for World {
                 .account
                 .bindings
                 .get_mut(&(instance_id.clone(), binding_id.clone()))?;
+
             let current = &binding.operation;
             let busy = match current.kind {
                 OperationKind::Unbind => current.state != OperationState::Failed,
                 _ => current.may_be_running(operation.started_at),
             };
+
             if !busy && binding.service_id == service_id {
                 binding.previous_operation =
                     Some(std::mem::replace(&mut binding.operation, operation.clone()));
@@ -1050,6 +1072,7 @@ impl Stacks for World {
                         .map(|tag| tag.value.clone()),
                     created_at: stack.events.first().map(|(_, event)| event.at),
                 });
+
             page_of(stacks, next)
         })
         .await
@@ -1063,6 +1086,7 @@ impl Stacks for World {
                 if state.account.stacks.contains_key(stack.name) {
                     return CreateStack::Exists;
                 }
+
                 let mut created = FakeStack {
                     // No two stacks are created with one token.
                     id: format!(
@@ -1078,6 +1102,7 @@ impl Stacks for World {
                     events: Vec::new(),
                     before_update: None,
                 };
+
                 created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
                 state.account.stacks.insert(stack.name.to_owned(), created);
                 CreateStack::Accepted
@@ -1098,6 +1123,7 @@ impl Stacks for World {
                         update.stack
                     ));
                 };
+
                 if stack.token == update.token {
                     return UpdateStack::Accepted;
                 }
@@ -1107,10 +1133,12 @@ impl Stacks for World {
                         stack.status
                     ));
                 }
+
                 let (template_body, parameters) = match stack.resolve(update) {
                     Ok(resolved) => resolved,
                     Err(reason) => return UpdateStack::Rejected(reason),
                 };
+
                 let same_parameters = with_defaults(&template_body, &parameters)
                     == with_defaults(&stack.template_body, &stack.parameters);
                 if template_body == stack.template_body
@@ -1119,6 +1147,7 @@ impl Stacks for World {
                 {
                     return UpdateStack::NoChange;
                 }
+
                 stack.before_update = Some((
                     stack.template_body.clone(),
                     stack.parameters.clone(),
@@ -1177,12 +1206,14 @@ impl Stacks for World {
                 if stack.token == token || stack.status == StackStatus::DeleteInProgress {
                     return DeleteStack::Accepted;
                 }
+
                 if !can_be_deleted(stack.status) {
                     let status = stack.status.to_string();
                     return DeleteStack::Rejected(format!(
                         "Stack [{name}] cannot be deleted while in status {status}"
                     ));
                 }
+
                 stack.token = token.to_owned();
                 stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
                 DeleteStack::Accepted
@@ -1316,9 +1347,11 @@ impl Identities for World {
                 .users
                 .get_mut(user_name)
                 .ok_or_else(|| iam_error("CreateAccessKey", "NoSuchEntity"))?;
+
             if user.access_keys.len() == 2 {
                 return Err(iam_error("CreateAccessKey", "LimitExceeded"));
             }
+
             user.access_keys.push(id.clone());
             Ok(AccessKey {
                 secret: secret_of(&id).into(),
@@ -1473,6 +1506,7 @@ impl Roles for World {
                 .roles
                 .iter()
                 .filter(|(_, role)| !role.trust_policy.is_null());
+
             page_of(
                 ours.map(|(name, _)| IdentitySummary {
                     name: name.clone(),
@@ -1540,9 +1574,11 @@ impl Functions for World {
             let Some(function) = state.account.functions.get_mut(name) else {
                 return Invocation::Missing;
             };
+
             let payload: Value =
                 serde_json::from_str(payload.expose_secret()).expect("a payload is JSON");
             function.invocations.push(payload.clone());
+
             match (&function.failure, &function.answer) {
                 (Some(message), _) => Invocation::Failed {
                     message: message.clone(),
@@ -1606,11 +1642,13 @@ impl Vault for World {
                 kind: PortErrorKind::Unexpected,
                 detail,
             };
+
             let bytes = BASE64_STANDARD
                 .decode(&sealed.0)
                 .map_err(|_| invalid.clone())?;
             let text = String::from_utf8(bytes.into_iter().map(|byte| byte ^ MASK).collect());
             let text = text.map_err(|_| invalid.clone())?;
+
             text.strip_prefix(&format!("{purpose:?}|"))
                 .map(SecretString::from)
                 .ok_or(invalid)

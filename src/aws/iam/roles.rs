@@ -16,6 +16,7 @@ impl Roles for Iam {
         let read = self.client().get_role().role_name(name).send().await;
         let read = found(read, "GetRole", GetRoleError::is_no_such_entity_exception)?;
         let role = read.and_then(|read| read.role);
+
         Ok(role.map(|role| {
             let tags = role
                 .tags
@@ -42,6 +43,7 @@ impl Roles for Iam {
             .set_tags(Some(tags("CreateRole", &role.tags)?))
             .send()
             .await;
+
         let existing = match created {
             Ok(created) => created.role.map(|role| role.arn),
             Err(error)
@@ -53,6 +55,7 @@ impl Roles for Iam {
             }
             Err(error) => return Err(SERVICE.failed("CreateRole")(error)),
         };
+
         existing.ok_or_else(|| SERVICE.unexpected("CreateRole", "the role is not there"))
     }
 
@@ -112,6 +115,7 @@ impl Roles for Iam {
             .send()
             .await;
         let page = page.map_err(SERVICE.failed("ListRoles"))?;
+
         let roles = page
             .roles
             .into_iter()

@@ -31,6 +31,7 @@ impl Identities for Iam {
             .set_tags(Some(tags("CreateUser", &user.tags)?))
             .send()
             .await;
+
         match created {
             Ok(_) => Ok(CreateUser::Created),
             Err(error)
@@ -69,12 +70,14 @@ impl Identities for Iam {
             )
             .send()
             .await;
+
         let key = created
             .map_err(SERVICE.failed("CreateAccessKey"))?
             .access_key;
         let key = key.ok_or_else(|| {
             SERVICE.unexpected("CreateAccessKey", "the answer holds no access key")
         })?;
+
         Ok(AccessKey {
             id: key.access_key_id,
             secret: key.secret_access_key.into(),
@@ -90,11 +93,13 @@ impl Identities for Iam {
             .user_name(user_name)
             .send()
             .await;
+
         let listed = found(
             listed,
             "ListAccessKeys",
             ListAccessKeysError::is_no_such_entity_exception,
         )?;
+
         let keys = listed
             .map(|listed| listed.access_key_metadata)
             .unwrap_or_default();
@@ -162,6 +167,7 @@ impl Identities for Iam {
             .send()
             .await;
         let page = page.map_err(SERVICE.failed("ListUsers"))?;
+
         let users = page
             .users
             .into_iter()
