@@ -104,76 +104,36 @@ impl Settings {
     ///
     /// The first variable that is not set, or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
-        let optional = |name| variable(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| optional(name).ok_or(InvalidSetting::Missing(name));
-
+        let variables = Variables(variable);
         Ok(Self {
-            region: required("AWS_REGION")?,
-            account_id: required("ACCOUNT_ID")?,
-            broker_id: required("BROKER_ID")?,
-            name_prefix: nobody_elses(required("NAME_PREFIX")?)?,
-            enabled_services: services(&optional("ENABLED_SERVICES").unwrap_or_default())?,
-            restrictions: Restrictions {
-                plans: EnabledPlans::parse(
-                    &optional("ENABLED_PLANS").unwrap_or_default(),
-                    catalog::offerings(),
-                )
-                .map_err(|reason| InvalidSetting::Unusable("ENABLED_PLANS", reason))?,
-                limits: ParameterLimits::parse(
-                    &optional("PARAMETER_LIMITS").unwrap_or_default(),
-                    catalog::offerings(),
-                )
-                .map_err(|reason| InvalidSetting::Unusable("PARAMETER_LIMITS", reason))?,
-                consents: consents(&variable)
-                    .with_owners(
-                        &optional("ENTRY_OWNERS").unwrap_or_default(),
-                        catalog::offerings(),
-                    )
-                    .map_err(|reason| InvalidSetting::Unusable("ENTRY_OWNERS", reason))?,
-            },
+            region: variables.required("AWS_REGION")?,
+            account_id: variables.required("ACCOUNT_ID")?,
+            broker_id: variables.required("BROKER_ID")?,
+            name_prefix: nobody_elses(variables.required("NAME_PREFIX")?)?,
+            enabled_services: services(&variables.or_empty("ENABLED_SERVICES"))?,
+            restrictions: restrictions(&variables)?,
             quotas: Quotas {
-                instances_per_organization: quota(
-                    "MAX_INSTANCES_PER_ORGANIZATION",
-                    &required("MAX_INSTANCES_PER_ORGANIZATION")?,
-                )?,
-                bindings_per_instance: quota(
-                    "MAX_BINDINGS_PER_INSTANCE",
-                    &required("MAX_BINDINGS_PER_INSTANCE")?,
-                )?,
+                instances_per_organization: variables.quota("MAX_INSTANCES_PER_ORGANIZATION")?,
+                bindings_per_instance: variables.quota("MAX_BINDINGS_PER_INSTANCE")?,
             },
-            table_name: outside(&required("NAME_PREFIX")?, required("TABLE_NAME")?)?,
-            key_arn: required("KEY_ARN")?,
-            credentials_secret_arn: required("CREDENTIALS_SECRET_ARN")?,
-            deploy_role_arn: required("DEPLOY_ROLE_ARN")?,
-            permissions_boundary_arn: required("PERMISSIONS_BOUNDARY_ARN")?,
-            locations: locations(
-                &optional("LOCATIONS").unwrap_or_default(),
-                &required("NAME_PREFIX")?,
-                optional("EXTERNAL_ID").is_some(),
+            table_name: outside(
+                &variables.required("NAME_PREFIX")?,
+                variables.required("TABLE_NAME")?,
             )?,
-            external_id: optional("EXTERNAL_ID"),
-            sweep_removes: yes_or_no("SWEEP_REMOVES", &required("SWEEP_REMOVES")?)?,
-            stack_events: yes_or_no("STACK_EVENTS", &required("STACK_EVENTS")?)?,
-            binding_rules: BindingRules {
-                lifetime: days("BINDING_LIFETIME_DAYS", &required("BINDING_LIFETIME_DAYS")?)?,
-                own_roles: OwnRoles::beside(&required("DEPLOY_ROLE_ARN")?),
-                roles: RolePatterns::new(&optional("BINDABLE_ROLES").unwrap_or_default()),
-                workload_identity: WorkloadIdentity {
-                    oidc_provider_arn: optional("OIDC_PROVIDER_ARN"),
-                    eks_cluster_arn: optional("EKS_CLUSTER_ARN"),
-                },
-                outputs_as_is: yes_or_no("OUTPUTS_AS_IS", &required("OUTPUTS_AS_IS")?)?,
-            },
-            missing_version: match required("MISSING_VERSION_STATUS")?.as_str() {
-                "400" => MissingVersion::BadRequest,
-                "412" => MissingVersion::PreconditionFailed,
-                _ => {
-                    return Err(InvalidSetting::Wrong(
-                        "MISSING_VERSION_STATUS",
-                        "400 or 412",
-                    ));
-                }
-            },
+            key_arn: variables.required("KEY_ARN")?,
+            credentials_secret_arn: variables.required("CREDENTIALS_SECRET_ARN")?,
+            deploy_role_arn: variables.required("DEPLOY_ROLE_ARN")?,
+            permissions_boundary_arn: variables.required("PERMISSIONS_BOUNDARY_ARN")?,
+            locations: locations(
+                &variables.or_empty("LOCATIONS"),
+                &variables.required("NAME_PREFIX")?,
+                variables.optional("EXTERNAL_ID").is_some(),
+            )?,
+            external_id: variables.optional("EXTERNAL_ID"),
+            sweep_removes: variables.yes_or_no("SWEEP_REMOVES")?,
+            stack_events: variables.yes_or_no("STACK_EVENTS")?,
+            binding_rules: binding_rules(&variables)?,
+            missing_version: missing_version(&variables)?,
         })
     }
 
@@ -188,11 +148,95 @@ impl Settings {
     }
 }
 
-fn yes_or_no(name: &'static str, text: &str) -> Result<bool, InvalidSetting> {
-    match text {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        _ => Err(InvalidSetting::Wrong(name, "yes or no")),
+/// The environment: a function from names to values.
+struct Variables<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    /// The value, unless it is not set or empty.
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value; empty if it is not set.
+    fn or_empty(&self, name: &str) -> String {
+        self.optional(name).unwrap_or_default()
+    }
+
+    fn required(&self, name: &'static str) -> Result<String, InvalidSetting> {
+        self.optional(name).ok_or(InvalidSetting::Missing(name))
+    }
+
+    fn yes_or_no(&self, name: &'static str) -> Result<bool, InvalidSetting> {
+        match self.required(name)?.as_str() {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err(InvalidSetting::Wrong(name, "yes or no")),
+        }
+    }
+
+    /// None for 0.
+    fn quota(&self, name: &'static str) -> Result<Option<usize>, InvalidSetting> {
+        let quota = self.required(name)?.parse();
+        let quota: usize = quota.map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
+        Ok((quota > 0).then_some(quota))
+    }
+
+    /// None for 0.
+    fn days(&self, name: &'static str) -> Result<Option<SignedDuration>, InvalidSetting> {
+        match self.required(name)?.parse() {
+            Ok(0) => Ok(None),
+            Ok(days @ 1..=MAX_LIFETIME_DAYS) => {
+                Ok(Some(SignedDuration::from_hours(24 * i64::from(days))))
+            }
+            _ => Err(InvalidSetting::Wrong(
+                name,
+                "a number of days, at most 3653",
+            )),
+        }
+    }
+}
+
+/// What is offered of the services, and what users may name.
+fn restrictions(
+    variables: &Variables<impl Fn(&str) -> Option<String>>,
+) -> Result<Restrictions, InvalidSetting> {
+    let offerings = catalog::offerings();
+    let unusable = |name| move |reason| InvalidSetting::Unusable(name, reason);
+
+    let plans = EnabledPlans::parse(&variables.or_empty("ENABLED_PLANS"), offerings);
+    let limits = ParameterLimits::parse(&variables.or_empty("PARAMETER_LIMITS"), offerings);
+    let owners = variables.or_empty("ENTRY_OWNERS");
+    let consents = consents(variables).with_owners(&owners, offerings);
+    Ok(Restrictions {
+        plans: plans.map_err(unusable("ENABLED_PLANS"))?,
+        limits: limits.map_err(unusable("PARAMETER_LIMITS"))?,
+        consents: consents.map_err(unusable("ENTRY_OWNERS"))?,
+    })
+}
+
+fn binding_rules(
+    variables: &Variables<impl Fn(&str) -> Option<String>>,
+) -> Result<BindingRules, InvalidSetting> {
+    Ok(BindingRules {
+        lifetime: variables.days("BINDING_LIFETIME_DAYS")?,
+        own_roles: OwnRoles::beside(&variables.required("DEPLOY_ROLE_ARN")?),
+        roles: RolePatterns::new(&variables.or_empty("BINDABLE_ROLES")),
+        workload_identity: WorkloadIdentity {
+            oidc_provider_arn: variables.optional("OIDC_PROVIDER_ARN"),
+            eks_cluster_arn: variables.optional("EKS_CLUSTER_ARN"),
+        },
+        outputs_as_is: variables.yes_or_no("OUTPUTS_AS_IS")?,
+    })
+}
+
+fn missing_version(
+    variables: &Variables<impl Fn(&str) -> Option<String>>,
+) -> Result<MissingVersion, InvalidSetting> {
+    let name = "MISSING_VERSION_STATUS";
+    match variables.required(name)?.as_str() {
+        "400" => Ok(MissingVersion::BadRequest),
+        "412" => Ok(MissingVersion::PreconditionFailed),
+        _ => Err(InvalidSetting::Wrong(name, "400 or 412")),
     }
 }
 
@@ -213,15 +257,14 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
 }
 
 /// The entries of every setting of the templates.
-fn consents(variable: &impl Fn(&str) -> Option<String>) -> Consents {
+fn consents(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Consents {
     let entries = |list: String| {
         list.split(',')
             .map(|entry| entry.trim().to_owned())
             .collect()
     };
     let given = catalog::settings().into_iter().filter_map(|name| {
-        let list =
-            variable(&catalog::screaming_snake_case(name)).filter(|list| !list.is_empty())?;
+        let list = variables.optional(&catalog::screaming_snake_case(name))?;
         Some((name.to_owned(), entries(list)))
     });
     Consents {
@@ -316,28 +359,6 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
     Ok(table_name)
 }
 
-/// None for 0.
-fn quota(name: &'static str, text: &str) -> Result<Option<usize>, InvalidSetting> {
-    let quota: usize = text
-        .parse()
-        .map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
-    Ok((quota > 0).then_some(quota))
-}
-
 /// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within
 /// what they can be.
 const MAX_LIFETIME_DAYS: u16 = 3_653;
-
-/// None for 0.
-fn days(name: &'static str, text: &str) -> Result<Option<SignedDuration>, InvalidSetting> {
-    match text.parse() {
-        Ok(0) => Ok(None),
-        Ok(days @ 1..=MAX_LIFETIME_DAYS) => {
-            Ok(Some(SignedDuration::from_hours(24 * i64::from(days))))
-        }
-        _ => Err(InvalidSetting::Wrong(
-            name,
-            "a number of days, at most 3653",
-        )),
-    }
-}

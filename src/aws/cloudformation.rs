@@ -1,6 +1,6 @@
 //! [`Stacks`] with CloudFormation.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -143,30 +143,12 @@ impl Stacks for CloudFormation {
         let id = stack
             .stack_id()
             .ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
-        let outputs = stack.outputs().iter();
         Ok(Some(Stack {
             id: id.to_owned(),
             status,
-            parameters: stack
-                .parameters()
-                .iter()
-                .filter_map(|parameter| {
-                    Some((parameter.parameter_key()?.to_owned(), value_of(parameter)))
-                })
-                .collect(),
-            tags: stack
-                .tags()
-                .iter()
-                .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
-                .collect(),
-            outputs: outputs
-                .filter_map(|output| {
-                    Some((
-                        output.output_key()?.to_owned(),
-                        output.output_value()?.to_owned(),
-                    ))
-                })
-                .collect(),
+            parameters: parameters_of(stack),
+            tags: tags_of(stack),
+            outputs: outputs_of(stack),
         }))
     }
 
@@ -383,4 +365,29 @@ fn event(event: &types::StackEvent) -> Option<StackEvent> {
             .map(str::to_owned),
         at: Timestamp::from_second(event.timestamp()?.secs()).ok()?,
     })
+}
+
+fn parameters_of(stack: &types::Stack) -> BTreeMap<String, String> {
+    let parameters = stack.parameters().iter();
+    parameters
+        .filter_map(|parameter| Some((parameter.parameter_key()?.to_owned(), value_of(parameter))))
+        .collect()
+}
+
+fn tags_of(stack: &types::Stack) -> BTreeMap<String, String> {
+    let tags = stack.tags().iter();
+    tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+        .collect()
+}
+
+fn outputs_of(stack: &types::Stack) -> BTreeMap<String, String> {
+    let outputs = stack.outputs().iter();
+    outputs
+        .filter_map(|output| {
+            Some((
+                output.output_key()?.to_owned(),
+                output.output_value()?.to_owned(),
+            ))
+        })
+        .collect()
 }

@@ -204,38 +204,42 @@ impl DynamoDb {
             .send()
             .await;
 
-        let Err(error) = written else {
-            return Ok(Some(InsertBinding::Done));
-        };
-
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-            error.as_service_error()
-        else {
-            return Err(SERVICE.failed("TransactWriteItems")(error));
-        };
-
-        // The reasons stand in the order of the items.
-        match cancelled.cancellation_reasons() {
-            [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
-                Ok(Some(InsertBinding::Exists(Box::new(record(
-                    exists.item().cloned().unwrap_or_default(),
-                )?))))
-            }
-            [changed, _] if failed_with(changed, "ConditionalCheckFailed") => {
-                Ok(Some(InsertBinding::InstanceChanged))
-            }
-            reasons
-                if reasons
-                    .iter()
-                    .any(|reason| failed_with(reason, "TransactionConflict")) =>
-            {
-                Ok(None)
-            }
-            reasons if reasons.iter().any(is_throttled) => {
-                Err(SERVICE.throttled("TransactWriteItems", "a part of it was throttled"))
-            }
-            _ => Err(SERVICE.failed("TransactWriteItems")(error)),
+        match written {
+            Ok(_) => Ok(Some(InsertBinding::Done)),
+            Err(error) => why_not_inserted(error),
         }
+    }
+}
+
+/// The reason why a transaction that inserts a binding was cancelled; nothing where another
+/// transaction was in the way.
+fn why_not_inserted(error: SdkError<TransactWriteItemsError>) -> PortResult<Option<InsertBinding>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return Err(SERVICE.failed("TransactWriteItems")(error));
+    };
+
+    // The reasons stand in the order of the items.
+    match cancelled.cancellation_reasons() {
+        [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
+            let existing = record(exists.item().cloned().unwrap_or_default())?;
+            Ok(Some(InsertBinding::Exists(Box::new(existing))))
+        }
+        [changed, _] if failed_with(changed, "ConditionalCheckFailed") => {
+            Ok(Some(InsertBinding::InstanceChanged))
+        }
+        reasons
+            if reasons
+                .iter()
+                .any(|reason| failed_with(reason, "TransactionConflict")) =>
+        {
+            Ok(None)
+        }
+        reasons if reasons.iter().any(is_throttled) => {
+            Err(SERVICE.throttled("TransactWriteItems", "a part of it was throttled"))
+        }
+        _ => Err(SERVICE.failed("TransactWriteItems")(error)),
     }
 }
 

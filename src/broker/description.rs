@@ -82,29 +82,34 @@ fn running(
 
     let sight = Sight::of(Some(events));
     let events = &*events.own;
-    let doing = match (kind, sight) {
-        (_, Sight::Reached(S::RollbackInProgress)) => {
-            return format!(
-                "The creation failed and is being undone. {}",
-                root_cause(events)
-            );
+    match sight {
+        Sight::Reached(S::RollbackInProgress) => {
+            let cause = root_cause(events);
+            return format!("The creation failed and is being undone. {cause}");
         }
-        (
-            _,
-            Sight::Reached(
-                S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
-            ),
+        Sight::Reached(
+            S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
         ) => {
-            return format!(
-                "The update failed and is being undone. {}",
-                root_cause(events)
-            );
+            let cause = root_cause(events);
+            return format!("The update failed and is being undone. {cause}");
         }
-        (_, Sight::Reached(S::UpdateCompleteCleanupInProgress)) => {
+        Sight::Reached(S::UpdateCompleteCleanupInProgress) => {
             return "Updating: all changes are made; what they replaced is being removed.".into();
         }
-        (OperationKind::Deprovision, _) => "Deleting",
-        (OperationKind::Update, _) => "Updating",
+        _ => how_far(kind, events, template_resources, now),
+    }
+}
+
+/// How many resources are done, and which one is being worked on.
+fn how_far(
+    kind: OperationKind,
+    events: &[StackEvent],
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
+    let doing = match kind {
+        OperationKind::Deprovision => "Deleting",
+        OperationKind::Update => "Updating",
         _ => "Creating",
     };
 

@@ -282,14 +282,7 @@ impl Broker {
                     tags,
                 };
                 let arn = create_role(&*site.roles, &role, policy).await?;
-
-                let role_arn = Some(arn.clone());
-                let identity = Identity::Role {
-                    role_name: role.name,
-                    role_arn,
-                    service_account,
-                };
-                Ok((identity, Access::Role { arn }))
+                Ok(role_identity(role.name, arn, service_account))
             }
 
             Identity::RolePolicy {
@@ -428,6 +421,20 @@ fn no_consent(instance: &Instance) -> Error {
          the role the tag {}.",
         tags.join(", or ")
     ))
+}
+
+/// The identity of a binding that has a role of its own, with what its application is given.
+fn role_identity(
+    role_name: String,
+    arn: String,
+    service_account: ServiceAccount,
+) -> (Identity, Access) {
+    let identity = Identity::Role {
+        role_name,
+        role_arn: Some(arn.clone()),
+        service_account,
+    };
+    (identity, Access::Role { arn })
 }
 
 /// Creates a role with its policy. Returns its ARN.

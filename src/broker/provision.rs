@@ -18,7 +18,7 @@ use super::{
         Tag, Update,
     },
     requester::{Refused, Requester},
-    secret_parameters::Digester,
+    secret_parameters::{Digester, SecretParameters},
 };
 use crate::{
     catalog::Offered,
@@ -70,19 +70,11 @@ impl Broker {
         offered.check_rules(&values).map_err(Error::Invalid)?;
 
         let (secrets, plain) = parameters::split_secret(&offered, parameters);
+        let secret_parameters = self.digester(&id).digest(&secrets, None, None).await?;
         let requested = Instance {
             stack_name: self.naming.stack(&offered.offering.name, &id),
             location,
-            attributes: Attributes {
-                service_id: request.service_id.into_inner(),
-                plan_id: request.plan_id.into_inner(),
-                organization_guid: request.organization_guid.into_inner(),
-                space_guid: request.space_guid.into_inner(),
-                context: Json(request.context.unwrap_or_default()),
-                parameters: Json(plain),
-                secret_parameters: self.digester(&id).digest(&secrets, None, None).await?,
-                template_version: offered.offering.version.as_deref().map(str::to_owned),
-            },
+            attributes: requested_attributes(&offered, request, plain, secret_parameters),
             ..self.new_instance(id, requester)
         };
         self.observe(&requested.attributes);
@@ -419,6 +411,25 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
         }
+    }
+}
+
+/// What the request asks for, with these parameters.
+fn requested_attributes(
+    offered: &Offered<'_>,
+    request: ProvisionRequest,
+    parameters: Object,
+    secret_parameters: Option<SecretParameters>,
+) -> Attributes {
+    Attributes {
+        service_id: request.service_id.into_inner(),
+        plan_id: request.plan_id.into_inner(),
+        organization_guid: request.organization_guid.into_inner(),
+        space_guid: request.space_guid.into_inner(),
+        context: Json(request.context.unwrap_or_default()),
+        parameters: Json(parameters),
+        secret_parameters,
+        template_version: offered.offering.version.as_deref().map(str::to_owned),
     }
 }
 

@@ -236,20 +236,7 @@ impl Broker {
         }
 
         // A request may have taken up since what was found.
-        let found = findings
-            .stacks_without_record
-            .iter()
-            .map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
-        let stacks = found
-            .filter(|(name, _)| removal.stacks.contains(name))
-            .collect();
-
-        let asked_for = Names {
-            stacks,
-            users: removal.users.clone(),
-            roles: removal.roles.clone(),
-        };
-        let unnamed = self.unnamed(asked_for).await?;
+        let unnamed = self.unnamed(asked_for(findings, removal)).await?;
 
         for name in &removal.stacks {
             let is_unnamed = unnamed.stacks.contains_key(name);
@@ -646,6 +633,19 @@ fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
         .into_iter()
         .filter(|(name, _)| unnamed.contains(name));
     lost.map(|(_, item)| item).take(MAX_FINDINGS).collect()
+}
+
+/// The names among the findings that are to be removed.
+fn asked_for(findings: &Findings, removal: &Removal) -> Names {
+    let stacks = findings.stacks_without_record.iter();
+    let stacks = stacks.map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
+    Names {
+        stacks: stacks
+            .filter(|(name, _)| removal.stacks.contains(name))
+            .collect(),
+        users: removal.users.clone(),
+        roles: removal.roles.clone(),
+    }
 }
 
 /// The finding of this name, if no record has come to have it since.

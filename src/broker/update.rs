@@ -136,14 +136,11 @@ impl Broker {
             check_plan_change(&before, &after)?;
         }
 
-        let mut requested = match request.parameters {
+        let changes = match request.parameters {
             Some(whole_set) if platform.sends_whole_set() => with_resets(current, whole_set),
             changes => changes.unwrap_or_default(),
         };
-        self.locations
-            .keep(&self.place, instance.location.as_ref(), &mut requested)?;
-        let requested = after.normalized(requested);
-        check_requested(current, &before, &after, &requested)?;
+        let requested = self.requested_changes(instance, changes, &before, &after)?;
 
         let (secrets, plain) = parameters::split_secret(&after, requested);
         let secret_parameters = self.digest_of_update(instance, &secrets).await?;
@@ -170,6 +167,21 @@ impl Broker {
 
         check_update((&before, current), (&after, &target), &secrets)?;
         Ok((target, secrets))
+    }
+
+    /// The changes of parameters, normalised, without the location, which has to stay.
+    fn requested_changes(
+        &self,
+        instance: &Instance,
+        mut changes: Object,
+        before: &Offered<'_>,
+        after: &Offered<'_>,
+    ) -> Result<Object> {
+        self.locations
+            .keep(&self.place, instance.location.as_ref(), &mut changes)?;
+        let changes = after.normalized(changes);
+        check_requested(&instance.attributes, before, after, &changes)?;
+        Ok(changes)
     }
 
     /// Stands for the secret parameters that the instance has after the update.

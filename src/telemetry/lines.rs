@@ -78,28 +78,6 @@ pub struct Request<'a> {
 impl Request<'_> {
     /// Writes its lines.
     pub fn log(&self, facts: &Facts) {
-        let Self {
-            operation,
-            status,
-            instance_id,
-            binding_id,
-            request_id,
-            ..
-        } = *self;
-        let Self {
-            request_identity,
-            originating_platform,
-            originating_user,
-            reason,
-            ..
-        } = *self;
-        let Self {
-            originating_identity_mistake,
-            ..
-        } = *self;
-
-        let (service, plan) = (facts.service.as_deref(), facts.plan.as_deref());
-        let outcome = self.outcome.name();
         let duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let in_flight_seconds = facts.in_flight.map(|age| age.as_secs());
         let cold_start = IS_FIRST.swap(false, Ordering::Relaxed).then_some(1_u64);
@@ -108,23 +86,23 @@ impl Request<'_> {
             ($level:ident) => {
                 $level!(
                     target: REQUEST,
-                    operation,
-                    service,
-                    plan,
-                    instance_id,
-                    binding_id,
-                    outcome,
-                    status,
+                    operation = self.operation,
+                    service = facts.service.as_deref(),
+                    plan = facts.plan.as_deref(),
+                    instance_id = self.instance_id,
+                    binding_id = self.binding_id,
+                    outcome = self.outcome.name(),
+                    status = self.status,
                     duration_ms,
                     aws_calls = facts.aws_calls,
                     in_flight_seconds,
                     cold_start,
-                    request_id,
-                    request_identity,
-                    originating_platform,
-                    originating_user,
-                    originating_identity_mistake,
-                    reason,
+                    request_id = self.request_id,
+                    request_identity = self.request_identity,
+                    originating_platform = self.originating_platform,
+                    originating_user = self.originating_user,
+                    originating_identity_mistake = self.originating_identity_mistake,
+                    reason = self.reason,
                     "request"
                 )
             };
@@ -137,24 +115,29 @@ impl Request<'_> {
         }
 
         if self.is_mutation {
-            info!(
-                target: AUDIT,
-                operation,
-                service,
-                plan,
-                instance_id,
-                binding_id,
-                organization_guid = facts.organization_guid.as_deref(),
-                space_guid = facts.space_guid.as_deref(),
-                outcome,
-                status,
-                originating_platform,
-                originating_user,
-                request_id,
-                request_identity,
-                "audit"
-            );
+            self.audit(facts);
         }
+    }
+
+    /// Logs who has asked for what, and how it went.
+    fn audit(&self, facts: &Facts) {
+        info!(
+            target: AUDIT,
+            operation = self.operation,
+            service = facts.service.as_deref(),
+            plan = facts.plan.as_deref(),
+            instance_id = self.instance_id,
+            binding_id = self.binding_id,
+            organization_guid = facts.organization_guid.as_deref(),
+            space_guid = facts.space_guid.as_deref(),
+            outcome = self.outcome.name(),
+            status = self.status,
+            originating_platform = self.originating_platform,
+            originating_user = self.originating_user,
+            request_id = self.request_id,
+            request_identity = self.request_identity,
+            "audit"
+        );
     }
 }
 
