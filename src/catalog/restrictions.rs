@@ -159,50 +159,19 @@ impl ParameterLimits {
     /// change the parameter (`updatable` does not have it): an upgrade would replace its resource.
     /// There the user has to choose.
     pub fn apply(&self, service: &str, updatable: &[Text], plan: &mut Plan) -> Option<Text> {
-        let names = [service.to_owned(), format!("{service}/{}", plan.name)];
-        // What is said of the plan comes after what is said of the service, and in its place.
-        let limits: BTreeMap<_, _> = names
-            .iter()
-            .filter_map(|name| self.0.0.get(name))
-            .flat_map(|limits| &limits.0)
-            .collect();
-
         let created = properties(&plan.create_schema);
+        let limits = self.limits(service, &plan.name).into_iter();
         let mut limited: Map<_, _> = limits
-            .into_iter()
             .filter_map(|(name, limit)| {
-                Some((
-                    name.clone(),
-                    limited_property(created.get(name)?, limit).ok()?,
-                ))
+                let property = limited_property(created.get(name)?, limit).ok()?;
+                Some((name.clone(), property))
             })
             .collect();
         if limited.is_empty() {
             return None;
         }
 
-        let mut required = Vec::new();
-        for (name, property) in &mut limited {
-            let default = property.get("default");
-            if default == created[name].get("default") {
-                continue;
-            }
-
-            match default {
-                Some(default) if updatable.iter().any(|updatable| updatable == name) => {
-                    let value = plain_text(default).into();
-                    plan.parameters.to_mut().push(StackParameter {
-                        name: name.clone().into(),
-                        value,
-                    });
-                }
-                _ => {
-                    remove_default(property);
-                    required.push(name.clone());
-                }
-            }
-        }
-
+        let required = apply_defaults(&mut limited, &created, updatable, plan);
         plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
         plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);
         Some(
@@ -211,6 +180,48 @@ impl ParameterLimits {
                 .into(),
         )
     }
+
+    /// Returns the limits of a plan's parameters, by name.
+    fn limits(&self, service: &str, plan: &str) -> BTreeMap<&String, &ParameterLimit> {
+        let names = [service.to_owned(), format!("{service}/{plan}")];
+        // What is said of the plan comes after what is said of the service, and in its place.
+        names
+            .iter()
+            .filter_map(|name| self.0.0.get(name))
+            .flat_map(|limits| &limits.0)
+            .collect()
+    }
+}
+
+/// Lays new defaults over the plan, and returns the parameters that have no default any more.
+fn apply_defaults(
+    limited: &mut Map<String, Value>,
+    created: &Map<String, Value>,
+    updatable: &[Text],
+    plan: &mut Plan,
+) -> Vec<String> {
+    let mut required = Vec::new();
+    for (name, property) in limited {
+        let default = property.get("default");
+        if default == created[name].get("default") {
+            continue;
+        }
+
+        match default {
+            Some(default) if updatable.iter().any(|updatable| updatable == name) => {
+                let value = plain_text(default).into();
+                plan.parameters.to_mut().push(StackParameter {
+                    name: name.clone().into(),
+                    value,
+                });
+            }
+            _ => {
+                remove_default(property);
+                required.push(name.clone());
+            }
+        }
+    }
+    required
 }
 
 fn properties(schema: &str) -> Map<String, Value> {

@@ -34,62 +34,68 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
         Condition::AnyOf(conditions) => any(conditions, values),
         Condition::NoneOf(conditions) => Some(!any(conditions, values)?),
         Condition::Equals(one, other) => Some(evaluate(one, values)? == evaluate(other, values)?),
-        Condition::Contains(list, text) => {
-            let (list, text) = (evaluate(list, values)?, evaluate(text, values)?);
-            Some(text.iter().all(|text| list.contains(text)))
-        }
-        Condition::EachMemberEquals(list, text) => {
-            let (list, text) = (evaluate(list, values)?, evaluate(text, values)?);
-            Some(list.iter().all(|member| text.contains(member)))
-        }
-        Condition::EachMemberIn(list, known) => {
-            let (list, known) = (evaluate(list, values)?, evaluate(known, values)?);
-            Some(list.iter().all(|member| known.contains(member)))
-        }
+        Condition::Contains(list, text) => is_subset(text, list, values),
+        Condition::EachMemberEquals(list, text) => is_subset(list, text, values),
+        Condition::EachMemberIn(list, known) => is_subset(list, known, values),
         Condition::Ascending {
             values: operands,
             without,
         } => is_ascending(operands, without.as_deref().and_then(number), values),
         Condition::AtMost(list, limit) => Some(given(list, values)?.len() <= *limit),
-        Condition::Distinct(list) => {
-            let entries = given(list, values)?;
-            let distinct: BTreeSet<_> = entries.iter().collect();
-            Some(distinct.len() == entries.len())
-        }
-        Condition::EachMatches(operand, pattern) => {
-            // The compiler has refused what is no pattern.
-            let pattern = Regex::new(pattern).ok()?;
-            Some(
-                given(operand, values)?
-                    .iter()
-                    .all(|value| pattern.is_match(value)),
-            )
-        }
-        Condition::NoneMatches(operand, pattern) => {
-            let pattern = Regex::new(pattern).ok()?;
-            Some(
-                !given(operand, values)?
-                    .iter()
-                    .any(|value| pattern.is_match(value)),
-            )
-        }
-        Condition::Subdomain(domain, parents) => {
-            let (domains, parents) = (given(domain, values)?, given(parents, values)?);
-            Some(
-                domains
-                    .iter()
-                    .all(|domain| parents.iter().all(|parent| is_below(domain, parent))),
-            )
-        }
-        Condition::Sender(sender, identity) => {
-            let (senders, identities) = (given(sender, values)?, given(identity, values)?);
-            Some(senders.iter().all(|sender| {
-                identities
-                    .iter()
-                    .all(|identity| is_sender(sender, identity))
-            }))
-        }
+        Condition::Distinct(list) => is_distinct(list, values),
+        Condition::EachMatches(operand, pattern) => each_matches(operand, pattern, values),
+        Condition::NoneMatches(operand, pattern) => Some(!any_matches(operand, pattern, values)?),
+        Condition::Subdomain(domain, parents) => is_subdomain(domain, parents, values),
+        Condition::Sender(sender, identity) => may_send(sender, identity, values),
     }
+}
+
+/// Whether every value of the first operand is one of the second.
+fn is_subset(members: &Operand, known: &Operand, values: &Values) -> Option<bool> {
+    let (members, known) = (evaluate(members, values)?, evaluate(known, values)?);
+    Some(members.iter().all(|member| known.contains(member)))
+}
+
+/// Whether no value that is not empty is in the list twice.
+fn is_distinct(list: &Operand, values: &Values) -> Option<bool> {
+    let entries = given(list, values)?;
+    let distinct: BTreeSet<_> = entries.iter().collect();
+    Some(distinct.len() == entries.len())
+}
+
+/// Whether the pattern is found in every value that is not empty.
+fn each_matches(operand: &Operand, pattern: &str, values: &Values) -> Option<bool> {
+    // The compiler has refused what is no pattern.
+    let pattern = Regex::new(pattern).ok()?;
+    let given = given(operand, values)?;
+    Some(given.iter().all(|value| pattern.is_match(value)))
+}
+
+/// Whether the pattern is found in a value that is not empty.
+fn any_matches(operand: &Operand, pattern: &str, values: &Values) -> Option<bool> {
+    let pattern = Regex::new(pattern).ok()?;
+    let given = given(operand, values)?;
+    Some(given.iter().any(|value| pattern.is_match(value)))
+}
+
+/// Whether every domain lies below the domains of all parents.
+fn is_subdomain(domain: &Operand, parents: &Operand, values: &Values) -> Option<bool> {
+    let (domains, parents) = (given(domain, values)?, given(parents, values)?);
+    Some(
+        domains
+            .iter()
+            .all(|domain| parents.iter().all(|parent| is_below(domain, parent))),
+    )
+}
+
+/// Whether every sender is an address of all identities.
+fn may_send(sender: &Operand, identity: &Operand, values: &Values) -> Option<bool> {
+    let (senders, identities) = (given(sender, values)?, given(identity, values)?);
+    Some(senders.iter().all(|sender| {
+        identities
+            .iter()
+            .all(|identity| is_sender(sender, identity))
+    }))
 }
 
 /// Three-valued: one that does not hold decides, whatever the unknown ones are.

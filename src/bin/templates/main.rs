@@ -31,6 +31,11 @@ const USAGE: &str = "templates generate        write what follows from the templ
 templates check           fail if something of it is not up to date
 templates new NAME        start a service";
 
+/// A file, with what it should be.
+type File = (PathBuf, String);
+/// A generated part of a file, by its name.
+type Part = (&'static str, String);
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -72,63 +77,83 @@ fn check() -> Result<()> {
 }
 
 /// The files that are not what follows from the templates, with what they should be.
-fn outdated() -> Result<Vec<(PathBuf, String)>> {
+fn outdated() -> Result<Vec<File>> {
     let services = services()?;
+    let mut files = service_pages(&services)?;
+    files.extend(catalog_pages(&services)?);
+
+    let common = common_parts(&services)?;
+    files.push(broker_stack(&services, &common)?);
+    files.push(target_stack(&services, &common)?);
+
+    files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
+    Ok(files)
+}
+
+/// The pages beside the templates.
+fn service_pages(services: &[Inspection]) -> Result<Vec<File>> {
     let mut files = Vec::new();
-    for service in &services {
+    for service in services {
         let name: &str = &service.offering.name;
         files.push((
             Path::new("templates").join(name).join("README.md"),
             service_page::render(service)?,
         ));
     }
+    Ok(files)
+}
 
-    files.push(generated::file(
+/// The pages that list all services.
+fn catalog_pages(services: &[Inspection]) -> Result<[File; 2]> {
+    let templates = generated::file(
         "templates/README.md",
-        &[("services", catalog_page::services(&services, ""))],
-    )?);
-    files.push(generated::file(
+        &[("services", catalog_page::services(services, ""))],
+    )?;
+    let project = generated::file(
         "README.md",
-        &[("services", catalog_page::services(&services, "templates/"))],
-    )?);
+        &[("services", catalog_page::services(services, "templates/"))],
+    )?;
+    Ok([templates, project])
+}
 
-    let mut parts = vec![
-        ("service names", infra::service_names(&services)),
-        ("conditions", infra::conditions(&services)?),
-        ("deploy policies", infra::deploy_policies(&services)?),
-        ("boundary", infra::boundary(&services)?),
-    ];
+/// The generated parts that both stacks have.
+fn common_parts(services: &[Inspection]) -> Result<[Part; 4]> {
+    Ok([
+        ("service names", infra::service_names(services)),
+        ("conditions", infra::conditions(services)?),
+        ("deploy policies", infra::deploy_policies(services)?),
+        ("boundary", infra::boundary(services)?),
+    ])
+}
+
+/// The template of the broker's own stack.
+fn broker_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
     let own = [
-        (
-            "settings of services",
-            infra::setting_parameters(&services)?,
-        ),
-        (
-            "variables of services",
-            infra::setting_variables(&services)?,
-        ),
+        ("settings of services", infra::setting_parameters(services)?),
+        ("variables of services", infra::setting_variables(services)?),
         (
             "guarded settings of services",
-            infra::setting_references(&services)?,
+            infra::setting_references(services)?,
         ),
         (
             "guarded deploy policies",
-            infra::deploy_policy_references(&services)?,
+            infra::deploy_policy_references(services)?,
         ),
     ];
-    files.push(generated::file(STACK, &[parts.as_slice(), &own].concat())?);
+    generated::file(STACK, &[common, &own].concat())
+}
 
+/// The template of the stack in another account or Region.
+fn target_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
+    let mut parts = common.to_vec();
     parts.push((
         "settings of services",
-        infra::target_setting_parameters(&services)?,
+        infra::target_setting_parameters(services)?,
     ));
     for name in SHARED {
         parts.push((name, generated::shared(STACK, name)?));
     }
-    files.push(generated::file(TARGET, &parts)?);
-
-    files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
-    Ok(files)
+    generated::file(TARGET, &parts)
 }
 
 /// Every service below `templates/`, by name.

@@ -5,10 +5,13 @@ use std::fmt::Write;
 use anyhow::Result;
 use aws_service_broker::catalog::{
     compiler::Inspection,
-    model::{Offering, Plan, Scope},
+    model::{Credential, Endpoint, Offering, Plan, Scope},
     reference,
 };
 use serde_json::{Map, Value, json};
+
+/// A plan with the properties of its schema, by the names of the parameters.
+type PlanProperties<'o> = (&'o Plan, Map<String, Value>);
 
 /// `README.md` beside the template.
 pub fn render(service: &Inspection) -> Result<String> {
@@ -44,57 +47,54 @@ pub fn render(service: &Inspection) -> Result<String> {
 fn plans(page: &mut String, offering: &Offering) -> Result<()> {
     writeln!(page, "## Plans\n")?;
     for plan in &*offering.plans {
-        let metadata: Value = serde_json::from_str(&plan.metadata)?;
-        writeln!(page, "### `{}`\n\n{}", plan.name, plan.description)?;
-        if let Some(long) = metadata["longDescription"].as_str() {
-            writeln!(page, "\n{long}")?;
-        }
-        page.push('\n');
-
-        for bullet in metadata["bullets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            writeln!(page, "- {bullet}")?;
-        }
-        if let Some(cost) = metadata["cost"].as_str() {
-            writeln!(page, "- [Price]({cost})")?;
-        }
-        page.push('\n');
+        plan_section(page, plan)?;
     }
 
-    let change = match offering
-        .plans
-        .iter()
-        .filter(|plan| plan.plan_updateable)
-        .count()
-    {
-        _ if offering.plans.len() == 1 => return Ok(()),
+    if offering.plans.len() > 1 {
+        writeln!(page, "{}\n", plan_changes(offering))?;
+    }
+    Ok(())
+}
+
+/// Writes what one plan is and costs.
+fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
+    let metadata: Value = serde_json::from_str(&plan.metadata)?;
+    writeln!(page, "### `{}`\n\n{}", plan.name, plan.description)?;
+    if let Some(long) = metadata["longDescription"].as_str() {
+        writeln!(page, "\n{long}")?;
+    }
+    page.push('\n');
+
+    let bullets = metadata["bullets"].as_array().into_iter().flatten();
+    for bullet in bullets.filter_map(Value::as_str) {
+        writeln!(page, "- {bullet}")?;
+    }
+    if let Some(cost) = metadata["cost"].as_str() {
+        writeln!(page, "- [Price]({cost})")?;
+    }
+    page.push('\n');
+
+    Ok(())
+}
+
+/// Returns the sentence that says from which plans an instance can change to another.
+fn plan_changes(offering: &Offering) -> String {
+    let changeable = offering.plans.iter().filter(|plan| plan.plan_updateable);
+    let changeable: Vec<_> = changeable.map(|plan| code(&plan.name)).collect();
+
+    match changeable.len() {
         0 => "An instance keeps its plan.".to_owned(),
         all if all == offering.plans.len() => {
             "The plan of an instance can be changed, as long as that changes no parameter that \
              cannot be."
                 .to_owned()
         }
-        _ => {
-            let plans: Vec<_> = offering
-                .plans
-                .iter()
-                .filter(|plan| plan.plan_updateable)
-                .map(|p| code(&p.name))
-                .collect();
-            format!(
-                "The plan of an instance can be changed, as long as that changes no parameter \
-                 that cannot be, from {}.",
-                plans.join(", ")
-            )
-        }
-    };
-
-    writeln!(page, "{change}\n")?;
-    Ok(())
+        _ => format!(
+            "The plan of an instance can be changed, as long as that changes no parameter that \
+             cannot be, from {}.",
+            changeable.join(", ")
+        ),
+    }
 }
 
 fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
@@ -102,13 +102,8 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
         .plans
         .iter()
         .map(|plan| Ok((plan, properties(&plan.create_schema)?)));
-    let schemas: Vec<(&Plan, Map<String, Value>)> = schemas.collect::<Result<_>>()?;
-    let mut names: Vec<&String> = Vec::new();
-    for name in schemas.iter().flat_map(|(_, properties)| properties.keys()) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let schemas: Vec<PlanProperties<'_>> = schemas.collect::<Result<_>>()?;
+    let names = parameter_names(&schemas);
 
     writeln!(page, "## Parameters\n")?;
     if names.is_empty() {
@@ -121,37 +116,59 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
         "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|"
     )?;
     for name in names {
-        let offered: Vec<_> = schemas
-            .iter()
-            .filter_map(|(plan, properties)| Some((*plan, properties.get(name)?)))
-            .collect();
-        let Some((_, property)) = offered.first() else {
-            continue;
-        };
-
-        let plans: Vec<_> = offered.iter().map(|(plan, _)| code(&plan.name)).collect();
-        let only = if plans.len() == schemas.len() {
-            String::new()
-        } else {
-            format!(" (plan {})", plans.join(", "))
-        };
-        let (values, default) = (values(property), defaults(&offered));
-        let updates = if offering.is_updatable(name) {
-            "yes"
-        } else {
-            "no"
-        };
-        let description = property["description"].as_str().unwrap_or_default();
-
-        writeln!(
-            page,
-            "| {}{only} | {values} | {default} | {updates} | {} |",
-            code(name),
-            cell(description)
-        )?;
+        parameter_row(page, offering, &schemas, name)?;
     }
 
     page.push('\n');
+    Ok(())
+}
+
+/// Returns the names of the parameters that any plan leaves open, each once.
+fn parameter_names<'s>(schemas: &'s [PlanProperties<'_>]) -> Vec<&'s String> {
+    let mut names: Vec<&String> = Vec::new();
+    for name in schemas.iter().flat_map(|(_, properties)| properties.keys()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Writes the row of one parameter, as the first plan that has it describes it.
+fn parameter_row(
+    page: &mut String,
+    offering: &Offering,
+    schemas: &[PlanProperties<'_>],
+    name: &str,
+) -> Result<()> {
+    let offered: Vec<_> = schemas
+        .iter()
+        .filter_map(|(plan, properties)| Some((*plan, properties.get(name)?)))
+        .collect();
+    let Some((_, property)) = offered.first() else {
+        return Ok(());
+    };
+
+    let plans: Vec<_> = offered.iter().map(|(plan, _)| code(&plan.name)).collect();
+    let only = if plans.len() == schemas.len() {
+        String::new()
+    } else {
+        format!(" (plan {})", plans.join(", "))
+    };
+    let (values, default) = (values(property), defaults(&offered));
+    let updates = if offering.is_updatable(name) {
+        "yes"
+    } else {
+        "no"
+    };
+    let description = property["description"].as_str().unwrap_or_default();
+
+    writeln!(
+        page,
+        "| {}{only} | {values} | {default} | {updates} | {} |",
+        code(name),
+        cell(description)
+    )?;
     Ok(())
 }
 
@@ -244,32 +261,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
         "## What a binding holds\n\n| Key | What it is |\n|---|---|"
     )?;
     for credential in &*bindings.credentials {
-        let meaning = match reference::names(&credential.value)[..] {
-            ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
-                "The same, by the name that the SDK for Python and the AWS CLI read.".to_owned()
-            }
-            ["AWS::Region"]
-                if credential.output().is_none()
-                    && credential.value.len() == "${AWS::Region}".len() =>
-            {
-                "AWS Region of the instance.".to_owned()
-            }
-            ["Identity.AccessKeyId"] => {
-                "Access key of the binding's own IAM user, unless it has a role, or nothing to be \
-                 allowed."
-                    .to_owned()
-            }
-            ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
-            ["Identity.RoleArn"] => {
-                "ARN of the binding's role, if it asked for one in the place of an access key."
-                    .to_owned()
-            }
-            [output] if credential.output() == Some(output) => {
-                service.outputs.get(output).cloned().unwrap_or_default()
-            }
-            _ => code(&credential.value),
-        };
-
+        let meaning = credential_meaning(service, credential);
         writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
     }
     page.push('\n');
@@ -287,22 +279,58 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
         )?;
     }
 
-    if !bindings.endpoints.is_empty() {
-        writeln!(
-            page,
-            "Hosts that the application connects to (`endpoints` of the binding):\n"
-        )?;
-        for endpoint in &*bindings.endpoints {
-            writeln!(
-                page,
-                "- {}, port {}",
-                code(&endpoint.host),
-                endpoint.ports.join(", ")
-            )?;
+    endpoints(page, &bindings.endpoints)
+}
+
+/// Returns what a credential is: the broker's own words, or those of the output that it is.
+fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
+    match reference::names(&credential.value)[..] {
+        ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
+            "The same, by the name that the SDK for Python and the AWS CLI read.".to_owned()
         }
-        page.push('\n');
+        ["AWS::Region"]
+            if credential.output().is_none()
+                && credential.value.len() == "${AWS::Region}".len() =>
+        {
+            "AWS Region of the instance.".to_owned()
+        }
+        ["Identity.AccessKeyId"] => {
+            "Access key of the binding's own IAM user, unless it has a role, or nothing to be \
+             allowed."
+                .to_owned()
+        }
+        ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
+        ["Identity.RoleArn"] => {
+            "ARN of the binding's role, if it asked for one in the place of an access key."
+                .to_owned()
+        }
+        [output] if credential.output() == Some(output) => {
+            service.outputs.get(output).cloned().unwrap_or_default()
+        }
+        _ => code(&credential.value),
+    }
+}
+
+/// Writes the list of hosts that the application connects to, if the author names any.
+fn endpoints(page: &mut String, endpoints: &[Endpoint]) -> Result<()> {
+    if endpoints.is_empty() {
+        return Ok(());
     }
 
+    writeln!(
+        page,
+        "Hosts that the application connects to (`endpoints` of the binding):\n"
+    )?;
+    for endpoint in endpoints {
+        writeln!(
+            page,
+            "- {}, port {}",
+            code(&endpoint.host),
+            endpoint.ports.join(", ")
+        )?;
+    }
+
+    page.push('\n');
     Ok(())
 }
 
@@ -328,31 +356,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
 
         let statements: Vec<Value> = serde_json::from_str(statements)?;
         for statement in &statements {
-            let list = |key: &str| match &statement[key] {
-                Value::Array(entries) => entries
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(code)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                entry => entry.as_str().map(code).unwrap_or_default(),
-            };
-            let condition = statement
-                .get("Condition")
-                .map(|condition| format!(", if {}", code(&condition.to_string())));
-            let verb = if statement["Effect"] == "Deny" {
-                "may never"
-            } else {
-                "may"
-            };
-
-            writeln!(
-                page,
-                "- {verb} {} on {}{}",
-                list("Action"),
-                list("Resource"),
-                condition.unwrap_or_default()
-            )?;
+            writeln!(page, "- {}", statement_text(statement))?;
         }
         page.push('\n');
     }
@@ -364,6 +368,38 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
     Ok(())
 }
 
+/// Returns what an IAM statement says, in words.
+fn statement_text(statement: &Value) -> String {
+    let verb = if statement["Effect"] == "Deny" {
+        "may never"
+    } else {
+        "may"
+    };
+    let condition = statement
+        .get("Condition")
+        .map(|condition| format!(", if {}", code(&condition.to_string())));
+
+    format!(
+        "{verb} {} on {}{}",
+        code_list(&statement["Action"]),
+        code_list(&statement["Resource"]),
+        condition.unwrap_or_default()
+    )
+}
+
+/// Returns the one or many texts of an IAM statement's element, with commas.
+fn code_list(element: &Value) -> String {
+    match element {
+        Value::Array(entries) => entries
+            .iter()
+            .filter_map(Value::as_str)
+            .map(code)
+            .collect::<Vec<_>>()
+            .join(", "),
+        entry => entry.as_str().map(code).unwrap_or_default(),
+    }
+}
+
 fn examples(page: &mut String, offering: &Offering) -> Result<()> {
     let Some(plan) = offering.plans.first() else {
         return Ok(());
@@ -371,16 +407,12 @@ fn examples(page: &mut String, offering: &Offering) -> Result<()> {
 
     let name = &offering.name;
     let parameters = example_parameters(plan)?;
+    let parameters = (!parameters.is_empty()).then_some(Value::Object(parameters));
     let scope = offering
         .bindings
         .scopes
         .get(offering.bindings.default_scope)
         .map(|scope| json!({"Scope": scope.name}));
-
-    let option = |json: &Value| format!(" -c '{json}'");
-    let given = (!parameters.is_empty()).then(|| Value::Object(parameters.clone()));
-    let create = given.as_ref().map(option).unwrap_or_default();
-    let bind = scope.as_ref().map(option).unwrap_or_default();
 
     writeln!(
         page,
@@ -388,13 +420,38 @@ fn examples(page: &mut String, offering: &Offering) -> Result<()> {
 
 Cloud Foundry:
 
-    cf create-service {name} {plan} my-{name}{create}
-    cf bind-service my-app my-{name}{bind}
+{commands}
 
 Kubernetes Service Catalog; the keys are in the secret `my-{name}`:
 
 ```yaml
-apiVersion: servicecatalog.k8s.io/v1beta1
+{manifests}
+```",
+        commands = commands(name, &plan.name, parameters.as_ref(), scope.as_ref()),
+        manifests = manifests(name, &plan.name, parameters.as_ref(), scope.as_ref()),
+    )?;
+    Ok(())
+}
+
+/// Returns the commands that create and bind an instance in Cloud Foundry.
+fn commands(name: &str, plan: &str, parameters: Option<&Value>, scope: Option<&Value>) -> String {
+    let create = parameters.map(option).unwrap_or_default();
+    let bind = scope.map(option).unwrap_or_default();
+    format!(
+        "    cf create-service {name} {plan} my-{name}{create}
+    cf bind-service my-app my-{name}{bind}"
+    )
+}
+
+/// Returns the option of a Cloud Foundry command that gives it parameters.
+fn option(parameters: &Value) -> String {
+    format!(" -c '{parameters}'")
+}
+
+/// Returns the manifests that create and bind an instance in Kubernetes.
+fn manifests(name: &str, plan: &str, parameters: Option<&Value>, scope: Option<&Value>) -> String {
+    format!(
+        "apiVersion: servicecatalog.k8s.io/v1beta1
 kind: ServiceInstance
 metadata:
   name: my-{name}
@@ -409,13 +466,10 @@ metadata:
 spec:
   instanceRef:
     name: my-{name}
-  secretName: my-{name}{binding_parameters}
-```",
-        plan = plan.name,
-        instance_parameters = parameters_yaml(given.as_ref()),
-        binding_parameters = parameters_yaml(scope.as_ref()),
-    )?;
-    Ok(())
+  secretName: my-{name}{binding_parameters}",
+        instance_parameters = parameters_yaml(parameters),
+        binding_parameters = parameters_yaml(scope),
+    )
 }
 
 /// What has to be given, and else the first that can be, as it is.

@@ -234,69 +234,104 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     let at = &template.metadata.specification;
     let specification = &at.value;
     check_name(&specification.name.value).map_err(|reason| fault(&specification.name, reason))?;
-
-    let description = template
-        .description
-        .as_ref()
-        .ok_or_else(|| fault(at, "the template has no Description"))?;
-    check_description(&description.value).map_err(|reason| fault(description, reason))?;
-
-    if template.resources.is_empty() {
-        return Err(fault(at, "the template has no Resources"));
-    }
-    if specification.service_plans.is_empty() {
-        return Err(fault(at, "ServicePlans has no plan"));
-    }
-
-    for (name, parameter) in &template.parameters {
-        schema::property(&parameter.value, None, parameter.value.default.as_ref())
-            .map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?;
-    }
-    for name in &specification.updatable_parameters {
-        known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
-    }
+    let description = service_description(template)?;
+    check_completeness(template)?;
+    check_parameters(template)?;
 
     let offering = Offering {
         name: specification.name.value.clone().into(),
-        description: description.value.clone().into(),
+        description,
         tags: specification.tags.iter().cloned().map(Text::from).collect(),
         metadata: service_metadata(specification).to_string().into(),
         version: version(specification),
         version_description: version_description(specification)?,
-        plans: specification
-            .service_plans
-            .iter()
-            .map(|(name, plan)| compile_plan(template, name, plan))
-            .collect::<Checked<_>>()?,
+        plans: plans(template)?,
         parameter_defaults: parameter_defaults(template)?,
-        updatable_parameters: {
-            let names = specification.updatable_parameters.iter();
-            names.map(|name| Text::from(name.value.clone())).collect()
-        },
+        updatable_parameters: updatable_parameters(specification),
         resource_count: template.resources.len(),
         constraints: constraints(template),
         rules: rules::rules(template, node)?,
         template_body: template_body(text)
             .map_err(|reason| fault(at, reason))?
             .into(),
-        secret_parameters: template
-            .parameters
-            .iter()
-            .filter(|(_, parameter)| parameter.value.no_echo.is_set())
-            .map(|(name, _)| Text::from(name.clone()))
-            .collect(),
-        secret_outputs: template
-            .outputs
-            .iter()
-            .filter(|(_, output)| is_secret(&output["Value"]))
-            .map(|(name, _)| Text::from(name.clone()))
-            .collect(),
+        secret_parameters: secret_parameters(template),
+        secret_outputs: secret_outputs(template),
         settings: settings::settings(template)?,
         bindings: bindings(template)?,
     };
 
     policy_length::check(template, node)?;
     Ok(offering)
+}
+
+/// Returns the template's `Description`, which is that of the service.
+fn service_description(template: &Template) -> Checked<Text> {
+    let description = template.description.as_ref().ok_or_else(|| {
+        fault(
+            &template.metadata.specification,
+            "the template has no Description",
+        )
+    })?;
+    check_description(&description.value).map_err(|reason| fault(description, reason))?;
+    Ok(description.value.clone().into())
+}
+
+/// Checks that the template has resources and plans.
+fn check_completeness(template: &Template) -> Checked<()> {
+    let at = &template.metadata.specification;
+    if template.resources.is_empty() {
+        return Err(fault(at, "the template has no Resources"));
+    }
+    if at.value.service_plans.is_empty() {
+        return Err(fault(at, "ServicePlans has no plan"));
+    }
+    Ok(())
+}
+
+/// Checks that every parameter has a schema, and that those which can be updated exist.
+fn check_parameters(template: &Template) -> Checked<()> {
+    for (name, parameter) in &template.parameters {
+        schema::property(&parameter.value, None, parameter.value.default.as_ref())
+            .map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?;
+    }
+    for name in &template.metadata.specification.value.updatable_parameters {
+        known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
+    }
+    Ok(())
+}
+
+/// Returns the plans, in the author's order.
+fn plans(template: &Template) -> Checked<List<Plan>> {
+    let plans = template.metadata.specification.value.service_plans.iter();
+    plans
+        .map(|(name, plan)| compile_plan(template, name, plan))
+        .collect()
+}
+
+/// Returns the names of the parameters that an existing instance can change.
+fn updatable_parameters(specification: &Specification) -> List<Text> {
+    let names = specification.updatable_parameters.iter();
+    names.map(|name| Text::from(name.value.clone())).collect()
+}
+
+/// Returns the names of the parameters that are declared `NoEcho`.
+fn secret_parameters(template: &Template) -> List<Text> {
+    template
+        .parameters
+        .iter()
+        .filter(|(_, parameter)| parameter.value.no_echo.is_set())
+        .map(|(name, _)| Text::from(name.clone()))
+        .collect()
+}
+
+/// Returns the names of the outputs that say where a secret is kept.
+fn secret_outputs(template: &Template) -> List<Text> {
+    template
+        .outputs
+        .iter()
+        .filter(|(_, output)| is_secret(&output["Value"]))
+        .map(|(name, _)| Text::from(name.clone()))
+        .collect()
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -450,49 +485,12 @@ fn present<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 
 fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> Checked<Plan> {
     let plan = &at.value;
-    check_name(name).map_err(|reason| fault(at, reason))?;
-    let description = plan.description.as_ref().or(plan.display_name.as_ref());
-    let description =
-        description.ok_or_else(|| fault(at, format!("plan `{name}` has no Description")))?;
-    check_description(description).map_err(|reason| fault(at, reason))?;
-
-    let mut parameters = Vec::new();
-    for (name, value) in plan.parameter_defaults.iter().chain(&plan.parameter_values) {
-        let parameter = known_parameter(template, name).map_err(|reason| fault(value, reason))?;
-        check_value(parameter, &value.value)
-            .map_err(|reason| fault(value, format!("`{name}`: {reason}")))?;
-        let text = text(&value.value).map_err(|reason| fault(value, reason))?;
-        parameters.push(StackParameter {
-            name: name.clone().into(),
-            value: text.into(),
-        });
-    }
-
-    let mut properties = IndexMap::new();
-    for (name, parameter) in &template.parameters {
-        if plan.parameter_values.contains_key(name) {
-            continue;
-        }
-
-        let default = plan.parameter_defaults.get(name).map(|value| &value.value);
-        let label = template
-            .metadata
-            .interface
-            .parameter_labels
-            .get(name)
-            .map(|label| label.default.as_str());
-        let property = schema::property(
-            &parameter.value,
-            label,
-            default.or(parameter.value.default.as_ref()),
-        );
-        properties.insert(
-            name.as_str(),
-            property.map_err(|reason| fault(parameter, format!("`{name}`: {reason}")))?,
-        );
-    }
-
     let specification = &template.metadata.specification.value;
+    check_name(name).map_err(|reason| fault(at, reason))?;
+    let description = plan_description(name, at)?;
+    let parameters = plan_parameters(template, plan)?;
+
+    let mut properties = open_properties(template, plan)?;
     let create_schema =
         checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
     properties.retain(|name, _| {
@@ -506,15 +504,75 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
 
     Ok(Plan {
         name: name.to_owned().into(),
-        description: description.clone().into(),
+        description,
         metadata: plan_metadata(plan).to_string().into(),
-        parameters: parameters.into(),
+        parameters,
         plan_updateable: plan
             .plan_updateable
             .unwrap_or(specification.plan_updateable),
         create_schema: create_schema.into(),
         update_schema: update_schema.into(),
     })
+}
+
+/// Returns the plan's `Description`; without one, its `DisplayName`.
+fn plan_description(name: &str, at: &Spanned<ServicePlan>) -> Checked<Text> {
+    let plan = &at.value;
+    let description = plan.description.as_ref().or(plan.display_name.as_ref());
+    let description =
+        description.ok_or_else(|| fault(at, format!("plan `{name}` has no Description")))?;
+    check_description(description).map_err(|reason| fault(at, reason))?;
+    Ok(description.clone().into())
+}
+
+/// Returns the values that the plan gives: its defaults, then what it fixes.
+fn plan_parameters(template: &Template, plan: &ServicePlan) -> Checked<List<StackParameter>> {
+    let values = plan.parameter_defaults.iter().chain(&plan.parameter_values);
+    values
+        .map(|(name, value)| plan_parameter(template, name, value))
+        .collect()
+}
+
+/// Returns one value that a plan gives, if the template takes it.
+fn plan_parameter(template: &Template, name: &str, at: &Spanned<Value>) -> Checked<StackParameter> {
+    let parameter = known_parameter(template, name).map_err(|reason| fault(at, reason))?;
+    check_value(parameter, &at.value).map_err(|reason| fault(at, format!("`{name}`: {reason}")))?;
+    let value = text(&at.value).map_err(|reason| fault(at, reason))?;
+    Ok(StackParameter {
+        name: name.to_owned().into(),
+        value: value.into(),
+    })
+}
+
+/// Returns the schemas of the parameters that the plan leaves open, in the template's order.
+fn open_properties<'t>(
+    template: &'t Template,
+    plan: &ServicePlan,
+) -> Checked<IndexMap<&'t str, Value>> {
+    let mut properties = IndexMap::new();
+    for (name, parameter) in &template.parameters {
+        if !plan.parameter_values.contains_key(name) {
+            let property = open_property(template, plan, name, parameter)?;
+            properties.insert(name.as_str(), property);
+        }
+    }
+    Ok(properties)
+}
+
+/// Returns the schema of one parameter, with the plan's default or else the template's.
+fn open_property(
+    template: &Template,
+    plan: &ServicePlan,
+    name: &str,
+    at: &Spanned<document::Parameter>,
+) -> Checked<Value> {
+    let labels = &template.metadata.interface.parameter_labels;
+    let label = labels.get(name).map(|label| label.default.as_str());
+    let default = plan.parameter_defaults.get(name).map(|value| &value.value);
+    let default = default.or(at.value.default.as_ref());
+
+    schema::property(&at.value, label, default)
+        .map_err(|reason| fault(at, format!("`{name}`: {reason}")))
 }
 
 fn checked_schema(plan: &str, schema: &Value) -> Result<String, String> {
@@ -540,78 +598,13 @@ fn check_value(parameter: &document::Parameter, value: &Value) -> Result<(), Str
 }
 
 fn bindings(template: &Template) -> Checked<Bindings> {
-    let bindings = &template.metadata.specification.value.bindings;
-    let scopes: List<Scope> = bindings
-        .policies
-        .iter()
-        .map(|(name, statements)| {
-            let json = json!(statements.value);
-            check_references(template, &json, Shown::ToAll)
-                .map_err(|reason| fault(statements, reason))?;
-            Ok(Scope {
-                name: name.clone().into(),
-                statements: json.to_string().into(),
-            })
-        })
-        .collect::<Checked<_>>()?;
+    let scopes = scopes(template)?;
+    let default_scope = default_scope(template, &scopes)?;
+    let credentials = credentials(template, &scopes)?;
+    let endpoints = endpoints(template)?;
+    let via_function = via_function(template)?;
 
-    let default_scope = match &bindings.default_scope {
-        None => 0,
-        Some(name) => scopes
-            .iter()
-            .position(|scope| scope.name == name.value)
-            .ok_or_else(|| {
-                fault(
-                    name,
-                    unknown(
-                        "Policies has no scope",
-                        &name.value,
-                        bindings.policies.keys(),
-                    ),
-                )
-            })?,
-    };
-
-    let mut credentials: Vec<_> = match &bindings.credentials {
-        Some(declared) => declared
-            .iter()
-            .map(|(key, value)| {
-                let json = json!(value.value);
-                check_references(template, &json, Shown::ToTheApplication)
-                    .map_err(|reason| fault(value, reason))?;
-                Ok(Credential {
-                    key: key.clone().into(),
-                    value: value.value.clone().into(),
-                })
-            })
-            .collect::<Checked<_>>()?,
-        None => published_credentials(template, !scopes.is_empty()),
-    };
-
-    let names_role =
-        |credential: &Credential| reference::names(&credential.value).contains(&ROLE_ARN);
-    if !scopes.is_empty() && !credentials.iter().any(names_role) {
-        credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
-    }
-
-    let endpoints = bindings
-        .endpoints
-        .iter()
-        .map(|at| endpoint(template, at))
-        .collect::<Checked<_>>()?;
-    let create_schema = binding_schema(&scopes, default_scope).to_string().into();
-
-    let at = &template.metadata.specification;
-    let via_function = at.value.bind_via_lambda;
-    if via_function && !template.outputs.contains_key(FUNCTION_OUTPUT) {
-        return Err(fault(
-            at,
-            format!(
-                "BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"
-            ),
-        ));
-    }
-
+    let create_schema = binding_schema(&scopes, default_scope).to_string();
     let constraints = if scopes.is_empty() {
         List::default()
     } else {
@@ -623,9 +616,109 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         scopes,
         default_scope,
         via_function,
-        create_schema,
+        create_schema: create_schema.into(),
         constraints,
     })
+}
+
+/// Returns the scopes, in the author's order.
+fn scopes(template: &Template) -> Checked<List<Scope>> {
+    let policies = template
+        .metadata
+        .specification
+        .value
+        .bindings
+        .policies
+        .iter();
+    policies
+        .map(|(name, statements)| scope(template, name, statements))
+        .collect()
+}
+
+/// Returns one scope, whose statements everybody can read.
+fn scope(template: &Template, name: &str, statements: &Spanned<Vec<Value>>) -> Checked<Scope> {
+    let json = json!(statements.value);
+    check_references(template, &json, Shown::ToAll).map_err(|reason| fault(statements, reason))?;
+    Ok(Scope {
+        name: name.to_owned().into(),
+        statements: json.to_string().into(),
+    })
+}
+
+/// Returns the index of the scope that `DefaultScope` names; without it, that of the first.
+fn default_scope(template: &Template, scopes: &[Scope]) -> Checked<usize> {
+    let bindings = &template.metadata.specification.value.bindings;
+    let Some(name) = &bindings.default_scope else {
+        return Ok(0);
+    };
+
+    let index = scopes.iter().position(|scope| scope.name == name.value);
+    index.ok_or_else(|| {
+        let known = bindings.policies.keys();
+        fault(name, unknown("Policies has no scope", &name.value, known))
+    })
+}
+
+/// Returns the credentials, among them the role's ARN wherever a binding can have a role.
+fn credentials(template: &Template, scopes: &[Scope]) -> Checked<Vec<Credential>> {
+    let mut credentials = match &template.metadata.specification.value.bindings.credentials {
+        Some(declared) => declared
+            .iter()
+            .map(|(key, value)| declared_credential(template, key, value))
+            .collect::<Checked<Vec<_>>>()?,
+        None => published_credentials(template, !scopes.is_empty()),
+    };
+
+    if !scopes.is_empty() && !credentials.iter().any(names_role) {
+        credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
+    }
+    Ok(credentials)
+}
+
+/// Returns one of the specification's `Credentials`, which may refer to secrets.
+fn declared_credential(
+    template: &Template,
+    key: &str,
+    at: &Spanned<String>,
+) -> Checked<Credential> {
+    check_references(template, &json!(at.value), Shown::ToTheApplication)
+        .map_err(|reason| fault(at, reason))?;
+    Ok(Credential {
+        key: key.to_owned().into(),
+        value: at.value.clone().into(),
+    })
+}
+
+/// Whether the credential refers to the role that a binding acts with.
+fn names_role(credential: &Credential) -> bool {
+    reference::names(&credential.value).contains(&ROLE_ARN)
+}
+
+/// Returns the hosts that an application connects to, in the author's order.
+fn endpoints(template: &Template) -> Checked<List<Endpoint>> {
+    let endpoints = template
+        .metadata
+        .specification
+        .value
+        .bindings
+        .endpoints
+        .iter();
+    endpoints.map(|at| endpoint(template, at)).collect()
+}
+
+/// Whether a function makes the credentials; an output then has to name it.
+fn via_function(template: &Template) -> Checked<bool> {
+    let at = &template.metadata.specification;
+    let via_function = at.value.bind_via_lambda;
+    if via_function && !template.outputs.contains_key(FUNCTION_OUTPUT) {
+        return Err(fault(
+            at,
+            format!(
+                "BindViaLambda needs an output `{FUNCTION_OUTPUT}`: the function's name or ARN"
+            ),
+        ));
+    }
+    Ok(via_function)
 }
 
 fn credential(key: String, reference: &str) -> Credential {

@@ -36,20 +36,20 @@ pub fn property(
     let kind = Kind::of(parameter);
     let mut schema = Map::new();
     schema.insert("type".into(), json!(kind.json_type()));
-    let mut set = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            schema.insert(key.into(), value);
-        }
-    };
 
-    set("title", title.map(Value::from));
-    set("description", description(parameter).map(Value::from));
+    set(&mut schema, "title", title.map(Value::from));
     set(
+        &mut schema,
+        "description",
+        description(parameter).map(Value::from),
+    );
+    set(
+        &mut schema,
         "default",
         default.map(|value| kind.value(value)).transpose()?,
     );
     if parameter.no_echo.is_set() {
-        set("format", Some("password".into()));
+        schema.insert("format".into(), "password".into());
     }
 
     let Some(item_kind) = kind.item() else {
@@ -79,23 +79,26 @@ pub fn is_number(parameter: &Parameter) -> bool {
     matches!(Kind::of(parameter), Kind::Whole | Kind::Number)
 }
 
+/// Sets a field of the schema, unless there is nothing to set.
+fn set(schema: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        schema.insert(key.into(), value);
+    }
+}
+
+/// Limits the schema to the values that the template allows.
 fn constrain(
     schema: &mut Map<String, Value>,
     parameter: &Parameter,
     kind: Kind,
 ) -> Result<(), String> {
-    let mut set = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            schema.insert(key.into(), value);
-        }
-    };
-
     // A flag's values are those of its type.
     let allowed = parameter
         .allowed_values
         .as_ref()
         .filter(|_| kind != Kind::Flag);
     set(
+        schema,
         "enum",
         allowed
             .map(|values| values.iter().map(|value| kind.value(value)).collect())
@@ -103,39 +106,42 @@ fn constrain(
     );
 
     set(
+        schema,
         "minimum",
         parameter.min_value.as_ref().map(number).transpose()?,
     );
     set(
+        schema,
         "maximum",
         parameter.max_value.as_ref().map(number).transpose()?,
     );
 
-    if kind != Kind::String {
-        return Ok(());
+    match kind {
+        Kind::String => constrain_text(schema, parameter),
+        _ => Ok(()),
     }
+}
+
+/// Limits the schema of a text to the pattern and the lengths that the template allows.
+fn constrain_text(schema: &mut Map<String, Value>, parameter: &Parameter) -> Result<(), String> {
+    let pattern = parameter.allowed_pattern.as_deref();
+    set(
+        schema,
+        "pattern",
+        pattern.map(|pattern| anchored(pattern).into()),
+    );
 
     set(
-        "pattern",
-        parameter
-            .allowed_pattern
-            .as_deref()
-            .map(|pattern| anchored(pattern).into()),
-    );
-    set(
+        schema,
         "minLength",
         parameter.min_length.as_ref().map(number).transpose()?,
     );
-    if allowed.is_none() {
-        set(
-            "maxLength",
-            Some(
-                parameter
-                    .max_length
-                    .as_ref()
-                    .map_or(Ok(MAX_VALUE_LENGTH.into()), number)?,
-            ),
-        );
+    if parameter.allowed_values.is_none() {
+        let longest = parameter
+            .max_length
+            .as_ref()
+            .map_or(Ok(MAX_VALUE_LENGTH.into()), number)?;
+        schema.insert("maxLength".into(), longest);
     }
 
     Ok(())

@@ -1,9 +1,6 @@
 //! The specification's `Settings`: what users name only with the operator's consent.
 
-use std::fmt;
-
 use regex::Regex;
-use serde_saphyr::Spanned;
 
 use super::{
     Checked,
@@ -47,80 +44,87 @@ pub fn settings(template: &Template) -> Checked<List<Setting>> {
     let settings = &template.metadata.specification.value.settings;
     settings
         .iter()
-        .map(|(name, at)| setting(template, name, at))
+        .map(|(name, at)| {
+            setting(template, name, &at.value)
+                .map_err(|reason| fault(at, format!("setting `{name}`: {reason}")))
+        })
         .collect()
 }
 
-fn setting(template: &Template, name: &str, at: &Spanned<document::Setting>) -> Checked<Setting> {
-    let refused = |reason: &dyn fmt::Display| fault(at, format!("setting `{name}`: {reason}"));
-    let document::Setting {
-        description,
-        entry_pattern,
-        parameters,
-        plans,
-        form,
-        wildcard,
-    } = &at.value;
+/// Returns one setting, or the reason why it is not valid.
+fn setting(
+    template: &Template,
+    name: &str,
+    declared: &document::Setting,
+) -> Result<Setting, String> {
+    check_name(name)?;
+    if declared.description.trim().is_empty() {
+        return Err("it needs a Description".into());
+    }
+    for parameter in &declared.parameters {
+        known_parameter(template, parameter)?;
+    }
+    check_plans(template, &declared.plans)?;
+    check_entry_pattern(&declared.entry_pattern)?;
 
+    let wildcard = declared.wildcard.as_deref().unwrap_or(ANY_CHARACTER);
+    Regex::new(wildcard).map_err(|error| error.to_string())?;
+    let form = form(name, declared.form.as_deref())?;
+
+    Ok(Setting {
+        name: name.to_owned().into(),
+        parameters: texts(&declared.parameters),
+        plans: texts(&declared.plans),
+        form: form.into(),
+        wildcard: wildcard.to_owned().into(),
+    })
+}
+
+/// Checks the name, which is that of a CloudFormation parameter.
+fn check_name(name: &str) -> Result<(), String> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric())
         || !name.starts_with(|c: char| c.is_ascii_uppercase())
     {
-        return Err(refused(
-            &"its name consists of letters and digits and begins with a capital",
-        ));
+        return Err("its name consists of letters and digits and begins with a capital".into());
     }
-    if description.trim().is_empty() {
-        return Err(refused(&"it needs a Description"));
-    }
+    Ok(())
+}
 
-    for parameter in parameters {
-        known_parameter(template, parameter).map_err(|reason| refused(&reason))?;
+/// Checks that the template has these plans.
+fn check_plans(template: &Template, plans: &[String]) -> Result<(), String> {
+    let known = &template.metadata.specification.value.service_plans;
+    match plans.iter().find(|plan| !known.contains_key(*plan)) {
+        Some(plan) => Err(unknown("ServicePlans has no plan", plan, known.keys())),
+        None => Ok(()),
     }
-    let known_plans = &template.metadata.specification.value.service_plans;
-    if let Some(plan) = plans.iter().find(|plan| !known_plans.contains_key(*plan)) {
-        return Err(refused(&unknown(
-            "ServicePlans has no plan",
-            plan,
-            known_plans.keys(),
-        )));
-    }
+}
 
+/// Checks that no entry can be empty or have a character that separates or quotes entries.
+fn check_entry_pattern(entry_pattern: &str) -> Result<(), String> {
     // Entries are listed with commas, and joined with bars in the policies of the broker's own
     // stack.
-    let pattern = Regex::new(&format!("^({entry_pattern})$")).map_err(|error| refused(&error))?;
+    let pattern = Regex::new(&format!("^({entry_pattern})$")).map_err(|error| error.to_string())?;
     if [",", "|", "", "'"]
         .iter()
         .any(|text| pattern.is_match(text))
         || entry_pattern.contains('\'')
     {
-        return Err(refused(
-            &"an entry must not be empty, and has neither commas, bars nor quotes",
-        ));
+        return Err("an entry must not be empty, and has neither commas, bars nor quotes".into());
     }
+    Ok(())
+}
 
-    let wildcard = wildcard.as_deref().unwrap_or(ANY_CHARACTER);
-    Regex::new(wildcard).map_err(|error| refused(&error))?;
-
+/// Returns the form in which a value has an entry: the entry alone where none is declared.
+fn form(name: &str, declared: Option<&str>) -> Result<String, String> {
     let reference = format!("${{{name}}}");
-    let form = form.clone().unwrap_or_else(|| reference.clone());
-    if reference::names(&form) != [name] {
-        return Err(refused(&format!(
-            "its Form has the reference `{reference}`, once"
-        )));
+    let form = declared.unwrap_or(&reference);
+    if reference::names(form) != [name] {
+        return Err(format!("its Form has the reference `{reference}`, once"));
     }
+    Ok(form.to_owned())
+}
 
-    let texts = |names: &[String]| {
-        names
-            .iter()
-            .cloned()
-            .map(Text::from)
-            .collect::<List<Text>>()
-    };
-    Ok(Setting {
-        name: name.to_owned().into(),
-        parameters: texts(parameters),
-        plans: texts(plans),
-        form: form.into(),
-        wildcard: wildcard.to_owned().into(),
-    })
+/// Returns the names as the catalog keeps them.
+fn texts(names: &[String]) -> List<Text> {
+    names.iter().cloned().map(Text::from).collect()
 }
