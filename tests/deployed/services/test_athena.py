@@ -145,7 +145,9 @@ class AthenaTest(ServiceTestCase):
             [decrypting] = [each for each in self.policy["Statement"] if each["Action"] == "kms:Decrypt"]
             condition = decrypting["Condition"]
             self.assertEqual(condition["StringEquals"], {"aws:ResourceTag/servicebroker:space-guid": "local"})
-            self.assertEqual(condition["StringLike"], {"kms:ViaService": "s3.*"})
+            self.assertEqual(
+                condition["StringLike"]["kms:EncryptionContext:aws:s3:arn"], f"arn:aws:s3:::{self.bucket}*"
+            )
             self.assert_simulated("s3:GetObject", f"arn:aws:s3:::{self.bucket}/data/greetings/monday/1.csv")
             self.assert_simulated("s3:ListBucket", f"arn:aws:s3:::{self.bucket}")
             self.assert_simulated_denied("s3:GetObject", f"arn:aws:s3:::{self.bucket}/other/1.csv")
