@@ -103,11 +103,12 @@ impl Broker {
     /// Checks that the deletion is not the clean-up of a creation that was refused because of this
     /// instance.
     async fn check_not_refused(&self, id: &InstanceId, requester: &Requester) -> Result<()> {
-        if self
-            .records
-            .is_refused(id, requester, self.environment.now())
-            .await?
-        {
+        let now = self.environment.now();
+        if !self.records.is_refused(id, requester, now).await? {
+            return Ok(());
+        }
+        let instance = self.records.instance(id, now).await?;
+        if !instance.is_some_and(|instance| instance.is_known_to(requester)) {
             tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
             return Err(Error::Gone);
         }

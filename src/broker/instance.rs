@@ -49,6 +49,9 @@ pub struct Instance {
     /// else's may come to have its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
+    /// The user who created it, if the platform tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Requester>,
     /// The user who created it or updated it last, if the platform tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<Requester>,
@@ -178,6 +181,11 @@ impl Instance {
     /// were at its creation, or it is not known how many.
     pub fn may_have_been_created_again(&self) -> bool {
         self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
+    }
+
+    /// True if the user has created the instance, or changed it last.
+    pub fn is_known_to(&self, requester: &Requester) -> bool {
+        [&self.created_by, &self.changed_by].contains(&&Some(requester.clone()))
     }
 
     /// The same instance, changed by this user, who may delete it from now on whatever was refused

@@ -106,6 +106,7 @@ impl Broker {
             location: None,
             stack_name: String::new(),
             stack_id: None,
+            created_by: requester.cloned(),
             changed_by: requester.cloned(),
             outputs: BTreeMap::new(),
             operation: Operation::begin(OperationKind::Provision, self.environment.uuid(), now),
@@ -126,7 +127,7 @@ impl Broker {
     ) -> Result<Option<Instance>> {
         let now = requested.operation.started_at;
         let Some(refusal) = refusal else {
-            return Ok(self.records.insert_instance(requested, now).await?);
+            return self.insert_record(requested).await;
         };
         match self.records.instance(&requested.id, now).await? {
             Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
@@ -134,10 +135,22 @@ impl Broker {
             None if !matches!(refusal, Error::AsyncRequired)
                 && self.has_lost_record(offered, requested).await? =>
             {
-                Ok(self.records.insert_instance(requested, now).await?)
+                self.insert_record(requested).await
             }
             _ => Err(refusal),
         }
+    }
+
+    /// Inserts the record. Where that fails, the platform cleans up, and the id may be that of
+    /// another user's instance: the user is remembered as refused.
+    async fn insert_record(&self, requested: &Instance) -> Result<Option<Instance>> {
+        let now = requested.operation.started_at;
+        let inserted = self.records.insert_instance(requested, now).await;
+        if inserted.is_err() {
+            self.remember_refused(requested).await;
+        }
+
+        Ok(inserted?)
     }
 
     /// Answers a request for an id that is taken: by the same request, by another one, or by an
@@ -151,7 +164,7 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Provisioned> {
         if !existing.attributes.same_owner(&requested.attributes) {
-            self.remember_refused(&existing, requested).await;
+            self.remember_refused(requested).await;
             return Err(if accepts_incomplete {
                 another_owner()
             } else {
@@ -212,20 +225,15 @@ impl Broker {
         }
     }
 
-    /// Writes down who was refused an id that is another user's instance. The refusal does not
+    /// Writes down that the user may be asking for another user's instance. The answer does not
     /// depend on it.
-    async fn remember_refused(&self, existing: &Instance, requested: &Instance) {
-        let Some(requester) = requested
-            .changed_by
-            .clone()
-            .filter(|_| requested.changed_by != existing.changed_by)
-        else {
+    async fn remember_refused(&self, requested: &Instance) {
+        let Some(requester) = requested.created_by.clone() else {
             return;
         };
         let refused = Refused::new(requester, requested.operation.started_at);
-        if let Err(error) = self.records.remember_refused(&existing.id, &refused).await {
-            tracing::warn!(reason = %error, "could not write down who was refused the instance's \
-                                             id");
+        if let Err(error) = self.records.remember_refused(&requested.id, &refused).await {
+            tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
         }
     }
 

@@ -105,6 +105,7 @@ fn instance() -> Instance {
         location: None,
         stack_name: "osb-database-an-instance".into(),
         stack_id: None,
+        created_by: None,
         changed_by: None,
         outputs: BTreeMap::new(),
         operation: operation(OperationKind::Provision, 1),

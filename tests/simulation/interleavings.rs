@@ -31,7 +31,7 @@ use crate::{
 
 /// What an account looks like before the requests come.
 #[derive(Clone, Copy, Debug)]
-struct Before {
+pub struct Before {
     asks: &'static [Ask],
     /// Where the last one of them stopped; then nobody is at work on it any more.
     interrupted_at: Option<&'static str>,
@@ -61,7 +61,7 @@ use Ask::{
     Unbind, UnbindAsync, Update,
 };
 
-const STATES: [Before; 14] = [
+pub const STATES: [Before; 14] = [
     before(&[]),
     before(&[Provision(1)]),
     interrupted(&[Provision(1)], "stacks.create"),
@@ -105,7 +105,7 @@ const ASKS: [Ask; 14] = [
 ];
 
 impl Before {
-    async fn prepare(self) -> World {
+    pub async fn prepare(self) -> World {
         let mut platform = Platform::new(World::new(), self.fate);
         let Some((last, rest)) = self.asks.split_last() else {
             return platform.world;

@@ -15,6 +15,7 @@ mod interleavings;
 mod platform;
 mod sample;
 mod schedule;
+mod strangers;
 
 /// Runs a future to its end. Where everything waits, time passes at once.
 fn block_on<T>(future: impl Future<Output = T>) -> T {

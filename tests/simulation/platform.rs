@@ -56,7 +56,7 @@ Outputs:
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| catalog_of(TEMPLATE));
 
 /// The ids of the one service and of its one plan.
-static IDS: LazyLock<(Value, Value)> = LazyLock::new(|| {
+pub static IDS: LazyLock<(Value, Value)> = LazyLock::new(|| {
     let ids = ids_of(&CATALOG, "only");
     (ids["service_id"].clone(), ids["plan_id"].clone())
 });
