@@ -1,9 +1,9 @@
-//! A stack that exists although no operation of its record has created it.
+//! Adoption of stacks that exist although no operation of their record has created them.
 //!
-//! After the table was restored to an earlier day, or a record was deleted by hand, the platform's
-//! next request meets a stack that an operation of the lost record has created. It becomes the
-//! instance's if it is what the request asks for. Otherwise nothing happens to it: what the
-//! platform knows is not what holds the data.
+//! A record may be lost: somebody restored the table to an earlier day, or deleted the record by
+//! hand. The platform's next request then finds the stack of the lost record. The stack is adopted
+//! if it is what the request asks for. Otherwise the broker leaves it alone: the instance that the
+//! platform knows never had its data.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -18,30 +18,30 @@ use super::{
 };
 use crate::catalog::Offered;
 
-/// Result of the search for the owner of a stack that has an instance's name.
+/// The result of the search for the owner of a stack that has an instance's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
-    /// It is the instance's.
+    /// The stack is the instance's.
     Proven,
-    /// It is somebody else's, or that of a lost record.
+    /// The stack is another owner's, or that of a lost record.
     Refuted,
-    /// Neither the record nor the tags say.
+    /// Neither the record nor the tags name the owner.
     Unknown,
 }
 
-/// Reason why a stack cannot become an instance's: for the user, with what can be done, and without
-/// any value.
+/// The reason why a stack cannot become an instance's. Its `Display` text is for users: it advises
+/// what to do, and contains no parameter value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Misfit {
-    /// Its tags name another instance, or none.
+    /// The stack's tags name another instance, or none.
     Foreign,
-    /// CloudFormation does not update it.
+    /// CloudFormation does not update a stack in this status.
     Unfit(StackStatus),
-    /// Its tags name another plan.
+    /// The stack's tags name another plan, or none.
     OtherPlan,
-    /// CloudFormation does not tell values of `NoEcho` parameters.
+    /// The request has `NoEcho` parameters, whose values CloudFormation does not return.
     HasSecrets,
-    /// These of its parameters have other values.
+    /// These parameters of the stack have other values.
     OtherParameters(Vec<String>),
 }
 
@@ -74,8 +74,8 @@ impl fmt::Display for Misfit {
 }
 
 impl Broker {
-    /// Ends a creation that meets an existing stack: as succeeded where the stack is the instance's
-    /// and has the requested parameters, otherwise as failed, with the reason.
+    /// Ends a creation that finds an existing stack. It succeeds if the stack is the instance's and
+    /// has the requested parameters. Otherwise it fails, with the reason.
     pub(super) async fn adopt_stack(&self, instance: Instance) -> Result<Instance> {
         let stack = self
             .stacks_of(&instance)
@@ -103,9 +103,11 @@ impl Broker {
         }
     }
 
-    /// Determines the owner of a stack that has the instance's name, where the record does not know
-    /// the stack's id. The events of the operation before the deletion decide, whatever the tags
-    /// say. Without such an operation, the tags decide.
+    /// Determines the owner of a stack that has the instance's name, if the record lacks the
+    /// stack's id.
+    ///
+    /// If a creation preceded the deletion, its events decide, whatever the tags say. After an
+    /// update, the tags or its events suffice. Otherwise the tags decide.
     pub(super) async fn ownership(&self, instance: &Instance, stack: &Stack) -> Result<Ownership> {
         let is_tagged = is_of(instance, stack);
         let before = instance.previous_operation.as_ref();
@@ -114,7 +116,7 @@ impl Broker {
         let is_proven = match before {
             None if !is_tagged => return Ok(Ownership::Unknown),
             None => true,
-            // Its events may come a moment after it.
+            // The creation's events may be visible only a moment after the stack.
             Some(_) if is_tagged && stack.status == StackStatus::CreateInProgress => true,
             Some(before) => {
                 let is_older = is_tagged && before.kind != OperationKind::Provision;
@@ -129,7 +131,7 @@ impl Broker {
         })
     }
 
-    /// True if the operation has done something to the stack.
+    /// True if the operation has caused events of the stack.
     async fn has_events(
         &self,
         instance: &Instance,
@@ -144,7 +146,7 @@ impl Broker {
         Ok(events.is_some_and(|events| !events.own.is_empty()))
     }
 
-    /// True if the instance has the requested stack already, though no record tells of it.
+    /// True if the requested stack exists already, although its record is lost.
     pub(super) async fn has_lost_record(
         &self,
         offered: &Offered<'_>,
@@ -158,8 +160,8 @@ impl Broker {
         Ok(stack.is_some_and(|stack| check_adoptable(offered, instance, &stack).is_ok()))
     }
 
-    /// The reason why a stack that was there before the creation cannot become the instance's;
-    /// nothing where it can, or where it is the creation's own.
+    /// The reason why a stack that existed before the creation cannot become the instance's. `None`
+    /// if it can, or if this creation created it.
     pub(super) async fn misfit(
         &self,
         offered: &Offered<'_>,
@@ -179,23 +181,23 @@ impl Broker {
     }
 }
 
-/// Advice for a creation that has failed because of an existing stack: the platform knows of the
-/// instance.
+/// Advice for a creation that has failed because of an existing stack. The platform has a record of
+/// the failed instance, which its user must delete.
 pub(super) const LEAVES_ALONE: &str = "Delete this failed instance; the stack stays.";
 
-/// Reason of a creation's failure that meets an existing stack.
+/// The failure reason of a creation that finds an existing stack.
 pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
     format!("The stack {} exists already. {misfit}", instance.stack_name)
 }
 
-/// True if the stack's tags name the instance, its organization and its space: on Kubernetes, users
-/// choose ids.
+/// True if the stack's tags name the instance, its organization and its space. The id alone proves
+/// nothing: on Kubernetes, users choose ids.
 pub(super) fn is_of(instance: &Instance, stack: &Stack) -> bool {
     let mut owner = owner_tags(&instance.attributes).into_iter();
     stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
 }
 
-/// The reason why the stack cannot be taken for the one that was asked for.
+/// Checks that the stack can be adopted as the one that the request asks for.
 fn check_adoptable(
     offered: &Offered<'_>,
     instance: &Instance,
@@ -225,8 +227,7 @@ fn check_adoptable(
     }
 }
 
-/// The names of the parameters that the stack does not have, has besides, or has with another
-/// value.
+/// The names of parameters that the stack lacks, has in addition, or has with another value.
 fn differing_parameters(
     expected: &BTreeMap<String, String>,
     offered: &Offered<'_>,

@@ -1,4 +1,4 @@
-//! Who may call the broker.
+//! Authentication of platforms by user name and password.
 
 use std::sync::Arc;
 
@@ -10,16 +10,15 @@ use tokio::sync::Mutex;
 
 use super::ports::{Environment, PlatformSecrets, PortError, PortResult};
 
-/// How long the accepted pairs are taken as read: a pair that was withdrawn works no longer than
-/// this.
+/// The time for which accepted pairs of user name and password are cached. A withdrawn pair works
+/// no longer than this while Secrets Manager answers.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
-/// The shortest time between two reads of the accepted pairs, because of an unknown pair or a
-/// failed read: a new pair works after this at the latest, and guessing costs the broker no more
-/// than one call in this time.
+/// The minimum time between two reads that an unknown pair or a failed read causes. A new pair
+/// works after this time at the latest. Guessing costs the broker at most one call in this time.
 const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
-/// The longest time for which the accepted pairs count after their last read while Secrets Manager
-/// does not answer. An outage is no reason to turn every platform away; a pair that was withdrawn
-/// just before one works no longer than this.
+/// The longest time for which cached pairs are accepted while Secrets Manager does not answer. It
+/// counts from the last successful read. An outage is no reason to reject every platform. A pair
+/// that was withdrawn just before an outage works no longer than this.
 const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Checks the user name and password of a request.
@@ -33,11 +32,12 @@ pub struct Authenticator {
 #[derive(Default)]
 struct Known {
     accepted: Option<Accepted>,
-    /// The last read, if that failed.
+    /// The error of the last read; absent if it succeeded.
     failure: Option<Failure>,
 }
 
-/// Of each pair only a digest is kept: all have one length, so that comparing takes one time.
+/// The accepted pairs, as digests. All digests have the same length, so that every comparison takes
+/// the same time.
 struct Accepted {
     digests: Vec<[u8; 32]>,
     read_at: Timestamp,
@@ -49,7 +49,7 @@ struct Failure {
 }
 
 impl Authenticator {
-    /// Accepts the pairs of `secrets`.
+    /// Creates an authenticator that accepts the pairs in `secrets`.
     pub fn new(secrets: Arc<dyn PlatformSecrets>, environment: Arc<dyn Environment>) -> Self {
         Self {
             secrets,
@@ -58,12 +58,12 @@ impl Authenticator {
         }
     }
 
-    /// Whether this pair is accepted.
+    /// True if this pair is accepted.
     ///
     /// # Errors
     ///
-    /// The failure to read the accepted pairs, unless it may pass and the pair was among them less
-    /// than an hour ago.
+    /// The failure to read the accepted pairs. A transient failure is no error for a pair that was
+    /// read less than an hour ago.
     pub async fn accepts(&self, username: &str, password: &SecretString) -> PortResult<bool> {
         let offered = digest(username, password);
         let mut known = self.known.lock().await;
@@ -82,7 +82,7 @@ impl Authenticator {
 }
 
 impl Known {
-    /// Reads the pairs, unless that has failed a moment ago.
+    /// Reads the pairs, unless the last read failed a moment ago.
     async fn read(&mut self, secrets: &dyn PlatformSecrets, now: Timestamp) {
         if self
             .failure
@@ -112,7 +112,7 @@ impl Known {
         }
     }
 
-    /// Looks for the pair among those that were read last.
+    /// True if the pair is among those that were read last.
     ///
     /// # Errors
     ///
@@ -135,7 +135,8 @@ impl Known {
 }
 
 impl Accepted {
-    /// Looks at all of them, whichever matches.
+    /// True if one of the pairs matches. Compares all of them, so that the time does not reveal
+    /// which one.
     fn contains(&self, offered: &[u8; 32]) -> bool {
         self.digests
             .iter()
@@ -147,7 +148,7 @@ impl Accepted {
 }
 
 fn digest(username: &str, password: &SecretString) -> [u8; 32] {
-    // The length keeps `a` + `b:c` apart from `a:b` + `c`.
+    // The length distinguishes `a` + `b:c` from `a:b` + `c`.
     let text = Sha256::new_with_prefix(format!("{}:{username}:", username.len()));
     text.chain_update(password.expose_secret())
         .finalize()

@@ -19,37 +19,37 @@ use crate::{
     osb::{BindRequest, NonEmpty, Object},
 };
 
-/// A bind request was accepted.
+/// The outcome of an accepted bind request.
 pub enum Bound {
-    /// The binding is there, and this request created it.
+    /// The binding exists, and this request created it.
     Created(BindingView),
-    /// The binding is there, and was before.
+    /// The binding existed before this request.
     Exists(BindingView),
     /// The binding is being created.
     Accepted {
-        /// What to poll with.
+        /// The operation id for the platform's polls.
         operation: String,
     },
 }
 
-/// What an application gets of a binding.
+/// The contents of a binding, as its application receives them.
 pub struct BindingView {
-    /// Secret.
+    /// The credentials, which are secret.
     pub credentials: Object,
-    /// Where the application connects to.
+    /// The hosts that the application connects to.
     pub endpoints: Vec<Endpoint>,
-    /// How long the credentials work; forever where nothing is said.
+    /// The validity period of the credentials; absent if they do not expire.
     pub lifetime: Option<Lifetime>,
 }
 
 /// A host that the application connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// A name or an address.
+    /// A host name or an IP address.
     pub host: String,
-    /// Numbers, or ranges like `9000-9010`.
+    /// Port numbers, or ranges like `9000-9010`.
     pub ports: Vec<String>,
-    /// `tcp`, `udp` or `all`.
+    /// The protocol: `tcp`, `udp` or `all`.
     pub protocol: String,
 }
 
@@ -58,10 +58,11 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and [`Error::NotFound`] before anything is written; [`Error::Conflict`]
-    /// where the id is taken; [`Error::Concurrency`] where another request is at work; a
-    /// [`Error::Port`] leaves the record, so that the same request, sent again, or a deletion goes
-    /// on from there.
+    /// - [`Error::Invalid`] and [`Error::NotFound`] before anything is written.
+    /// - [`Error::Conflict`] if the id is taken.
+    /// - [`Error::Concurrency`] while another request works on the instance or the binding.
+    /// - [`Error::Port`] leaves the record. The same request, sent again, or a deletion resumes
+    ///   there.
     pub async fn bind(
         &self,
         instance_id: &InstanceId,
@@ -93,8 +94,8 @@ impl Broker {
             .await
         {
             Err(refused @ Error::Invalid(_)) => {
-                // What was allowed once is the answer to the same request, though it would be
-                // refused today.
+                // A repeated request gets its earlier response, even if the broker would reject it
+                // today.
                 let existing = self.find_binding(instance_id, &requested.id).await?;
                 let existing = existing.ok_or(refused)?;
                 return self
@@ -121,7 +122,7 @@ impl Broker {
         }
     }
 
-    /// The binding's record, if there is one that has not expired.
+    /// The binding's record, if it exists and has not expired.
     async fn find_binding(
         &self,
         instance_id: &InstanceId,
@@ -135,7 +136,8 @@ impl Broker {
         Ok(binding)
     }
 
-    /// What the request asks for; what a rotation leaves out is that of the predecessor.
+    /// The record of the requested binding. A rotation inherits from its predecessor what the
+    /// request leaves out.
     fn requested_binding(
         &self,
         instance: &Instance,
@@ -178,7 +180,7 @@ impl Broker {
         }
     }
 
-    /// Where the request names a service and a plan, they must be the instance's.
+    /// Checks that the service and the plan in the request, if any, are the instance's.
     fn check_plan(&self, request: &BindRequest, instance: &Instance) -> Result<()> {
         let attributes = &instance.attributes;
         let service_id = request
@@ -195,8 +197,10 @@ impl Broker {
         Err(Error::Invalid(reason.into()))
     }
 
-    /// The binding that is to be rotated. A request that is sent again after its predecessor was
-    /// deleted takes what it needs from the binding that it made.
+    /// The binding to rotate.
+    ///
+    /// A repeated request may come after the predecessor was deleted. It then inherits from the
+    /// binding that the first request created.
     async fn predecessor(
         &self,
         instance_id: &InstanceId,
@@ -226,7 +230,8 @@ impl Broker {
         }
     }
 
-    /// The binding with the identity that it is to have, if it is to have one.
+    /// Checks the quota of bindings, and adds the identity, function and lifetime that the binding
+    /// requires.
     async fn with_identity(
         &self,
         offered: &Offered<'_>,
@@ -261,7 +266,7 @@ impl Broker {
         };
 
         let operation = match (&identity, &function) {
-            // There is nothing left to do after the record.
+            // Without an identity or a function, nothing is left to do after the record.
             (None, None) => binding.operation.succeeded(),
             _ => binding.operation,
         };
@@ -275,7 +280,7 @@ impl Broker {
         })
     }
 
-    /// The request was sent again, or its id is taken.
+    /// Handles a bind request whose id exists: one that was sent again, or a conflicting one.
     async fn bind_again(
         &self,
         offered: &Offered<'_>,
@@ -288,16 +293,16 @@ impl Broker {
         let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
 
         match (existing.operation.kind, existing.operation.state) {
-            // Nobody polls a deletion that came late, of which the platform was told that there was
-            // nothing to delete.
+            // The platform was told that there was nothing to delete, so nobody polls this late
+            // deletion.
             (OperationKind::Unbind, OperationState::InProgress)
                 if !existing.operation.may_be_running(now) =>
             {
                 self.release_binding(existing).await?;
                 return Err(Error::Concurrency);
             }
-            // A tombstone is in the way for half a minute: an earlier request for its id may still
-            // be under way.
+            // A tombstone blocks its id for half a minute: an earlier request for the id may still
+            // run.
             (OperationKind::Unbind, _) => return Err(Error::Concurrency),
             _ if !existing.same_request(requested) => {
                 return conflict(
@@ -329,7 +334,7 @@ impl Broker {
         }
     }
 
-    /// Goes on with a binding at which no request is at work any more.
+    /// Resumes a bind operation that no request works on any more.
     async fn take_up_bind(
         &self,
         offered: &Offered<'_>,
@@ -344,7 +349,7 @@ impl Broker {
             return Err(Error::Invalid(reason));
         }
 
-        // Only one request may go on in the place of the one that was at work.
+        // Only one request may resume the operation of another one.
         existing.operation = existing.operation.taken_up(self.environment.now());
         match self.records.update_binding(&existing).await? {
             Update::Done => {
@@ -370,7 +375,7 @@ impl Broker {
         })
     }
 
-    /// Goes on with a binding that nobody is at work on any more.
+    /// Resumes a bind operation that no request works on any more, for a poll.
     pub(super) async fn resume_bind(&self, instance: &Instance, binding: Binding) -> Result<()> {
         self.check_bindable(instance).await?;
         self.check_role_again(instance, &binding).await?;
@@ -383,7 +388,7 @@ impl Broker {
             .map(drop)
     }
 
-    /// Makes what the record names: an identity, and what the template's function makes.
+    /// Creates the identity and the credentials, and records that the bind operation succeeded.
     async fn complete_bind(
         &self,
         offered: &Offered<'_>,
@@ -420,7 +425,7 @@ impl Broker {
         }
     }
 
-    /// What an application gets of a binding that is there.
+    /// Returns the credentials and endpoints of an existing binding.
     pub(super) async fn binding_view(
         &self,
         offered: &Offered<'_>,
@@ -462,7 +467,7 @@ impl Broker {
                 Ok(())
             }
             (OperationKind::Update, Failed) => {
-                // The operator may have repaired it since.
+                // The operator may have repaired the stack since.
                 let stack = self
                     .stacks_of(instance)
                     .await
@@ -484,8 +489,8 @@ impl Broker {
                 )
             }
             (_, InProgress) => Err(Error::Concurrency),
-            // AWS does not delete what is not empty, such as a bucket: a binding can empty it, for
-            // the next attempt.
+            // AWS does not delete a resource with contents, such as a bucket. An application can
+            // empty it through a binding; then the deletion can be retried.
             (OperationKind::Deprovision, Failed) if !instance.outputs.is_empty() => Ok(()),
             (OperationKind::Deprovision, Failed) => invalid(
                 "The deletion of the service instance has failed, so that it cannot be bound. \
@@ -510,18 +515,18 @@ fn denies_a_role(policy: &Policy) -> Error {
     ))
 }
 
-/// The lifetime of an access key that is made now.
+/// The validity period of an access key that this operation creates.
 fn begin(lifetime: SignedDuration, operation: &Operation) -> Lifetime {
     let begun = operation.started_at;
     Lifetime {
-        // The last third is for the platform to make a successor, and for the application to get
-        // it.
+        // The last third is for the platform to create a successor, and for the application to
+        // receive it.
         renew_before: begun + SignedDuration::from_secs(lifetime.as_secs() / 3 * 2),
         ends_at: begun + lifetime,
     }
 }
 
-/// So that people find in IAM whose an identity is.
+/// The tags of an IAM identity, which show people whose it is.
 fn tags(
     offered: &Offered<'_>,
     instance: &Instance,
@@ -540,7 +545,7 @@ fn tags(
     tags
 }
 
-/// Checks what the plan allows of a binding, and returns it with its parameters normalised.
+/// Checks that the plan allows the binding, and returns it with its parameters normalised.
 fn check_requested(offered: &Offered<'_>, requested: Binding) -> Result<Binding> {
     if requested.predecessor_id.is_some() && !offered.is_binding_rotatable() {
         return Err(Error::Invalid(
@@ -555,7 +560,8 @@ fn check_requested(offered: &Offered<'_>, requested: Binding) -> Result<Binding>
     })
 }
 
-/// A rotation needs no more than its predecessor (OSBAPI, Rotating a Service Binding).
+/// Checks that required fields are present. A rotation needs only its predecessor (OSBAPI, Rotating
+/// a Service Binding).
 fn check_complete(request: &BindRequest) -> Result<()> {
     let missing = |field| {
         Err(Error::Invalid(format!(

@@ -1,8 +1,9 @@
-//! `BindViaLambda`: a function of the instance's stack makes the credentials of each binding, and
-//! is told when a binding goes. It is invoked with the template's credentials and, besides,
-//! `RequestType` (`bind` or `unbind`), `INSTANCE_ID` and `BINDING_ID`; what it answers a bind with
-//! is the binding's credentials. It may be invoked more than once for one binding, and has to
-//! answer the same.
+//! `BindViaLambda`: a function of the instance's stack creates the credentials of each binding.
+//!
+//! The broker invokes it for each bind and each unbind operation. The payload contains the
+//! template's credentials, `RequestType` (`bind` or `unbind`), `INSTANCE_ID` and `BINDING_ID`. The
+//! response to `bind` contains the binding's credentials. The broker may invoke the function more
+//! than once for a binding; the response must be the same.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -21,31 +22,31 @@ use crate::{
     osb::Object,
 };
 
-/// The largest answer of a function, in bytes: what KMS seals at once.
+/// The maximum size of a function's response, in bytes: the most that KMS encrypts in one call.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
 const MAX_ANSWER_BYTES: usize = 4_096;
-/// How much of a function's own words about its failure is repeated, in characters.
+/// The maximum length of a function's own error message in responses, in characters.
 const MAX_MESSAGE_LENGTH: usize = 300;
 
-/// The function of a binding.
+/// The function that creates the credentials of a binding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BindFunction {
-    /// Its name or ARN.
+    /// The function's name or ARN.
     pub name: String,
-    /// The credentials that it has answered with, sealed for the binding, once it has.
+    /// The credentials that the function returned, sealed for the binding; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Sealed>,
 }
 
-/// What a binding's credentials are made of.
+/// The credentials of a new binding, and the function that created them.
 pub(super) struct Made {
     pub function: Option<BindFunction>,
     pub credentials: Object,
 }
 
 impl Broker {
-    /// The credentials of a binding that is being created: those of the template, or what its
-    /// function makes of them.
+    /// Creates the credentials of a new binding. They are the template's, or what the binding's
+    /// function returns for these.
     pub(super) async fn make_credentials(
         &self,
         offered: &Offered<'_>,
@@ -70,7 +71,8 @@ impl Broker {
         }
     }
 
-    /// The function that makes the credentials of the instance's bindings, if the template has one.
+    /// The function that creates the credentials of the instance's bindings, if the template has
+    /// one.
     pub(super) fn bind_function(
         &self,
         offered: &Offered<'_>,
@@ -95,11 +97,11 @@ impl Broker {
         }
     }
 
-    /// Has the function make the credentials, and seals them.
+    /// Invokes the function to create the credentials, and seals them.
     ///
     /// # Errors
     ///
-    /// [`Error::Function`] where it fails.
+    /// [`Error::Function`] if the function fails, is missing, or returns no valid credentials.
     pub(super) async fn invoke_bind(
         &self,
         binding: &Binding,
@@ -135,7 +137,7 @@ impl Broker {
         ))
     }
 
-    /// The credentials that the function has made.
+    /// The credentials that the function created, if there are any.
     pub(super) async fn function_credentials(&self, binding: &Binding) -> Result<Option<Object>> {
         let sealed = binding
             .function
@@ -147,12 +149,12 @@ impl Broker {
         parse(&self.vault.open(&purpose(binding), sealed).await?).map(Some)
     }
 
-    /// Tells the function, if there is one, that the binding goes. A function that has gone cannot
-    /// be told.
+    /// Notifies the function, if there is one, that the binding is being deleted. A function that
+    /// does not exist any more is only logged.
     ///
     /// # Errors
     ///
-    /// [`Error::Function`] where it fails.
+    /// [`Error::Function`] if the function fails.
     pub(super) async fn invoke_unbind(&self, binding: &Binding) -> Result<()> {
         let Some(function) = &binding.function else {
             return Ok(());
@@ -164,7 +166,8 @@ impl Broker {
         };
 
         let attributes = &instance.attributes;
-        // What is not offered any more, or has lost its secrets, can be deleted all the same.
+        // The deletion works without credentials too: the plan may have left the catalog, or its
+        // secrets may be lost.
         let template = match self
             .catalog
             .find(&attributes.service_id, &attributes.plan_id)
@@ -192,7 +195,7 @@ impl Broker {
         }
     }
 
-    /// The template's credentials for a binding that is there.
+    /// The template's credentials for an existing binding.
     pub(super) async fn credentials_of(
         &self,
         offered: &Offered<'_>,
@@ -229,12 +232,12 @@ impl Broker {
 }
 
 fn parse(answer: &SecretString) -> Result<Object> {
-    // A parser's message would quote the answer.
+    // A parser's message would quote the response.
     serde_json::from_str(answer.expose_secret())
         .map_err(|_| Error::Function("Its answer is not a JSON object.".into()))
 }
 
-/// The function's words, without the credentials that it was invoked with.
+/// The error with the function's message, without the credentials that it was invoked with.
 fn failed(message: &str, template: &TemplateCredentials) -> Error {
     Error::Function(
         template

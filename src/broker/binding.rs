@@ -14,97 +14,101 @@ use super::{
     ports::Sealed,
 };
 
-/// How long a binding's tombstone is kept for platforms that still poll: Cloud Foundry does for up
+/// The lifetime of a binding's tombstone, for platforms that still poll. Cloud Foundry polls for up
 /// to 10,080 minutes.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A service binding, from the first request until its tombstone expires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
-    /// Chosen by the platform.
+    /// The binding's id, which the platform chooses.
     pub id: BindingId,
-    /// What is bound.
+    /// The service instance that is bound.
     pub instance_id: InstanceId,
-    /// Where it is: the instance's.
+    /// The instance's location; absent if it is the broker's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// As requested.
+    /// The id of the instance's service offering.
     pub service_id: String,
-    /// As requested.
+    /// The id of the instance's plan at the time of the bind request.
     pub plan_id: String,
-    /// The application, if the request named one.
+    /// The application's GUID, if the request named one. A rotation inherits its predecessor's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_guid: Option<String>,
-    /// As requested.
+    /// The user's parameters, normalised. A rotation without parameters inherits its predecessor's.
     pub parameters: Json,
-    /// The binding that this one is to replace, if the request named one.
+    /// The binding that this one replaces, if the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor_id: Option<BindingId>,
-    /// What belongs to this binding in IAM; nothing where the template asks for nothing.
+    /// The binding's identity in IAM; absent if the template grants no permissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
-    /// The function that makes its credentials, where the template has one.
+    /// The function that creates the credentials; absent if the template has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<BindFunction>,
-    /// How long its access key may do anything.
+    /// The validity period of the IAM user's access key; absent without a user, or if the operator
+    /// has set no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
-    /// The last one.
+    /// The last operation.
     pub operation: Operation,
-    /// The one before, as it was when the last one began: a platform may still poll it.
+    /// The operation before the last one, as it was when the last one began. A platform may still
+    /// poll it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_operation: Option<Operation>,
-    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as
-    /// DynamoDB's TTL wants it.
+    /// The time after which DynamoDB may delete the record, in seconds since 1970 as its TTL
+    /// requires. Only tombstones have it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::second::optional"
     )]
     pub expires_at: Option<Timestamp>,
-    /// Counts the writes of this record.
+    /// A counter of the record's writes, which begins at a random number. Each write requires the
+    /// version that was read.
     pub version: u64,
 }
 
-/// An access key as it is stored: AWS shows the secret once, so that it is kept encrypted.
+/// An access key as the record stores it. AWS shows the secret once, so the record keeps it
+/// encrypted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SealedAccessKey {
-    /// Not secret.
+    /// The access key id, which is not secret.
     pub id: String,
     /// The secret access key, sealed for this binding.
     pub secret: Sealed,
 }
 
-/// How long a binding's identity may do anything (OSBAPI, Binding Metadata Object).
+/// The validity period of a binding's identity (OSBAPI, Binding Metadata Object).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetime {
-    /// From when on the platform should ask for a successor.
+    /// The time from which the platform should request a successor.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub renew_before: Timestamp,
-    /// From when on IAM denies everything.
+    /// The time from which IAM denies everything.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub ends_at: Timestamp,
 }
 
 impl Binding {
-    /// Whether it is created and not being deleted.
+    /// True if the binding is created and not being deleted.
     pub fn is_usable(&self) -> bool {
         self.operation
             .is(OperationKind::Bind, OperationState::Succeeded)
     }
 
-    /// Whether its identity may still do something.
+    /// True if the binding is usable and its identity has not expired.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.is_usable() && self.lifetime.is_none_or(|lifetime| now < lifetime.ends_at)
     }
 
-    /// Whether nothing is left of it but this record.
+    /// True if nothing but this record is left of the binding.
     pub fn is_tombstone(&self) -> bool {
         self.operation
             .is(OperationKind::Unbind, OperationState::Succeeded)
     }
 
-    /// The IAM user that belongs to it, if one does.
+    /// The name of the binding's IAM user, if it has one.
     pub fn user_name(&self) -> Option<&str> {
         match &self.identity {
             Some(Identity::User { user_name, .. }) => Some(user_name),
@@ -112,7 +116,7 @@ impl Binding {
         }
     }
 
-    /// Whether `other` is what the same request would have made.
+    /// True if the same bind request would create both bindings.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id
             && self.plan_id == other.plan_id

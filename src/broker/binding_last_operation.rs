@@ -12,13 +12,14 @@ use super::{
 };
 
 impl Broker {
-    /// Looks how the last operation on a binding stands. Nothing runs between requests: one that
-    /// was not done in time is taken up again here.
+    /// Returns the status of the last operation on a binding. Nothing runs between requests: a poll
+    /// resumes an operation that was not finished in time.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where `asked` deleted a binding of which not even the tombstone is left;
-    /// [`Error::NotFound`]; or that of a port.
+    /// - [`Error::Gone`] if `asked` is a deletion and not even the tombstone is left.
+    /// - [`Error::NotFound`] if the binding does not exist.
+    /// - The error of a port.
     pub async fn binding_last_operation(
         &self,
         instance_id: &InstanceId,
@@ -67,7 +68,7 @@ impl Broker {
         ))
     }
 
-    /// Whoever was at work on it is not any more.
+    /// Resumes an operation that no request works on any more.
     async fn take_up(
         &self,
         instance: &Instance,
@@ -75,14 +76,15 @@ impl Broker {
         waiting: Waiting,
     ) -> Result<Operation> {
         if binding.operation.kind == OperationKind::Bind && instance.operation.in_progress() {
-            // It has to wait for the instance, and a deletion must not have to wait for it.
+            // The bind operation has to wait for the instance, and a deletion must not wait for a
+            // bind operation.
             return Ok(binding.operation);
         }
 
         binding.operation = binding.operation.taken_up(self.environment.now());
         match self.records.update_binding(&binding).await? {
             Update::Done => binding.version += 1,
-            // Another request does.
+            // Another request resumes it.
             Update::Conflict => return Ok(binding.operation),
         }
 
@@ -115,8 +117,8 @@ impl Broker {
         }
     }
 
-    /// Records that the binding's operation has failed. Where another request was faster, its
-    /// outcome counts: a platform does not poll again after a final state.
+    /// Records that the binding's operation has failed. If another request was faster, its outcome
+    /// counts: a platform does not poll after a final state.
     pub(super) async fn fail_binding(&self, binding: Binding, error: Error) -> Result<Operation> {
         let failed = Binding {
             operation: binding.operation.clone().failed(error.to_string()),

@@ -1,4 +1,4 @@
-//! What the operator has decided about bindings.
+//! The operator's rules for bindings.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -6,25 +6,26 @@ use wildmatch::WildMatch;
 
 use super::identity::ServiceAccount;
 
-/// What the operator has decided about bindings.
+/// The operator's rules for bindings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BindingRules {
-    /// How long a binding's access key works; forever where nothing is said.
+    /// The lifetime of a binding's access key; absent if keys do not expire.
     pub lifetime: Option<SignedDuration>,
-    /// The roles that a binding may add its permissions to.
+    /// The roles to which bindings may add their permissions.
     pub roles: RolePatterns,
-    /// Roles of the broker's own stack, which no binding ever adds to.
+    /// The roles of the broker's own stack, to which no binding may add permissions.
     pub own_roles: OwnRoles,
-    /// Who vouches for Kubernetes' service accounts.
+    /// The identity providers that are trusted for Kubernetes service accounts.
     pub workload_identity: WorkloadIdentity,
-    /// Whether outputs are the credentials' keys as the templates name them: `QueueURL`, and not
+    /// True if credentials have the outputs' names from the template: `QueueURL` instead of
     /// `QUEUE_URL`.
     pub outputs_as_is: bool,
 }
 
-/// Which of the account's roles an operator has allowed: what follows `role/` in their ARNs, path
-/// and name, where `*` stands for any characters and `?` for one, as in IAM's policies. No pattern
-/// allows no role.
+/// The operator's patterns for roles of the account that bindings may use.
+///
+/// A pattern matches the part of an ARN after `role/`: path and name. `*` matches any characters
+/// and `?` one, as in IAM's policies. Without a pattern, no role is allowed.
 ///
 /// ```
 /// # use aws_service_broker::broker::RolePatterns;
@@ -38,7 +39,7 @@ pub struct BindingRules {
 pub struct RolePatterns(Vec<String>);
 
 impl RolePatterns {
-    /// Takes patterns with commas in between.
+    /// Parses a list of patterns, separated by commas.
     pub fn new(patterns: &str) -> Self {
         let patterns = patterns
             .split(',')
@@ -47,12 +48,12 @@ impl RolePatterns {
         Self(patterns.map(str::to_owned).collect())
     }
 
-    /// Whether no role is allowed.
+    /// True if no role is allowed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the role of this ARN is allowed.
+    /// True if the role with this ARN is allowed.
     pub fn allow(&self, role_arn: &str) -> bool {
         let Some((_, role)) = role_arn.split_once(":role/") else {
             return false;
@@ -63,14 +64,14 @@ impl RolePatterns {
     }
 }
 
-/// The roles of the broker's own stack, whose names CloudFormation begins with the same text.
+/// The roles of the broker's own stack. CloudFormation gives their names a common prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnRoles {
     beginning: Option<String>,
 }
 
 impl OwnRoles {
-    /// The roles of the stack that the deploy role of this ARN is of.
+    /// The roles of the stack to which the deploy role with this ARN belongs.
     ///
     /// ```
     /// # use aws_service_broker::broker::OwnRoles;
@@ -87,7 +88,7 @@ impl OwnRoles {
         }
     }
 
-    /// True if the role of this ARN is one of them.
+    /// True if the role with this ARN is one of them.
     pub fn contain(&self, role_arn: &str) -> bool {
         self.beginning
             .as_deref()
@@ -95,13 +96,14 @@ impl OwnRoles {
     }
 }
 
-/// Who vouches for the service accounts of a Kubernetes cluster. Each that is named is trusted.
+/// The identity providers for service accounts of a Kubernetes cluster. Roles of bindings trust
+/// each of them that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkloadIdentity {
-    /// ARN of the cluster's OIDC provider in IAM, for tokens of its own (IAM roles for service
-    /// accounts).
+    /// The ARN of the cluster's OIDC provider in IAM, for IAM roles for service accounts. Their
+    /// tokens come from the cluster.
     pub oidc_provider_arn: Option<String>,
-    /// ARN of the EKS cluster, for EKS Pod Identity.
+    /// The ARN of the EKS cluster, for EKS Pod Identity.
     pub eks_cluster_arn: Option<String>,
 }
 
@@ -110,12 +112,13 @@ pub struct WorkloadIdentity {
 const AUDIENCE: &str = "sts.amazonaws.com";
 
 impl WorkloadIdentity {
-    /// Whether anybody is trusted.
+    /// True if an identity provider is set.
     pub fn is_configured(&self) -> bool {
         *self != Self::default()
     }
 
-    /// Who may assume a role that is for this service account: it, and nobody else of its cluster.
+    /// Returns the trust policy of a role for this service account. Nothing else in the cluster may
+    /// assume the role.
     pub fn trust_policy(&self, account: &ServiceAccount) -> String {
         let oidc = self
             .oidc_provider_arn
@@ -130,6 +133,7 @@ impl WorkloadIdentity {
     }
 }
 
+/// The trust policy's statement for tokens of the cluster's OIDC provider.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>
 fn trust_token(provider_arn: &str, account: &ServiceAccount) -> Value {
     let issuer = provider_arn
@@ -147,6 +151,7 @@ fn trust_token(provider_arn: &str, account: &ServiceAccount) -> Value {
     })
 }
 
+/// The trust policy's statement for EKS Pod Identity.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html>, with the tags of
 /// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html>
 fn trust_pod(cluster_arn: &str, account: &ServiceAccount) -> Value {

@@ -1,5 +1,5 @@
-//! What an application connects with and to: the template's `Bindings.Credentials` and
-//! `Bindings.Endpoints`, filled in.
+//! Credentials and endpoints of a binding: the template's `Bindings.Credentials` and
+//! `Bindings.Endpoints`, with their references replaced.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -18,12 +18,13 @@ use crate::{
     osb::Object,
 };
 
-/// What is shorter is no secret, and would be in many words, in bytes.
+/// The minimum length of a text to mask, in bytes. Shorter texts are no secrets, and occur in many
+/// words.
 const SHORTEST_SECRET: usize = 4;
-/// What stands in its place.
+/// The replacement for a masked secret.
 const MASK: &str = "(credential)";
 
-/// What `${…}` may stand for in a template's bindings.
+/// The values of `${…}` references in a template's bindings.
 pub struct References<'a> {
     place: &'a Place,
     owner: &'a Owner,
@@ -33,7 +34,7 @@ pub struct References<'a> {
 }
 
 impl<'a> References<'a> {
-    /// Those that are no secret.
+    /// Creates references without the identity's access and without stored secrets.
     pub fn new(place: &'a Place, owner: &'a Owner, outputs: &'a BTreeMap<String, String>) -> Self {
         Self {
             place,
@@ -44,7 +45,7 @@ impl<'a> References<'a> {
         }
     }
 
-    /// The value of a reference; nothing for one that the instance has not, or has empty.
+    /// The value of a reference; `None` if the instance does not have it, or has it empty.
     pub fn value(&self, name: &str) -> Option<&'a str> {
         match (name, self.access) {
             ("AWS::Region", _) => Some(&self.place.region),
@@ -71,7 +72,7 @@ fn given(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The template's credentials, and what of them is kept elsewhere.
+/// The template's credentials, and the stored secrets that they refer to.
 #[derive(Default)]
 pub struct TemplateCredentials {
     pub credentials: Object,
@@ -79,14 +80,14 @@ pub struct TemplateCredentials {
 }
 
 impl TemplateCredentials {
-    /// The text without anything that is secret in it, be it encoded or not.
+    /// Returns the text with every secret masked, also in encoded form.
     pub fn masked(&self, text: &str) -> String {
         let shown = self.credentials.values().filter_map(Value::as_str);
         let secrets = shown.chain(self.secrets.values().map(|secret| secret.expose_secret()));
         let mut secrets: Vec<_> = secrets
             .filter(|secret| secret.len() >= SHORTEST_SECRET)
             .collect();
-        // One may be a part of another.
+        // One secret may be part of another one: the longest comes first.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         secrets.into_iter().fold(text.to_owned(), |text, secret| {
             text.replace(secret, MASK)
@@ -96,11 +97,12 @@ impl TemplateCredentials {
 }
 
 impl Broker {
-    /// The template's credentials. What refers to something that the stack has not is left out.
+    /// The template's credentials. A credential that refers to something the stack does not have is
+    /// left out.
     ///
     /// # Errors
     ///
-    /// Where a secret that they refer to cannot be read.
+    /// An error if a secret that they refer to cannot be read.
     pub(super) async fn template_credentials(
         &self,
         offered: &Offered<'_>,

@@ -1,35 +1,35 @@
-//! The time that a request has.
+//! The time limit of a request.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, error::Elapsed, timeout};
 
-/// The time by which a request has to be answered. Every step of it takes what the ones before have
-/// left.
+/// The time by which the broker has to respond to a request. Each step takes from the time that the
+/// steps before it have left.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// Time to write the answer, and what it says into the record.
+    /// The time reserved for writing the outcome into the record and sending the response.
     const MARGIN: Duration = Duration::from_secs(2);
 
-    /// The deadline of a request that has begun now and may take this long.
+    /// The deadline of a request that begins now and may take this long.
     pub fn after(limit: Duration) -> Self {
         Self(Instant::now() + limit)
     }
 
-    /// The time that a step may take, so that it can still be answered what became of it.
+    /// The time left for a step, without the margin for recording and reporting its outcome.
     pub fn left(self) -> Duration {
         self.0
             .saturating_duration_since(Instant::now())
             .saturating_sub(Self::MARGIN)
     }
 
-    /// Runs a step for no longer than what is left.
+    /// Runs a step, and stops it when no time is left.
     ///
     /// # Errors
     ///
-    /// [`Elapsed`] where the step was stopped.
+    /// [`Elapsed`] if the step was stopped.
     pub async fn limit<T>(self, step: impl Future<Output = T>) -> Result<T, Elapsed> {
         timeout(self.left(), step).await
     }

@@ -19,23 +19,26 @@ use super::{
     waiting::Waiting,
 };
 
-/// The longest time that a function of the instance's stack may leave an operation unfinished.
-/// Where it runs in the network of a stack that is half deleted, it never answers again.
+/// The longest time for which a function of the instance's stack may leave an operation unfinished.
+/// In the network of a half-deleted stack, the function never responds again.
 pub(super) const LONGEST_HELPER_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// The time that the function has after that, once for each binding.
+/// The function's time limit for one last call per binding, after [`LONGEST_HELPER_WAIT`].
 const LAST_HELPER_CALL: Duration = Duration::from_secs(5);
 
 impl Broker {
-    /// Deletes an instance in whatever state it is: its bindings' identities, then its stack. A
-    /// creation that still runs is halted, an update is not: what it has changed would be undone
-    /// first. Returns what to poll with.
+    /// Deletes an instance in any state: its bindings' identities, then its stack. Returns the
+    /// operation id for the platform's polls.
+    ///
+    /// The deletion halts a running creation. It does not halt a running update, whose changes
+    /// CloudFormation would undo first.
     ///
     /// # Errors
     ///
-    /// [`Error::AsyncRequired`]; [`Error::Gone`] where there is no such instance, or none of this
-    /// user's; [`Error::Invalid`] where it is of another service; [`Error::Concurrency`] while an
-    /// update runs; a [`Error::Port`] leaves the record, so that a poll, or a deletion sent again,
-    /// goes on from there.
+    /// - [`Error::AsyncRequired`] if the platform does not poll.
+    /// - [`Error::Gone`] if the instance does not exist, or this user was refused its id.
+    /// - [`Error::Invalid`] if the instance is of another service.
+    /// - [`Error::Concurrency`] while an update runs.
+    /// - [`Error::Port`] leaves the record. A poll, or a deletion sent again, resumes there.
     pub async fn deprovision(
         &self,
         id: &InstanceId,
@@ -55,7 +58,7 @@ impl Broker {
 
         let mut instance = self.begin_deprovision(id, service_id, requester).await?;
         if instance.is_updating() {
-            // It may be over without anybody having looked.
+            // The update may have ended without a poll that recorded it.
             self.advance(instance).await?;
             instance = self.begin_deprovision(id, service_id, requester).await?;
         }
@@ -64,7 +67,7 @@ impl Broker {
         }
 
         let operation = instance.operation.id.clone();
-        // The intent is written: what is not torn down in time, the polls do.
+        // The record holds the intent: polls finish what this request does not delete in time.
         waiting.result_of(self.tear_down(instance)).await?;
         Ok(operation)
     }
@@ -100,8 +103,8 @@ impl Broker {
         Ok(instance)
     }
 
-    /// Checks that the deletion is not the clean-up of a creation that was refused because of this
-    /// instance.
+    /// Checks that the deletion is not the platform's clean-up after a refused creation. A creation
+    /// is refused if the id is that of this instance, which belongs to another user.
     async fn check_not_refused(&self, id: &InstanceId, requester: &Requester) -> Result<()> {
         let now = self.environment.now();
         if !self.records.is_refused(id, requester, now).await? {
@@ -115,8 +118,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Removes what the instance has in AWS. Every step can be repeated. Where a request may still
-    /// be at work on a binding, the rest is left to a later poll.
+    /// Deletes the instance's bindings and its stack. Every step can be repeated. While a request
+    /// may still work on a binding, a later poll does the rest.
     pub(super) async fn tear_down(&self, instance: Instance) -> Result<Instance> {
         let Some(revoked) = self.revoke_bindings(&instance).await? else {
             return Ok(instance);
@@ -142,9 +145,11 @@ impl Broker {
         }
     }
 
-    /// Revokes the keys and policies of every binding, before anything that may be in the way: an
-    /// identity that cannot be deleted, or a function that does not answer. Returns the bindings
-    /// that are left; nothing while a request may be at work on one.
+    /// Revokes the keys and policies of every binding, and returns the bindings that are left.
+    /// `None` while a request may still work on one of them.
+    ///
+    /// It comes before everything that may fail: an identity that cannot be deleted, or a function
+    /// that does not respond.
     async fn revoke_bindings(&self, instance: &Instance) -> Result<Option<Vec<Binding>>> {
         let (mut revoked, mut is_busy, mut failure) = (Vec::new(), false, None);
         for binding in self.records.bindings(&instance.id).await? {
@@ -152,7 +157,7 @@ impl Broker {
                 Ok(Revoked::Done(binding)) => revoked.push(*binding),
                 Ok(Revoked::Gone) => {}
                 Ok(Revoked::Busy) => is_busy = true,
-                // What is in the way of one leaves no other its keys.
+                // A failure for one binding must not leave another one its keys.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -194,8 +199,8 @@ impl Broker {
         Ok(Revoked::Done(Box::new(binding)))
     }
 
-    /// Looks for the stack of an instance that was not seen to be created, and has it deleted if it
-    /// is the instance's.
+    /// Looks for the stack of an instance whose record lacks the stack's id. Deletes the stack if
+    /// it is the instance's.
     async fn find_stack(&self, instance: Instance) -> Result<Instance> {
         let Some(stack) = self
             .stacks_of(&instance)
@@ -224,8 +229,8 @@ impl Broker {
         }
     }
 
-    /// Ends the deletion of an instance whose stack has gone, unless a late request has created
-    /// another one since.
+    /// Ends the deletion of an instance whose stack is deleted. If a late request has created
+    /// another stack since, deletes that one first.
     pub(super) async fn delete_successor(&self, instance: Instance) -> Result<Instance> {
         let stack = self
             .stacks_of(&instance)
@@ -238,8 +243,8 @@ impl Broker {
         }
     }
 
-    /// Writes down which stack is the instance's, and has it deleted: the next deletion, if this
-    /// one fails, knows it again whatever becomes of its tags.
+    /// Records the id of the instance's stack, and deletes the stack. If this deletion fails, the
+    /// next one recognises the stack by its id, whatever its tags say.
     async fn delete_found_stack(
         &self,
         mut instance: Instance,
@@ -260,7 +265,7 @@ impl Broker {
             .await?
         {
             DeleteStack::Accepted => Ok(instance),
-            // Somebody else is at work on it; a poll tries again.
+            // Somebody else is changing the stack; a poll retries.
             DeleteStack::Rejected(_) if is_busy(stacks.describe(instance.stack()).await?) => {
                 Ok(instance)
             }
@@ -274,7 +279,7 @@ impl Broker {
         self.fail(instance, reason, true).await
     }
 
-    /// Ends the deletion of an instance that has no stack of its own, unless one may still be
+    /// Ends the deletion of an instance without a stack of its own, unless one may still be
     /// created.
     async fn forget_without_stack(&self, instance: Instance) -> Result<Instance> {
         if instance.may_be_created_late(self.environment.now()) {
@@ -283,9 +288,10 @@ impl Broker {
         self.succeed(instance).await
     }
 
-    /// Removes a binding whose instance is being deleted. What a function has made for it goes with
-    /// the instance, so that the function's failure does not keep the instance, and its silence not
-    /// for longer than [`LONGEST_HELPER_WAIT`].
+    /// Removes a binding whose instance is being deleted.
+    ///
+    /// A function's data for the binding is deleted with the instance, so its failure blocks
+    /// nothing. If it does not respond, the deletion waits no longer than [`LONGEST_HELPER_WAIT`].
     async fn remove_binding_of_what_goes(&self, binding: Binding, begun: Timestamp) -> Result<()> {
         let is_last_call = self.environment.now().duration_since(begun) > LONGEST_HELPER_WAIT;
         if !is_last_call {
@@ -313,7 +319,7 @@ impl Broker {
         self.remove_binding(binding).await
     }
 
-    /// Whether bindings of the instance are left.
+    /// True if the instance has bindings other than tombstones.
     pub(super) async fn has_bindings(&self, instance: &Instance) -> Result<bool> {
         Ok(self
             .records
@@ -324,15 +330,15 @@ impl Broker {
     }
 }
 
-/// Outcome of revoking a binding.
+/// The outcome of revoking a binding.
 enum Revoked {
     Done(Box<Binding>),
     Gone,
-    /// A request may be at work on it.
+    /// A request may still work on the binding.
     Busy,
 }
 
-/// Description of a deletion that has left a stack of the instance's name alone.
+/// The description of a deletion that left a stack with the instance's name alone.
 fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
     format!(
         "The instance is deleted. The stack {stack_name} was not made by it and stays in AWS; the \
@@ -340,7 +346,7 @@ fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
     )
 }
 
-/// Reason why a stack of the instance's name is left alone, though it may be the instance's.
+/// The failure reason of a deletion that cannot determine who owns the stack.
 fn reason_of_unknown_owner(
     Instance {
         id,

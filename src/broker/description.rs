@@ -1,4 +1,4 @@
-//! What a platform shows its users of an operation: how far it is, or why it failed.
+//! Descriptions of operations for a platform's users: progress, or the reason of a failure.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use super::{
     stack::{OperationEvents, Sight, StackEvent, StackStatus, Subject},
 };
 
-/// What CloudFormation says of a resource that it stopped because another one had failed.
+/// The end of CloudFormation's reason for a resource that it stopped after another one had failed.
 const CANCELLED: &str = "cancelled";
 const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the \
                         broker's operator finds it in the stack's events";
 
-/// Describes a creation, update or deletion of an instance. The template has so many resources, of
-/// which conditions may leave some out.
+/// Describes a creation, update or deletion of an instance. `template_resources` is the number of
+/// resources in the template; conditions may exclude some.
 pub fn of_instance(
     operation: &Operation,
     events: &OperationEvents,
@@ -36,7 +36,7 @@ pub fn of_instance(
     }
 }
 
-/// Of a creation or deletion of a binding.
+/// Describes a creation or deletion of a binding.
 pub fn of_binding(operation: &Operation) -> String {
     match (operation.kind, operation.state) {
         (_, OperationState::Failed) => reason(operation),
@@ -49,7 +49,7 @@ pub fn of_binding(operation: &Operation) -> String {
     }
 }
 
-/// A reason in words of AWS's, which may lack its full stop, and what the user can do.
+/// Joins AWS's reason, which may lack its full stop, and advice for the user.
 pub fn with_advice(reason: &str, advice: &str) -> String {
     format!("{}. {advice}", reason.trim_end_matches('.'))
 }
@@ -100,7 +100,7 @@ fn running(
     }
 }
 
-/// How many resources are done, and which one is being worked on.
+/// The number of resources done, and the resource that has been in progress for longest.
 fn how_far(
     kind: OperationKind,
     events: &[StackEvent],
@@ -130,8 +130,8 @@ fn how_far(
     )
 }
 
-/// How many resources are done. An update touches those that have changed, which nobody counts
-/// before it does.
+/// The number of resources done, and the template's maximum. An update has no maximum: it touches
+/// only changed resources, and nobody counts them in advance.
 fn done(
     resources: &BTreeMap<&str, Resource<'_>>,
     kind: OperationKind,
@@ -144,7 +144,7 @@ fn done(
     }
 }
 
-/// How a resource stands.
+/// The progress of one resource.
 struct Resource<'a> {
     kind: &'a str,
     in_progress: bool,
@@ -160,8 +160,8 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
         };
 
         let in_progress = event.status.ends_with("_IN_PROGRESS");
-        // CloudFormation reports twice that it is at work: when it begins, and when the service has
-        // taken the request.
+        // CloudFormation reports the start twice: when it begins, and when the service has accepted
+        // the request.
         let begun = resources
             .get(logical_id.as_str())
             .filter(|before| in_progress && before.in_progress);
@@ -182,11 +182,11 @@ fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
     resources
 }
 
-/// Replaces the reasons that CloudFormation gives, which may quote values of `NoEcho` parameters.
-/// The broker stores none of these, so that it cannot find them in a text.
+/// Replaces CloudFormation's reasons, which may quote values of `NoEcho` parameters. The broker
+/// does not store these values, so it cannot find them in a text.
 pub fn withhold_reasons(events: &mut OperationEvents) {
     for event in events.own.iter_mut().chain(&mut events.foreign) {
-        // A resource that was cancelled is still told from the one that failed.
+        // Cancelled resources must stay distinguishable from the one that failed.
         event.reason = event.reason.take().map(|reason| {
             let withheld = if reason.ends_with(CANCELLED) {
                 CANCELLED
@@ -198,7 +198,7 @@ pub fn withhold_reasons(events: &mut OperationEvents) {
     }
 }
 
-/// The reason why an operation failed: somebody else's act that ended it, or what went wrong first.
+/// The reason why an operation failed: an interruption by somebody else, or the first failure.
 pub fn cause(events: &OperationEvents) -> String {
     match events.interruption() {
         None => root_cause(&events.own),
@@ -217,7 +217,7 @@ pub fn cause(events: &OperationEvents) -> String {
     }
 }
 
-/// The first thing that went wrong, in one sentence: all else follows from it.
+/// The first failure in one sentence: all later ones follow from it.
 pub fn root_cause(events: &[StackEvent]) -> String {
     let failed = events
         .iter()
@@ -253,7 +253,7 @@ pub fn root_cause(events: &[StackEvent]) -> String {
     format!("{}.", text.trim_end_matches('.'))
 }
 
-/// The reason without what CloudFormation and the SDK of the resource's handler wrap around it.
+/// The reason without the text that CloudFormation and the SDK of the resource's handler add.
 fn readable(reason: &str) -> &str {
     let message = reason
         .strip_prefix("Resource handler returned message: \"")

@@ -1,7 +1,7 @@
-//! Why the broker does not do what it was asked for.
+//! Errors of the broker's operations.
 //!
-//! There are two texts: `Display` is for the user and says what to do; what happened is in the
-//! [`PortError`] within, for the log. What HTTP makes of an error is decided in `crate::http`.
+//! `Display` is the text for the user, and says what to do. The [`PortError`] in [`Error::Port`]
+//! says what happened, for the log. `crate::http` gives each error its HTTP status.
 
 use super::{
     id::InvalidId,
@@ -10,22 +10,23 @@ use super::{
 };
 use crate::{catalog::NotOffered, osb::Object};
 
-/// Why the broker does not do what it was asked for.
+/// The reason why the broker rejects a request or fails to complete it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is not one that could ever work; nothing was changed.
+    /// The request can never succeed; nothing was changed.
     #[error("{0}")]
     Invalid(String),
-    /// The instance can never be changed so; nothing was changed.
+    /// The instance can never be changed in this way; nothing was changed.
     #[error("{0}")]
     Unsupported(String),
-    /// The instance cannot be changed so as it is now; nothing was changed.
+    /// The instance cannot be changed in this way in its present state; nothing was changed.
     #[error("{0}")]
     UnfitState(String),
-    /// The plan needs a platform that polls. The text is one that Service Catalog compares with.
+    /// The plan requires a platform that polls. Service Catalog looks for this text.
     #[error("This service plan requires client support for asynchronous service operations.")]
     AsyncRequired,
-    /// Another operation is at work on it. The text is one that Service Catalog compares with.
+    /// Another operation on the instance or binding is running. Service Catalog looks for this
+    /// text.
     #[error(
         "The Service Broker does not support concurrent requests that mutate the same resource."
     )]
@@ -36,19 +37,19 @@ pub enum Error {
          the catalog again."
     )]
     MaintenanceInfoConflict {
-        /// The version in the catalog.
+        /// The version in the broker's catalog.
         offered: String,
     },
-    /// It exists already, and is another one.
+    /// An instance or binding with this id exists, and conflicts with the request.
     #[error("{0}")]
     Conflict(String),
-    /// There is no such instance or binding.
+    /// The instance or binding does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// What is to be deleted does not exist.
+    /// The instance or binding to delete does not exist.
     #[error("There is nothing to delete: it does not exist, or no longer.")]
     Gone,
-    /// The function of the service that makes credentials has failed, or has no proper answer.
+    /// The service's function for credentials has failed, or has returned an invalid response.
     #[error("The service's own function for bindings has failed. {0}")]
     Function(String),
     /// AWS does not delete a binding's user or role, because somebody has added something to it.
@@ -58,9 +59,9 @@ pub enum Error {
          works. Have the broker's operator remove it, then send the deletion again."
     )]
     IdentityInUse {
-        /// Name of the IAM user or role.
+        /// The name of the IAM user or role.
         name: String,
-        /// AWS's reason why it does not delete the identity.
+        /// AWS's reason for not deleting the identity.
         reason: String,
     },
     /// A secret that the instance keeps in AWS cannot be read.
@@ -70,15 +71,15 @@ pub enum Error {
          delete the instance, with its data, and create another one."
     )]
     LostSecret {
-        /// Name of the stack's output that refers to the secret.
+        /// The name of the stack's output that refers to the secret.
         output: String,
-        /// Cause, for the log.
+        /// The cause, for the log.
         detail: String,
     },
-    /// A port failed.
+    /// A call of a port has failed.
     #[error("{}", advice(.0))]
     Port(#[from] PortError),
-    /// A record, or the catalog, is not what it must be.
+    /// A record or the catalog is invalid.
     #[error("{CORRUPT}")]
     Corrupt(String),
 }
@@ -132,7 +133,7 @@ fn advice(
 }
 
 impl Error {
-    /// What happened, for the log, where that is more than the user is told. Holds no secret.
+    /// Details for the log, if they exceed the user's text. Contains no secret.
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Port(error) => Some(error.to_string()),
@@ -141,7 +142,8 @@ impl Error {
         }
     }
 
-    /// Goes on without what could not be had, unless it may be had a little later.
+    /// Logs the error and returns the default value. A transient error is returned instead, because
+    /// a retry may succeed.
     pub(super) fn unless_passing<T: Default>(self) -> Result<T> {
         match self {
             Self::Port(error) if error.is_passing() => Err(Self::Port(error)),
@@ -155,14 +157,14 @@ impl Error {
         }
     }
 
-    /// CloudFormation's reason may quote values, of which those in `secrets` are not to be
-    /// repeated.
+    /// The error for a request that CloudFormation rejects. Its reason may quote values; those in
+    /// `secrets` are masked.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
         let reason = parameters::without_secrets(reason, secrets);
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 
-    /// The request names the `service_id` of another offering than this instance or binding has.
+    /// The error for a `service_id` that is not the one of this instance or binding.
     pub fn of_another_service(what: &str) -> Self {
         Self::Invalid(format!(
             "The {what} is of another service offering. Send the service_id that it has."

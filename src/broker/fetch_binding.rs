@@ -8,12 +8,13 @@ use super::{
 use crate::osb::Object;
 
 impl Broker {
-    /// The binding with the parameters that were requested, once it is created and until it is
-    /// being deleted.
+    /// Returns a binding and its requested parameters, once it is created and until its deletion
+    /// begins.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], also while it is being created; or that of a port.
+    /// - [`Error::NotFound`] if the binding does not exist, or is still being created.
+    /// - The error of a port.
     pub async fn fetch_binding(
         &self,
         instance_id: &InstanceId,

@@ -3,12 +3,13 @@
 use super::{Broker, Error, Result, id::InstanceId, instance::Instance};
 
 impl Broker {
-    /// The instance, once it is created and until it is deleted.
+    /// Returns the instance, once it is created and until it is deleted.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], also while it is being created; [`Error::Concurrency`] while it is
-    /// being updated, when it is neither what it was nor what it is going to be; or that of a port.
+    /// - [`Error::NotFound`] if the instance does not exist, or is still being created.
+    /// - [`Error::Concurrency`] during an update, between the old attributes and the new ones.
+    /// - The error of a port.
     pub async fn fetch_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.find_current_instance(id).await?;
         if instance.is_updating() {

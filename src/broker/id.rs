@@ -1,17 +1,18 @@
-//! Ids that the platform chooses, and the names in AWS that follow from them.
+//! Ids that the platform chooses, and the AWS names that follow from them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The longest id that the broker takes, in characters. OSBAPI says nothing; platforms send UUIDs
-/// of 36. It keeps a binding's sort key below DynamoDB's 1,024 bytes, even where every character
-/// takes four.
+/// The maximum length of an id, in characters.
+///
+/// OSBAPI sets no limit; platforms send UUIDs of 36. The limit keeps a binding's sort key below
+/// DynamoDB's 1,024 bytes, even at four bytes a character.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 const MAX_ID_LENGTH: usize = 200;
 
-/// An id in a request's path is empty or too long.
+/// The error for an empty or too long id in a request's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("An id must have 1 to {MAX_ID_LENGTH} characters; this one has {0}.")]
 pub struct InvalidId(usize);
@@ -24,11 +25,11 @@ macro_rules! opaque_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes any characters: ids are opaque.
+            /// Creates an id of any characters: ids are opaque.
             ///
             /// # Errors
             ///
-            /// Where there are none, or too many.
+            /// [`InvalidId`] if the id is empty, or has more than 200 characters.
             pub fn new(id: impl Into<String>) -> Result<Self, InvalidId> {
                 let id = id.into();
                 match id.chars().count() {
@@ -37,7 +38,7 @@ macro_rules! opaque_id {
                 }
             }
 
-            /// The id itself.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -60,31 +61,33 @@ opaque_id! {
     BindingId
 }
 
-/// The names of what the broker makes in AWS. They follow from the ids alone, so that a repeated
-/// step finds what the first one made, and all begin with the prefix to which the broker's
-/// permissions are limited.
+/// Names of the resources that the broker creates in AWS.
+///
+/// They follow from the ids alone, so a repeated step finds what the first one created. All begin
+/// with the prefix to which the broker's permissions are limited.
 #[derive(Clone, Debug)]
 pub struct Naming {
     prefix: String,
 }
 
 impl Naming {
-    /// Names that begin with `prefix` and a hyphen.
+    /// Creates names that begin with `prefix` and a hyphen.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
         }
     }
 
-    /// Whether a name begins as those of the broker do.
+    /// True if the name begins with the broker's prefix and a hyphen.
     pub fn is_ours(&self, name: &str) -> bool {
         name.strip_prefix(&self.prefix)
             .is_some_and(|rest| rest.starts_with('-'))
     }
 
-    /// The instance's stack: letters, digits and hyphens, at most 128. No two instances of a
-    /// service share one: the digest that stands for an id which is no UUID has no hyphens, so that
-    /// it is not the name of another id.
+    /// The name of the instance's stack: letters, digits and hyphens, at most 128.
+    ///
+    /// No two instances of a service share a name. An id that is no UUID in lower case and
+    /// with hyphens is replaced by a digest without hyphens, which is no other id's name.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
     pub fn stack(&self, service: &str, instance: &InstanceId) -> String {
         let id = match Uuid::try_parse(instance.as_str()) {
@@ -96,13 +99,13 @@ impl Naming {
         format!("{}-{}-{id}", self.prefix, service.replace('.', "-"))
     }
 
-    /// The instance that a stack of this name is of, where its id is a UUID, as platforms make
-    /// them.
+    /// The id of the instance that owns a stack of this name. `None` unless the id is a UUID, like
+    /// those that platforms generate.
     pub fn instance(&self, stack_name: &str) -> Option<InstanceId> {
         InstanceId::new(self.uuid_of(stack_name, uuid::fmt::Hyphenated::LENGTH)?).ok()
     }
 
-    /// True if the name has the form of those of instances' stacks.
+    /// True if the name has the form of an instance's stack name.
     pub fn is_of_instance(&self, stack_name: &str) -> bool {
         let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];
         forms
@@ -110,14 +113,16 @@ impl Naming {
             .any(|length| self.uuid_of(stack_name, length).is_some())
     }
 
-    /// The UUID of so many characters that ends the name of one of the broker's stacks.
+    /// The UUID of this length, in characters, at the end of a stack name with the broker's prefix.
     fn uuid_of<'a>(&self, stack_name: &'a str, length: usize) -> Option<&'a str> {
         let (front, id) = stack_name.split_at_checked(stack_name.len().checked_sub(length)?)?;
         (self.is_ours(front) && front.ends_with('-') && Uuid::try_parse(id).is_ok()).then_some(id)
     }
 
-    /// The binding's IAM user: at most 64 characters, unique in the account whatever their case. A
-    /// binding's id is unique in its instance only, so that the instance's is part of it.
+    /// The name of the binding's IAM user, of at most 64 characters.
+    ///
+    /// It is unique in the account, even if letter case is ignored. A binding's id is unique in its
+    /// instance only, so the name also depends on the instance's id.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
     pub fn user(&self, instance: &InstanceId, binding: &BindingId) -> String {
         format!(
@@ -128,7 +133,7 @@ impl Naming {
     }
 }
 
-/// A UUID that stands for these texts and no others: each is preceded by its length.
+/// A UUID for these texts and no others: each text is preceded by its length.
 pub(super) fn digest(texts: &[&str]) -> Uuid {
     let name: String = texts
         .iter()

@@ -1,6 +1,6 @@
-//! What a binding acts with in AWS: an IAM user or a role of its own, or a policy in a role of the
-//! application's. Every step can be repeated, so that whoever takes up the work of another may
-//! begin anew.
+//! IAM identities of bindings: a user, a role, or a policy in an application's role.
+//!
+//! Every step can be repeated, so that another request can resume an operation from its start.
 
 use std::fmt;
 
@@ -20,41 +20,42 @@ use super::{
 };
 use crate::osb::Object;
 
-/// Parameters of a bind request that choose what the binding acts with; an access key without any
-/// of them.
+/// Parameters of a bind request that choose the identity. Without any of them, the binding gets a
+/// user with an access key.
 const ROLE_NAME: &str = "RoleName";
 const ROLE_ARN: &str = "RoleArn";
 const SERVICE_ACCOUNT: &str = "ServiceAccount";
-/// The name of the one inline policy of a role that is the binding's own.
+/// The name of the one inline policy of a binding's own role.
 const POLICY_NAME: &str = "binding";
 
-/// What a binding acts with in AWS.
+/// The IAM identity of a binding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
-    /// A user of its own.
+    /// A user for this binding alone.
     User {
-        /// Follows from the binding's id.
+        /// The user's name, which follows from the ids of instance and binding.
         user_name: String,
-        /// Once it has one.
+        /// The user's access key; absent until it is created.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         access_key: Option<SealedAccessKey>,
     },
-    /// A role of its own, which a Kubernetes service account may assume.
+    /// A role for this binding alone, which a Kubernetes service account may assume.
     Role {
-        /// Follows from the binding's id.
+        /// The role's name, which follows from the ids of instance and binding.
         role_name: String,
-        /// Once it is there.
+        /// The role's ARN; absent until the role is created.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role_arn: Option<String>,
-        /// Who may assume it.
+        /// The service account that may assume the role.
         service_account: ServiceAccount,
     },
-    /// A policy in a role that somebody else made.
+    /// An inline policy in an application's own role.
     RolePolicy {
-        /// The role.
+        /// The ARN of the application's role.
         role_arn: String,
-        /// Follows from the binding's id, so that each binding's is another one.
+        /// The policy's name, which follows from the ids of instance and binding, so that it is
+        /// unique.
         policy_name: String,
     },
 }
@@ -62,9 +63,9 @@ pub enum Identity {
 /// A service account of a Kubernetes cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccount {
-    /// A namespace.
+    /// The account's Kubernetes namespace.
     pub namespace: String,
-    /// Unique in its namespace.
+    /// The account's name, unique in its namespace.
     pub name: String,
 }
 
@@ -74,20 +75,20 @@ impl fmt::Display for ServiceAccount {
     }
 }
 
-/// What an application uses an identity with.
+/// An application's means of acting as an identity.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// A key of its user.
+    /// An access key of the binding's user.
     Key(AccessKey),
-    /// A role that it has, or may assume.
+    /// A role that the application has, or may assume.
     Role {
-        /// Its ARN.
+        /// The role's ARN.
         arn: String,
     },
 }
 
 impl Broker {
-    /// What the binding is to act with. `context` is that of the request.
+    /// Returns the identity that a bind request chooses. `context` is the request's.
     ///
     /// # Errors
     ///
@@ -149,8 +150,8 @@ impl Broker {
         }
     }
 
-    /// Checks that the role of a binding that was interrupted may still be added to: its owner may
-    /// have changed their mind.
+    /// Checks that an interrupted binding may still add its policy to the application's role. The
+    /// role's owner may have withdrawn the consent.
     pub(super) async fn check_role_again(
         &self,
         instance: &Instance,
@@ -167,8 +168,8 @@ impl Broker {
         }
     }
 
-    /// A role that the operator has allowed bindings to add to, and its owner those of this
-    /// instance.
+    /// Returns an application's role to which bindings of this instance may add a policy. The
+    /// operator and the role's owner must both have allowed it.
     async fn application_role(&self, name: &str, instance: &Instance) -> Result<Role> {
         if self.rules.roles.is_empty() {
             return Err(Error::Invalid(format!(
@@ -195,7 +196,7 @@ impl Broker {
             found => found?.ok_or_else(no_such_role)?,
         };
 
-        // The broker's own roles, and those of bindings, are nobody's to add to, whatever the
+        // No binding may add to the broker's own roles or to those of bindings, whatever the
         // patterns say.
         if self.naming.is_ours(&role.name)
             || self.rules.own_roles.contain(&role.arn)
@@ -210,7 +211,8 @@ impl Broker {
         Ok(role)
     }
 
-    /// A service account of the namespace that the platform tells, if it does tell one.
+    /// Parses a service account, as `name` or `namespace/name`. If the platform sends a namespace,
+    /// the account must be in it.
     fn service_account(
         &self,
         text: &str,
@@ -249,8 +251,8 @@ impl Broker {
         })
     }
 
-    /// Makes what the record names, with this policy. The record is to be written with what comes
-    /// back of it.
+    /// Creates the identity that the record names, with this policy. The caller must write the
+    /// returned identity into the record.
     pub(super) async fn create_identity(
         &self,
         binding: &Binding,
@@ -304,7 +306,7 @@ impl Broker {
         }
     }
 
-    /// Creates the user with its policy and its access key, which is sealed for the record.
+    /// Creates the user, its policy and its access key, which is sealed for the record.
     async fn create_user_identity(
         &self,
         site: &Site,
@@ -327,7 +329,7 @@ impl Broker {
         Ok((identity, Access::Key(key)))
     }
 
-    /// What the record's identity is used with.
+    /// Returns the access key or the role of the record's identity; `None` until it is created.
     pub(super) async fn access(&self, binding: &Binding) -> Result<Option<Access>> {
         Ok(match &binding.identity {
             Some(Identity::User {
@@ -351,7 +353,7 @@ impl Broker {
         })
     }
 
-    /// Takes all that it may do from what the record names: its keys and its policy.
+    /// Revokes all permissions of the record's identity: its access keys and its policy.
     pub(super) async fn revoke_identity(&self, binding: &Binding) -> PortResult<()> {
         let Site {
             identities, roles, ..
@@ -369,11 +371,13 @@ impl Broker {
         }
     }
 
-    /// Deletes what the record names, and what is revoked. What does not exist is deleted.
+    /// Deletes the record's user or role, whose access keys and policy must be deleted before.
+    /// Succeeds if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`Error::IdentityInUse`] where somebody has added something to it; that of a port.
+    /// - [`Error::IdentityInUse`] if somebody has added something to it.
+    /// - The error of a port.
     pub(super) async fn delete_identity(&self, binding: &Binding) -> Result<()> {
         let Site {
             identities, roles, ..
@@ -397,8 +401,8 @@ impl Broker {
     }
 }
 
-/// True if the role's owner has tagged it with the instance's space or organization: naming a role
-/// gives no right to it.
+/// True if the role's owner has tagged it with the instance's space or organization. Knowing a
+/// role's name gives no right to it.
 fn has_consent(role: &Role, instance: &Instance) -> bool {
     consents(instance)
         .iter()
@@ -423,7 +427,7 @@ fn no_consent(instance: &Instance) -> Error {
     ))
 }
 
-/// The identity of a binding that has a role of its own, with what its application is given.
+/// The identity of a binding with its own role, and the application's access to it.
 fn role_identity(
     role_name: String,
     arn: String,
@@ -437,7 +441,7 @@ fn role_identity(
     (identity, Access::Role { arn })
 }
 
-/// Creates a role with its policy. Returns its ARN.
+/// Creates a role with its policy, and returns its ARN.
 async fn create_role(roles: &dyn Roles, role: &NewRole, policy: &Policy) -> Result<String> {
     let arn = roles.create(role).await?;
     roles
@@ -446,8 +450,8 @@ async fn create_role(roles: &dyn Roles, role: &NewRole, policy: &Policy) -> Resu
     Ok(arn)
 }
 
-/// Adds the policy to an application's role, which its owner may have deleted since the broker has
-/// looked for it.
+/// Adds the policy to an application's role. The role's owner may have deleted it since the broker
+/// looked it up.
 async fn add_to_role(
     roles: &dyn Roles,
     role_name: &str,
@@ -463,22 +467,22 @@ async fn add_to_role(
     }
 }
 
-/// Makes the user with this policy and one access key. The key comes last: nobody can use it before
-/// the policy says what for.
+/// Creates the user, its policy and one access key. The key comes last, so that nobody can use it
+/// before the policy limits it.
 async fn create_user(
     identities: &dyn Identities,
     user: &NewUser,
     policy: &str,
 ) -> PortResult<AccessKey> {
     if identities.create_user(user).await? == CreateUser::Exists {
-        // Nobody has seen the keys of an earlier attempt.
+        // The keys of an earlier attempt were never returned to anybody.
         delete_access_keys(identities, &user.name).await?;
     }
     identities.put_policy(&user.name, policy).await?;
     identities.create_access_key(&user.name).await
 }
 
-/// Deletes a user with all that it has.
+/// Deletes a user with its access keys and its policy.
 pub(super) async fn delete_user(identities: &dyn Identities, user_name: &str) -> PortResult<()> {
     revoke_user(identities, user_name).await?;
     identities.delete_user(user_name).await
@@ -489,7 +493,7 @@ async fn revoke_user(identities: &dyn Identities, user_name: &str) -> PortResult
     identities.delete_policy(user_name).await
 }
 
-/// Deletes a role of a binding.
+/// Deletes a binding's own role with its policy.
 pub(super) async fn delete_role(roles: &dyn Roles, role_name: &str) -> PortResult<()> {
     roles.delete_policy(role_name, POLICY_NAME).await?;
     roles.delete(role_name).await
@@ -502,7 +506,7 @@ async fn delete_access_keys(identities: &dyn Identities, user_name: &str) -> Por
     Ok(())
 }
 
-/// What is sealed for a binding can be opened for it alone.
+/// The purpose of a binding's sealed secrets: they can be opened for this binding alone.
 pub(super) fn purpose(binding: &Binding) -> Purpose<'_> {
     Purpose {
         instance_id: &binding.instance_id,
@@ -510,13 +514,12 @@ pub(super) fn purpose(binding: &Binding) -> Purpose<'_> {
     }
 }
 
-/// The namespace that Kubernetes is told of in a context (OSBAPI profile, Kubernetes Context
-/// Object).
+/// The Kubernetes namespace in a context (OSBAPI profile, Kubernetes Context Object).
 fn namespace(context: Option<&Object>) -> Option<&str> {
     context?.get("namespace")?.as_str()
 }
 
-/// The last part of an ARN with a path.
+/// The role's name: the last part of its ARN, which may contain a path.
 fn role_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -17,15 +17,19 @@ use super::{
 };
 use crate::osb::Object;
 
-/// How long an instance's tombstone is kept. Names in AWS follow from the id, and applications may
-/// keep such a name for years (a bus, a repository, a bucket): no other space gets it. Platforms
-/// that still poll need it for 10,080 minutes, the longest time that Cloud Foundry can be told.
+/// The lifetime of an instance's tombstone: ten years.
+///
+/// Names in AWS follow from the id. Applications may keep such a name for years (a bus, a
+/// repository, a bucket), so no other space may get it. Platforms that still poll need the
+/// tombstone for at most 10,080 minutes, Cloud Foundry's maximum.
 pub const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
-/// The latest `expires_at` of a tombstone that was kept for `lifetime` and whose id can be used
-/// again: its deletion ended so long ago that no earlier request for the id can still be under way.
-/// Service Catalog creates an instance anew under the same id after it has cleaned up. Polls of the
-/// old deletion are answered by the id of their operation.
+/// The latest `expires_at` of a tombstone whose id can be used again. `lifetime` is the
+/// tombstone's.
+///
+/// The deletion ended so long ago that no earlier request for the id can still be running. Service
+/// Catalog cleans up a failed creation, then creates the instance again under the same id. A poll
+/// of the old deletion is answered from its operation id.
 pub fn latest_reusable_expiry(lifetime: SignedDuration, now: Timestamp) -> Timestamp {
     now + (lifetime - LONGEST_REQUEST)
 }
@@ -33,66 +37,68 @@ pub fn latest_reusable_expiry(lifetime: SignedDuration, now: Timestamp) -> Times
 /// A service instance, from the first request until its tombstone expires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
-    /// Chosen by the platform.
+    /// The instance's id, which the platform chooses.
     pub id: InstanceId,
-    /// What it is, or is going to be once it is created.
+    /// The present attributes; during the creation, the requested ones.
     pub attributes: Attributes,
-    /// What it is going to be when the update that runs succeeds.
+    /// The attributes after the running update, if it succeeds; absent while no update runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Attributes>,
-    /// Where it is, if not in the broker's own account and Region.
+    /// The instance's location; absent if it is the broker's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// The instance's stack.
+    /// The name of the instance's stack, which follows from the service and the instance's id.
     pub stack_name: String,
-    /// The stack's ARN, once it is known that an operation of the instance has created it: somebody
-    /// else's may come to have its name.
+    /// The stack's ARN; absent until an operation of the instance is known to have created the
+    /// stack. The name does not identify the stack: somebody else's may get the same one later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
-    /// The user who created it, if the platform tells.
+    /// The user who created the instance, if the platform names users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Requester>,
-    /// The user who created it or updated it last, if the platform tells.
+    /// The user who created the instance or updated it last, if the platform names users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<Requester>,
-    /// Of the stack, as it was when the last operation ended.
+    /// The stack's outputs when the last creation or update succeeded.
     pub outputs: BTreeMap<String, String>,
-    /// The last one.
+    /// The last operation.
     pub operation: Operation,
-    /// The one before, as it was when the last one began: a platform may still poll it.
+    /// The operation before the last one, as it was when the last one began. A platform may still
+    /// poll it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_operation: Option<Operation>,
-    /// When the record may be forgotten; only tombstones have it. In seconds since 1970, as
-    /// DynamoDB's TTL wants it.
+    /// The time after which DynamoDB may delete the record, in seconds since 1970 as its TTL
+    /// requires. Only tombstones have it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::second::optional"
     )]
     pub expires_at: Option<Timestamp>,
-    /// Counts the writes of this record.
+    /// A counter of the record's writes, which begins at a random number. Each write requires the
+    /// version that was read.
     pub version: u64,
 }
 
-/// What a platform asks an instance to be.
+/// The attributes of an instance that a platform requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attributes {
-    /// As requested.
+    /// The id of the service offering.
     pub service_id: String,
-    /// As requested.
+    /// The id of the plan.
     pub plan_id: String,
-    /// As requested.
+    /// The GUID of the platform's organization; on Kubernetes, of the cluster.
     pub organization_guid: String,
-    /// As requested.
+    /// The GUID of the platform's space; on Kubernetes, of the namespace.
     pub space_guid: String,
-    /// As requested.
+    /// The platform's context object, as requested.
     pub context: Json,
-    /// As requested, without those that the template declares `NoEcho`.
+    /// The user's parameters, normalised, without those that the template declares `NoEcho`.
     pub parameters: Json,
-    /// Stands for the `NoEcho` ones, if the user gave any.
+    /// Digests of the `NoEcho` parameters; absent if the user gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_parameters: Option<SecretParameters>,
-    /// The version of the template that the stack is made from.
+    /// The version of the stack's template; absent if the template has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_version: Option<String>,
 }
@@ -103,8 +109,8 @@ impl Attributes {
         [&self.organization_guid, &self.space_guid]
     }
 
-    /// The GUID of those whose instances are counted together: on Kubernetes the space, which is a
-    /// namespace, because the organization is the whole cluster.
+    /// The GUID of the organization or space whose instances share a quota. On Kubernetes it is the
+    /// space, a namespace, because the organization is the whole cluster.
     pub fn quota_owner(&self) -> &str {
         match Platform::of(None, &self.context.0) {
             Platform::Kubernetes => &self.space_guid,
@@ -112,14 +118,14 @@ impl Attributes {
         }
     }
 
-    /// True if both are of one organization and space.
+    /// True if both have the same organization and space.
     pub fn same_owner(&self, other: &Self) -> bool {
         self.organization_guid == other.organization_guid && self.space_guid == other.space_guid
     }
 }
 
 impl Instance {
-    /// Whether it is there, even if it is about to go.
+    /// True if the instance is created and not yet deleted, even if its deletion has begun.
     pub fn exists(&self) -> bool {
         match self.operation.kind {
             OperationKind::Provision => self.operation.state == OperationState::Succeeded,
@@ -128,13 +134,13 @@ impl Instance {
         }
     }
 
-    /// The stack's ARN, or its name until the ARN is known: CloudFormation takes either.
+    /// The stack's ARN, or its name until the ARN is known: CloudFormation accepts either.
     pub fn stack(&self) -> &str {
         self.stack_id.as_deref().unwrap_or(&self.stack_name)
     }
 
-    /// True if the stack has values of `NoEcho` parameters, or may have got them by the update that
-    /// runs.
+    /// True if the stack has values of `NoEcho` parameters, or the running update may have set
+    /// some.
     pub fn has_secret_parameters(&self) -> bool {
         let updated = self
             .update
@@ -143,13 +149,13 @@ impl Instance {
         self.attributes.secret_parameters.is_some() || updated.is_some()
     }
 
-    /// Whether nothing is left of it but this record.
+    /// True if nothing but this record is left of the instance.
     pub fn is_tombstone(&self) -> bool {
         self.operation
             .is(OperationKind::Deprovision, OperationState::Succeeded)
     }
 
-    /// True if this is a tombstone whose place a new instance with these attributes may take. See
+    /// True if this is a tombstone that a new instance with these attributes may replace. See
     /// [`latest_reusable_expiry`].
     pub fn gives_way_to(&self, successor: &Attributes, now: Timestamp) -> bool {
         let is_over = self.expires_at.is_some_and(|expires_at| {
@@ -158,16 +164,17 @@ impl Instance {
         is_over && self.attributes.same_owner(successor)
     }
 
-    /// Whether an update of it runs.
+    /// True if an update of the instance is in progress.
     pub fn is_updating(&self) -> bool {
         self.operation
             .is(OperationKind::Update, OperationState::InProgress)
     }
 
-    /// Whether a request that began before the deletion may still be about to create the stack. One
-    /// that was created has left its outputs; but where several requests were at it, that of
-    /// another one may come late. What went before a deletion that has failed is not known any
-    /// more.
+    /// True if a request that began before the deletion may still create the stack.
+    ///
+    /// A stack that was created has left its outputs in the record. If several requests worked on
+    /// the creation, another one's stack may still come late. After a failed deletion, the record
+    /// does not show how many requests worked on the creation.
     pub fn may_be_created_late(&self, now: Timestamp) -> bool {
         let other_requests = self
             .previous_operation
@@ -177,8 +184,8 @@ impl Instance {
         self.operation.kind == OperationKind::Deprovision && (not_seen || other_requests)
     }
 
-    /// True if a stack may come to be under the name of the one that has gone: several requests
-    /// were at its creation, or it is not known how many.
+    /// True if another stack may appear under the name of the deleted one. Several requests worked
+    /// on its creation, or the record does not show how many.
     pub fn may_have_been_created_again(&self) -> bool {
         self.outputs.is_empty() || self.previous_operation.as_ref().is_some_and(is_doubtful)
     }
@@ -188,8 +195,8 @@ impl Instance {
         [&self.created_by, &self.changed_by].contains(&&Some(requester.clone()))
     }
 
-    /// The same instance, changed by this user, who may delete it from now on whatever was refused
-    /// before.
+    /// Returns the instance as changed by this user, if the platform names users. The user may
+    /// delete it from now on, even after an earlier refusal.
     #[must_use]
     pub fn changed_by(self, requester: Option<&Requester>) -> Self {
         Self {
@@ -198,7 +205,7 @@ impl Instance {
         }
     }
 
-    /// The same instance with another operation begun.
+    /// Returns the instance with a new operation as its last one.
     #[must_use]
     pub fn begin(self, operation: Operation) -> Self {
         Self {
@@ -209,12 +216,12 @@ impl Instance {
     }
 }
 
-/// True if requests may have sent a creation that the record does not tell of any more.
+/// True if requests may have sent a creation that the record does not show any more.
 fn is_doubtful(before: &Operation) -> bool {
     before.is_taken_up || before.kind == OperationKind::Deprovision
 }
 
-/// Whose an instance is, in the words of the tags that its stack and all that the stack makes have.
+/// The owner of an instance, as in the tags of its stack and of the stack's resources.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owner {
     /// The tag `servicebroker:organization-guid`.
@@ -224,7 +231,7 @@ pub struct Owner {
 }
 
 impl Attributes {
-    /// The instance's organization and space, as tags have them.
+    /// The instance's organization and space, in the form of tag values.
     pub fn owner(&self) -> Owner {
         Owner {
             organization_guid: tag_value(&self.organization_guid),
@@ -232,8 +239,7 @@ impl Attributes {
         }
     }
 
-    /// Whether a request for these is the same as one for `other`. Context, headers and times do
-    /// not count.
+    /// True if both are the same request. Context, headers and times do not count.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id
             && self.plan_id == other.plan_id
@@ -243,8 +249,7 @@ impl Attributes {
     }
 }
 
-/// A JSON object that is stored as its text: DynamoDB's numbers would not give back `1.0` as it
-/// came.
+/// A JSON object, stored as text: a DynamoDB number would not preserve `1.0`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Json(pub Object);
 

@@ -2,20 +2,20 @@
 
 use super::{Broker, instance::Instance};
 
-/// What platforms show their users of an instance besides what they asked for.
+/// Properties of an instance that platforms show their users besides the requested ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceView {
-    /// The stack's page in the AWS console, where the partition has a public one.
+    /// The stack's page in the AWS console; absent in partitions without a public console.
     pub dashboard_url: Option<String>,
-    /// To search for: names and values that are labels on Kubernetes and Cloud Foundry as well.
+    /// Metadata to search for: valid label names and values on Kubernetes and Cloud Foundry.
     pub labels: [(&'static str, String); 2],
-    /// To read.
+    /// Metadata to read.
     pub attributes: [(&'static str, String); 1],
 }
 
 impl Broker {
-    /// The same from the first answer on, when the stack does not exist yet (OSBAPI, Provisioning:
-    /// `dashboard_url`).
+    /// Returns the dashboard URL and the metadata of an instance. They are complete in the first
+    /// response, when the stack does not exist yet (OSBAPI, Provisioning: `dashboard_url`).
     pub fn view(&self, instance: &Instance) -> InstanceView {
         let place = self.place_of(instance.location.as_ref());
         InstanceView {

@@ -13,35 +13,39 @@ use super::{
     stack::{OperationEvents, Progress, Sight, StackEvent, StackStatus, progress},
 };
 
-/// How soon a platform should poll again: after a quarter of the time that the operation has taken
-/// so far, within these bounds. Most stacks take seconds; those that take an hour need no poll
-/// every few seconds.
+/// The shortest time until a platform's next poll; [`LONGEST_RETRY`] is the longest.
+///
+/// In between, it is a quarter of the time that the operation has taken so far. Most stacks take
+/// seconds; those that take an hour need no poll every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
-/// The longest time that CloudFormation may leave a stack at rest that it was asked to delete. Then
-/// the deletion fails. Its own clock counts, and a request may be sent again some polls later.
+/// The longest time for which CloudFormation may leave a stack at rest instead of deleting it.
+/// After that, the deletion fails.
+///
+/// The time counts from the stack's last event, by CloudFormation's clock. The broker may repeat
+/// the deletion request only some polls later.
 const BEGIN_DELETION_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// The time for which a deletion is tried again before [`BEGIN_DELETION_WITHIN`] counts.
+/// The time for which a deletion is retried before [`BEGIN_DELETION_WITHIN`] applies.
 const LONGEST_BEGINNING: SignedDuration = SignedDuration::from_hours(1);
 
-/// How the last operation on an instance or a binding stands.
+/// The status of the last operation on an instance or a binding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastOperation {
-    /// What it is.
+    /// The operation's kind.
     pub kind: OperationKind,
-    /// Over or not, and how.
+    /// The operation's state.
     pub state: OperationState,
-    /// For the user.
+    /// The progress or the failure reason, for the user.
     pub description: String,
-    /// Whether the instance can be used, and updated again, although an update or a deletion of it
-    /// failed.
+    /// True if the instance can be used and updated after its update or deletion has failed. Absent
+    /// for other operations.
     pub instance_usable: Option<bool>,
-    /// When to poll again; nothing once it is over.
+    /// The time until the next poll; absent once the operation has ended.
     pub retry_after: Option<SignedDuration>,
 }
 
 impl LastOperation {
-    /// One that runs, and of which AWS does not say more right now.
+    /// A running operation whose progress AWS does not report at the moment.
     pub(super) fn unseen(operation: &Operation) -> Self {
         Self {
             kind: operation.kind,
@@ -67,14 +71,16 @@ impl LastOperation {
 }
 
 impl Broker {
-    /// Looks how an operation stands, and writes its end into the record when it sees it. `asked`
-    /// is the operation that the platform polls; one that the record does not know is taken for the
-    /// last one.
+    /// Returns the status of an operation, and records its end.
+    ///
+    /// `asked` is the id of the operation that the platform polls. An id that the record does not
+    /// know means the last operation.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] where `asked` deleted an instance of which not even the tombstone is left;
-    /// [`Error::NotFound`]; or that of a port.
+    /// - [`Error::Gone`] if `asked` is a deletion and not even the tombstone is left.
+    /// - [`Error::NotFound`] if the instance does not exist.
+    /// - The error of a port.
     pub async fn last_operation(
         &self,
         id: &InstanceId,
@@ -126,13 +132,13 @@ impl Broker {
         Ok(self.describe(&instance, &events, now))
     }
 
-    /// The answer while AWS does not tell how far the operation is.
+    /// The response while AWS does not report the operation's progress.
     fn unseen(&self, operation: &Operation) -> LastOperation {
         self.observe_running(operation);
         LastOperation::unseen(operation)
     }
 
-    /// Describes how far the operation is, and keeps the description for the next polls.
+    /// Describes the operation's progress, and keeps the description for the next polls.
     fn describe(
         &self,
         instance: &Instance,
@@ -153,8 +159,9 @@ impl Broker {
         let resources = offered.map(|offered| offered.offering.resource_count);
         let description = description::of_instance(operation, events, resources, now);
 
-        // What CloudFormation has not begun ends without an event, and elsewhere it tells of
-        // nothing.
+        // The next polls may use this description only if AWS will report the operation's end. An
+        // operation that CloudFormation has not begun ends without an event, and from other
+        // locations no events arrive.
         if operation.in_progress() && !events.own.is_empty() && instance.location.is_none() {
             self.looks.keep(operation, &description, now);
         }
@@ -162,8 +169,8 @@ impl Broker {
         LastOperation::new(operation, description, now)
     }
 
-    /// An operation that was not over when the next one began was halted by it: only a deletion
-    /// does that.
+    /// Returns the status of the operation before the last one. If it was still in progress, a
+    /// deletion halted it: no other operation does.
     pub(super) fn superseded(&self, operation: Operation, now: Timestamp) -> LastOperation {
         let operation = if operation.in_progress() {
             operation.failed("It was halted by a deletion.")
@@ -186,7 +193,7 @@ impl Broker {
         Ok(instance)
     }
 
-    /// The instance, whose creation or update is over even if nobody has polled to its end.
+    /// Returns the instance; a creation or update that has ended is recorded first.
     pub(super) async fn find_current_instance(&self, id: &InstanceId) -> Result<Instance> {
         let instance = self.find_instance(id).await?;
         if instance.operation.kind == OperationKind::Deprovision {
@@ -195,8 +202,8 @@ impl Broker {
         Ok(self.advance(instance).await?.0)
     }
 
-    /// Takes the instance's operation as far as it can be taken now. The events are those of the
-    /// operation, where it still runs.
+    /// Advances the instance's operation as far as possible now. Returns the events of the
+    /// operation if it was in progress.
     pub(super) async fn advance(&self, instance: Instance) -> Result<(Instance, OperationEvents)> {
         if !instance.operation.in_progress() {
             return Ok((instance, OperationEvents::default()));
@@ -225,7 +232,8 @@ impl Broker {
         Ok((advanced, events))
     }
 
-    /// Ends a deletion whose stack has gone, unless something of the instance may be left or come.
+    /// Ends a deletion whose stack is deleted, unless something of the instance may be left or may
+    /// still be created.
     async fn end_without_stack(
         &self,
         instance: Instance,
@@ -234,11 +242,11 @@ impl Broker {
         if instance.may_be_created_late(self.environment.now()) {
             return Ok(instance);
         }
-        // The stack may have gone without the broker's doing.
+        // Somebody may have deleted the stack outside the broker, while bindings are left.
         if self.has_bindings(&instance).await? {
             return self.start_again(instance, Sight::NoStack, events).await;
         }
-        // Another one may be under its name.
+        // A late request may have created another stack under the same name.
         if instance.stack_id.is_some() && instance.may_have_been_created_again() {
             return self.delete_successor(instance).await;
         }
@@ -246,7 +254,7 @@ impl Broker {
         self.succeed(instance).await
     }
 
-    /// Records the failure that the events tell of, with what the user can do.
+    /// Records the failure that the events report, with advice for the user.
     async fn end_failed(
         &self,
         instance: Instance,
@@ -262,7 +270,7 @@ impl Broker {
         };
         let advice = match instance.operation.kind {
             _ if sight == Sight::NoStack => DELETE_INSTANCE,
-            // Its parameters were not at fault.
+            // The user's parameters were not the cause.
             OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
             kind => advice(kind, usable),
         };
@@ -289,7 +297,7 @@ impl Broker {
                 .await;
         };
 
-        // The events may be ahead of the stack, which has its outputs when it is done.
+        // The events may be ahead of the stack, which has its outputs only at the end.
         if stack.status.is_in_progress() {
             return Ok(instance);
         }
@@ -307,8 +315,7 @@ impl Broker {
         .await
     }
 
-    /// What is kept of an instance that is deleted: whose the id was and what it named, and not what
-    /// the users gave.
+    /// The tombstone of a deleted instance: its owner and its names, without the users' data.
     fn tombstone(&self, instance: Instance, operation: Operation) -> Instance {
         let (context, parameters) = Default::default();
         let attributes = Attributes {
@@ -328,8 +335,8 @@ impl Broker {
         }
     }
 
-    /// Records that the operation has failed. What an update was to change stays as it was;
-    /// `usable` is about updates.
+    /// Records that the operation has failed. After a failed update, the attributes stay as they
+    /// were. `usable` applies to updates only: true if the instance can still be used.
     pub(super) async fn fail(
         &self,
         instance: Instance,
@@ -338,7 +345,8 @@ impl Broker {
     ) -> Result<Instance> {
         let instance_usable = match instance.operation.kind {
             OperationKind::Provision => None,
-            // What AWS does not delete, such as a bucket that is not empty, can still be bound.
+            // A resource that AWS does not delete, such as a bucket with objects, can still be
+            // bound.
             OperationKind::Deprovision => Some(!instance.outputs.is_empty()),
             _ => Some(usable),
         };
@@ -369,7 +377,7 @@ impl Broker {
         }
     }
 
-    /// The instance as another request has left it.
+    /// Reads the instance again, after another request has changed it.
     pub(super) async fn reread(&self, instance: &Instance) -> Result<Instance> {
         let now = self.environment.now();
         self.records
@@ -378,7 +386,8 @@ impl Broker {
             .ok_or_else(Error::instance_not_found)
     }
 
-    /// Likewise, where that request is the same one as this, sent again.
+    /// Reads the instance again, after the same request, sent twice, has changed it.
+    /// [`Error::Concurrency`] if it was a different request.
     pub(super) async fn joined(&self, instance: &Instance) -> Result<Instance> {
         match self.reread(instance).await {
             Ok(joined) if joined.operation.id == instance.operation.id => Ok(joined),
@@ -387,7 +396,7 @@ impl Broker {
         }
     }
 
-    /// Resumes an operation of which CloudFormation knows nothing, or ends it.
+    /// Resumes or ends an operation that CloudFormation knows nothing about.
     async fn start_again(
         &self,
         instance: Instance,
@@ -400,7 +409,8 @@ impl Broker {
         }
 
         match instance.operation.kind {
-            // A stack that is not known yet was not asked for either.
+            // Until the record has the stack's id, the broker has not asked CloudFormation to
+            // delete the stack.
             OperationKind::Deprovision
                 if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
             {
@@ -410,14 +420,14 @@ impl Broker {
             }
             OperationKind::Deprovision => self.tear_down(instance).await,
 
-            // The platform was told that it failed: it must not come to be changed all the same.
+            // The platform is told that the update failed, so it must not happen later.
             OperationKind::Update => {
                 let reason = "The request did not get through to AWS, and nothing was changed. \
                               Send it again.";
                 self.fail(instance, reason.into(), true).await
             }
 
-            // Nor must a stack that somebody has deleted by hand come back.
+            // A stack that somebody has deleted by hand must not come back.
             _ if sight == Sight::NoStack => {
                 let reason = "There is no stack: the request did not get through to AWS, or \
                               somebody has deleted the stack";
@@ -429,7 +439,7 @@ impl Broker {
     }
 }
 
-/// True if CloudFormation was asked to delete a stack again and again, and has left it at rest.
+/// True if CloudFormation leaves the stack at rest after repeated requests to delete it.
 fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
     let is_at_rest = |event: &StackEvent| {
         event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
@@ -442,7 +452,7 @@ const NO_STACK: &str = "The stack does not exist any more";
 const DELETE_INSTANCE: &str = "Delete the instance.";
 const CREATE_AGAIN: &str = "Delete the instance, then create it again.";
 
-/// What the user can do after a failure.
+/// Advice for the user after a failure. `usable` applies to updates only.
 pub(super) fn advice(kind: OperationKind, usable: bool) -> &'static str {
     match kind {
         OperationKind::Deprovision => "Remove the cause, then delete the instance again.",

@@ -1,5 +1,5 @@
-//! Where an instance is: in the broker's own account and Region, unless its user chooses another
-//! location of those that the operator allows.
+//! Location of an instance: the broker's own account and Region, or another one. The operator
+//! decides which locations exist, and the user chooses one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,30 +9,32 @@ use serde_json::{Value, json};
 use super::{Error, Place, Result};
 use crate::osb::Object;
 
-/// Parameters of a provision request; the names are those of the archived AWS Service Broker.
+/// Parameters of a provision request, named like those of the archived AWS Service Broker.
 const ACCOUNT: &str = "target_account_id";
 const REGION: &str = "region";
 const ROLE: &str = "target_role_name";
 
-/// An account and a Region other than the broker's own, or its own by another role.
+/// An account and a Region other than the broker's own, or its own with another role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
-    /// Twelve digits.
+    /// The AWS account id, of twelve digits.
     pub account_id: String,
-    /// Such as `eu-central-1`.
+    /// The Region's name, such as `eu-central-1`.
     pub region: String,
-    /// The role in that account which the broker assumes for it. `infra/target-account.yaml` makes
-    /// one.
+    /// The name of the role that the broker assumes in that account. `infra/target-account.yaml`
+    /// creates one.
     pub role_name: String,
 }
 
-/// The locations that the operator allows besides the broker's own, each with the GUIDs of the
-/// organizations that may have instances there; every organization may where none is named.
+/// The locations that the operator allows, besides the broker's own.
+///
+/// Each has the GUIDs of the organizations that may have instances there. An empty set allows every
+/// organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locations(pub BTreeMap<Location, BTreeSet<String>>);
 
 impl FromIterator<Location> for Locations {
-    /// Locations for every organization.
+    /// Creates locations that every organization may use.
     fn from_iter<T: IntoIterator<Item = Location>>(locations: T) -> Self {
         Self(
             locations
@@ -44,13 +46,14 @@ impl FromIterator<Location> for Locations {
 }
 
 impl Locations {
-    /// The location that a provision request chooses, none being the broker's own, and the other
-    /// parameters. Where the operator allows no choice, these are parameters like any others, which
-    /// no plan has.
+    /// Returns the location that a provision request chooses, and the other parameters. `None` is
+    /// the broker's own location.
+    ///
+    /// If the operator allows no other location, these are ordinary parameters, which no plan has.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where the operator does not allow it, or more than one fits.
+    /// [`Error::Invalid`] if the operator does not allow the location, or several match.
     pub fn choose(
         &self,
         home: &Place,
@@ -95,12 +98,12 @@ impl Locations {
         }
     }
 
-    /// Takes the parameters that choose a location out of an update request, where they are those
-    /// of the instance.
+    /// Removes the parameters that choose a location from an update request. They must have the
+    /// instance's values.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where they are of another location.
+    /// [`Error::Unsupported`] if they choose another location.
     pub fn keep(
         &self,
         home: &Place,
@@ -133,8 +136,8 @@ impl Locations {
         Ok(())
     }
 
-    /// What the schema of a provision request's parameters has for the choice: nothing where there
-    /// is none.
+    /// The JSON Schema properties of the parameters that choose a location. Empty if the operator
+    /// allows no other location.
     pub fn schema(&self, home: &Place) -> Object {
         let mut properties = Object::new();
         if self.0.is_empty() {
@@ -181,7 +184,7 @@ impl Locations {
         properties
     }
 
-    /// The locations where the organization may have instances.
+    /// The locations that the organization may use.
     fn of(&self, organization_guid: &str) -> impl Iterator<Item = &Location> {
         let may_use = move |organizations: &BTreeSet<String>| {
             organizations.is_empty() || organizations.contains(organization_guid)
@@ -210,14 +213,14 @@ impl Locations {
 }
 
 impl Location {
-    /// Whether a request's parameters choose one.
+    /// True if a request's parameters choose a location.
     pub fn is_chosen(parameters: &Object) -> bool {
         [ACCOUNT, REGION, ROLE]
             .iter()
             .any(|name| parameters.contains_key(*name))
     }
 
-    /// What a user would have sent to choose it.
+    /// The request parameters that choose this location.
     pub fn parameters(&self) -> Object {
         let Self {
             account_id,

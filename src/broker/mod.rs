@@ -1,15 +1,17 @@
-//! The domain: what the broker does for each request of OSBAPI, whatever the transport and whatever
+//! The domain: the broker's behaviour for each OSBAPI request, independent of the transport and
 //! AWS.
 //!
 //! Three rules make every operation safe to repeat and to interrupt:
 //!
-//! 1. *Record first.* The intent is written before anything is created or changed in AWS, and the
-//!    record goes last, so that nothing ever exists which no record names.
+//! 1. *Record first.* The record is written before anything is created or changed in AWS, and
+//!    removed last. Nothing ever exists without a record that names it.
 //! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
-//! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE takes up a
-//!    half-done operation where it stopped. Only a creation or an update of a stack waits for the
-//!    same request, or fails: it must not come after the platform was told of a failure, or bring
-//!    back what somebody has deleted.
+//! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE resumes a
+//!    half-done operation where it stopped.
+//!
+//! Rule 3 has an exception: only the same request, sent again, resumes the creation or update of a
+//! stack; otherwise it fails. It must not happen after the platform was told of a failure, or
+//! restore what somebody has deleted.
 
 mod adoption;
 pub mod authentication;
@@ -78,37 +80,38 @@ use crate::catalog::Catalog;
 /// The broker: its catalog, its names, and the ports through which it acts.
 #[derive(Clone)]
 pub struct Broker {
-    /// What it offers.
+    /// The catalog this broker serves.
     pub catalog: Catalog,
-    /// The names of what it makes.
+    /// Names of the stacks, users and roles that the broker creates.
     pub naming: Naming,
-    /// Where it works, and where instances are whose users choose no other location.
+    /// The broker's own account and Region, which instances use unless their users choose another
+    /// location.
     pub place: Place,
-    /// What else they can choose.
+    /// The other locations that users can choose.
     pub locations: Locations,
-    /// What the operator has decided about bindings.
+    /// The operator's rules for bindings.
     pub rules: BindingRules,
-    /// How much there may be at a time.
+    /// The operator's limits on instances and bindings.
     pub quotas: Quotas,
-    /// Its state.
+    /// The store of instances and bindings.
     pub records: Arc<dyn Records>,
-    /// What instances and bindings are made with.
+    /// The ports for stacks, identities and other resources, for each location.
     pub sites: Arc<dyn Sites>,
-    /// For secrets at rest.
+    /// Encryption of secrets at rest.
     pub vault: Arc<dyn Vault>,
-    /// Time and chance.
+    /// The clock and the source of random ids.
     pub environment: Arc<dyn Environment>,
-    /// What polls have seen.
+    /// Recent progress descriptions of running operations, for the next polls.
     pub looks: Looks,
 }
 
 impl Broker {
-    /// The ports that reach what is at a location.
+    /// The ports for a location.
     async fn site(&self, location: Option<&Location>) -> Site {
         self.sites.at(location).await
     }
 
-    /// The stacks among which the instance's is.
+    /// The port for the stacks at the instance's location.
     async fn stacks_of(&self, instance: &Instance) -> Arc<dyn Stacks> {
         self.site(instance.location.as_ref()).await.stacks
     }
