@@ -1,5 +1,4 @@
-//! The least that a Lambda function in Rust can be: what `cold_start.py` measures the broker
-//! against.
+//! A minimal Lambda function in Rust, the baseline of `cold_start.py`.
 
 use lambda_http::{Error, run, service_fn};
 

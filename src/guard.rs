@@ -1,7 +1,10 @@
-//! The guard: a custom resource of the broker's own stack, which is deleted before anything else of
-//! it, and which cannot be while there are instances. Without the broker nobody could delete these
-//! in an orderly way any more. Nor can it be made, or changed, where the broker could not start:
-//! the deployment then says why, and is undone.
+//! The guard: a custom resource of the broker's own stack that keeps the broker while it has
+//! instances.
+//!
+//! CloudFormation deletes it before the rest of the stack. The guard refuses its deletion while
+//! there are instances, because nobody could delete these in an orderly way without the broker. It
+//! also refuses its creation and update if the broker could not start with its settings. The
+//! deployment then reports the reason and is rolled back.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
@@ -10,32 +13,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::{aws, broker::Broker, settings::InvalidSetting};
 
-/// The function's `Handler`.
+/// The `Handler` of the guard's function.
 pub const HANDLER: &str = "guard";
 
-/// The resource's id: another one would have it replaced.
+/// The resource's physical id. With another one, CloudFormation would replace the resource.
 const PHYSICAL_ID: &str = "guard";
-/// That of one that was not made, which guards nothing.
+/// The physical id of a resource whose creation was refused. It guards nothing.
 const NOT_MADE: &str = "not-made";
-/// Limit of a reason as JSON, in bytes. A whole answer has 4,096 bytes, of which the ids take less
-/// than 1,000.
+/// The maximum length of a reason as JSON, in bytes. A whole answer may have 4,096 bytes, and the
+/// ids take less than 1,000.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 const MAX_REASON_LENGTH: usize = 3_000;
 
-/// A request of CloudFormation: the members that an answer needs.
+/// A request of CloudFormation, with the members that an answer needs.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
     request_type: RequestType,
-    /// A secret: it carries its own permission.
+    /// The presigned URL for the answer. A secret.
     #[serde(rename = "ResponseURL")]
     response_url: String,
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
-    /// Absent while the resource is being created.
+    /// The resource's physical id; absent during creation.
     #[serde(default)]
     physical_resource_id: String,
 }
@@ -47,8 +50,9 @@ enum RequestType {
     Delete,
 }
 
-/// An answer to CloudFormation. It rejects an answer in which a member is null or of another type,
-/// and takes that for a failure. So no member is optional, and a success has a reason, too.
+/// An answer to CloudFormation. CloudFormation rejects an answer with a null member or one of
+/// another type, and treats it as a failure. Therefore no member is optional, and a success has a
+/// reason, too.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>
 #[derive(Debug, Serialize)]
@@ -69,11 +73,12 @@ enum Status {
     Failed,
 }
 
-/// Answers CloudFormation.
+/// Answers a request of CloudFormation.
 ///
 /// # Errors
 ///
-/// Where it cannot be answered. CloudFormation then gives up after the resource's `ServiceTimeout`.
+/// Fails if the answer cannot be delivered. CloudFormation then gives up after the resource's
+/// `ServiceTimeout`.
 pub async fn handle(
     broker: Result<&Broker, &InvalidSetting>,
     event: LambdaEvent<Request>,
@@ -82,8 +87,7 @@ pub async fn handle(
     aws::put_json(&url, serde_json::to_vec(&answer)?).await
 }
 
-/// Returns the URL to answer to, and the answer of a broker with these settings, or of one whose
-/// settings are wrong.
+/// Returns the URL to answer to, and the answer. `broker` is an error if the settings are invalid.
 pub async fn answer(
     broker: Result<&Broker, &InvalidSetting>,
     request: Request,
@@ -118,7 +122,7 @@ pub async fn answer(
     (request.response_url, answer)
 }
 
-/// Returns the reason for refusing the request, for the operator; `None` if it is granted.
+/// Returns the reason for refusing the request, for the operator; `None` if it is allowed.
 async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) -> Option<String> {
     match request.request_type {
         RequestType::Create | RequestType::Update => broker.err().map(ToString::to_string),
@@ -127,8 +131,8 @@ async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) ->
     }
 }
 
-/// Returns as much of a text as an answer can hold. A control character would make the events of
-/// the whole stack unreadable:
+/// Returns as much of a text as an answer can hold. Control characters become spaces: one of them
+/// would make the events of the whole stack unreadable.
 /// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601>
 fn fitting(text: &str) -> String {
     let mut length = 0;
@@ -148,7 +152,7 @@ fn fitting(text: &str) -> String {
         .collect()
 }
 
-/// Why the broker has to stay, for its operator; nothing where it may go.
+/// Returns the reason why the broker must stay, for its operator; `None` if it can be deleted.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
     let give_up = "To give them up, delete this stack with --retain-resources Guard. If \
                    StackRolesBoundary then cannot be deleted, because roles of instances still use \

@@ -1,13 +1,13 @@
 //! An Open Service Broker API 2.17 broker for AWS that runs as one Lambda function.
 //!
-//! Data flows one way: [`http`] turns a request into a call of the domain in [`broker`], which
-//! decides what is to be done and does it through the ports in [`broker::ports`]; [`aws`]
-//! implements the ports. What can be provisioned is the [`catalog`], compiled from `templates/` by
-//! the build script. `ARCHITECTURE.md` walks through a request.
+//! Data flows one way. [`http`] turns a request into a call of the domain in [`broker`]. The domain
+//! decides what to do, and does it through the ports in [`broker::ports`]. [`aws`] implements the
+//! ports. The [`catalog`] lists what can be provisioned; the build script compiles it from
+//! `templates/`. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
 
-// The names by which the compiled-in catalog, which is generated code, refers to its types.
+// The generated code of the compiled-in catalog refers to its types by these names.
 extern crate alloc;
 extern crate self as aws_service_broker;
 

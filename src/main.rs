@@ -1,5 +1,5 @@
-//! The Lambda function: reads its settings, wires the adapters and serves the API, sweeps, or
-//! guards.
+//! The Lambda function. It reads its settings, wires the adapters, and then serves the API, sweeps
+//! or guards.
 
 use std::env;
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_env();
     let config = aws::load_config().await;
 
-    // infra/template.yaml makes several functions of this program.
+    // `infra/template.yaml` creates several functions from this program.
     let handler = env::var("_HANDLER").unwrap_or_default();
     if handler == guard::HANDLER {
         let broker = settings.map(|settings| aws::broker(&settings, &config));

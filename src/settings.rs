@@ -13,96 +13,98 @@ use crate::{
     http::MissingVersion,
 };
 
-/// What the operator has set. Every variable is required, but for those of which it is said what
-/// nothing stands for.
+/// The operator's settings. Every variable is required, unless its description says what an empty
+/// one means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `AWS_REGION`, which Lambda sets.
+    /// `AWS_REGION`: the broker's own Region. Lambda sets it.
     pub region: String,
-    /// `ACCOUNT_ID`: the AWS account, twelve digits. Service and plan ids follow from it.
+    /// `ACCOUNT_ID`: the AWS account, twelve digits. Service and plan ids are derived from it.
     pub account_id: String,
-    /// `BROKER_ID`: tells this broker from others in the account. Service and plan ids follow from
-    /// it.
+    /// `BROKER_ID`: distinguishes this broker from others in the account. Service and plan ids are
+    /// derived from it.
     pub broker_id: String,
-    /// `NAME_PREFIX`: with what the names of stacks and users begin.
+    /// `NAME_PREFIX`: prefix of all stack and user names.
     pub name_prefix: String,
-    /// `ENABLED_SERVICES`: names of the services that are offered, with commas in between; none for
-    /// all.
+    /// `ENABLED_SERVICES`: names of the offered services, separated by commas. Empty: all services.
     pub enabled_services: Vec<String>,
-    /// What is offered of these services:
-    /// - `ENABLED_PLANS`: plans as `service/plan`, with commas in between; all of the services that
-    ///   do not occur.
-    /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object; none where it is empty.
-    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries with commas
-    ///   in between.
-    /// - `ENTRY_OWNERS`: for whom these entries are, a JSON object; for all where it is empty.
+    /// Restrictions of the offered services:
+    /// - `ENABLED_PLANS`: plans as `service/plan`, separated by commas. A service that does not
+    ///   occur has all of its plans.
+    /// - `PARAMETER_LIMITS`: limits of parameters, a JSON object. Empty: no limits.
+    /// - a variable for each setting of the templates, such as `RECORD_ZONES`: entries separated by
+    ///   commas. Empty: no entries.
+    /// - `ENTRY_OWNERS`: the organizations and spaces that entries are reserved for, a JSON object.
+    ///   Empty: every entry is for all.
     pub restrictions: Restrictions,
-    /// How much there may be at a time; 0 is any number:
+    /// Quotas; 0 means unlimited:
     /// - `MAX_INSTANCES_PER_ORGANIZATION`
     /// - `MAX_BINDINGS_PER_INSTANCE`
     pub quotas: Quotas,
-    /// `TABLE_NAME`: the DynamoDB table.
+    /// `TABLE_NAME`: the DynamoDB table of the records.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
     pub key_arn: String,
-    /// `CREDENTIALS_SECRET_ARN`: the secret with the user name and password of the platforms.
+    /// `CREDENTIALS_SECRET_ARN`: the secret with the user name and password for platforms.
     pub credentials_secret_arn: String,
     /// `DEPLOY_ROLE_ARN`: the role that CloudFormation assumes.
     pub deploy_role_arn: String,
-    /// `PERMISSIONS_BOUNDARY_ARN`: the limit of every binding's identity.
+    /// `PERMISSIONS_BOUNDARY_ARN`: the permissions boundary of every binding's identity.
     pub permissions_boundary_arn: String,
-    /// `LOCATIONS`: where users may have instances besides the broker's own account and Region:
-    /// account, Region and role, with slashes in between, and commas between locations; none where
-    /// it is empty.
+    /// `LOCATIONS`: locations for instances besides the broker's own account and Region, separated
+    /// by commas. Each is an account, a Region and a role, separated by slashes. Empty: no other
+    /// locations.
     pub locations: Locations,
-    /// `EXTERNAL_ID`: what the broker says when it assumes a role of [`Self::locations`]; needed
-    /// where there are any.
+    /// `EXTERNAL_ID`: the external id with which the broker assumes a role of [`Self::locations`].
+    /// Required if there are any.
     pub external_id: Option<String>,
-    /// `SWEEP_REMOVES`: `yes`, where the sweep may remove something; `no`.
+    /// `SWEEP_REMOVES`: `yes` if the sweep may remove something, or `no`.
     pub sweep_removes: bool,
-    /// `STACK_EVENTS`: `yes`, where CloudFormation's events of instances' stacks reach the
-    /// function; `no`.
+    /// `STACK_EVENTS`: `yes` if CloudFormation's events about instances' stacks reach the function,
+    /// or `no`.
     pub stack_events: bool,
-    /// What is decided about bindings:
-    /// - `BINDING_LIFETIME_DAYS`: how long a binding's access key works; 0 is forever.
-    /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add to; none where it is empty.
-    /// - `OIDC_PROVIDER_ARN`, `EKS_CLUSTER_ARN`: who vouches for service accounts; nobody where
-    ///   they are empty.
-    /// - `OUTPUTS_AS_IS`: `yes`, where the credentials' keys are the outputs' names; `no`.
+    /// Rules for bindings:
+    /// - `BINDING_LIFETIME_DAYS`: lifetime of a binding's access key; 0 means forever.
+    /// - `BINDABLE_ROLES`: patterns of the roles that a binding may add permissions to. Empty: no
+    ///   roles.
+    /// - `OIDC_PROVIDER_ARN`, `EKS_CLUSTER_ARN`: the OIDC provider and the EKS cluster that roles
+    ///   for service accounts trust. Empty: none.
+    /// - `OUTPUTS_AS_IS`: `yes` if the credentials' keys are the outputs' names, or `no`.
     pub binding_rules: BindingRules,
-    /// `MISSING_VERSION_STATUS`: what a request without `X-Broker-API-Version` is answered with.
+    /// `MISSING_VERSION_STATUS`: the status for a request without `X-Broker-API-Version`, 400 or
+    /// 412.
     pub missing_version: MissingVersion,
 }
 
-/// A setting is missing, or wrong.
+/// The error for a setting that is missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// Which one.
+    /// A missing variable: its name.
     #[error("the environment variable {0} is not set, or empty: infra/template.yaml sets it")]
     Missing(&'static str),
-    /// Which one, and what it may be.
+    /// A wrong variable: its name, and the values that it may have.
     #[error("the environment variable {0} is not {1}: infra/template.yaml sets it")]
     Wrong(&'static str, &'static str),
-    /// Which one, and why it is not usable.
+    /// An unusable variable: its name, and the reason.
     #[error("the environment variable {0} is not usable: {1}")]
     Unusable(&'static str, String),
 }
 
 impl Settings {
-    /// Reads the process's environment.
+    /// Reads the settings from the process's environment.
     ///
     /// # Errors
     ///
-    /// The first variable that is not set, or wrong.
+    /// Returns the first variable that is missing or wrong.
     pub fn from_env() -> Result<Self, InvalidSetting> {
         Self::read(|name| env::var(name).ok())
     }
 
-    /// Reads what `variable` returns for each name.
+    /// Reads the settings. `variable` returns the value for a name.
     ///
     /// # Errors
     ///
-    /// The first variable that is not set, or wrong.
+    /// Returns the first variable that is missing or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let variables = Variables(variable);
         Ok(Self {
@@ -137,12 +139,12 @@ impl Settings {
         })
     }
 
-    /// `aws`, `aws-cn`, …: the second part of every ARN.
+    /// Returns the partition, the second part of every ARN: `aws`, `aws-cn`, …
     pub fn partition(&self) -> &str {
         self.deploy_role_arn.split(':').nth(1).unwrap_or_default()
     }
 
-    /// The IAM path of the bindings' users.
+    /// Returns the IAM path of the bindings' users and roles.
     pub fn identity_path(&self) -> String {
         format!("/{}/", self.name_prefix)
     }
@@ -152,12 +154,12 @@ impl Settings {
 struct Variables<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    /// The value, unless it is not set or empty.
+    /// Returns the value; `None` if it is not set or empty.
     fn optional(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The value; empty if it is not set.
+    /// Returns the value; empty if it is not set.
     fn or_empty(&self, name: &str) -> String {
         self.optional(name).unwrap_or_default()
     }
@@ -174,14 +176,14 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
-    /// None for 0.
+    /// Returns the quota; `None` for 0, which means unlimited.
     fn quota(&self, name: &'static str) -> Result<Option<usize>, InvalidSetting> {
         let quota = self.required(name)?.parse();
         let quota: usize = quota.map_err(|_| InvalidSetting::Wrong(name, "a whole number"))?;
         Ok((quota > 0).then_some(quota))
     }
 
-    /// None for 0.
+    /// Returns the number of days; `None` for 0, which means forever.
     fn days(&self, name: &'static str) -> Result<Option<SignedDuration>, InvalidSetting> {
         match self.required(name)?.parse() {
             Ok(0) => Ok(None),
@@ -196,7 +198,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 }
 
-/// What is offered of the services, and what users may name.
+/// Reads the restrictions of the offered services, and of the values that users may name.
 fn restrictions(
     variables: &Variables<impl Fn(&str) -> Option<String>>,
 ) -> Result<Restrictions, InvalidSetting> {
@@ -256,7 +258,7 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
     ))
 }
 
-/// The entries of every setting of the templates.
+/// Reads the entries of every setting of the templates.
 fn consents(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Consents {
     let entries = |list: String| {
         list.split(',')
@@ -304,7 +306,7 @@ fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Location
     Ok(Locations(locations))
 }
 
-/// A location with the organizations that may use it.
+/// Parses a location with the organizations that may use it.
 fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
     let (location, organizations) = text
         .split_once('=')
@@ -319,7 +321,7 @@ fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
         .map(str::to_owned)
         .collect();
 
-    // The function may assume no others.
+    // The function may not assume any other role.
     let is_ours = role_name.starts_with(&format!("service-broker-{prefix}-"));
     let location = Location {
         account_id: account_id.to_owned(),
@@ -329,13 +331,13 @@ fn location(text: &str, prefix: &str) -> Option<(Location, BTreeSet<String>)> {
     (is_ours && !organizations.contains("")).then_some((location, organizations))
 }
 
-/// Prefixes that names of others begin with. The deploy role may delete the roles that begin with
-/// the prefix, and those of brokers are `aws-service-broker-…`, where the stack has its default
-/// name, and `service-broker-…` in other accounts. Names of AWS's own services begin with `aws-`,
-/// such as those of Control Tower.
+/// Prefixes with which the names of other roles begin. The deploy role may delete the roles that
+/// begin with its prefix. The roles of brokers begin with `aws-service-broker-…` if the stack has
+/// its default name, and with `service-broker-…` in other accounts. Those of AWS's own services,
+/// such as Control Tower, begin with `aws-`.
 const PREFIXES_OF_OTHERS: [&str; 2] = ["aws", "service"];
 
-/// The prefix, unless names of others begin with it.
+/// Returns the prefix, or an error if the names of other roles begin with it.
 fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
     if PREFIXES_OF_OTHERS.contains(&prefix.as_str()) {
         return Err(InvalidSetting::Wrong(
@@ -347,8 +349,9 @@ fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
     Ok(prefix)
 }
 
-/// The table's name, unless it is one that the resources of instances could have: the roles of
-/// their stacks and bindings, which are limited by the prefix, could then reach the broker's own.
+/// Returns the table's name, or an error if it begins with the prefix. The roles of instances'
+/// stacks and bindings are limited by the prefix. With such a name, they could access the broker's
+/// own resources.
 fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
     if table_name.starts_with(&format!("{prefix}-")) {
         return Err(InvalidSetting::Wrong(
@@ -359,6 +362,6 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
     Ok(table_name)
 }
 
-/// The longest lifetime of a binding's identity, in days: ten years. A limit keeps dates within
-/// what they can be.
+/// The longest lifetime of a binding's identity, in days: ten years. The limit keeps dates in their
+/// valid range.
 const MAX_LIFETIME_DAYS: u16 = 3_653;

@@ -1,9 +1,9 @@
-//! What CloudFormation tells of the stacks of instances, through EventBridge: the broker's function
-//! gets it beside the requests of platforms, and sees at once how an operation has ended.
-//! `infra/template.yaml` has the rule.
+//! CloudFormation's events about the stacks of instances. EventBridge sends them to the broker's
+//! function, which then sees at once how an operation has ended. `infra/template.yaml` has the
+//! rule.
 //!
-//! An event is a hint and nothing more. What it says is looked up, so that it may come late, twice,
-//! in another order or not at all, and who could send one would gain nothing.
+//! An event is only a hint. The broker looks up what it says, so it may come late, twice, out of
+//! order or not at all. A forged event would gain its sender nothing.
 
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,11 @@ use crate::{
     },
 };
 
+/// The `detail-type` of CloudFormation's events about a stack's status.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-event-bridge.html>
 const DETAIL_TYPE: &str = "CloudFormation Stack Status Change";
 
-/// Below the function's timeout, so that what was too slow is logged.
+/// The time limit of an event, below the function's timeout, so a slow one is still logged.
 const LIMIT: Duration = Duration::from_secs(24);
 
 #[derive(Deserialize)]
@@ -38,14 +39,14 @@ struct Detail {
 }
 
 impl StackStatusChange {
-    /// The part of the stack's ARN that is its name.
+    /// Returns the stack's name from its ARN.
     fn stack_name(&self) -> Option<&str> {
         self.detail.stack_id.split('/').nth(1)
     }
 }
 
-/// Whether what the function was invoked with is an event of AWS, and no request of a platform:
-/// those cannot make themselves look like one, since a front door wraps them.
+/// True if the invocation is an event of AWS, and not a platform's request. Platforms cannot forge
+/// one, because a front door wraps their requests.
 pub fn is_event(request: &Request) -> bool {
     matches!(
         request.request_context_ref(),
@@ -53,11 +54,11 @@ pub fn is_event(request: &Request) -> bool {
     )
 }
 
-/// Sees how the stack that the event tells of stands.
+/// Looks up the stack that the event names, and updates the instance's record.
 ///
 /// # Errors
 ///
-/// Where it is no such event, or where AWS does not answer: Lambda then sends it again, twice.
+/// Fails if the event is not such an event, or if AWS does not answer. Lambda then retries twice.
 pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     let unknown = "neither a request of an API, nor an event of CloudFormation";
     let event: StackStatusChange = serde_json::from_slice(request.body()).map_err(|_| unknown)?;

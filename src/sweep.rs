@@ -1,12 +1,12 @@
-//! The sweep function: the operator invokes it directly, and nobody else can. `infra/template.yaml`
-//! makes it from the same program as the broker's function, with a role of its own that only reads
-//! unless the operator says otherwise.
+//! The sweep function. Only the operator can invoke it, and does so directly. `infra/template.yaml`
+//! creates it from the same program as the broker's function. Its own role only allows reads,
+//! unless the operator sets `SweepRemoves`.
 //!
 //! ```json
 //! {"remove": {"stacks": ["osb-sqs-…"], "users": [], "roles": [], "instances": []}}
 //! ```
 //!
-//! Without `remove` (`{}`) it only looks.
+//! Without `remove` (`{}`) it only reports.
 
 use lambda_http::{Error, lambda_runtime::LambdaEvent};
 use serde::{Deserialize, Serialize};
@@ -16,40 +16,39 @@ use crate::broker::{
     sweep::{Findings, Removal, Removed},
 };
 
-/// The function's `Handler`.
+/// The `Handler` of the sweep's function.
 pub const HANDLER: &str = "sweep";
 
-/// What the operator asks for.
+/// The operator's request.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SweepRequest {
-    /// What is to be removed, if it is among the findings.
+    /// The findings to remove. Anything that was not found is left alone.
     pub remove: Removal,
 }
 
-/// What the operator gets.
+/// The response to the operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SweepResponse {
-    /// As it was before anything was removed.
+    /// The findings before anything was removed.
     #[serde(flatten)]
     pub findings: Findings,
-    /// What became of what was to be removed.
+    /// The outcome of each requested removal.
     #[serde(skip_serializing_if = "Removed::is_empty")]
     pub removed: Removed,
 }
 
-/// Looks for what is left in spite of all, and removes what the operator has named of it, if it
-/// may.
+/// Finds orphans, and removes those that the operator has named, if `may_remove` allows it.
 ///
 /// # Errors
 ///
-/// What AWS has answered, for the operator. The same request can be sent again.
+/// Returns AWS's answer, for the operator. The same request can be sent again.
 pub async fn handle(
     broker: &Broker,
     may_remove: bool,
     event: LambdaEvent<SweepRequest>,
 ) -> Result<SweepResponse, Error> {
-    // The roles of locations may do more than this function's own.
+    // IAM alone does not prevent it: the roles of locations may do more than this function's own.
     if !may_remove && event.payload.remove != Removal::default() {
         return Err(
             "nothing was removed: the parameter SweepRemoves of the broker's stack does \

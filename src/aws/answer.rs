@@ -1,4 +1,4 @@
-//! An answer to where AWS has said, with a URL that is its own permission.
+//! Answers that AWS expects at a presigned URL.
 
 use std::{io::Cursor, time::Duration};
 
@@ -7,14 +7,14 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lambda_http::{Error, http::Request};
 
-/// How long that may take. Lambda tries again.
+/// The time limit of an answer. If it fails, Lambda retries the invocation.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Puts the text there. The URL is a secret.
+/// Puts the JSON text at the URL. The URL is a secret.
 ///
 /// # Errors
 ///
-/// Where it is not taken.
+/// Fails if AWS rejects the text, or does not accept it in time.
 pub async fn put_json(url: &str, text: Vec<u8>) -> Result<(), Error> {
     let https = HttpsConnectorBuilder::new()
         .with_native_roots()?
@@ -22,7 +22,7 @@ pub async fn put_json(url: &str, text: Vec<u8>) -> Result<(), Error> {
         .enable_http1()
         .build();
 
-    // The signature of the URL is one for a request without a content type.
+    // The URL is signed for a request without a content type.
     let request = Request::put(url).body(Full::new(Cursor::new(text)))?;
 
     let answered = Client::builder(TokioExecutor::new())

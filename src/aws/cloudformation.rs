@@ -25,8 +25,8 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("CloudFormation");
-/// A template may have roles, such as that of a function. Whether its stack can make one is up to
-/// the deploy role.
+/// The capability to create IAM resources. A template may have roles, such as a function's. The
+/// deploy role's permissions limit what its stack can create.
 const CAPABILITY: types::Capability = types::Capability::CapabilityIam;
 
 /// CloudFormation, acting with the deploy role.
@@ -37,7 +37,7 @@ pub struct CloudFormation {
 }
 
 impl CloudFormation {
-    /// CloudFormation of these settings; it creates, updates and deletes with the deploy role's
+    /// Creates the adapter. It creates, updates and deletes stacks with the deploy role's
     /// permissions.
     pub fn new(config: &SdkConfig, deploy_role_arn: impl Into<String>) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Stacks for CloudFormation {
 
         match error.as_service_error() {
             Some(UpdateStackError::TokenAlreadyExistsException(_)) => Ok(UpdateStack::Accepted),
-            // There is no code of its own for this.
+            // CloudFormation has no error code for this.
             Some(answer) if reason(answer).contains("No updates are to be performed") => {
                 Ok(UpdateStack::NoChange)
             }
@@ -134,7 +134,7 @@ impl Stacks for CloudFormation {
         let status = stack.stack_status().map_or(StackStatus::Unknown, |status| {
             StackStatus::parse(status.as_str())
         });
-        // By its id, one that is deleted is described for 90 days.
+        // A deleted stack can be described by its id for 90 days.
         // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
         if status == StackStatus::DeleteComplete {
             return Ok(None);
@@ -154,7 +154,7 @@ impl Stacks for CloudFormation {
 
     async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>> {
         let mut found = EventSearch::new(token);
-        // Pages of up to 1 MB, the newest event first.
+        // A page has up to 1 MB. The newest event comes first.
         let mut pages = self
             .client()
             .describe_stack_events()
@@ -216,11 +216,11 @@ impl Stacks for CloudFormation {
     }
 }
 
-/// The most pages of events that are read in search of an operation's: what others have done since
-/// may fill some.
+/// The maximum number of pages that are searched for an operation's events. Newer events of others
+/// may fill some of them.
 const MAX_EVENT_PAGES: usize = 10;
 
-/// The events of one operation, looked for from the newest event of the stack on.
+/// A search for the events of one operation, from the stack's newest event to older ones.
 struct EventSearch<'a> {
     token: &'a str,
     own: Vec<StackEvent>,
@@ -238,9 +238,9 @@ impl<'a> EventSearch<'a> {
         }
     }
 
-    /// Adds the next older events. True if those that are still older cannot be of the operation:
-    /// its own follow each other, but for resources that were at work when somebody else
-    /// interrupted it.
+    /// Adds the next older events. Returns true if even older ones cannot belong to the operation.
+    /// Its own events are contiguous, except those of resources that were in progress when somebody
+    /// else interrupted it.
     fn is_complete_with(&mut self, events: &[types::StackEvent]) -> bool {
         for sdk_event in events {
             let is_own = sdk_event.client_request_token() == Some(self.token);
@@ -263,8 +263,8 @@ impl<'a> EventSearch<'a> {
         self.has_own_of_stack && oldest != Some(self.token)
     }
 
-    /// True if the newest event of the stack says that it is deleted: by its id, a stack's events
-    /// can still be read then.
+    /// True if the stack's newest event says that the stack is deleted. The events of a deleted
+    /// stack can still be read by its id.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html>
     fn tells_of_the_stacks_end(&self) -> bool {
         let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
@@ -308,9 +308,9 @@ fn summary(stack: &types::Stack) -> Option<StackSummary> {
     })
 }
 
-/// A refusal is final: CloudFormation would refuse the same request again because of what the user
-/// asks for. A quota of the account, a capability that the broker does not send and what the
-/// operator has to repair are none.
+/// True if CloudFormation rejects the request for good. The cause is then the user's request, and a
+/// retry would fail, too. An account quota, a capability that the broker does not send and errors
+/// that the operator has to repair are not final.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html#API_CreateStack_Errors>
 fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError") && SERVICE.remedy(error).is_none()
@@ -323,7 +323,7 @@ fn reason(error: &impl ProvideErrorMetadata) -> String {
         .to_owned()
 }
 
-/// "If the stack doesn't exist, a `ValidationError` is returned."
+/// True if the stack does not exist: "If the stack doesn't exist, a `ValidationError` is returned."
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>
 fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError")
@@ -345,7 +345,7 @@ fn parameter((name, value): (&String, &ParameterValue)) -> types::Parameter {
     .build()
 }
 
-/// An event, unless AWS leaves out what makes it one.
+/// Converts an event; `None` if AWS left out a field that the broker needs.
 fn event(event: &types::StackEvent) -> Option<StackEvent> {
     let subject = if event.physical_resource_id() == event.stack_id() {
         Subject::Stack

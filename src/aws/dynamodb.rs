@@ -1,4 +1,4 @@
-//! [`Records`] with DynamoDB: one table, one partition an instance.
+//! [`Records`] with DynamoDB: one table, one partition per instance.
 //!
 //! | `pk`            | `sk`              | holds                    |
 //! |-----------------|-------------------|--------------------------|
@@ -6,9 +6,9 @@
 //! | `INSTANCE#<id>` | `BINDING#<id>`    | a [`Binding`]            |
 //! | `INSTANCE#<id>` | `REFUSED#<user>`  | a [`Refused`]            |
 //!
-//! Instances and bindings have `schema`, the number of their shape, and `version`, on which writes
-//! are conditional. `expires_at` is the table's TTL attribute: DynamoDB deletes expired items
-//! within days, so that reads look at it too.
+//! Instances and bindings have the attributes `schema` and `version`. `schema` is the number of the
+//! item's shape; writes are conditional on `version`. `expires_at` is the table's TTL attribute.
+//! DynamoDB takes days to delete expired items, so reads check it, too.
 
 use std::{collections::HashMap, ops::RangeInclusive, sync::OnceLock};
 
@@ -45,14 +45,14 @@ use crate::broker::{
 };
 
 const SERVICE: Service = Service("DynamoDB");
-/// The shapes of items that this version of the broker reads, and whose operation it replaces
-/// without reading them: in all of them an operation has the same shape. A later shape whose
-/// operation differs needs a later first one, too.
+/// The schemas that this version of the broker reads. It replaces an item's operation without
+/// reading the item, because an operation has the same shape in all of them. A new schema whose
+/// operation differs must also raise the start of this range.
 const SCHEMAS: RangeInclusive<u32> = AT_HOME..=LOCATED;
-/// The shape of what is in the broker's own account and Region.
+/// The schema of records in the broker's own account and Region.
 const AT_HOME: u32 = 1;
-/// That of what is elsewhere, which a version that knows of no location would look for at home, and
-/// take for gone.
+/// The schema of records in another location. A broker version without locations would look for
+/// them in its own account and Region, and treat them as deleted. This number makes it reject them.
 const LOCATED: u32 = 2;
 /// The sort key of an instance's own item.
 const META: &str = "META";
@@ -60,16 +60,16 @@ const META: &str = "META";
 const BINDING: &str = "BINDING#";
 /// Prefix of the sort key of the item of a refused user.
 const REFUSED: &str = "REFUSED#";
-/// The index of instances by their organization: infra/template.yaml makes it.
+/// The index of instances by organization. `infra/template.yaml` creates it.
 const BY_ORGANIZATION: &str = "by-organization";
-/// The attribute by which a write of an item is told from one that is the same otherwise.
+/// The attribute that distinguishes a write from one with otherwise equal contents.
 const WRITE: &str = "write";
-/// The attributes that name something in AWS.
+/// The attributes that hold the name of a stack, user or role.
 const NAMES: [&str; 3] = ["stack_name", "user_name", "role_name"];
-/// How often DynamoDB is asked for what it left out of a batch, before the request is given up.
+/// The maximum number of calls to read one batch. DynamoDB may leave out a part of it.
 const BATCH_ATTEMPTS: usize = 3;
 
-/// How often a binding is inserted, before the request is given up for now.
+/// The maximum number of attempts of one request to insert a binding.
 const TRANSACTION_ATTEMPTS: usize = 4;
 
 type Item = HashMap<String, AttributeValue>;
@@ -79,7 +79,8 @@ type Item = HashMap<String, AttributeValue>;
 struct Stored<R> {
     pk: String,
     sk: String,
-    /// The key in the index [`BY_ORGANIZATION`], for instances that count.
+    /// The key in the index [`BY_ORGANIZATION`]. Only instances that count towards a quota have
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     organization: Option<String>,
     schema: u32,
@@ -95,7 +96,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// The table of this name.
+    /// Creates the adapter for the table of this name.
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
         Self {
             config: config.clone(),
@@ -108,8 +109,9 @@ impl DynamoDb {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Replaces an item if its version is still `version`. An answer that got lost makes the SDK
-    /// send the request again, which then finds its own work: no other write has its number.
+    /// Replaces an item if its version is still `version`. If an answer is lost, the SDK sends the
+    /// request again. The condition then fails on the request's own write, which its `write`
+    /// attribute identifies.
     async fn replace(&self, mut item: Item, version: u64) -> PortResult<Update> {
         item.insert(WRITE.into(), string(Uuid::new_v4().to_string()));
         let put = self
@@ -141,9 +143,9 @@ impl DynamoDb {
         }
     }
 
-    /// Puts an operation into an item, and keeps the one before: the write of an intent that needs
-    /// no read before. The caller sets the condition, in which `#operation` and `#state` can be
-    /// used.
+    /// Builds the write of an intent, which needs no read before it. It puts an operation into an
+    /// item and keeps the previous one. The caller sets the condition, in which `#operation`,
+    /// `#state` and `#schema` are defined.
     fn begin(&self, key: Item, operation: &Operation) -> PortResult<UpdateItemFluentBuilder> {
         Ok(self
             .client()
@@ -166,7 +168,7 @@ impl DynamoDb {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
     }
 
-    /// Nothing where another transaction was in the way.
+    /// Attempts to insert the binding once. Returns `None` if another transaction was in the way.
     async fn try_insert_binding(
         &self,
         instance: &Instance,
@@ -211,7 +213,7 @@ impl DynamoDb {
     }
 }
 
-/// The reason why a transaction that inserts a binding was cancelled; nothing where another
+/// Returns the reason why a transaction that inserts a binding was cancelled; `None` if another
 /// transaction was in the way.
 fn why_not_inserted(error: SdkError<TransactWriteItemsError>) -> PortResult<Option<InsertBinding>> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
@@ -220,7 +222,7 @@ fn why_not_inserted(error: SdkError<TransactWriteItemsError>) -> PortResult<Opti
         return Err(SERVICE.failed("TransactWriteItems")(error));
     };
 
-    // The reasons stand in the order of the items.
+    // The reasons have the order of the items.
     match cancelled.cancellation_reasons() {
         [_, exists] if failed_with(exists, "ConditionalCheckFailed") => {
             let existing = record(exists.item().cloned().unwrap_or_default())?;
@@ -243,7 +245,8 @@ fn why_not_inserted(error: SdkError<TransactWriteItemsError>) -> PortResult<Opti
     }
 }
 
-/// The item after an intent was written, or as it is where the condition for that was not met.
+/// Returns the item after an intent was written, or the unchanged item if the condition failed.
+/// `None` if there is no item.
 fn begun(written: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> PortResult<Option<Item>> {
     match written {
         Ok(written) => Ok(written.attributes),
@@ -343,7 +346,7 @@ impl Records for DynamoDb {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(instance_key(&instance.id)))
-            // The version alone could be that of a later record of the same id.
+            // The version alone could match a later record of the same id.
             .condition_expression(
                 "attribute_not_exists(pk) OR (version = :version AND #operation.id = :operation)",
             )
@@ -467,7 +470,7 @@ impl Records for DynamoDb {
         let (mut instance, mut binding) = (None, None);
         let mut keys = vec![instance_key(id), binding_key(id, binding_id)];
 
-        // DynamoDB may leave some of a batch for the next call.
+        // DynamoDB may leave a part of a batch for the next call.
         // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
         for _ in 0..BATCH_ATTEMPTS {
             let wanted = KeysAndAttributes::builder()
@@ -514,8 +517,8 @@ impl Records for DynamoDb {
         binding: &Binding,
         now: Timestamp,
     ) -> PortResult<InsertBinding> {
-        // Two bindings of one instance that are inserted at the same moment are in each other's
-        // way, and only then.
+        // Transactions conflict only if two bindings of one instance are inserted at the same
+        // moment.
         for _ in 0..TRANSACTION_ATTEMPTS {
             if let Some(inserted) = self.try_insert_binding(instance, binding, now).await? {
                 return Ok(inserted);
@@ -594,7 +597,7 @@ impl Records for DynamoDb {
     }
 }
 
-/// The record of whatever is in the table.
+/// Converts any item of the table to a scanned record, readable or not.
 fn scanned(item: Item) -> ScannedRecord {
     let found = |name| text(&item, name).map(str::to_owned);
     let key = format!(
@@ -621,7 +624,7 @@ fn scanned(item: Item) -> ScannedRecord {
     })
 }
 
-/// What an item of unknown shape seems to be the record of.
+/// Returns the names of stacks, users and roles in an item of unknown shape.
 fn names_in(item: &Item) -> Vec<String> {
     item.iter()
         .flat_map(|(key, value)| match value {
@@ -632,8 +635,8 @@ fn names_in(item: &Item) -> Vec<String> {
         .collect()
 }
 
-/// A write of an item that is part of a transaction at the same moment fails, and is worth trying
-/// again.
+/// Returns a configuration that retries a write after a conflict with a transaction. Such a write
+/// fails if the item is part of a transaction at the same moment.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
 fn waiting_for_transactions<E>() -> config::Builder
 where
@@ -651,6 +654,7 @@ fn failed_with(reason: &CancellationReason, code: &str) -> bool {
     reason.code() == Some(code)
 }
 
+/// True if DynamoDB throttled this item of a transaction.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 fn is_throttled(reason: &CancellationReason) -> bool {
     failed_with(reason, "ThrottlingError") || failed_with(reason, "ProvisionedThroughputExceeded")
@@ -718,7 +722,8 @@ fn instance_item(instance: &Instance) -> PortResult<Item> {
     })
 }
 
-/// The key of an organization, or of a space, in the index: a GUID may be longer than a key.
+/// Returns the index key of an organization or space. It is a digest, because a GUID may be longer
+/// than a key.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 fn organization_key(guid: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, guid.as_bytes()).to_string()

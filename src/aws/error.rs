@@ -1,4 +1,4 @@
-//! SDK errors → [`PortError`].
+//! Conversion of SDK errors to [`PortError`].
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::broker::ports::{PortError, PortErrorKind};
 
-/// Codes by which AWS services say that there are too many requests.
+/// Error codes with which AWS services throttle requests.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 const THROTTLING_CODES: [&str; 11] = [
     "Throttling",
@@ -21,10 +21,10 @@ const THROTTLING_CODES: [&str; 11] = [
     "RequestLimitExceeded",
     "LimitExceededException",
     "SlowDown",
-    // Two writes of one item at the same moment, one of them in a transaction.
+    // Two writes of one item at the same moment, at least one of them in a transaction.
     "TransactionConflictException",
 ];
-/// Codes by which AWS services say that a permission is missing.
+/// Error codes with which AWS services report a missing permission.
 const DENIED_CODES: [&str; 5] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -33,7 +33,7 @@ const DENIED_CODES: [&str; 5] = [
     "ExpiredTokenException",
 ];
 
-/// Codes by which STS says that the broker cannot assume a role.
+/// Error codes with which STS reports that the broker cannot assume a role.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors>
 const ROLE_REFUSALS: [&str; 4] = [
     "AccessDenied",
@@ -42,7 +42,8 @@ const ROLE_REFUSALS: [&str; 4] = [
     "ValidationError",
 ];
 
-/// Codes by which IAM says that it does not see yet what was done a moment ago, or is at it.
+/// Error codes with which IAM reports that a recent change is not visible yet, or still in
+/// progress.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 const PASSING_CODES: [&str; 3] = [
     "NoSuchEntity",
@@ -50,13 +51,13 @@ const PASSING_CODES: [&str; 3] = [
     "EntityTemporarilyUnmodifiable",
 ];
 
-/// Turns the SDK's errors of one service into the domain's.
+/// An AWS service by name. Converts the SDK's errors of that service to the domain's.
 #[derive(Clone, Copy, Debug)]
 pub struct Service(pub &'static str);
 
 impl Service {
-    /// A call failed. The text for the log is made of the error's code and message, and never of
-    /// the raw response, which may hold a secret.
+    /// Converts the error of a failed call. The text for the log consists of the error's code and
+    /// message. It never quotes the raw response, which may hold a secret.
     pub fn failed<E>(
         self,
         action: &'static str,
@@ -70,7 +71,7 @@ impl Service {
                 .is_some_and(|response| response.status().is_server_error());
 
             let (kind, detail) = match error.as_service_error() {
-                // What has come is no answer that the service documents.
+                // The service does not document such a response.
                 Some(answer) if answer.code().is_none() && answer.message().is_none() => (
                     if is_failure {
                         PortErrorKind::Unavailable
@@ -95,7 +96,7 @@ impl Service {
                         None => (self.kind_of(code, message), format!("{code}: {message}")),
                     }
                 }
-                // The SDK could not even make a request of what the broker gave it.
+                // The SDK could not build a request from the broker's input.
                 None if matches!(error, SdkError::ConstructionFailure(_)) => {
                     (PortErrorKind::Unexpected, chain(&error))
                 }
@@ -111,8 +112,8 @@ impl Service {
         }
     }
 
-    /// What the operator has to repair, where that is known to be what AWS complains of. The
-    /// settings are the function's.
+    /// Returns the repair that the operator has to make; `None` if the cause is unknown. The
+    /// settings in it are the function's environment variables.
     pub fn remedy(self, answer: &impl ProvideErrorMetadata) -> Option<&'static str> {
         let says = |words| {
             answer
@@ -156,7 +157,7 @@ impl Service {
 
     fn kind_of(self, code: &str, message: &str) -> PortErrorKind {
         match (self.0, code) {
-            // The number of stacks.
+            // The quota of stacks.
             // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
             ("CloudFormation", "LimitExceededException") => PortErrorKind::Exhausted,
             (_, code) if THROTTLING_CODES.contains(&code) => PortErrorKind::Throttled,
@@ -171,14 +172,14 @@ impl Service {
             }
             // https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
             ("IAM", "DeleteConflict") => PortErrorKind::InUse,
-            // What IAM counts: users, roles, keys.
+            // IAM's quotas of users, roles and keys.
             // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
             (_, "LimitExceeded") => PortErrorKind::Exhausted,
             _ => PortErrorKind::Unexpected,
         }
     }
 
-    /// AWS has done only a part of what it was asked for, because there are too many requests.
+    /// Returns the error of a call that AWS completed only in part because of throttling.
     pub fn throttled(self, action: &'static str, detail: impl ToString) -> PortError {
         PortError {
             service: self.0,
@@ -188,7 +189,7 @@ impl Service {
         }
     }
 
-    /// What is stored is not what the broker stores.
+    /// Returns the error of a stored item that does not have the broker's format.
     pub fn unreadable(self, detail: impl ToString) -> PortError {
         PortError {
             service: self.0,
@@ -198,7 +199,7 @@ impl Service {
         }
     }
 
-    /// A call's answer is not what the documentation promises.
+    /// Returns the error of an answer that contradicts AWS's documentation.
     pub fn unexpected(self, action: &'static str, detail: impl ToString) -> PortError {
         PortError {
             service: self.0,
@@ -209,8 +210,8 @@ impl Service {
     }
 }
 
-/// The kind and the detail of an error without an answer of the service. Where STS has answered
-/// instead, it does not let the broker assume the role of a location.
+/// Returns the kind and the detail of an error that is not an answer of the service. If STS
+/// answered instead, the broker cannot assume the role of a location.
 fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
     let detail = chain(error);
     let refused = causes(error)
@@ -228,11 +229,12 @@ fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
     }
 }
 
-/// IAM's words for a policy that is too long, with the code of its quotas: "Maximum policy size of
-/// 2048 bytes exceeded for user …", or "Cannot exceed quota for PolicySize: 6144".
+/// Parts of IAM's messages about a policy that is too long. Their error code is that of IAM's
+/// quotas. Examples: "Maximum policy size of 2048 bytes exceeded for user …", "Cannot exceed quota
+/// for PolicySize: 6144".
 const POLICY_SIZE_WORDS: [&str; 2] = ["policy size", "PolicySize"];
 
-/// The error and its causes, in words.
+/// Joins the texts of the error and its causes.
 fn chain(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .map(ToString::to_string)
@@ -240,7 +242,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         .join(": ")
 }
 
-/// The error and its causes.
+/// Returns the error and its causes, outermost first.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }

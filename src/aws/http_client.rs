@@ -17,8 +17,8 @@ use aws_smithy_runtime_api::client::{
 
 use crate::telemetry::facts;
 
-/// Made at the first call of AWS: to load the system's root certificates takes longer than all else
-/// that a cold start does, and a request that is refused needs none.
+/// An HTTP client that is created at the first call to AWS. Loading the system's root certificates
+/// takes longer than all other steps of a cold start. A rejected request does not need them.
 #[derive(Debug)]
 pub struct LazyHttpClient(LazyLock<SharedHttpClient>);
 
@@ -42,7 +42,7 @@ impl HttpClient for LazyHttpClient {
     }
 }
 
-/// Counts what is sent, for the request's log line.
+/// Counts the requests to AWS, for the log line of the platform's request.
 #[derive(Debug)]
 struct Counted(SharedHttpConnector);
 

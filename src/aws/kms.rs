@@ -13,7 +13,7 @@ use crate::broker::ports::{PortResult, Purpose, Sealed, Vault};
 
 const SERVICE: Service = Service("KMS");
 
-/// Encryption by one KMS key. What is sealed is bound to its purpose by the encryption context.
+/// Encryption with one KMS key. The encryption context binds a ciphertext to its purpose.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
 pub struct Kms {
     config: SdkConfig,
@@ -22,7 +22,7 @@ pub struct Kms {
 }
 
 impl Kms {
-    /// The vault of this key.
+    /// Creates the vault for this key.
     pub fn new(config: &SdkConfig, key_arn: impl Into<String>) -> Self {
         Self {
             config: config.clone(),

@@ -12,20 +12,20 @@ use super::error::Service;
 use crate::broker::ports::{Functions, Invocation, PortResult};
 
 const SERVICE: Service = Service("Lambda");
-/// How long one attempt may take: a function may have to start, and to connect to what it makes a
-/// user in.
+/// The timeout of one attempt. A function may need a cold start, and a connection to the service in
+/// which it creates a user.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
-/// How long a call may take with its retries: most of the 24 seconds that a request has.
+/// The timeout of a call with its retries: most of the 24 seconds that a request has.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Functions in the stacks of instances.
+/// Client for the functions in the stacks of instances.
 pub struct Lambda {
     config: SdkConfig,
     client: OnceLock<Client>,
 }
 
 impl Lambda {
-    /// With these settings.
+    /// Creates the adapter with the SDK's settings.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -34,8 +34,7 @@ impl Lambda {
     }
 }
 
-/// What Lambda answers where the function has failed; the stack trace, which runtimes add, is left
-/// out.
+/// Lambda's error object for a function that failed. Runtimes add a stack trace, which is left out.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html>
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -1,4 +1,4 @@
-//! The ports of [`crate::broker::ports`], done by AWS: one file a service.
+//! AWS adapters for the ports of [`crate::broker::ports`]: one file per service.
 
 mod answer;
 mod cloudformation;
@@ -38,24 +38,25 @@ use crate::{
     settings::Settings,
 };
 
-/// How long one attempt of a call may take. DynamoDB answers in milliseconds, IAM and
-/// CloudFormation in seconds.
+/// The timeout of one attempt of a call. DynamoDB answers in milliseconds, IAM and CloudFormation
+/// in seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a call may take with its retries: half of the time that a request has.
+/// The timeout of a call with its retries: half of the time that a request has.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
-/// How often a call is sent at the most: as often as that lets it be, waiting up to 1, 2, 4 and 4
-/// seconds in between, so that the last answer is told and not that the time was up.
+/// The maximum number of attempts of a call. Their waits of up to 1, 2, 4 and 4 seconds fit into
+/// `CALL_TIMEOUT`. The caller then sees AWS's last answer, not a timeout.
 const MAX_ATTEMPTS: u32 = 5;
-/// The longest of these waits.
+/// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(4);
 
-/// The SDK's settings: credentials, region and endpoint are those of the environment; all clients
+/// Loads the SDK's settings: credentials, Region and endpoint from the environment. All clients
 /// share one HTTP client.
 pub async fn load_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(LazyHttpClient::new())
-        // Not the adaptive mode: it makes calls wait in the client for longer than a request may,
-        // and limits the rate of one process, of which Lambda runs as many as there are requests.
+        // Not the adaptive mode: it makes calls wait in the client for longer than a request may
+        // take. It also limits the rate of one process, and Lambda runs as many processes as there
+        // are concurrent requests.
         // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
         .retry_config(
             RetryConfig::standard()
@@ -72,7 +73,7 @@ pub async fn load_config() -> SdkConfig {
         .await
 }
 
-/// The broker of these settings, with all of its ports done by AWS.
+/// Creates the broker from its settings, with AWS adapters for all of its ports.
 pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
     let place = Place {
         account_id: settings.account_id.clone(),
@@ -103,7 +104,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
     }
 }
 
-/// Who may call it: the platforms that have the pair in the secret.
+/// Creates the authenticator, which accepts the user name and password in the platforms' secret.
 pub fn authenticator(settings: &Settings, config: &SdkConfig) -> Authenticator {
     let secrets = SecretsManager::new(config, &settings.credentials_secret_arn);
     Authenticator::new(Arc::new(secrets), Arc::new(System))

@@ -13,7 +13,7 @@ use super::error::Service;
 use crate::broker::ports::{INSTANCE_ID_TAG, Page, PortResult, Resources, StackResource};
 
 const SERVICE: Service = Service("Resource Groups Tagging");
-/// The tag by which CloudFormation tells the stack that a resource was created by.
+/// The tag in which CloudFormation names the stack that created a resource.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html>
 const STACK_NAME_TAG: &str = "aws:cloudformation:stack-name";
 
@@ -24,7 +24,7 @@ pub struct Tagging {
 }
 
 impl Tagging {
-    /// With these settings.
+    /// Creates the adapter with the SDK's settings.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -60,7 +60,7 @@ impl Resources for Tagging {
     }
 }
 
-/// The resource, if CloudFormation has created it.
+/// Converts a tagged resource; `None` if CloudFormation did not create it.
 fn resource(tagged: ResourceTagMapping) -> Option<StackResource> {
     let tags = tagged.tags.unwrap_or_default();
     let value = |key: &str| {

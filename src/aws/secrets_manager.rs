@@ -1,6 +1,6 @@
-//! [`PlatformSecrets`] with Secrets Manager: the current version of a secret, and the previous one,
-//! which stays valid until there is a newer one or somebody takes its label away. Whatever rotates
-//! the secret so leaves an overlap.
+//! [`PlatformSecrets`] with Secrets Manager: the current and the previous version of a secret. The
+//! previous one stays valid until there is a newer version or somebody removes its label. A
+//! rotation therefore leaves an overlap.
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>
 
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ use super::error::Service;
 use crate::broker::ports::{PlatformSecret, PlatformSecrets, PortResult};
 
 const SERVICE: Service = Service("Secrets Manager");
-/// The staging labels of the two versions.
+/// The staging labels of the two accepted versions.
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
@@ -26,7 +26,7 @@ pub struct SecretsManager {
     secret_arn: String,
 }
 
-/// What the secret's text holds, as JSON.
+/// The JSON object in the secret's text.
 #[derive(Deserialize)]
 struct Credentials {
     username: String,
@@ -34,7 +34,7 @@ struct Credentials {
 }
 
 impl SecretsManager {
-    /// The secret of this ARN.
+    /// Creates the adapter for the secret of this ARN.
     pub fn new(config: &SdkConfig, secret_arn: impl Into<String>) -> Self {
         Self {
             config: config.clone(),
@@ -47,7 +47,8 @@ impl SecretsManager {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// The pair of the version with this label; nothing where no version has it.
+    /// Returns the user name and password of the version with this label; `None` if no version has
+    /// it.
     async fn pair(&self, label: &str) -> PortResult<Option<PlatformSecret>> {
         let secret = self
             .client()
@@ -65,7 +66,7 @@ impl SecretsManager {
             secret => secret.map_err(SERVICE.failed("GetSecretValue"))?,
         };
 
-        // A parser's message may quote the text, which is secret.
+        // A parser's error may quote the text, which is secret.
         let malformed = || {
             SERVICE.unexpected(
                 "GetSecretValue",
@@ -78,7 +79,7 @@ impl SecretsManager {
             Ok(Credentials { username, password }) => {
                 Ok(Some(PlatformSecret { username, password }))
             }
-            // Somebody has repaired it: nobody can have used it.
+            // The malformed version never worked, and a newer one has replaced it.
             Err(_) if label == PREVIOUS => Ok(None),
             Err(_) => Err(malformed()),
         }

@@ -1,5 +1,5 @@
-//! [`Sites`] with the AWS SDK: the broker's own account and Region with the function's credentials,
-//! every other location with those of the role that the operator has named for it.
+//! [`Sites`] with the AWS SDK. The broker's own account and Region use the function's credentials.
+//! Every other location uses those of the role that the operator has set for it.
 
 use std::{
     collections::HashMap,
@@ -19,11 +19,11 @@ use crate::{
     settings::Settings,
 };
 
-/// The name of the sessions of assumed roles, as the other account's log of calls shows it.
+/// The session name of assumed roles, as the other account's CloudTrail shows it.
 const SESSION_NAME: &str = "aws-service-broker";
 
-/// The SDK's clients by location: made when they are first needed, then kept, with the credentials
-/// of their role until these expire.
+/// SDK clients by location. They are created on first use and kept. The credentials of a location's
+/// role are kept until they expire.
 pub struct AwsSites {
     config: SdkConfig,
     home: Site,
@@ -34,7 +34,7 @@ pub struct AwsSites {
 }
 
 impl AwsSites {
-    /// The locations of these settings.
+    /// Creates the adapter. The clients of other locations follow on first use.
     pub fn new(settings: &Settings, config: &SdkConfig) -> Self {
         let identity_path = settings.identity_path();
         let boundary = &settings.permissions_boundary_arn;
@@ -56,8 +56,8 @@ impl AwsSites {
         } = location;
         let iam = format!("arn:{}:iam::{account_id}", self.partition);
 
-        // STS is asked in the broker's own Region: another one may not be enabled in its account,
-        // and what it answers is good in all of them.
+        // STS is called in the broker's own Region: the location's Region may be disabled in the
+        // broker's account. The credentials are valid in all Regions.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
         let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
             .session_name(SESSION_NAME)
@@ -74,7 +74,7 @@ impl AwsSites {
             .region(Region::new(region.clone()))
             .credentials_provider(credentials);
 
-        // Named after the role in infra/target-account.yaml.
+        // `infra/target-account.yaml` names both after the role.
         let boundary = format!("{iam}:policy/{role_name}-boundary");
         site(
             &config.build(),

@@ -18,7 +18,7 @@ const SSM: Service = Service("SSM");
 const SECRETS_MANAGER: Service = Service("Secrets Manager");
 const COGNITO: Service = Service("Cognito");
 
-/// Where the stacks of instances keep secrets.
+/// Clients of the services in which the stacks of instances keep secrets.
 pub struct StoredSecrets {
     config: SdkConfig,
     ssm: OnceLock<aws_sdk_ssm::Client>,
@@ -27,7 +27,7 @@ pub struct StoredSecrets {
 }
 
 impl StoredSecrets {
-    /// With these settings.
+    /// Creates the adapter with the SDK's settings.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -118,8 +118,8 @@ impl Secrets for StoredSecrets {
     }
 }
 
-/// A secret whose deletion is scheduled is one that its owner has deleted: "You can't perform this
-/// operation on the secret because it was marked for deletion."
+/// True if the secret was deleted, or its deletion is scheduled: "You can't perform this operation
+/// on the secret because it was marked for deletion."
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 fn is_deleted(error: &GetSecretValueError) -> bool {
     let is_marked = error

@@ -1,13 +1,14 @@
-//! Calls that are not sent again while it is unknown what became of them.
+//! A retry classifier for calls that must not be sent twice.
 
 use aws_smithy_runtime_api::client::{
     interceptors::context::InterceptorContext,
     retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
-/// A call whose outcome is unknown is not sent again. Where the SDK did, the answer would be that
-/// to the second attempt, and the first could still take effect: an access key that nobody knows, a
-/// stack that was said to be refused. Whoever takes up the record finds what there is.
+/// Forbids the retry of a call whose outcome is unknown. After a retry, the broker would see the
+/// second answer only, and the first call could still take effect. Examples are an access key that
+/// nobody knows, or a stack that was reported as rejected. The request that resumes the record
+/// finds what exists.
 #[derive(Debug)]
 pub struct UnlessAnswered;
 

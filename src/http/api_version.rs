@@ -11,17 +11,17 @@ use super::error::ApiError;
 
 const HEADER: &str = "x-broker-api-version";
 const MAJOR: u32 = 2;
-/// Service Catalog sends 2.14, Cloud Foundry 2.15, Korifi 2.17. Minor versions only add, so that
-/// all newer ones are accepted.
+/// The oldest accepted minor version. Service Catalog sends 2.14, Cloud Foundry 2.15, Korifi 2.17.
+/// Minor versions only add features, so all newer ones are accepted.
 const OLDEST_MINOR: u32 = 13;
 
-/// What a request without the header is answered with.
+/// The response to a request without the header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingVersion {
-    /// 400, as OSBAPI 2.17 has it.
+    /// 400, as OSBAPI 2.17 requires.
     #[default]
     BadRequest,
-    /// 412, as checkers of earlier versions of OSBAPI demand.
+    /// 412, as checkers of earlier OSBAPI versions require.
     PreconditionFailed,
 }
 

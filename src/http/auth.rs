@@ -1,4 +1,4 @@
-//! HTTP Basic authentication, before anything else is looked at (OSBAPI, Authentication; RFC 7617).
+//! HTTP Basic authentication, before any other check (OSBAPI, Authentication; RFC 7617).
 
 use axum::{
     extract::{Request, State},

@@ -47,7 +47,7 @@ pub async fn bind(
     )
 }
 
-/// A binding that is there; its parameters only where it is fetched.
+/// Converts an existing binding. Only a fetch returns parameters.
 pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResponse {
     let endpoints = binding
         .endpoints
@@ -66,7 +66,7 @@ pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResp
 }
 
 fn metadata(lifetime: Lifetime) -> BindingMetadata {
-    // OSBAPI's pattern has a decimal.
+    // OSBAPI's time format has a decimal fraction.
     let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.0Z").to_string();
     BindingMetadata {
         expires_at: text(lifetime.ends_at),

@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::error::ApiError;
 use crate::osb::NonEmpty;
 
-/// No platform sends more than a few kilobytes. A record holds what was requested, twice while an
-/// update runs, and is to fit into DynamoDB's 400 kB.
+/// The maximum length of a body. No platform sends more than a few kilobytes. A record holds the
+/// requested values, twice while an update runs, and must fit into DynamoDB's 400 kB.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
 const MAX_BYTES: usize = 96 * 1024;
 
-/// The body as `T`; one that does not fit is a 400 that says why.
+/// The body as `T`. A body that does not match is rejected with a 400 and the reason.
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
@@ -31,8 +31,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
                 ApiError::bad_request(format!("The body must be at most {MAX_BYTES} bytes long."))
             })?;
 
-        // Two passes: one for the JSON, so that what is left to say in the second is only what does
-        // not fit.
+        // Two passes: the first reports invalid JSON, so the second only has to report fields that
+        // do not match.
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad_request(format!("The body must be JSON: {error}.")))?;
         if !value.is_object() {
@@ -50,7 +50,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// Clients differ in whether they send it; what they send must be JSON.
+/// Rejects any content type but JSON. Some clients send none, which is accepted.
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
@@ -72,8 +72,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
-/// The type that a field must have, in the words of serde's error, which ends with it: "…, expected
-/// a string".
+/// Returns the user's word for the type that a field must have. The text of serde's error ends with
+/// the type: "…, expected a string".
 fn expected(reason: &str) -> Option<&'static str> {
     let (_, expected) = reason.rsplit_once("expected ")?;
     [
@@ -86,8 +86,8 @@ fn expected(reason: &str) -> Option<&'static str> {
     .find_map(|(words, meant)| expected.starts_with(words).then_some(meant))
 }
 
-/// What does not fit, without the value that serde would quote: it may be secret, and this text is
-/// logged.
+/// Describes the field that does not match. It leaves out the value, which serde would quote: it
+/// may be secret, and this text is logged.
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (field, reason) = (error.path(), error.inner().to_string());
     if reason.starts_with("missing field") {

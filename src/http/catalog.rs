@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{App, error::ApiError};
 use crate::catalog::Catalog;
 
-/// The catalog's answer, which is the same as long as the process runs.
+/// The response of the catalog endpoint, which stays the same while the process runs.
 #[derive(Debug, Default)]
 pub struct RenderedCatalog(OnceLock<Rendered>);
 
@@ -25,7 +25,7 @@ struct Rendered {
 }
 
 impl RenderedCatalog {
-    /// Renders the catalog, if no request has done so before.
+    /// Returns the rendered catalog. The first request renders it.
     fn of(&self, catalog: &Catalog) -> Result<&Rendered, ApiError> {
         if let Some(rendered) = self.0.get() {
             return Ok(rendered);

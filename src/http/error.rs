@@ -1,4 +1,4 @@
-//! Errors as OSBAPI answers them: the one place where the domain's errors get their status.
+//! OSBAPI's error responses. Only this file maps the domain's errors to HTTP statuses.
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use crate::{
     osb::ErrorResponse,
 };
 
-/// An answer from 400 on.
+/// A response with a status of 400 or above.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -21,7 +21,7 @@ pub struct ApiError {
     detail: Option<String>,
 }
 
-/// What happened, for the request's log line; travels there as an extension of the response.
+/// The detail for the request's log line. The response carries it there as an extension.
 #[derive(Clone, Debug)]
 pub struct LogDetail(pub String);
 
@@ -36,12 +36,12 @@ impl ApiError {
         }
     }
 
-    /// 400: malformed.
+    /// 400: the request is malformed.
     pub fn bad_request(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, description)
     }
 
-    /// 401: not authenticated.
+    /// 401: the request has no HTTP Basic credentials.
     pub fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -49,29 +49,29 @@ impl ApiError {
         )
     }
 
-    /// 401: authenticated as nobody whom the broker knows.
+    /// 401: the user name or the password is wrong.
     pub fn wrong_credentials() -> Self {
         let reason = "The user name or the password is not the broker's. Its operator has both in \
                       AWS Secrets Manager.";
         Self::new(StatusCode::UNAUTHORIZED, reason)
     }
 
-    /// 404: not there.
+    /// 404: the path does not exist.
     pub fn not_found(description: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, description)
     }
 
-    /// 405: there, but not so.
+    /// 405: the path exists, but does not support the method.
     pub fn method_not_allowed(description: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, description)
     }
 
-    /// 412: an API version that the broker does not know.
+    /// 412: the API version is missing or not supported.
     pub fn precondition_failed(description: impl Into<String>) -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, description)
     }
 
-    /// 500: a defect. The detail is for the log.
+    /// 500: a defect of the broker. The detail goes to the log.
     pub fn internal(detail: impl Into<String>) -> Self {
         let description = "The broker has made a mistake. Its operator finds it in its log.";
         Self {
@@ -80,7 +80,7 @@ impl ApiError {
         }
     }
 
-    /// 504: AWS took too long.
+    /// 504: AWS did not answer in time.
     pub fn timeout() -> Self {
         let description = "AWS did not answer in time. Send the request again: the broker goes on \
                            where it stopped.";
@@ -88,9 +88,9 @@ impl ApiError {
     }
 }
 
-/// Where OSBAPI names a status for a case, it is this one (Service Broker Errors). The 400 of what
-/// cannot work at all is on purpose: Cloud Foundry takes a 422 with a word that it does not know
-/// for a broken answer and deletes the instance.
+/// Maps each error to the status that OSBAPI names for it (Service Broker Errors). Requests that
+/// can never work get a 400 on purpose. Cloud Foundry treats a 422 with an unknown error code as a
+/// broken response, and deletes the instance.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (status, word) = match &error {
@@ -125,7 +125,7 @@ impl From<Error> for ApiError {
             | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
 
-        // Only an update is ever not supported.
+        // Only updates can be unsupported.
         let update_repeatable = matches!(error, Error::Unsupported(_)).then_some(false);
         Self {
             status,

@@ -1,19 +1,20 @@
-//! Front doors: API Gateway's HTTP APIs and REST APIs, and function URLs. Their events become the
-//! requests that platforms have sent, and answers become what they take.
+//! Front doors: API Gateway's HTTP APIs and REST APIs, and function URLs. This file converts their
+//! events to the platforms' requests, and responses to the format that they accept.
 //!
-//! `lambda_http` reads paths and queries of events as parts of URLs, and panics where they are
-//! none. What would make it panic is taken out of the event first.
+//! `lambda_http` parses paths and queries of events as parts of URLs, and panics if they are
+//! invalid. Anything that would make it panic is removed from the event first.
 //!
-//! - **Path.** HTTP APIs decode the path before they put it into the event: a `?` or `#` in an id
-//!   would end the path, and `..` would name another one. So it is put together anew. Ids with a
-//!   slash cannot be told from two segments any more. REST APIs and function URLs leave the path as
-//!   it is; to that of a REST API, `lambda_http` adds the stage. Where the platform's URL of the
+//! - **Path.** HTTP APIs decode the path in the event. A `?` or `#` in an id would end the path,
+//!   and `..` would name another path, so the path is rebuilt. An id with a slash cannot be
+//!   distinguished from two segments any more. REST APIs and function URLs pass the path on
+//!   unchanged; `lambda_http` adds the stage to that of a REST API. If the platform's URL of the
 //!   broker ends with a slash, the path begins with two.
-//! - **Query.** Function URLs decode a `+` to a space, and pass on whatever else a client has sent.
-//!   Platforms send neither; such a request is refused as others are, once its sender is known.
+//! - **Query.** Function URLs decode a `+` to a space, and pass on any other character that a
+//!   client sends. Platforms send neither. Such a request is rejected like any other malformed one,
+//!   after authentication.
 //!   <https://github.com/aws/aws-lambda-web-adapter/issues/491>
-//! - **Length.** A path or a query of more than 10,240 bytes, which API Gateway never passes on, is
-//!   refused likewise: function URLs and direct invocations may bring one.
+//! - **Length.** A path or a query of more than 10,240 bytes is rejected in the same way. API
+//!   Gateway never passes one on, but function URLs and direct invocations may.
 //! - **Host.** The client chooses it, and nothing here depends on it.
 
 use std::collections::BTreeMap;
@@ -34,7 +35,8 @@ use serde::Serialize;
 
 use super::error::ApiError;
 
-/// All but the unreserved characters of RFC 3986, and the slash between segments.
+/// The characters to encode in a decoded path: all but the unreserved characters of RFC 3986 and
+/// the slash between segments.
 const DECODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -42,18 +44,18 @@ const DECODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// What is encoded is not encoded again.
+/// The characters to encode in an encoded path. A `%` stays, so nothing is encoded twice.
 const ENCODED: &AsciiSet = &DECODED.remove(b'%');
 
-/// What `lambda_http` would make a URL of, and what is not needed for that.
+/// Headers from which `lambda_http` would build a URL. The broker does not need them.
 const HOST_AND_SCHEME: [&str; 2] = ["host", "x-forwarded-proto"];
 
-/// The longest path, and the longest query, in bytes: API Gateway takes no longer request lines.
-/// Encoded, both fit into the 65,534 bytes of a `Uri`.
+/// The maximum length of the path, and of the query, in bytes: API Gateway accepts no longer
+/// request lines. Encoded, both fit into the 65,534 bytes of a `Uri`.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const MAX_BYTES: usize = 10_240;
 
-/// Marks a request with a mistake in its URL: that part was taken out.
+/// Marks a request with a mistake in its URL. The faulty part has been removed.
 #[derive(Clone, Copy, Debug)]
 enum Malformed {
     PathTooLong,
@@ -61,7 +63,7 @@ enum Malformed {
     QueryCharacter,
 }
 
-/// The request that an event holds.
+/// Converts an event to the request in it.
 pub fn request(event: LambdaEvent<LambdaRequest>) -> lambda_http::Request {
     let LambdaEvent {
         mut payload,
@@ -76,7 +78,8 @@ pub fn request(event: LambdaEvent<LambdaRequest>) -> lambda_http::Request {
     request
 }
 
-/// Takes out of an event what cannot be a part of a URL. Returns what that was.
+/// Removes everything from an event that cannot be part of a URL. Returns the mistake; `None` if
+/// the path and the query are valid.
 fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
     match event {
         LambdaRequest::ApiGatewayV1(event) => {
@@ -84,7 +87,7 @@ fn make_harmless(event: &mut LambdaRequest) -> Option<Malformed> {
             remove_host(&mut event.multi_value_headers);
             let path = check_path(&mut event.path);
 
-            // Its parameters come one by one, and are encoded by whoever puts them together.
+            // The parameters come one by one, and `to_query_string` encodes them.
             let queries = [
                 &event.query_string_parameters,
                 &event.multi_value_query_string_parameters,
@@ -120,7 +123,7 @@ fn remove_host(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes the path absolute, or `/` where it is too long.
+/// Makes the path absolute. A path that is too long becomes `/`.
 fn check_path(path: &mut Option<String>) -> Option<Malformed> {
     let path = path.as_mut()?;
     if !path.starts_with('/') {
@@ -141,11 +144,11 @@ fn check_query(text: &str) -> Option<Malformed> {
     (!is_query).then_some(Malformed::QueryCharacter)
 }
 
-/// Whether the event's path is as the platform sent it.
+/// True if the event has the path as the platform sent it.
 fn is_encoded(request: &Request) -> bool {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV1(_)) => true,
-        // Events of function URLs have the form of those of HTTP APIs.
+        // Events of function URLs have the format of those of HTTP APIs.
         Some(RequestContext::ApiGatewayV2(context)) => context
             .domain_name
             .as_deref()
@@ -154,7 +157,7 @@ fn is_encoded(request: &Request) -> bool {
     }
 }
 
-/// The request with the path that the platform sent, encoded, beginning with one slash.
+/// Restores the path that the platform sent, encoded, with one slash at the beginning.
 pub(super) fn restore_path(mut request: Request) -> Request {
     let path = match request.raw_http_path() {
         "" => request.uri().path().to_owned(),
@@ -186,7 +189,7 @@ pub(super) fn restore_path(mut request: Request) -> Request {
     request
 }
 
-/// Refuses a request with a mistake in its URL.
+/// Rejects a request with a mistake in its URL.
 pub(super) async fn refuse_malformed_url(
     request: Request,
     next: Next,
@@ -210,7 +213,7 @@ pub(super) async fn refuse_malformed_url(
     Err(ApiError::bad_request(reason))
 }
 
-/// An answer as all front doors take it.
+/// A response in the format that all front doors accept.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -222,11 +225,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The router's response, whose body is JSON or nothing.
+    /// Converts the router's response, whose body is JSON or empty.
     ///
     /// # Errors
     ///
-    /// Where its body or a header is no text.
+    /// Fails if the body or a header is not valid UTF-8.
     pub async fn of(response: Response) -> Result<Self, Error> {
         let (head, body) = response.into_parts();
         let mut headers = BTreeMap::new();

@@ -56,7 +56,7 @@ fn response(operation: LastOperation) -> impl IntoResponse {
         OperationState::Failed => LastOperationState::Failed,
     };
 
-    // An instance that its last update has left usable can be updated again.
+    // An instance that is still usable after a failed update can be updated again.
     let update_repeatable = operation
         .instance_usable
         .filter(|_| operation.kind == OperationKind::Update);

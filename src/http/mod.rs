@@ -1,9 +1,16 @@
-//! OSBAPI over HTTP: one file an endpoint, one a cross-cutting concern.
+//! OSBAPI over HTTP: one file per endpoint, and one per cross-cutting concern.
 //!
-//! From the outside in, a request gets its path back (`front_door.rs`) and passes the log, the echo
-//! of its identity, the panic handler, the time limit, the authentication and the checks of the URL
-//! and of the API version before it reaches an endpoint. A 401 so reveals nothing, and every answer
-//! is logged.
+//! `front_door.rs` first restores a request's path. The request then passes these layers:
+//!
+//! 1. the log
+//! 2. the echo of its identity
+//! 3. the panic handler
+//! 4. the time limit
+//! 5. the authentication
+//! 6. the checks of the URL and of the API version
+//!
+//! Only then does it reach an endpoint. A 401 therefore reveals nothing, and every response is
+//! logged.
 
 mod api_version;
 mod auth;
@@ -42,7 +49,7 @@ pub use self::api_version::MissingVersion;
 use self::{catalog::RenderedCatalog, error::ApiError};
 use crate::broker::{Broker, authentication::Authenticator};
 
-/// What the endpoints share.
+/// The state that the endpoints share.
 #[derive(Clone)]
 struct App {
     broker: Arc<Broker>,
@@ -50,7 +57,7 @@ struct App {
     rendered_catalog: Arc<RenderedCatalog>,
 }
 
-/// The broker's HTTP interface.
+/// Creates the router of the broker's HTTP interface.
 pub fn router(
     broker: Broker,
     authenticator: Authenticator,
@@ -96,7 +103,7 @@ pub fn router(
         .layer(from_fn(request_log::log))
         .with_state(app);
 
-    // A layer of the routes would come after the choice between them.
+    // A layer on the routes would run after routing, too late to change the path.
     Router::new().fallback_service(MapRequestLayer::new(front_door::restore_path).layer(routes))
 }
 

@@ -1,7 +1,7 @@
-//! `X-Broker-API-Originating-Identity`: the platform's user for whom a request is made (OSBAPI,
-//! Originating Identity).
+//! `X-Broker-API-Originating-Identity`: the platform's user behind a request (OSBAPI, Originating
+//! Identity).
 //!
-//! It may be missing on any request: Cloud Foundry's orphan mitigation has no user.
+//! Any request may lack it: Cloud Foundry's orphan mitigation has no user.
 
 use std::convert::Infallible;
 
@@ -14,21 +14,22 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use crate::{broker::requester::Requester, osb::Object};
 
 static HEADER: HeaderName = HeaderName::from_static("x-broker-api-originating-identity");
-/// Who it is, by platform: Kubernetes sends groups and more along, which no log line needs.
+/// The keys with which platforms identify a user. Kubernetes also sends groups and more, which no
+/// log line needs.
 const USER: [&str; 3] = ["user_id", "username", "uid"];
 
-/// Who is behind a request.
+/// The platform and the user behind a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct OriginatingIdentity {
-    /// Such as `cloudfoundry` or `kubernetes`.
+    /// The platform's name, such as `cloudfoundry` or `kubernetes`.
     pub platform: Option<String>,
-    /// As the platform names users; the whole value of platforms that name them otherwise.
+    /// The user's id or name on the platform. The whole value if it has none of the known keys.
     pub user: Option<String>,
-    /// Why the header cannot be read.
+    /// The reason why the header cannot be read; absent if it can, or if there is none.
     pub mistake: Option<&'static str>,
 }
 
-/// The platform's user, if the platform tells one.
+/// The platform's user behind a request; `None` if the platform does not name one.
 pub struct RequestedBy(pub Option<Requester>);
 
 impl<S: Sync> FromRequestParts<S> for RequestedBy {
@@ -45,7 +46,8 @@ impl<S: Sync> FromRequestParts<S> for RequestedBy {
     }
 }
 
-/// The identity that the platform sent, with what is wrong with it: no request fails for it.
+/// Returns the identity that the platform sent, or the mistake in it. A mistake never fails the
+/// request.
 pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
     let Some(header) = headers.get(&HEADER) else {
         return OriginatingIdentity::default();

@@ -1,4 +1,5 @@
-//! A panic is a defect; the platform still gets an answer that it can read.
+//! The response to a panic. A panic is a defect, but the platform still gets a response that it can
+//! read.
 
 use std::any::Any;
 

@@ -12,10 +12,10 @@ use crate::broker::{
     id::{BindingId, InstanceId},
 };
 
-/// `/v2/service_instances/:instance_id…`
+/// The id in `/v2/service_instances/:instance_id…`.
 pub struct InstancePath(pub InstanceId);
 
-/// `/v2/service_instances/:instance_id/service_bindings/:binding_id`
+/// The ids in `/v2/service_instances/:instance_id/service_bindings/:binding_id`.
 pub struct BindingPath(pub InstanceId, pub BindingId);
 
 async fn segments<T: DeserializeOwned + Send>(parts: &mut Parts) -> Result<T, ApiError> {

@@ -25,7 +25,7 @@ pub async fn provision(
     ))
 }
 
-/// The answer to a request that creates or changes an instance.
+/// Returns the response to a provision or update request.
 pub fn response(provisioned: Provisioned) -> (StatusCode, Json<ProvisionResponse>) {
     let status = if provisioned.operation.is_some() {
         StatusCode::ACCEPTED

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// The query as `T`; one that does not fit is a 400 that says why.
+/// The query as `T`. A query that does not match is rejected with a 400 and the reason.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
@@ -21,7 +21,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
         query
             .map(|extract::Query(query)| Self(query))
             .map_err(|error| {
-                // The cause is serde's sentence; axum's own only repeats it after a prefix.
+                // The cause is serde's sentence. axum's own text only adds a prefix to it.
                 let reason = error
                     .source()
                     .map_or_else(|| error.to_string(), ToString::to_string);

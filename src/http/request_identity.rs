@@ -1,4 +1,5 @@
-//! `X-Broker-API-Request-Identity` comes back as it was sent (OSBAPI, Request Identity).
+//! `X-Broker-API-Request-Identity`, which the response repeats unchanged (OSBAPI, Request
+//! Identity).
 
 use axum::{
     extract::Request,
@@ -7,10 +8,10 @@ use axum::{
     response::Response,
 };
 
-/// Names a request on both sides' logs.
+/// The header that identifies a request in the logs of the platform and the broker.
 static HEADER: HeaderName = HeaderName::from_static("x-broker-api-request-identity");
 
-/// The identity that the platform gave the request.
+/// Returns the identity that the platform gave the request.
 pub fn of(headers: &HeaderMap) -> Option<&str> {
     headers.get(&HEADER)?.to_str().ok()
 }

@@ -1,5 +1,5 @@
-//! Every request leaves its lines in the log: who asked for what, and how it ended. Never an
-//! authorization, a body or a query.
+//! The log lines of a request: caller, operation and outcome. They never hold an authorization, a
+//! body or a query.
 
 use std::time::Instant;
 
@@ -43,8 +43,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     let status = response.status();
     lines::Request {
         operation,
-        // Who is not known has changed nothing, and could fill the audit with what was never asked
-        // for.
+        // Unauthenticated requests change nothing; auditing them would let anyone flood the log.
         is_mutation: !is_safe && operation != UNKNOWN && facts.is_known_sender,
         outcome: outcome(status),
         status: Some(status.as_u16()),
@@ -68,7 +67,7 @@ pub async fn log(mut request: Request, next: Next) -> Response {
 
 const UNKNOWN: &str = "unknown";
 
-/// OSBAPI's word for what a request asks for.
+/// Returns OSBAPI's name of the requested operation.
 fn operation(method: &Method, path: Option<&MatchedPath>) -> &'static str {
     let path = path.map(MatchedPath::as_str).unwrap_or_default();
     match (method.as_str(), path.rsplit('/').next().unwrap_or_default()) {

@@ -1,4 +1,4 @@
-//! Every answer comes before API Gateway gives up, which it does after 30 seconds.
+//! The time limit of a request. The broker responds before API Gateway gives up after 30 seconds.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 
 use std::time::Duration;
@@ -8,12 +8,13 @@ use axum::{extract::Request, middleware::Next, response::Response};
 use super::error::ApiError;
 use crate::broker::Deadline;
 
-/// Below the function's timeout of 29 seconds, so that the broker's own answer is sent and logged.
-/// Stopping a request in the middle is safe: the next one goes on from its record.
+/// The time limit, below the function's timeout of 29 seconds: the broker can still send and log
+/// its own response. Stopping a request halfway is safe, because the next one resumes from its
+/// record.
 const LIMIT: Duration = Duration::from_secs(24);
 
-/// Gives the request its deadline, which the endpoints find in its extensions, and answers where
-/// they do not keep it.
+/// Sets the request's deadline, which the endpoints find in its extensions. Responds with a 504 if
+/// they miss it.
 pub async fn limit(mut request: Request, next: Next) -> Result<Response, ApiError> {
     request.extensions_mut().insert(Deadline::after(LIMIT));
     tokio::time::timeout(LIMIT, next.run(request))

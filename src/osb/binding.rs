@@ -5,45 +5,45 @@ use super::{NonEmpty, Object, non_empty::absent_if_empty};
 /// The body of `PUT …/service_bindings/:binding_id`.
 #[derive(Deserialize)]
 pub struct BindRequest {
-    /// The instance's offering; a rotation may leave it out.
+    /// The instance's offering; optional in a rotation.
     pub service_id: Option<NonEmpty>,
-    /// The instance's plan; a rotation may leave it out.
+    /// The instance's plan; optional in a rotation.
     pub plan_id: Option<NonEmpty>,
-    /// The binding that is to be rotated.
+    /// The binding to rotate; absent unless the request is a rotation.
     pub predecessor_binding_id: Option<NonEmpty>,
-    /// Where the platform wants the binding.
+    /// The platform's context of the binding, such as its organization and space.
     pub context: Option<Object>,
     /// Deprecated in favour of `bind_resource.app_guid`. Empty means absent.
     #[serde(default, deserialize_with = "absent_if_empty")]
     pub app_guid: Option<NonEmpty>,
-    /// What the binding is for.
+    /// The resource that uses the binding, such as an application.
     pub bind_resource: Option<BindResource>,
-    /// What the plan's schema allows.
+    /// The user's parameters, in accordance with the plan's schema.
     pub parameters: Option<Object>,
 }
 
-/// Bind Resource Object; what else it holds is ignored.
+/// Bind Resource Object. Its other fields are ignored.
 #[derive(Debug, Deserialize)]
 pub struct BindResource {
-    /// The application. Empty means absent.
+    /// The application's GUID. Empty means absent.
     #[serde(default, deserialize_with = "absent_if_empty")]
     pub app_guid: Option<NonEmpty>,
-    /// Only for route services, of which the broker has none.
+    /// The route, for route services only. The broker offers none.
     pub route: Option<NonEmpty>,
 }
 
 /// The body of a bind (200, 201) and of `GET …/service_bindings/:binding_id`.
 #[derive(Serialize)]
 pub struct BindingResponse {
-    /// What the application connects with. Secret.
+    /// The values with which the application connects. Secret.
     pub credentials: Object,
-    /// Every host that the application connects to, where the template says.
+    /// Every host that the application connects to. Left out if the template lists none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointResponse>,
-    /// How long the binding works.
+    /// The lifetime of the credentials; absent if they do not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BindingMetadata>,
-    /// As given by the user; only in the answer to a fetch.
+    /// The user's parameters. Only the response to a fetch has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Object>,
 }
@@ -51,19 +51,19 @@ pub struct BindingResponse {
 /// Endpoint Object.
 #[derive(Debug, Serialize)]
 pub struct EndpointResponse {
-    /// A name or one address.
+    /// A host name or one IP address.
     pub host: String,
-    /// Numbers, or ranges like `9000-9010`; at least one.
+    /// Port numbers, or ranges like `9000-9010`; at least one.
     pub ports: Vec<String>,
-    /// `tcp`, `udp` or `all`.
+    /// The protocol: `tcp`, `udp` or `all`.
     pub protocol: String,
 }
 
 /// Binding Metadata Object. Times are like `2027-01-31T12:00:00.0Z`.
 #[derive(Debug, Serialize)]
 pub struct BindingMetadata {
-    /// From when on the credentials do not work any more.
+    /// The time from which the credentials no longer work.
     pub expires_at: String,
-    /// Until when the binding should have a successor.
+    /// The time before which a successor should replace the binding.
     pub renew_before: String,
 }

@@ -6,63 +6,63 @@ use serde_json::value::RawValue;
 /// The body of `GET /v2/catalog`.
 #[derive(Debug, Serialize)]
 pub struct Catalog<'a> {
-    /// What the broker offers.
+    /// The services that this broker offers.
     pub services: Vec<ServiceOffering<'a>>,
 }
 
 /// Service Offering Object.
 #[derive(Debug, Serialize)]
 pub struct ServiceOffering<'a> {
-    /// Unique in the catalog.
+    /// The name, unique in the catalog.
     pub name: &'a str,
-    /// Globally unique, and the same forever.
+    /// The globally unique id, which never changes.
     pub id: &'a str,
-    /// One sentence.
+    /// The description, one sentence.
     pub description: &'a str,
-    /// Words to search for.
+    /// Search terms.
     pub tags: Vec<&'a str>,
-    /// Whether applications can be bound to it.
+    /// True if applications can be bound to its instances.
     pub bindable: bool,
-    /// Whether `GET /v2/service_instances/:id` answers.
+    /// True if the broker supports `GET /v2/service_instances/:id`.
     pub instances_retrievable: bool,
-    /// Whether `GET …/service_bindings/:id` answers.
+    /// True if the broker supports `GET …/service_bindings/:id`.
     pub bindings_retrievable: bool,
-    /// Whether an update may be one of the context alone.
+    /// True if an update may change the context alone.
     pub allow_context_updates: bool,
-    /// Whether an instance can change its plan (spelled as the specification does).
+    /// True if an instance can change its plan. The spelling is the specification's.
     pub plan_updateable: bool,
     /// Service Metadata (profile.md), a JSON object.
     pub metadata: &'a RawValue,
-    /// At least one.
+    /// The plans; at least one.
     pub plans: Vec<ServicePlan<'a>>,
 }
 
 /// Service Plan Object.
 #[derive(Debug, Serialize)]
 pub struct ServicePlan<'a> {
-    /// Globally unique, and the same forever.
+    /// The globally unique id, which never changes.
     pub id: &'a str,
-    /// Unique in the offering.
+    /// The name, unique in the offering.
     pub name: &'a str,
-    /// One sentence.
+    /// The description, one sentence.
     pub description: &'a str,
     /// Plan Metadata (profile.md), a JSON object.
     pub metadata: &'a RawValue,
-    /// False for everything that AWS charges for.
+    /// True if AWS charges nothing for an instance.
     pub free: bool,
-    /// Whether applications can be bound to it: said of every plan, for platforms that do not look
-    /// at its service.
+    /// True if applications can be bound to its instances. Every plan has it, for platforms that
+    /// ignore the offering's value.
     pub bindable: bool,
-    /// Whether instances of this plan can change it.
+    /// True if instances of this plan can change to another one.
     pub plan_updateable: bool,
-    /// Whether a binding can be created in the place of another one.
+    /// True if a new binding can replace an existing one.
     pub binding_rotatable: bool,
     /// The version of the plan's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<MaintenanceInfo<'a>>,
-    /// Seconds after which the platform may give an operation up.
+    /// The time in seconds after which the platform may give up an operation.
     pub maximum_polling_duration: u64,
-    /// What `parameters` may hold.
+    /// Schemas of the `parameters` in requests.
     pub schemas: Schemas<'a>,
 }
 
@@ -71,7 +71,7 @@ pub struct ServicePlan<'a> {
 pub struct MaintenanceInfo<'a> {
     /// A SemVer 2.0 version.
     pub version: &'a str,
-    /// What an upgrade to this version does.
+    /// The effects of an upgrade to this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
 }
@@ -79,31 +79,31 @@ pub struct MaintenanceInfo<'a> {
 /// Schemas Object.
 #[derive(Debug, Serialize)]
 pub struct Schemas<'a> {
-    /// Of instances.
+    /// Schemas for instances.
     pub service_instance: InstanceSchemas<'a>,
-    /// Of bindings.
+    /// Schemas for bindings.
     pub service_binding: BindingSchemas<'a>,
 }
 
 /// Service Instance Schema Object.
 #[derive(Debug, Serialize)]
 pub struct InstanceSchemas<'a> {
-    /// Of a provision request.
+    /// Schema for provision requests.
     pub create: InputParameters<'a>,
-    /// Of an update request.
+    /// Schema for update requests.
     pub update: InputParameters<'a>,
 }
 
 /// Service Binding Schema Object.
 #[derive(Debug, Serialize)]
 pub struct BindingSchemas<'a> {
-    /// Of a bind request.
+    /// Schema for bind requests.
     pub create: InputParameters<'a>,
 }
 
 /// Input Parameters Schema Object.
 #[derive(Debug, Serialize)]
 pub struct InputParameters<'a> {
-    /// A JSON Schema, draft 4.
+    /// A JSON Schema, draft 4, of `parameters`.
     pub parameters: Cow<'a, RawValue>,
 }

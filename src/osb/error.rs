@@ -1,14 +1,14 @@
 use serde::Serialize;
 
-/// The body of every answer from 400 on.
+/// The body of every response with a status of 400 or above.
 #[derive(Debug, Serialize)]
 pub struct ErrorResponse {
-    /// One CamelCase word, where the specification names one for the case.
+    /// The error code, one CamelCase word; absent unless the specification defines one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    /// For the user: what to do.
+    /// A text for the user: what is wrong, and what to do.
     pub description: String,
-    /// Only where an update failed.
+    /// False if the requested update can never succeed; absent from all other errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_repeatable: Option<bool>,
 }

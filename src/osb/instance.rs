@@ -5,23 +5,23 @@ use super::{NonEmpty, Object};
 /// The body of `PUT /v2/service_instances/:instance_id`.
 #[derive(Deserialize)]
 pub struct ProvisionRequest {
-    /// An offering of the catalog.
+    /// The id of an offering in the catalog.
     pub service_id: NonEmpty,
-    /// A plan of that offering.
+    /// The id of a plan of that offering.
     pub plan_id: NonEmpty,
-    /// Deprecated in favour of `context`, and required all the same.
+    /// The organization's GUID. Deprecated in favour of `context`, but still required.
     pub organization_guid: NonEmpty,
-    /// Deprecated in favour of `context`, and required all the same.
+    /// The space's GUID. Deprecated in favour of `context`, but still required.
     pub space_guid: NonEmpty,
-    /// Where the platform wants the instance.
+    /// The platform's context of the instance, such as its organization and space.
     pub context: Option<Object>,
-    /// What the plan's schema allows.
+    /// The user's parameters, in accordance with the plan's schema.
     pub parameters: Option<Object>,
-    /// The version that the platform believes to be offered.
+    /// The template version that the platform expects in the catalog.
     pub maintenance_info: Option<RequestedMaintenanceInfo>,
 }
 
-/// Maintenance Info Object of a request; what else it holds is ignored.
+/// Maintenance Info Object of a request. Its other fields are ignored.
 #[derive(Debug, Deserialize)]
 pub struct RequestedMaintenanceInfo {
     /// A SemVer 2.0 version.
@@ -31,46 +31,48 @@ pub struct RequestedMaintenanceInfo {
 /// The body of `PATCH /v2/service_instances/:instance_id`.
 #[derive(Deserialize)]
 pub struct UpdateRequest {
-    /// The instance's offering.
+    /// The id of the instance's offering.
     pub service_id: NonEmpty,
-    /// Another plan of the offering.
+    /// The id of the requested plan; absent if the plan stays.
     pub plan_id: Option<NonEmpty>,
-    /// Where the platform has the instance now.
+    /// The platform's current context of the instance.
     pub context: Option<Object>,
-    /// What is to change; a `null` resets one.
+    /// The parameters to change. A `null` resets one.
     pub parameters: Option<Object>,
-    /// The version to upgrade to.
+    /// The template version to upgrade to; absent if no upgrade is requested.
     pub maintenance_info: Option<RequestedMaintenanceInfo>,
-    /// What the platform believes the instance to be. The broker's own record is the truth.
+    /// The platform's view of the instance. Ignored, because the broker's own record is
+    /// authoritative.
     pub previous_values: Option<Object>,
 }
 
-/// The answer to a provision or update request: 200, 201 or 202.
+/// The response to a provision or update request: 200, 201 or 202.
 #[derive(Debug, Serialize)]
 pub struct ProvisionResponse {
     /// The instance's page in the AWS console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dashboard_url: Option<String>,
-    /// What the platform is to poll with; there if and only if the status is 202.
+    /// The operation's id for polling; present if and only if the status is 202.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// For the platform's users.
+    /// Details of the instance for the platform's users.
     pub metadata: InstanceMetadata,
 }
 
 /// Service Instance Metadata.
 #[derive(Debug, Serialize)]
 pub struct InstanceMetadata {
-    /// To search for.
+    /// Labels by which users can search.
     pub labels: Object,
-    /// To read.
+    /// Attributes that users can read.
     pub attributes: Object,
 }
 
-/// The answer to a deprovision, bind or unbind request that is not, or not yet, done: 200 or 202.
+/// The response to a deprovision or unbind request (200 or 202), and to an accepted bind request
+/// (202).
 #[derive(Debug, Default, Serialize)]
 pub struct OperationResponse {
-    /// What the platform is to poll with; there if and only if the status is 202.
+    /// The operation's id for polling; present if and only if the status is 202.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
 }
@@ -78,15 +80,15 @@ pub struct OperationResponse {
 /// The body of `GET …/last_operation`.
 #[derive(Debug, Serialize)]
 pub struct LastOperationResponse {
-    /// How it stands.
+    /// The state of the operation.
     pub state: LastOperationState,
-    /// For the user; never empty.
+    /// A text for the user; never empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Only where an update or a deprovisioning failed.
+    /// True if the instance is still usable; absent unless an update or a deprovisioning failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_usable: Option<bool>,
-    /// Only where an update failed.
+    /// True if the update can be repeated; absent unless an update failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_repeatable: Option<bool>,
 }
@@ -94,13 +96,13 @@ pub struct LastOperationResponse {
 /// The three states of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum LastOperationState {
-    /// Poll again.
+    /// The operation still runs. The platform polls again.
     #[serde(rename = "in progress")]
     InProgress,
-    /// Final.
+    /// The operation is over and succeeded.
     #[serde(rename = "succeeded")]
     Succeeded,
-    /// Final.
+    /// The operation is over and failed.
     #[serde(rename = "failed")]
     Failed,
 }
@@ -108,19 +110,19 @@ pub enum LastOperationState {
 /// The body of `GET /v2/service_instances/:instance_id`.
 #[derive(Debug, Serialize)]
 pub struct InstanceResponse {
-    /// The instance's offering.
+    /// The id of the instance's offering.
     pub service_id: String,
-    /// The instance's plan.
+    /// The id of the instance's plan.
     pub plan_id: String,
     /// The instance's page in the AWS console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dashboard_url: Option<String>,
-    /// As given by the user, without secret ones.
+    /// The user's parameters, without secret ones.
     pub parameters: Object,
-    /// The version of the template that the instance was made from.
+    /// The template version of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<InstanceMaintenanceInfo>,
-    /// For the platform's users.
+    /// Details of the instance for the platform's users.
     pub metadata: InstanceMetadata,
 }
 
@@ -134,18 +136,18 @@ pub struct InstanceMaintenanceInfo {
 /// The query of `GET …/last_operation` and of the fetch endpoints: hints only.
 #[derive(Debug, Default, Deserialize)]
 pub struct Hints {
-    /// The instance's offering.
+    /// The id of the instance's offering.
     pub service_id: Option<NonEmpty>,
-    /// The instance's plan; the old one while a plan change runs.
+    /// The id of the instance's plan; during a plan change, that of the old plan.
     pub plan_id: Option<NonEmpty>,
-    /// What the 202 held.
+    /// The operation's id from the response with status 202.
     pub operation: Option<NonEmpty>,
 }
 
 /// The query of `PUT` and `PATCH`.
 #[derive(Debug, Deserialize)]
 pub struct AcceptsIncomplete {
-    /// Whether the platform understands a 202.
+    /// True if the platform supports asynchronous operations (202).
     #[serde(default)]
     pub accepts_incomplete: bool,
 }
@@ -153,11 +155,11 @@ pub struct AcceptsIncomplete {
 /// The query of `DELETE`.
 #[derive(Debug, Deserialize)]
 pub struct DeleteQuery {
-    /// The offering of what is to be deleted.
+    /// The id of the offering of the instance or binding to delete.
     pub service_id: NonEmpty,
-    /// The plan of what is to be deleted.
+    /// The id of the plan of the instance or binding to delete.
     pub plan_id: NonEmpty,
-    /// Whether the platform understands a 202.
+    /// True if the platform supports asynchronous operations (202).
     #[serde(default)]
     pub accepts_incomplete: bool,
 }

@@ -1,8 +1,9 @@
-//! The wire types of the Open Service Broker API 2.17, named as the specification names them. No
+//! The wire types of the Open Service Broker API 2.17, named as in the specification. They have no
 //! logic.
 //!
-//! Unknown request fields are ignored, as the specification demands; a field that is there must
-//! have its type, and a string must not be empty. An `app_guid` may be: it is an absent one then.
+//! Unknown request fields are ignored, as the specification requires. A known field must have its
+//! type, and a string must not be empty. The exception is `app_guid`: an empty one counts as
+//! absent.
 
 mod binding;
 mod catalog;
@@ -16,5 +17,5 @@ pub use error::*;
 pub use instance::*;
 pub use non_empty::NonEmpty;
 
-/// A JSON object of which the broker does not know the keys.
+/// A JSON object whose keys the broker does not know.
 pub type Object = serde_json::Map<String, serde_json::Value>;

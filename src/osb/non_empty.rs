@@ -2,20 +2,20 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize, de::Error};
 
-/// A string of at least one character: every string in OSBAPI must be one (release notes of 2.12).
+/// A string of at least one character, as OSBAPI requires of every string (release notes of 2.12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NonEmpty(String);
 
 impl NonEmpty {
-    /// What deserializing an empty string fails with.
+    /// The error text for an empty string.
     pub const EMPTY: &str = "a string must not be empty";
 
-    /// The string, or nothing where it is empty.
+    /// Returns the string; `None` if it is empty.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         Some(text.into()).filter(|text| !text.is_empty()).map(Self)
     }
 
-    /// The string itself.
+    /// Returns the plain string.
     pub fn into_inner(self) -> String {
         self.0
     }
@@ -35,8 +35,8 @@ impl<'de> Deserialize<'de> for NonEmpty {
     }
 }
 
-/// Deserializes an empty string as an absent one, for optional fields that platforms send even
-/// where they have nothing to say: Korifi sends `"app_guid": ""` for a service key.
+/// Deserializes an empty string as an absent one. Some platforms send optional fields even without
+/// a value: Korifi sends `"app_guid": ""` for a service key.
 /// <https://github.com/cloudfoundry/korifi/blob/main/controllers/controllers/services/osbapi/types.go>
 pub(super) fn absent_if_empty<'de, D>(deserializer: D) -> Result<Option<NonEmpty>, D::Error>
 where

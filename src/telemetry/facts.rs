@@ -1,26 +1,26 @@
-//! What becomes known of a request while it is handled, for the line that is written at its end.
-//! Whoever handles it need not know that there is such a line, or whether anybody looks.
+//! Facts about a request that are noted while it is handled, for the log line at its end. The code
+//! that notes them does not depend on that line.
 
 use std::cell::RefCell;
 
 use jiff::SignedDuration;
 
-/// What is known of a request.
+/// The known facts about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Whether its sender has known the password.
+    /// True if the sender's credentials were accepted.
     pub is_known_sender: bool,
-    /// The name of the service offering that it is about.
+    /// The name of the service offering in question.
     pub service: Option<String>,
-    /// The name of the plan.
+    /// The name of the plan in question.
     pub plan: Option<String>,
-    /// Whose instance it is about.
+    /// The GUID of the instance's organization.
     pub organization_guid: Option<String>,
-    /// Likewise.
+    /// The GUID of the instance's space.
     pub space_guid: Option<String>,
-    /// How long the operation, which it has found still running, has run.
+    /// The age of the operation that the request found still running.
     pub in_flight: Option<SignedDuration>,
-    /// How many calls of AWS it has made, each attempt counted.
+    /// The number of calls to AWS, each attempt counted.
     pub aws_calls: u64,
 }
 
@@ -28,7 +28,7 @@ tokio::task_local! {
     static FACTS: RefCell<Facts>;
 }
 
-/// Does the work, and returns what was noted meanwhile.
+/// Runs the work. Returns its result and the facts noted meanwhile.
 pub async fn gather<T>(work: impl Future<Output = T>) -> (T, Facts) {
     let noted = async {
         let done = work.await;
@@ -37,8 +37,8 @@ pub async fn gather<T>(work: impl Future<Output = T>) -> (T, Facts) {
     FACTS.scope(RefCell::default(), noted).await
 }
 
-/// Notes something of the request that is being handled, if one is.
+/// Notes facts about the current request; does nothing if there is none.
 pub fn note(write: impl FnOnce(&mut Facts)) {
-    // An error says that no request is being handled.
+    // An error means that no request is being handled.
     let _ = FACTS.try_with(|facts| write(&mut facts.borrow_mut()));
 }

@@ -1,5 +1,4 @@
-//! The log lines that are made for programs as much as for people: metrics and audits read their
-//! fields.
+//! Log lines for programs as well as for people: metrics and audits read their fields.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -10,26 +9,26 @@ use tracing::{error, info, warn};
 
 use super::facts::Facts;
 
-/// The target of the line that every request leaves.
+/// The target of the line that every request writes.
 pub const REQUEST: &str = "request";
-/// The target of the line that every request leaves which is to change something.
+/// The target of the second line that every authenticated request for a change writes.
 pub const AUDIT: &str = "audit";
-/// The target of the line that an operation leaves when it is over.
+/// The target of the line that an operation writes at its end.
 pub const OPERATION: &str = "operation";
 
-/// Whether no request has been logged yet by this process.
+/// True until this process logs its first request.
 static IS_FIRST: AtomicBool = AtomicBool::new(true);
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What was asked for is so.
+    /// The request was completed.
     Succeeded,
-    /// What was asked for is going to be so, or not: an operation has begun.
+    /// An operation has begun, which may still fail.
     Accepted,
-    /// By the fault of whoever asked.
+    /// The caller made a mistake.
     Refused,
-    /// By that of the broker or of AWS.
+    /// The broker or AWS failed.
     Failed,
 }
 
@@ -47,36 +46,37 @@ impl Outcome {
 /// A request of a platform, or an event of AWS.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// OSBAPI's word for what it asks for; `stack_event`.
+    /// OSBAPI's name of the operation. `stack_event` for an event of AWS, `unknown` for anything
+    /// else.
     pub operation: &'a str,
-    /// Whether it is to change something, and so leaves a line for the audit.
+    /// True if the request is for a change, which adds a line to the audit.
     pub is_mutation: bool,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Of the answer, if it was one of HTTP.
+    /// The HTTP status; absent for an event of AWS.
     pub status: Option<u16>,
-    /// From the first to the last moment of the broker's work.
+    /// The time that the broker took to handle it.
     pub duration: Duration,
-    /// What it is about.
+    /// The id of the instance in question; absent if there is none.
     pub instance_id: Option<&'a str>,
-    /// What it is about.
+    /// The id of the binding in question; absent if there is none.
     pub binding_id: Option<&'a str>,
-    /// Lambda's id of it.
+    /// Lambda's id of the request.
     pub request_id: Option<&'a str>,
-    /// The platform's id of it.
+    /// The platform's id of the request.
     pub request_identity: Option<&'a str>,
-    /// Which platform has sent it, by its own word.
+    /// The platform that sent it, according to the platform.
     pub originating_platform: Option<&'a str>,
-    /// For whom, by the platform's word.
+    /// The user behind it, according to the platform.
     pub originating_user: Option<&'a str>,
-    /// What is wrong with the platform's word.
+    /// The mistake in the header that names platform and user.
     pub originating_identity_mistake: Option<&'a str>,
-    /// Why it ended so.
+    /// The reason for a refusal or failure.
     pub reason: Option<&'a str>,
 }
 
 impl Request<'_> {
-    /// Writes its lines.
+    /// Writes the request's line and, for a change, its audit line.
     pub fn log(&self, facts: &Facts) {
         let duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let in_flight_seconds = facts.in_flight.map(|age| age.as_secs());
@@ -119,7 +119,7 @@ impl Request<'_> {
         }
     }
 
-    /// Logs who has asked for what, and how it went.
+    /// Writes the audit line: caller, operation and outcome.
     fn audit(&self, facts: &Facts) {
         info!(
             target: AUDIT,
@@ -141,29 +141,29 @@ impl Request<'_> {
     }
 }
 
-/// An operation on an instance is over.
+/// The end of an operation on an instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
-    /// OSBAPI's word for it.
+    /// OSBAPI's name of the operation.
     pub operation: &'a str,
-    /// What the platform polls with.
+    /// The operation's id, with which the platform polls.
     pub operation_id: &'a str,
-    /// Whether it did what it was to do.
+    /// True if the operation succeeded.
     pub succeeded: bool,
-    /// Since it was accepted, or last taken up again.
+    /// Seconds since the operation was accepted or last resumed.
     pub seconds: i64,
     /// The name of the service offering.
     pub service: Option<&'a str>,
     /// The name of the plan.
     pub plan: Option<&'a str>,
-    /// What it was about.
+    /// The instance's id.
     pub instance_id: &'a str,
-    /// Where AWS says more.
+    /// The name of the stack, under which AWS shows details.
     pub stack_name: &'a str,
 }
 
 impl Operation<'_> {
-    /// Writes its line.
+    /// Writes the operation's line.
     pub fn log(&self) {
         let Self {
             operation,

@@ -1,5 +1,5 @@
-//! Metrics from log lines: CloudWatch reads them where a line says which of its fields are some, so
-//! that they cost no call and no time.
+//! Metrics from log lines. A line declares which of its fields are metrics, and CloudWatch reads
+//! them there. They cost no call and no time.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::{
@@ -23,8 +23,8 @@ use tracing_subscriber::{
 
 use super::lines;
 
-/// Fields that are metrics, and the fields by whose values they are told apart. Every combination
-/// of values is a metric of its own, which AWS charges for, so that ids are none of them.
+/// Fields that are metrics, and the fields that are their dimensions. AWS charges for every
+/// combination of dimension values as a metric of its own, so ids are never dimensions.
 struct Declared {
     target: &'static str,
     metrics: &'static [(&'static str, &'static str)],
@@ -57,7 +57,7 @@ const DECLARED: [Declared; 4] = [
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
-    /// In milliseconds since 1970.
+    /// Milliseconds since 1970.
     timestamp: u64,
     cloud_watch_metrics: Vec<MetricDirective<'a>>,
 }
@@ -77,19 +77,19 @@ struct MetricDefinition {
     unit: &'static str,
 }
 
-/// The metrics that there are to be.
+/// The metrics that the operator wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metrics {
-    /// What they are told from those of others by.
+    /// The CloudWatch namespace, which separates them from the metrics of others.
     pub namespace: String,
-    /// Whether there are any of each operation, service and plan.
+    /// True if there are metrics for each operation, service and plan.
     pub detailed: bool,
 }
 
-/// Lines as `L` writes them, each a JSON object, with what says which of their fields are metrics.
+/// Formats lines as `L` does, each a JSON object, and declares which of their fields are metrics.
 pub struct WithMetrics<L> {
     pub lines: L,
-    /// None: there are no metrics.
+    /// The declared metrics; `None` if the operator wants none.
     pub metrics: Option<Metrics>,
 }
 
@@ -123,7 +123,7 @@ impl<L> WithMetrics<L> {
 }
 
 impl Declared {
-    /// What of it the line has; nothing where it has no metric.
+    /// Returns the directive for the metrics that the line has; `None` if it has none.
     fn directive<'a>(&self, wanted: &'a Metrics, present: &Present) -> Option<MetricDirective<'a>> {
         let namespace = wanted.namespace.as_str();
         let has = |name: &str| present.0.contains(name);
@@ -151,7 +151,7 @@ impl Declared {
     }
 }
 
-/// The names of the fields that an event has a value for.
+/// The names of an event's fields that have a value.
 #[derive(Default)]
 struct Present(BTreeSet<&'static str>);
 

@@ -1,6 +1,5 @@
-//! What the broker tells its operator: log lines, one JSON object each, for CloudWatch Logs, and
-//! the metrics that CloudWatch reads from some of them. `LOGGING.md` lists the lines and their
-//! fields.
+//! Telemetry for the operator: log lines for CloudWatch Logs, one JSON object each, and the metrics
+//! that CloudWatch reads from some of them. `LOGGING.md` lists the lines and their fields.
 
 pub mod facts;
 pub mod lines;
@@ -14,14 +13,14 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt};
 pub use self::metrics::Metrics;
 use self::metrics::WithMetrics;
 
-/// The setting of the least severe level that is logged; `info` where it is not set.
+/// The setting for the least severe level that is logged. Default: `info`.
 const LEVEL: &str = "LOG_LEVEL";
-/// The setting of the namespace that the metrics are in; there are none where it is not set.
+/// The setting for the namespace of the metrics. Without it there are no metrics.
 const NAMESPACE: &str = "METRICS_NAMESPACE";
-/// The setting that keeps the metrics few where it is `no`.
+/// The setting that reduces the metrics to a few if it is `no`.
 const DETAILED: &str = "DETAILED_METRICS";
 
-/// Sends the process's log lines to standard output, where Lambda takes them up.
+/// Sends the process's log lines to standard output, where Lambda collects them.
 pub fn init() {
     let level = env::var(LEVEL)
         .unwrap_or_default()
@@ -43,9 +42,9 @@ pub fn init() {
     .init();
 }
 
-/// Writes the broker's log lines from this level on, and those of [`lines`] at every level: the
-/// metrics and the audit are made of them. The SDK's own lines are limited to warnings: at finer
-/// levels they quote requests and answers, which hold secrets.
+/// Returns a subscriber that writes the broker's log lines from this level on. It writes those of
+/// [`lines`] at every level, because metrics and audits depend on them. The SDK's own lines are
+/// limited to warnings: at finer levels they quote requests and answers, which hold secrets.
 pub fn subscriber<W>(
     level: Level,
     metrics: Option<Metrics>,

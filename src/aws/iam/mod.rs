@@ -20,7 +20,7 @@ use crate::broker::ports::{IdentitySummary, PortError, PortResult, Tag};
 
 const SERVICE: Service = Service("IAM");
 
-/// IAM users and roles below a path of their own, within a permissions boundary.
+/// IAM users and roles below the broker's own path, within a permissions boundary.
 pub struct Iam {
     config: SdkConfig,
     client: OnceLock<Client>,
@@ -29,7 +29,8 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// Users and roles below `path` (`/…/`) that can never do more than the boundary allows.
+    /// Creates the adapter for users and roles below `path` (`/…/`). The boundary limits the
+    /// permissions that they can have.
     pub fn new(
         config: &SdkConfig,
         path: impl Into<String>,
@@ -48,13 +49,14 @@ impl Iam {
     }
 }
 
-/// What was made a moment ago may be unknown to the next call. Then IAM knows neither its path nor
-/// its boundary, by which the broker's permissions are limited, and may say that it is not allowed.
+/// Error codes for a user or role that is not visible yet. IAM may not know its path and boundary
+/// either, by which the broker's own permissions are limited, and may then deny the call.
 const NOT_VISIBLE: [&str; 2] = ["NoSuchEntity", "AccessDenied"];
-/// A user or role whose key or policy was deleted a moment ago may still seem to have it.
+/// Error codes for a deletion that is not visible yet. A user or role may still seem to have a key
+/// or policy that was deleted a moment ago.
 const DELETION_NOT_VISIBLE: [&str; 1] = ["DeleteConflict"];
 
-/// IAM is eventually consistent, so that a call with this outcome is worth trying again.
+/// Returns a configuration that retries these error codes, because IAM is eventually consistent.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 fn waiting_for<E>(codes: impl Into<Vec<&'static str>>) -> config::Builder
 where
@@ -66,7 +68,7 @@ where
     Config::builder().retry_classifier(classifier)
 }
 
-/// The answer, or nothing where IAM says that what the call is about does not exist.
+/// Returns the answer; `None` if IAM says that the subject of the call does not exist.
 fn found<T, E>(
     answer: Result<T, SdkError<E>>,
     action: &'static str,

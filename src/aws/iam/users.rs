@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The name of the one inline policy that a user has.
+/// The name of a user's only inline policy.
 const POLICY_NAME: &str = "binding";
 
 #[async_trait]
@@ -85,7 +85,7 @@ impl Identities for Iam {
     }
 
     async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>> {
-        // A user has two keys at the most: one page holds them.
+        // A user has at most two keys, so one page holds them.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
         let listed = self
             .client()
