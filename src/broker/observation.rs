@@ -1,4 +1,4 @@
-//! What the log is told of an instance: names, never a value of a parameter or an output.
+//! Facts about an instance for the log. They hold names, never a value of a parameter or an output.
 
 use super::{
     Broker,
@@ -8,7 +8,7 @@ use super::{
 use crate::telemetry::{facts, lines};
 
 impl Broker {
-    /// The request is about an instance with these attributes.
+    /// Notes the service, plan, organization and space of the request's instance.
     pub(super) fn observe(&self, attributes: &Attributes) {
         self.observe_plan(&attributes.service_id, &attributes.plan_id);
         facts::note(|facts| {
@@ -17,7 +17,8 @@ impl Broker {
         });
     }
 
-    /// The request is about an instance, or a binding, of this plan.
+    /// Notes the names of the service and the plan that the request is about, if the catalog has
+    /// them.
     pub(super) fn observe_plan(&self, service_id: &str, plan_id: &str) {
         if let Ok(offered) = self.catalog.find(service_id, plan_id) {
             facts::note(|facts| {
@@ -27,7 +28,7 @@ impl Broker {
         }
     }
 
-    /// The request has found the operation still running, if it is.
+    /// Notes the time since the operation was accepted or last resumed, if it is still in progress.
     pub(super) fn observe_running(&self, operation: &Operation) {
         if operation.in_progress() {
             let age = self.environment.now().duration_since(operation.started_at);
@@ -35,7 +36,7 @@ impl Broker {
         }
     }
 
-    /// The request has found the operation over, and has written that down.
+    /// Logs the end of the operation. The caller has already written it to the record.
     pub(super) fn observe_end(&self, instance: &Instance) {
         let (operation, attributes) = (&instance.operation, &instance.attributes);
         let offered = self

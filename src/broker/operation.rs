@@ -1,68 +1,69 @@
-//! What was last asked of an instance or a binding, and how it stands.
+//! The last operation on an instance or a binding, and its state.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// No request runs longer than this: the function is stopped before (`Timeout` in
-/// `infra/template.yaml`). An operation that is older and still in progress has nobody at work on
-/// it. The sweep function may run for longer, but only deletes.
+/// Upper bound on the run time of a request: Lambda stops the function earlier (`Timeout` in
+/// `infra/template.yaml`). No request is working on an operation that is older and still in
+/// progress. The sweep function may run for longer, but only deletes.
 pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(30);
 
-/// An operation on an instance or a binding. The last one, with its outcome, is the lifecycle's
-/// state.
+/// An operation on an instance or a binding. The last operation and its outcome are the state of
+/// the instance's or binding's lifecycle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What the platform polls with, and CloudFormation's `ClientRequestToken`: RFC 3986 unreserved
-    /// characters.
+    /// The id that the platform polls with. It is also CloudFormation's `ClientRequestToken`. It
+    /// consists of RFC 3986 unreserved characters.
     pub id: String,
-    /// What was asked for.
+    /// The action that the platform requested.
     pub kind: OperationKind,
-    /// How it stands.
+    /// The operation's current state.
     pub state: OperationState,
-    /// Why it failed, or what a deletion has left alone, for the user.
+    /// For the user: the reason for a failure, or a note on the stack that a deletion has left in
+    /// AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether the instance can be used, and updated, although an update or a deprovisioning of it
-    /// has failed.
+    /// True if the instance is usable and can be updated, although an update or a deprovisioning of
+    /// it has failed. Absent unless one of these has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_usable: Option<bool>,
-    /// The time at which it was accepted, or last resumed.
+    /// The time when the operation was accepted, or last resumed.
     #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub started_at: Timestamp,
-    /// The time at which it was accepted, if it was resumed since.
+    /// The time when the operation was accepted. Absent unless it was resumed since.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::timestamp::second::optional"
     )]
     pub accepted_at: Option<Timestamp>,
-    /// Whether another request than the one that began it has gone on with it.
+    /// True if a request other than the first one has resumed the operation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_taken_up: bool,
 }
 
-/// What can be asked for.
+/// An action that a platform can request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// Create an instance.
+    /// Creates an instance.
     Provision,
-    /// Change an instance.
+    /// Updates an instance.
     Update,
-    /// Delete an instance.
+    /// Deletes an instance.
     Deprovision,
-    /// Create a binding.
+    /// Creates a binding.
     Bind,
-    /// Delete a binding.
+    /// Deletes a binding.
     Unbind,
 }
 
 impl OperationKind {
-    /// The kinds after which nothing but a tombstone is left.
+    /// The kinds that leave only a tombstone when they succeed.
     const DELETIONS: [Self; 2] = [Self::Deprovision, Self::Unbind];
 
-    /// OSBAPI's word for it.
+    /// The kind's name in OSBAPI. Operation ids begin with it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Provision => "provision",
@@ -73,8 +74,8 @@ impl OperationKind {
         }
     }
 
-    /// Whether an operation of this id is of this kind: what is left to know when the record is
-    /// gone.
+    /// True if an operation with this id is of this kind. The id is enough to know the kind after
+    /// the record is gone.
     pub fn is_of(self, operation_id: &str) -> bool {
         operation_id
             .split_once('-')
@@ -82,20 +83,20 @@ impl OperationKind {
     }
 }
 
-/// How an operation stands.
+/// The state of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationState {
-    /// Accepted, and not known to be over.
+    /// Accepted, and not known to have ended.
     InProgress,
-    /// Over.
+    /// Ended with success.
     Succeeded,
-    /// Over.
+    /// Ended with a failure.
     Failed,
 }
 
 impl Operation {
-    /// An operation that begins now.
+    /// Returns a new operation that starts now.
     pub fn begin(kind: OperationKind, id: Uuid, now: Timestamp) -> Self {
         Self {
             id: format!("{}-{id}", kind.name()),
@@ -109,7 +110,7 @@ impl Operation {
         }
     }
 
-    /// The same operation, with which another request goes on.
+    /// Returns the operation as resumed by another request.
     #[must_use]
     pub fn taken_up(self, now: Timestamp) -> Self {
         let accepted_at = Some(self.accepted_at.unwrap_or(self.started_at));
@@ -121,12 +122,12 @@ impl Operation {
         }
     }
 
-    /// The time since it was accepted.
+    /// The time since the operation was accepted.
     pub fn age(&self, now: Timestamp) -> SignedDuration {
         now.duration_since(self.accepted_at.unwrap_or(self.started_at))
     }
 
-    /// The same operation, over.
+    /// Returns the operation marked as succeeded.
     #[must_use]
     pub fn succeeded(self) -> Self {
         Self {
@@ -135,7 +136,7 @@ impl Operation {
         }
     }
 
-    /// The same operation, over in vain.
+    /// Returns the operation marked as failed.
     #[must_use]
     pub fn failed(self, reason: impl Into<String>) -> Self {
         Self {
@@ -145,24 +146,24 @@ impl Operation {
         }
     }
 
-    /// Whether it is of this kind and stands so.
+    /// True if the operation is of this kind and in this state.
     pub fn is(&self, kind: OperationKind, state: OperationState) -> bool {
         self.kind == kind && self.state == state
     }
 
-    /// Whether it is not known to be over.
+    /// True if the operation is not known to have ended.
     pub fn in_progress(&self) -> bool {
         self.state == OperationState::InProgress
     }
 
-    /// Whether a request may be at work on it right now.
+    /// True if a request may be working on the operation right now.
     pub fn may_be_running(&self, now: Timestamp) -> bool {
         self.in_progress() && self.is_recent(now)
     }
 
-    /// True if `asked` is a deletion that ended before this operation began: its id is that of a
-    /// deletion, and this is none. An id of an instance or binding can be used again, and the
-    /// platform may still poll what was before.
+    /// True if `asked` is a deletion that ended before this operation began: its id is a
+    /// deletion's, and this operation is no deletion. Ids of instances and bindings can be reused,
+    /// and the platform may still poll the earlier deletion.
     pub fn has_followed_deletion(&self, asked: Option<&str>) -> bool {
         let is_deletion = asked.is_some_and(|asked| {
             OperationKind::DELETIONS
@@ -172,7 +173,7 @@ impl Operation {
         is_deletion && !OperationKind::DELETIONS.contains(&self.kind)
     }
 
-    /// Whether a request that has begun it, or taken it up, may not have ended yet.
+    /// True if the request that began or last resumed the operation may still be running.
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now.duration_since(self.started_at) < LONGEST_REQUEST
     }

@@ -1,10 +1,11 @@
-//! Lists that come page by page.
+//! Lists that are read page by page.
 
 use std::time::Duration;
 
 use super::ports::{Page, PortResult};
 
-/// The pages of a list, one at a time: whoever reads them keeps what they need, and drops the page.
+/// The pages of a list, read one at a time. Callers keep the items that they need and drop the
+/// page.
 pub(super) struct Pages<F> {
     page: F,
     next: Next,
@@ -18,7 +19,7 @@ enum Next {
 }
 
 impl<F> Pages<F> {
-    /// Pages of a list that `page` reads, with a pause before each but the first one.
+    /// Returns the pages of a list that `page` reads, with a pause before each page but the first.
     pub(super) fn new(pause: Duration, page: F) -> Self {
         Self {
             page,
@@ -27,7 +28,7 @@ impl<F> Pages<F> {
         }
     }
 
-    /// The next page; nothing after the last one.
+    /// Returns the next page, or `None` after the last one.
     pub(super) async fn next<T>(&mut self) -> PortResult<Option<Vec<T>>>
     where
         F: AsyncFn(Option<String>) -> PortResult<Page<T>>,

@@ -1,4 +1,4 @@
-//! From the `parameters` of a request to those of a stack.
+//! Conversion of a request's `parameters` to the parameters of a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{
     osb::Object,
 };
 
-/// The `NoEcho` parameters, and the others.
+/// Splits the parameters into the `NoEcho` ones and the others.
 pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {
     let is_secret = |name: &str| {
         offered
@@ -24,7 +24,7 @@ pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Objec
         .partition(|(name, _)| is_secret(name))
 }
 
-/// `parameters` with `changes` over them, of which a `null` resets one to its default.
+/// Returns `parameters` with `changes` applied. A `null` resets a parameter to its default.
 pub fn merge(mut parameters: Object, changes: &Object) -> Object {
     for (name, value) in changes {
         match value {
@@ -35,9 +35,9 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
     parameters
 }
 
-/// What a stack is made with: the plan's parameters with the user's over them. What neither gives
-/// has the template's default. The schema has made sure that the user gives none which the plan
-/// fixes.
+/// Returns the parameters of a new stack: the plan's parameters, then the user's. CloudFormation
+/// uses the template's default for any other parameter. The schema has already rejected user
+/// parameters that the plan fixes.
 pub fn of_new_stack(
     offered: &Offered<'_>,
     parameters: &Object,
@@ -47,8 +47,7 @@ pub fn of_new_stack(
         .collect()
 }
 
-/// The values of all parameters of a new stack, whoever gives them: the template, the plan or the
-/// user.
+/// Returns the values of all parameters of a new stack, from the template, the plan or the user.
 pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, String> {
     let given = [
         &*offered.offering.parameter_defaults,
@@ -58,7 +57,8 @@ pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, 
     texts(&given, parameters).collect()
 }
 
-/// What the catalog gives, then what the user gives: the later counts.
+/// Returns the catalog's values, then the user's. In the maps that callers collect, later values
+/// win.
 fn texts(
     of_catalog: &[StackParameter],
     of_user: &Object,
@@ -73,8 +73,8 @@ fn texts(
     )
 }
 
-/// What a stack that gets a new template is updated with: as a new stack, but for secrets that only
-/// the stack knows.
+/// Returns the parameters of a stack update that changes the template. They are those of a new
+/// stack, but secrets that only the stack knows keep their previous values.
 pub fn of_new_template(
     offered: &Offered<'_>,
     target: &Attributes,
@@ -93,12 +93,13 @@ pub fn of_new_template(
     parameters
 }
 
-/// What a stack that keeps its template is updated with: everything stays but for what differs
-/// between `current` and `target`. A parameter that is left out gets the template's default.
+/// Returns the parameters of a stack update that keeps the template. Parameters change if they
+/// differ between `current` and `target`, or are among `secrets`; all others keep their values.
+/// CloudFormation uses the template's default for a parameter that is left out.
 ///
 /// # Errors
 ///
-/// The parameters that the stack's template, an older one, does not have.
+/// The changed parameters that the stack's template, an older one, does not have.
 pub fn of_same_template(
     offered: &Offered<'_>,
     current: &Attributes,
@@ -126,13 +127,13 @@ pub fn of_same_template(
     Ok(parameters.collect())
 }
 
-/// Whether both give CloudFormation the same values. Records of earlier versions hold flags as
-/// texts and whole numbers with a fraction of zero, which are the same to it.
+/// True if both give CloudFormation the same values. Records of earlier versions hold flags as
+/// text, and whole numbers with a fraction of zero. CloudFormation takes these as the same values.
 pub fn are_same(one: &Object, other: &Object) -> bool {
     changed_names(one, other).is_empty()
 }
 
-/// The parameters that have not the same value in both.
+/// Returns the names of the parameters whose values differ.
 fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
     let value = |of: &Object, name: &str| of.get(name).map(text);
     before
@@ -143,8 +144,8 @@ fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
         .collect()
 }
 
-/// The stack's parameters, but for secret ones, that are not the same for both, whoever gives them:
-/// the user, the plan or the template.
+/// Returns the names of the stack's parameters, except secret ones, whose values differ. A value
+/// may come from the user, the plan or the template.
 pub fn changed_in_stack(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
@@ -160,7 +161,8 @@ pub fn changed_in_stack(
         .collect()
 }
 
-/// CloudFormation takes every value as text, and a list as text with commas.
+/// Returns the value as text. CloudFormation takes every value as text, and a list as
+/// comma-separated text.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -170,15 +172,16 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Replaces the values of `secrets` in a text, in every form in which CloudFormation got them: as
-/// text, and the entries of a list one by one.
+/// Replaces the values of `secrets` in a text with `(secret)`. It covers every form that
+/// CloudFormation has received: the value as text, and each entry of a list.
 pub fn without_secrets(of: &str, secrets: &Object) -> String {
     let mut values: Vec<_> = secrets
         .values()
         .flat_map(forms)
         .filter(|form| !form.is_empty())
         .collect();
-    // One that is a part of another must not spare the rest of it.
+    // Longest first: if one value is part of another, replacing it first would expose the rest of
+    // the longer one.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
 
     values

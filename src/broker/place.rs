@@ -1,18 +1,18 @@
-//! Where the broker works, and the addresses that follow from it.
+//! An account and a Region, and the addresses that follow from them.
 
-/// An account and a region: values for `${AWS::…}` in templates.
+/// An account and a Region. They provide the values of `${AWS::…}` in templates.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Twelve digits.
+    /// The account's id: twelve digits.
     pub account_id: String,
-    /// Such as `eu-central-1`.
+    /// The Region's name, such as `eu-central-1`.
     pub region: String,
-    /// `aws`, `aws-cn`, …
+    /// The partition: `aws`, `aws-cn`, …
     pub partition: String,
 }
 
 impl Place {
-    /// What the names of AWS's endpoints end with: CloudFormation's `AWS::URLSuffix`.
+    /// The domain suffix of AWS's endpoints: CloudFormation's `AWS::URLSuffix`.
     pub fn url_suffix(&self) -> &'static str {
         match self.partition.as_str() {
             "aws-cn" => "amazonaws.com.cn",
@@ -25,11 +25,11 @@ impl Place {
         }
     }
 
-    /// The stack's page in the AWS console; nothing for partitions whose console has no public
-    /// address.
+    /// Returns the URL of the stack's page in the AWS console, or `None` for partitions whose
+    /// console has no public address.
     ///
-    /// It has to be known before the stack is, so that it names the stack and not its ARN; the list
-    /// beside the page is filtered by the name as well.
+    /// The URL must be known before the stack exists, so it holds the stack's name and not its ARN.
+    /// The list beside the page is filtered by the name as well.
     pub fn dashboard_url(&self, stack_name: &str) -> Option<String> {
         let console = match self.partition.as_str() {
             "aws" => "console.aws.amazon.com",

@@ -1,20 +1,20 @@
-//! What the broker does differently for Kubernetes.
+//! Differences between Kubernetes and the other platforms.
 
 use super::{Error, Result};
 use crate::osb::Object;
 
-/// The platform that sends a request, as its context says (OSBAPI profile, Context Object).
+/// The platform that sends a request, according to its context (OSBAPI profile, Context Object).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// Service Catalog, which retries every request without end unless its answer is a 400, and
-    /// meanwhile does not let its user change the instance.
+    /// Kubernetes with Service Catalog. It retries every request without end unless the response is
+    /// a 400. Meanwhile, its user cannot change the instance.
     Kubernetes,
     /// Cloud Foundry and every other platform.
     Other,
 }
 
 impl Platform {
-    /// The platform of a request with this context, about an instance with that one.
+    /// Returns the platform that the request's context names, or else the instance's context.
     pub fn of(request: Option<&Object>, instance: &Object) -> Self {
         let platform = |context: &Object| context.get("platform")?.as_str().map(str::to_owned);
         match request
@@ -27,14 +27,13 @@ impl Platform {
         }
     }
 
-    /// True if an update's `parameters` are all that the instance is to have, and not only what
-    /// changes.
+    /// True if an update's `parameters` are the complete set, and not only the changes.
     pub fn sends_whole_set(self) -> bool {
         self == Self::Kubernetes
     }
 
-    /// The result as the platform understands it: where the request as it is can never work, it
-    /// must not retry.
+    /// Returns the result in the form that the platform understands. Kubernetes gets
+    /// [`Error::Invalid`] where the same request can never succeed, so that it does not retry.
     pub fn final_result<T>(self, result: Result<T>) -> Result<T> {
         result.map_err(|error| match (self, &error) {
             (

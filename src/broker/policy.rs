@@ -1,4 +1,5 @@
-//! What a binding's identity may do: a scope of the template's `Bindings.Policies`, filled in.
+//! The permissions of a binding's identity: a scope of the template's `Bindings.Policies`, filled
+//! in.
 
 use serde_json::Value;
 
@@ -10,19 +11,19 @@ use crate::{
     osb::Object,
 };
 
-/// The parameter of a bind request that chooses what its identity may do.
+/// The bind parameter that selects the permissions of the binding's identity.
 const SCOPE: &str = "Scope";
 
-/// What an identity may do.
+/// The permissions of a binding's identity.
 pub struct Policy {
-    /// Its name.
+    /// The scope's name in the template.
     pub scope: String,
     statements: Vec<Value>,
 }
 
 impl Broker {
-    /// What the binding's identity may do; nothing where no statement of the scope applies to this
-    /// stack, so that the binding has no identity.
+    /// Returns the policy of the binding's identity. Returns `None` if the template has no scopes,
+    /// or if no statement of the scope applies to this stack. The binding then has no identity.
     pub(super) fn policy(
         &self,
         offered: &Offered<'_>,
@@ -51,15 +52,16 @@ impl Broker {
 }
 
 impl Policy {
-    /// True if a statement denies something: to a role with other policies it would take what these
-    /// allow.
+    /// True if a statement denies something. On a role that has other policies, it would override
+    /// what these allow.
     pub fn denies(&self) -> bool {
         self.statements
             .iter()
             .any(|statement| statement["Effect"] == "Deny")
     }
 
-    /// The document; an identity with a lifetime is denied everything after it.
+    /// Returns the policy document. It denies everything after the end of the identity's lifetime,
+    /// if it has one.
     pub fn document(&self, lifetime: Option<Lifetime>) -> String {
         let ends_at = lifetime.map(|lifetime| lifetime.ends_at.to_string());
         policy::document(&self.statements, ends_at.as_deref())

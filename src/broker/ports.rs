@@ -1,5 +1,5 @@
-//! What the domain needs of the world. `crate::aws` implements these traits; tests have in-memory
-//! twins of them.
+//! Ports: the interfaces through which the domain uses AWS, time and chance. `crate::aws`
+//! implements these traits; tests have in-memory twins of them.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -19,23 +19,22 @@ use super::{
     stack::{OperationEvents, StackStatus},
 };
 
-/// A port did not do what it was asked for. What became of the request in AWS is unknown unless the
-/// port says more.
+/// A failed call of a port. The effect of the request in AWS is unknown unless the port says more.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{service} {action}: {detail}")]
 pub struct PortError {
-    /// As AWS names it.
+    /// The AWS service, named as AWS names it.
     pub service: &'static str,
-    /// The API's action.
+    /// The API action that failed.
     pub action: &'static str,
-    /// What is to be done about it.
+    /// The kind of error, which determines how callers should react.
     pub kind: PortErrorKind,
-    /// For the log: what happened. Holds no secret.
+    /// The cause, for the log. Holds no secret.
     pub detail: String,
 }
 
 impl PortError {
-    /// Whether the same call may succeed a little later.
+    /// True if the same call may succeed a little later.
     pub fn is_passing(&self) -> bool {
         matches!(
             self.kind,
@@ -44,62 +43,64 @@ impl PortError {
     }
 }
 
-/// What is to be done about a port's error.
+/// The kind of a port's error, by how callers should react.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortErrorKind {
-    /// Send the request again, later.
+    /// AWS throttles the request. Callers should retry later.
     Throttled,
     /// The broker's role, or the deploy role, lacks a permission.
     Denied,
-    /// No answer in time, or a failure on AWS's side.
+    /// No response in time, or a failure on AWS's side.
     Unavailable,
-    /// What the broker needs is not there, or is switched off: the detail says what the operator
+    /// Something that the broker needs is missing or disabled. The detail says what the operator
     /// has to repair.
     Misconfigured,
-    /// The account has reached a quota. The detail, which users see, says which.
+    /// The account has reached a quota. Users see the detail, which names the quota.
     Exhausted,
-    /// The permissions are longer than IAM takes of one identity. No quota can be raised, and
-    /// nothing deleted, to help.
+    /// The permissions are longer than IAM accepts for one identity. Neither raising a quota nor
+    /// deleting anything helps.
     PolicyTooLong,
-    /// Somebody has added to it by hand what has to go first. The detail, which users see, says
-    /// what.
+    /// Somebody has added something by hand that has to be removed first. Users see the detail,
+    /// which says what.
     InUse,
-    /// What is stored cannot be read.
+    /// Stored data cannot be read.
     Corrupt,
-    /// Anything else: the log says what.
+    /// Any other error. The log has its cause.
     Unexpected,
 }
 
-/// The result of asking a port.
+/// The result of a call of a port.
 pub type PortResult<T> = Result<T, PortError>;
 
-/// The state: instances and bindings. Reads are strongly consistent, writes conditional.
+/// The broker's state: the records of instances and bindings. Reads are strongly consistent unless
+/// a method says otherwise. Writes to records are conditional.
 #[async_trait]
 pub trait Records: Send + Sync {
     /// Inserts the record, unless there is one of this id that does not [give
-    /// way](Instance::gives_way_to) to it; and returns the one that was there.
+    /// way](Instance::gives_way_to) to it. Returns the record that was there before.
     async fn insert_instance(
         &self,
         instance: &Instance,
         now: Timestamp,
     ) -> PortResult<Option<Instance>>;
 
-    /// The record, unless it has expired.
+    /// Returns the record, unless it has expired.
     async fn instance(&self, id: &InstanceId, now: Timestamp) -> PortResult<Option<Instance>>;
 
-    /// How many instances the [organization or space](super::instance::Attributes::quota_owner)
-    /// has, tombstones not among them. What was written a moment ago may be missing.
+    /// Counts the instances of the [organization or
+    /// space](super::instance::Attributes::quota_owner), without tombstones. The count may miss
+    /// recent writes.
     async fn count_instances(&self, owner_guid: &str) -> PortResult<usize>;
 
-    /// Replaces the record if its version is still that of `instance`, and counts the version up.
+    /// Replaces the record and increments its version, if its version is still that of `instance`.
     async fn update_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Removes the record if it is still of this version and operation.
+    /// Deletes the record, if its version and operation are still those of `instance`.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion or an update runs already, or it is a
-    /// tombstone or of another service; and returns the record as it is then. Nothing where there
-    /// is none.
+    /// Writes `operation` into the record, and returns the resulting record or `None` if there is
+    /// none. The record stays unchanged if a deletion or an update is running. It also stays
+    /// unchanged if it is a tombstone or of another service.
     async fn begin_deprovision(
         &self,
         id: &InstanceId,
@@ -107,13 +108,13 @@ pub trait Records: Send + Sync {
         operation: &Operation,
     ) -> PortResult<Option<Instance>>;
 
-    /// Remembers that the user was refused the id. The instance's record stays as it is.
+    /// Records that the user was refused the id. The instance's record stays unchanged.
     async fn remember_refused(&self, id: &InstanceId, refused: &Refused) -> PortResult<()>;
 
-    /// Forgets that the user was refused the id.
+    /// Deletes the user's refusal of the id, if there is one.
     async fn forget_refused(&self, id: &InstanceId, requester: &Requester) -> PortResult<()>;
 
-    /// True if the user was refused the id, and that has not expired.
+    /// True if the user was refused the id and the refusal has not expired.
     async fn is_refused(
         &self,
         id: &InstanceId,
@@ -121,7 +122,7 @@ pub trait Records: Send + Sync {
         now: Timestamp,
     ) -> PortResult<bool>;
 
-    /// The record and that of one binding.
+    /// Returns the instance's record and the record of one binding, unless they have expired.
     async fn instance_and_binding(
         &self,
         id: &InstanceId,
@@ -129,12 +130,12 @@ pub trait Records: Send + Sync {
         now: Timestamp,
     ) -> PortResult<(Option<Instance>, Option<Binding>)>;
 
-    /// All bindings of an instance, tombstones among them. After the intent to delete the instance,
-    /// no others can come.
+    /// Returns all bindings of an instance, including tombstones. Once the deletion of the instance
+    /// is recorded, no bindings can be added.
     async fn bindings(&self, id: &InstanceId) -> PortResult<Vec<Binding>>;
 
-    /// Inserts the record unless there is one of this id that has to stay, a tombstone for a
-    /// moment, and only if the instance's is still of this version.
+    /// Inserts the record, if the instance's version is still that of `instance` and no record of
+    /// this id has to stay. A tombstone has to stay for a moment.
     async fn insert_binding(
         &self,
         instance: &Instance,
@@ -142,12 +143,13 @@ pub trait Records: Send + Sync {
         now: Timestamp,
     ) -> PortResult<InsertBinding>;
 
-    /// Replaces the record if its version is still that of `binding`, and counts the version up.
+    /// Replaces the record and increments its version, if its version is still that of `binding`.
     async fn update_binding(&self, binding: &Binding) -> PortResult<Update>;
 
-    /// Puts `operation` into the record, unless a deletion runs already, or a request may be at
-    /// work on its creation at the time that `operation` starts, it is a tombstone or of another
-    /// service; and returns the record as it is then. Nothing where there is none.
+    /// Writes `operation` into the record, and returns the resulting record or `None` if there is
+    /// none. The record stays unchanged if a deletion is running, or if it is a tombstone or of
+    /// another service. It also stays unchanged if a request may be working on its creation when
+    /// `operation` starts.
     async fn begin_unbind(
         &self,
         instance_id: &InstanceId,
@@ -156,225 +158,227 @@ pub trait Records: Send + Sync {
         operation: &Operation,
     ) -> PortResult<Option<Binding>>;
 
-    /// A page of all records there are, tombstones among them.
+    /// Returns a page of all records, including tombstones.
     async fn page(&self, next: Option<String>) -> PortResult<Page<ScannedRecord>>;
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// In no order.
+    /// The items, in no particular order.
     pub items: Vec<T>,
-    /// What to ask for the next page with; nothing after the last one.
+    /// The token that requests the next page. Absent on the last page.
     pub next: Option<String>,
 }
 
-/// A record as it is found in the table.
+/// A record found in a scan of the table.
 #[derive(Clone, Debug)]
 pub enum ScannedRecord {
-    /// Of an instance.
+    /// An instance's record.
     Instance(Box<Instance>),
-    /// Of a binding.
+    /// A binding's record.
     Binding(Box<Binding>),
-    /// Of neither, or not of a shape that this version of the broker knows.
+    /// A record of neither, or one whose shape is unknown to this version of the broker.
     Unreadable(UnreadableRecord),
 }
 
 /// A record that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnreadableRecord {
-    /// Its partition and sort key.
+    /// The record's partition key and sort key.
     pub key: String,
-    /// Why not.
+    /// The reason why the record cannot be read.
     pub reason: String,
-    /// What it seems to be the record of.
+    /// The names of the stack, user or role that the record seems to be of.
     pub names: Vec<String>,
 }
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Update {
-    /// It was done.
+    /// The write succeeded.
     Done,
-    /// Another request was there first: the record is not what it was.
+    /// Another request was faster: the record has changed since it was read.
     Conflict,
 }
 
-/// What became of the insertion of a binding.
+/// The outcome of inserting a binding.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub enum InsertBinding {
-    /// It was done.
+    /// The binding was inserted.
     Done,
-    /// There is one of this id.
+    /// A record of this id exists: this one.
     Exists(Box<Binding>),
-    /// Another request changed the instance.
+    /// Another request has changed the instance.
     InstanceChanged,
 }
 
-/// The accounts and Regions that instances are in.
+/// The accounts and Regions that hold instances.
 #[async_trait]
 pub trait Sites: Send + Sync {
-    /// The ports that reach what is at a location; at none, what is in the broker's own account and
-    /// Region.
+    /// Returns the ports that reach a location. Without a location, they reach the broker's own
+    /// account and Region.
     async fn at(&self, location: Option<&Location>) -> Site;
 }
 
-/// What instances and bindings are made with, in one account and Region.
+/// The ports for the AWS resources of instances and bindings in one account and Region.
 #[derive(Clone)]
 pub struct Site {
-    /// One an instance.
+    /// CloudFormation stacks: one per instance.
     pub stacks: Arc<dyn Stacks>,
-    /// Users: one a binding.
+    /// IAM users: at most one per binding.
     pub identities: Arc<dyn Identities>,
-    /// Those that bindings make, or add to.
+    /// IAM roles that bindings create, or add a policy to.
     pub roles: Arc<dyn Roles>,
-    /// Those of instances.
+    /// Secrets of instances.
     pub secrets: Arc<dyn Secrets>,
-    /// Those that make credentials.
+    /// Functions that create credentials.
     pub functions: Arc<dyn Functions>,
-    /// What stacks have created.
+    /// Resources that stacks have created.
     pub resources: Arc<dyn Resources>,
 }
 
-/// CloudFormation: one stack an instance.
+/// CloudFormation: one stack per instance.
 #[async_trait]
 pub trait Stacks: Send + Sync {
-    /// Begins to create the stack.
+    /// Requests the creation of the stack.
     async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack>;
 
-    /// Begins to update the stack.
+    /// Requests an update of the stack.
     async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack>;
 
-    /// The stack of this name or id as it is now; nothing if there is none, or no longer.
+    /// Returns the current state of the stack with this name or id. Returns `None` if it does not
+    /// exist, or no longer.
     async fn describe(&self, stack: &str) -> PortResult<Option<Stack>>;
 
-    /// The events of the operation that was requested with this token; nothing if there is no such
-    /// stack, or no longer.
+    /// Returns the events of the operation that was requested with this token. Returns `None` if
+    /// the stack does not exist, or no longer.
     async fn events(&self, stack: &str, token: &str) -> PortResult<Option<OperationEvents>>;
 
-    /// Begins to delete the stack of this name or id. A stack that does not exist is deleted.
+    /// Requests the deletion of the stack with this name or id. A missing stack counts as deleted.
     async fn delete(&self, stack: &str, token: &str) -> PortResult<DeleteStack>;
 
-    /// A page of all stacks of the account in the region, whoever made them.
+    /// Returns a page of all stacks of the account in the Region, whoever created them.
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackSummary>>;
 }
 
 /// A stack in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StackSummary {
-    /// Unique in the account and region.
+    /// The name, unique in the account and Region.
     pub name: String,
-    /// Its ARN.
+    /// The stack's ARN.
     pub id: String,
-    /// As CloudFormation names it.
+    /// The status, named as CloudFormation names it.
     pub status: String,
-    /// Of its tag, if it has one that says that the broker has made it.
+    /// The instance's id from the tag that the broker sets. Absent if the stack has no such tag.
     pub instance_id: Option<String>,
-    /// When.
+    /// The time of the stack's creation, if AWS reports it.
     pub created_at: Option<Timestamp>,
 }
 
 /// A stack to create.
 pub struct NewStack<'a> {
-    /// At most 128 letters, digits and hyphens.
+    /// The name: at most 128 letters, digits and hyphens.
     pub name: &'a str,
-    /// At most 51,200 bytes.
+    /// The template: at most 51,200 bytes.
     pub template_body: &'a str,
-    /// By name.
+    /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,
-    /// By key. CloudFormation passes them on to the stack's resources.
+    /// The stack's tags. CloudFormation also passes them on to the stack's resources.
     pub tags: Vec<Tag>,
-    /// Makes a repeated request the same request.
+    /// The idempotency token: CloudFormation takes a repeated request with it as the same request.
     pub token: &'a str,
 }
 
-/// A change of a stack.
+/// An update of a stack.
 pub struct StackUpdate<'a> {
     /// The stack's name or id.
     pub stack: &'a str,
-    /// At most 51,200 bytes; none keeps the template that the stack has.
+    /// The new template: at most 51,200 bytes. Absent if the stack keeps its template.
     pub template_body: Option<&'a str>,
-    /// By name. What is left out gets the template's default.
+    /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,
-    /// By key, in the place of those that the stack has.
+    /// The tags, which replace those of the stack.
     pub tags: Vec<Tag>,
-    /// Tells the events of this update from those of others.
+    /// The token that distinguishes the events of this update from others.
     pub token: &'a str,
 }
 
-/// The value of a stack parameter. It may be secret, and so has no debug text.
+/// The value of a stack parameter. It has no `Debug` because it may be secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ParameterValue {
-    /// This one.
+    /// A new value.
     Given(String),
-    /// The one that the stack has.
+    /// The value that the stack already has.
     Previous,
 }
 
-/// What became of the request to create a stack.
+/// The outcome of the request to create a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum CreateStack {
-    /// CloudFormation creates it.
+    /// CloudFormation is creating the stack.
     Accepted,
-    /// A stack of this name exists. It may be this request's own, sent twice, or somebody else's.
+    /// A stack of this name exists. It may come from this same request, sent twice, or from
+    /// somebody else.
     Exists,
-    /// CloudFormation does not take the request: nothing was created. Its reason.
+    /// CloudFormation has rejected the request, for this reason. Nothing was created.
     Rejected(String),
 }
 
-/// What became of the request to update a stack.
+/// The outcome of the request to update a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum UpdateStack {
-    /// CloudFormation updates it, or did already.
+    /// CloudFormation is updating the stack, or has already done so.
     Accepted,
-    /// The stack is already what it was to become.
+    /// The stack already is as requested.
     NoChange,
-    /// CloudFormation does not take the request: nothing was changed. Its reason.
+    /// CloudFormation has rejected the request, for this reason. Nothing was changed.
     Rejected(String),
 }
 
-/// What became of the request to delete a stack.
+/// The outcome of the request to delete a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum DeleteStack {
-    /// CloudFormation deletes it, or did already.
+    /// CloudFormation is deleting the stack, or has already done so.
     Accepted,
-    /// CloudFormation does not take the request: nothing was deleted. Its reason.
+    /// CloudFormation has rejected the request, for this reason. Nothing was deleted.
     Rejected(String),
 }
 
-/// A stack.
+/// A stack as CloudFormation describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
-    /// Its ARN, which no other stack ever has: a name can be used again.
+    /// The ARN. It is never reused, unlike the name.
     pub id: String,
-    /// As CloudFormation reports it.
+    /// The status that CloudFormation reports.
     pub status: StackStatus,
-    /// The parameters of its template, with their values; those of `NoEcho` ones are masked.
+    /// The values of the template's parameters, by name. Values of `NoEcho` parameters are masked.
     pub parameters: BTreeMap<String, String>,
-    /// Its tags, with their values.
+    /// The tags' values, by key.
     pub tags: BTreeMap<String, String>,
-    /// By name; none before the stack is complete.
+    /// The outputs' values, by name. Empty until the stack is complete.
     pub outputs: BTreeMap<String, String>,
 }
 
-/// The key of the tag that names the instance to which something in AWS belongs.
+/// Key of the tag with the id of the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
-/// The key of the tag that names the organization of an instance, and the one whose instances may
-/// use a thing.
+/// Key of the tag with the GUID of an organization. It is an instance's organization, or the one
+/// whose instances may use something in AWS.
 pub const ORGANIZATION_TAG: &str = "servicebroker:organization-guid";
-/// The key of the tag that names the space of an instance, and the one whose instances may use a
-/// thing.
+/// Key of the tag with the GUID of a space. It is an instance's space, or the one whose instances
+/// may use something in AWS.
 pub const SPACE_TAG: &str = "servicebroker:space-guid";
-/// The key of the tag that names the plan of a stack's instance.
+/// Key of the tag with the name of the plan of a stack's instance.
 pub const PLAN_TAG: &str = "servicebroker:plan";
 
 impl Stack {
-    /// True if the stack's tag says that it is this instance's.
+    /// True if the stack's tag names this instance.
     pub fn is_of(&self, instance: &InstanceId) -> bool {
         let expected = Tag::new(INSTANCE_ID_TAG, instance.as_str());
         self.tags.get(INSTANCE_ID_TAG) == Some(&expected.value)
@@ -384,14 +388,15 @@ impl Stack {
 /// A tag of something in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
-    /// At most 128 characters.
+    /// The key: at most 128 characters.
     pub key: &'static str,
-    /// At most 256 characters of those that AWS allows everywhere.
+    /// The value: at most 256 of the characters that AWS allows everywhere.
     pub value: String,
 }
 
 impl Tag {
-    /// A tag that people can search for. Records hold the full text.
+    /// Creates a tag that people can search for. Its value is that of [`tag_value`]; records hold
+    /// the full text.
     pub fn new(key: &'static str, value: &str) -> Self {
         Self {
             key,
@@ -400,8 +405,8 @@ impl Tag {
     }
 }
 
-/// The text as a tag's value: characters which not every AWS service allows become `_`, and what is
-/// longer than 256 characters is cut.
+/// Returns the text as a tag's value. Characters that not every AWS service allows become `_`. The
+/// value is cut after 256 characters.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
@@ -411,128 +416,130 @@ pub fn tag_value(text: &str) -> String {
         .collect()
 }
 
-/// IAM: one user a binding. Each method is one call, so that the domain decides in which order they
-/// come.
+/// IAM users: at most one per binding. Each method is one call, so that the domain decides on their
+/// order.
 #[async_trait]
 pub trait Identities: Send + Sync {
-    /// Makes the user, without any permission.
+    /// Creates the user, without any permission.
     async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser>;
 
-    /// Gives the user this policy in the place of the one that it has.
+    /// Sets the user's policy. It replaces the one that the user has.
     async fn put_policy(&self, user_name: &str, policy: &str) -> PortResult<()>;
 
-    /// Makes another access key for the user.
+    /// Creates another access key for the user.
     async fn create_access_key(&self, user_name: &str) -> PortResult<AccessKey>;
 
-    /// The ids of the user's access keys; none where there is no such user.
+    /// Returns the ids of the user's access keys. Empty if the user does not exist.
     async fn access_keys(&self, user_name: &str) -> PortResult<Vec<String>>;
 
-    /// Deletes an access key. One that does not exist is deleted.
+    /// Deletes an access key. A missing key counts as deleted.
     async fn delete_access_key(&self, user_name: &str, id: &str) -> PortResult<()>;
 
-    /// Takes the user's policy away, if it has one.
+    /// Deletes the user's policy, if it has one.
     async fn delete_policy(&self, user_name: &str) -> PortResult<()>;
 
-    /// Deletes the user, which has neither keys nor a policy. One that does not exist is deleted.
+    /// Deletes the user, which must have neither keys nor a policy. A missing user counts as
+    /// deleted.
     async fn delete_user(&self, user_name: &str) -> PortResult<()>;
 
-    /// A page of all users below the broker's path.
+    /// Returns a page of all users below the broker's path.
     async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>>;
 }
 
 /// A user or a role in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IdentitySummary {
-    /// Unique among the account's users, or roles.
+    /// The name, unique among the account's users or roles.
     pub name: String,
-    /// When.
+    /// The time of creation, if AWS reports it.
     pub created_at: Option<Timestamp>,
 }
 
 /// An IAM user to create.
 #[derive(Debug)]
 pub struct NewUser {
-    /// At most 64 characters.
+    /// The name: at most 64 characters.
     pub name: String,
-    /// By key.
+    /// The user's tags.
     pub tags: Vec<Tag>,
 }
 
-/// What became of the request to create a user.
+/// The outcome of the request to create a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum CreateUser {
-    /// It was done.
+    /// The user was created.
     Created,
-    /// There is one of this name: names follow from ids, so that it is one that an earlier attempt
-    /// made.
+    /// A user of this name exists. An earlier attempt has created it, because names follow from
+    /// ids.
     Exists,
 }
 
-/// An access key as AWS shows it once.
+/// An access key. AWS shows its secret only once.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
-    /// Not secret.
+    /// The access key id, which is not secret.
     pub id: String,
-    /// Secret.
+    /// The secret access key.
     pub secret: SecretString,
 }
 
-/// IAM: roles that a binding makes, or adds a policy to. Each method is one call.
+/// IAM roles that a binding creates, or adds a policy to. Each method is one call.
 #[async_trait]
 pub trait Roles: Send + Sync {
-    /// The role of this name, whoever made it.
+    /// Returns the role of this name, whoever created it.
     async fn find(&self, name: &str) -> PortResult<Option<Role>>;
 
-    /// Makes the role, without any permission, and returns its ARN. One of this name that exists is
-    /// one that an earlier attempt made.
+    /// Creates the role, without any permission, and returns its ARN. If it exists, an earlier
+    /// attempt has created it.
     async fn create(&self, role: &NewRole) -> PortResult<String>;
 
-    /// Gives the role this inline policy, in the place of the one that it has of this name.
+    /// Sets the role's inline policy of this name. It replaces an existing one of this name.
     async fn put_policy(&self, role_name: &str, policy_name: &str, policy: &str) -> PortResult<()>;
 
-    /// Takes the role's inline policy of this name away, if it has one.
+    /// Deletes the role's inline policy of this name, if it has one.
     async fn delete_policy(&self, role_name: &str, policy_name: &str) -> PortResult<()>;
 
-    /// Deletes the role, which has no policy. One that does not exist is deleted.
+    /// Deletes the role, which must have no policy. A missing role counts as deleted.
     async fn delete(&self, role_name: &str) -> PortResult<()>;
 
-    /// A page of all roles below the broker's path.
+    /// Returns a page of all roles below the broker's path.
     async fn page(&self, next: Option<String>) -> PortResult<Page<IdentitySummary>>;
 }
 
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// Unique in the account.
+    /// The name, unique in the account.
     pub name: String,
-    /// With its path.
+    /// The ARN, which includes the role's path.
     pub arn: String,
-    /// Its tags, with their values.
+    /// The tags' values, by key.
     pub tags: BTreeMap<String, String>,
 }
 
 /// An IAM role to create.
 #[derive(Debug)]
 pub struct NewRole {
-    /// At most 64 characters.
+    /// The name: at most 64 characters.
     pub name: String,
-    /// Who may assume it: a policy document.
+    /// The policy document that says who may assume the role.
     pub trust_policy: String,
-    /// By key.
+    /// The role's tags.
     pub tags: Vec<Tag>,
 }
 
-/// SSM, Secrets Manager and Cognito: secrets of instances, kept there by their stacks.
+/// SSM, Secrets Manager and Cognito: secrets of instances, stored there by their stacks.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The value of a parameter of SSM's Parameter Store, decrypted; nothing where there is none.
+    /// Returns the decrypted value of a parameter of SSM's Parameter Store, or `None` if there is
+    /// none.
     async fn parameter(&self, name: &str) -> PortResult<Option<SecretString>>;
 
-    /// The current text of a secret of Secrets Manager; nothing where there is none.
+    /// Returns the current text of a secret of Secrets Manager, or `None` if there is none.
     async fn secret(&self, arn: &str) -> PortResult<Option<SecretString>>;
 
-    /// The secret of an app client of a Cognito user pool; nothing where there is none.
+    /// Returns the secret of an app client of a Cognito user pool, or `None` if there is none.
     async fn client_secret(
         &self,
         user_pool_id: &str,
@@ -540,33 +547,33 @@ pub trait Secrets: Send + Sync {
     ) -> PortResult<Option<SecretString>>;
 }
 
-/// Lambda: functions of instances that make credentials.
+/// Lambda: functions of instances that create credentials.
 #[async_trait]
 pub trait Functions: Send + Sync {
-    /// Invokes the function of this name or ARN with a JSON text, and waits for its answer.
+    /// Invokes the function of this name or ARN with a JSON text, and waits for its response.
     async fn invoke(&self, name: &str, payload: &SecretString) -> PortResult<Invocation>;
 }
 
-/// What became of the invocation of a function.
+/// The outcome of a function's invocation.
 #[derive(Clone, Debug)]
 #[must_use]
 pub enum Invocation {
-    /// What it has answered: a JSON text, which may be secret.
+    /// The function's response: a JSON text, which may be secret.
     Answered(SecretString),
-    /// It has failed.
+    /// The function has failed.
     Failed {
-        /// Its own words, without its stack trace.
+        /// The function's error message, without its stack trace.
         message: String,
     },
     /// There is no such function.
     Missing,
 }
 
-/// Resource Groups Tagging: what the stacks of instances have created.
+/// Resource Groups Tagging: resources that the stacks of instances have created.
 #[async_trait]
 pub trait Resources: Send + Sync {
-    /// A page of all resources with the tag of an instance, whichever broker's. AWS adds and
-    /// removes with some delay.
+    /// Returns a page of all resources with an instance's tag, of any broker. AWS adds and removes
+    /// resources with some delay.
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>>;
 }
 
@@ -575,32 +582,32 @@ pub trait Resources: Send + Sync {
 pub struct StackResource {
     /// The resource's ARN.
     pub arn: String,
-    /// The name of its stack, which may not exist any more.
+    /// The name of the resource's stack, which may no longer exist.
     pub stack_name: String,
-    /// The instance's id, as a tag holds it.
+    /// The instance's id, in the form of a tag's value.
     pub instance_id: String,
 }
 
-/// KMS: secrets at rest.
+/// KMS: encryption of secrets at rest.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Encrypts `plain` for `purpose`.
     async fn seal(&self, purpose: &Purpose<'_>, plain: &SecretString) -> PortResult<Sealed>;
 
-    /// Decrypts what was sealed for the same `purpose`, and refuses anything else.
+    /// Decrypts a text that was sealed for the same `purpose`, and rejects any other.
     async fn open(&self, purpose: &Purpose<'_>, sealed: &Sealed) -> PortResult<SecretString>;
 }
 
-/// What a sealed text belongs to; it can be opened with the same purpose only.
+/// The owner of a sealed text. The text can be opened only with the same purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purpose<'a> {
-    /// The instance.
+    /// The id of the instance.
     pub instance_id: &'a InstanceId,
-    /// The binding, if it belongs to one.
+    /// The id of the binding. Absent if the text belongs to the instance itself.
     pub binding_id: Option<&'a BindingId>,
 }
 
-/// An encrypted text, in Base64.
+/// An encrypted text in Base64.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(pub String);
@@ -611,34 +618,34 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// Time and chance.
+/// The clock, and the source of random ids.
 pub trait Environment: Send + Sync {
-    /// The time, to the second: records hold no more.
+    /// Returns the current time in whole seconds, the precision of records.
     fn now(&self) -> Timestamp;
 
-    /// A random UUID (version 4).
+    /// Returns a random UUID (version 4).
     fn uuid(&self) -> Uuid;
 
-    /// The version that a new record begins with: another one for each, so that a request which was
-    /// long under way does not take a later record of the same id for the one that it has read.
+    /// Returns the version that a new record starts with. It is random. A delayed request must not
+    /// mistake a later record of the same id for the one that it has read.
     fn first_version(&self) -> u64 {
         let (high, low) = self.uuid().as_u64_pair();
         (high ^ low) >> 32
     }
 }
 
-/// Secrets Manager: what platforms authenticate with.
+/// Secrets Manager: the credentials with which platforms authenticate.
 #[async_trait]
 pub trait PlatformSecrets: Send + Sync {
-    /// All pairs that are accepted right now.
+    /// Returns all credentials that are currently accepted.
     async fn read(&self) -> PortResult<Vec<PlatformSecret>>;
 }
 
-/// A user name and password of HTTP Basic authentication.
+/// A user name and a password for HTTP Basic authentication.
 #[derive(Clone, Debug)]
 pub struct PlatformSecret {
-    /// Not secret.
+    /// The user name, which is not secret.
     pub username: String,
-    /// Secret.
+    /// The password.
     pub password: SecretString,
 }

@@ -25,24 +25,24 @@ use crate::{
     osb::{Object, ProvisionRequest, RequestedMaintenanceInfo},
 };
 
-/// A request to create or change an instance was accepted.
+/// The response to an accepted request that creates or updates an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provisioned {
-    /// What to poll with; nothing where the instance is already what was asked for.
+    /// The operation to poll. Absent if the instance already is as requested.
     pub operation: Option<String>,
-    /// What to show.
+    /// The instance's dashboard URL and metadata, for the response.
     pub view: InstanceView,
 }
 
 impl Broker {
-    /// Creates an instance: its record, then its stack.
+    /// Creates an instance: first its record, then its stack.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`], [`Error::AsyncRequired`], [`Error::MaintenanceInfoConflict`] before
-    /// anything is written; [`Error::Conflict`] or [`Error::Concurrency`] where the id is taken; a
-    /// [`Error::Port`] leaves the record, so that the same request, sent again, or a deletion goes
-    /// on from there.
+    /// anything is written; [`Error::Conflict`] or [`Error::Concurrency`] where the id is taken. An
+    /// [`Error::Port`] leaves the record: the same request, sent again, or a deletion resumes from
+    /// there.
     pub async fn provision(
         &self,
         id: InstanceId,
@@ -96,7 +96,7 @@ impl Broker {
         }
     }
 
-    /// A record of a creation that begins now, without anything that is requested.
+    /// Returns the record of a creation that starts now, without the requested attributes.
     fn new_instance(&self, id: InstanceId, requester: Option<&Requester>) -> Instance {
         let now = self.environment.now();
         Instance {
@@ -116,9 +116,9 @@ impl Broker {
         }
     }
 
-    /// Inserts the record, unless there is one of this id that does not give way to it, and returns
-    /// the one that was there. Where there can be no new instance, there has to be one, or the
-    /// stack of one whose record was lost.
+    /// Inserts the record, unless there is one of this id that does not give way to it. Returns the
+    /// record that was there before. Fails with the `refusal`, if there is one, unless the instance
+    /// exists, or its stack exists and its record was lost.
     async fn insert(
         &self,
         offered: &Offered<'_>,
@@ -131,7 +131,7 @@ impl Broker {
         };
         match self.records.instance(&requested.id, now).await? {
             Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
-            // A platform that does not poll cannot have it adopted.
+            // A platform that does not poll cannot wait for the adoption of the stack.
             None if !matches!(refusal, Error::AsyncRequired)
                 && self.has_lost_record(offered, requested).await? =>
             {
@@ -141,8 +141,8 @@ impl Broker {
         }
     }
 
-    /// Inserts the record. Where that fails, the platform cleans up, and the id may be that of
-    /// another user's instance: the user is remembered as refused.
+    /// Inserts the record. If that fails, remembers the user as refused: the platform then cleans
+    /// up, and the id may be that of another user's instance.
     async fn insert_record(&self, requested: &Instance) -> Result<Option<Instance>> {
         let now = requested.operation.started_at;
         let inserted = self.records.insert_instance(requested, now).await;
@@ -153,8 +153,8 @@ impl Broker {
         Ok(inserted?)
     }
 
-    /// Answers a request for an id that is taken: by the same request, by another one, or by an
-    /// instance that goes.
+    /// Answers a request for an id that is taken. The same request or another one has taken it, or
+    /// its instance is being deleted.
     async fn provision_again(
         &self,
         offered: &Offered<'_>,
@@ -177,8 +177,8 @@ impl Broker {
                 .operation
                 .is(OperationKind::Deprovision, OperationState::InProgress)
         {
-            // Nobody polls a deletion that came late, of which the platform was told that there was
-            // nothing to delete.
+            // The platform does not poll a deletion that arrived late: it was told that there was
+            // nothing to delete. So this request advances the deletion.
             self.advance(existing).await?;
             return Err(Error::Concurrency);
         }
@@ -199,7 +199,7 @@ impl Broker {
 
         let operation = existing.operation.id.clone();
         let resumed = self.resume_provision(offered, existing, secrets).await?;
-        // A deletion may have begun since.
+        // A deletion may have begun in the meantime.
         if resumed.operation.id == operation {
             Ok(self.accepted(resumed))
         } else {
@@ -207,7 +207,7 @@ impl Broker {
         }
     }
 
-    /// Why there can be no new instance; nothing where there can be one.
+    /// Returns the reason why no new instance can be created, or `None` if one can.
     async fn refusal(
         &self,
         offered: &Offered<'_>,
@@ -225,8 +225,8 @@ impl Broker {
         }
     }
 
-    /// Writes down that the user may be asking for another user's instance. The answer does not
-    /// depend on it.
+    /// Records that the user may have asked for another user's instance. The answer does not depend
+    /// on this write.
     async fn remember_refused(&self, requested: &Instance) {
         let Some(requester) = requested.created_by.clone() else {
             return;
@@ -237,8 +237,9 @@ impl Broker {
         }
     }
 
-    /// The location that the request chooses, and the other parameters. What was allowed once is
-    /// the answer to the same request, though it would be refused today.
+    /// Returns the location that the request chooses, and the other parameters. The location of an
+    /// existing instance stays valid for the same request, even if the operator no longer allows
+    /// it.
     async fn location(
         &self,
         id: &InstanceId,
@@ -272,8 +273,8 @@ impl Broker {
         }
     }
 
-    /// Has a stack made for a new record, which is forgotten where CloudFormation refuses that: the
-    /// tombstone that it has replaced is there again.
+    /// Creates the stack of a new record. If that is refused, the record is deleted, or the
+    /// tombstone that it replaced is restored.
     async fn start_provision(
         &self,
         offered: &Offered<'_>,
@@ -299,7 +300,7 @@ impl Broker {
 
         match forgotten {
             Update::Done => Err(refusal.into()),
-            // The same request was sent again, and goes on with the record.
+            // The same request was sent again, and has resumed the creation.
             Update::Conflict => self
                 .joined(&instance)
                 .await
@@ -307,8 +308,8 @@ impl Broker {
         }
     }
 
-    /// Goes on with a creation that another request has begun. It writes that it does, so that the
-    /// other one does not forget the record meanwhile.
+    /// Resumes a creation that another request has begun. It first writes this to the record, so
+    /// that the other request does not delete the record meanwhile.
     pub(super) async fn resume_provision(
         &self,
         offered: &Offered<'_>,
@@ -322,7 +323,7 @@ impl Broker {
         instance.version += 1;
         match self.create_stack(offered, &instance, secrets).await? {
             None => Ok(instance),
-            // What the other request has sent may still arrive: the record stays.
+            // The other request's call may still reach CloudFormation, so the record stays.
             Some(refusal) => {
                 self.fail(instance, refusal.reason_of_failure(), false)
                     .await
@@ -356,8 +357,9 @@ impl Broker {
         }
     }
 
-    /// Creates the stack that the record names, or finds it created. Otherwise the reason why there
-    /// will be none.
+    /// Creates the stack that the record names. Returns `None` if CloudFormation accepts the
+    /// request, or if the stack exists and is or may become the instance's. Otherwise, returns the
+    /// reason why there will be no stack.
     async fn create_stack(
         &self,
         offered: &Offered<'_>,
@@ -380,10 +382,10 @@ impl Broker {
             CreateStack::Rejected(reason) => reason,
         };
 
-        // It may be refused because of itself: a request whose answer got lost is sent again. A
-        // stack of the instance that another operation has made is adopted by the polls of this
-        // one, if it can be. Otherwise it is refused now: a platform that is told later has to
-        // delete the instance first.
+        // The existing stack may be the creation's own: a request is sent again if its response was
+        // lost. If another operation of the instance has created the stack, the polls of this
+        // operation adopt it where possible. Otherwise the request is refused now: after a later
+        // failure, the platform would first have to delete the instance.
         let Some(existing) = stacks.describe(&instance.stack_name).await? else {
             let error = Error::rejected(&reason, secrets);
             return Ok(Some(Refusal::ByCloudFormation(error)));
@@ -395,15 +397,15 @@ impl Broker {
     }
 }
 
-/// Reason why there will be no stack.
+/// The reason why there will be no stack.
 enum Refusal {
     ByCloudFormation(Error),
-    /// One that exists is in the way.
+    /// An existing stack is in the way.
     ByStack(Error),
 }
 
 impl Refusal {
-    /// The text for a platform that knows of the instance and has to delete it.
+    /// Returns the text for a platform that knows of the instance and has to delete it.
     fn reason_of_failure(&self) -> String {
         match self {
             Self::ByCloudFormation(error) => {
@@ -422,7 +424,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What the request asks for, with these parameters.
+/// Returns the attributes that the request asks for, with these parameters.
 fn requested_attributes(
     offered: &Offered<'_>,
     request: ProvisionRequest,
@@ -448,14 +450,16 @@ fn another_owner() -> Error {
     )
 }
 
-/// Whether the instance of the requested id, by its last operation, is being created or is there.
+/// Returns the state of the existing instance's creation, in progress or succeeded, according to
+/// its last operation. Rejects the request if the creation or deletion has failed, if a deletion
+/// runs, or if the attributes differ.
 fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {
     use OperationState::{Failed, InProgress, Succeeded};
     let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
 
     match (operation.kind, operation.state) {
-        // A tombstone is in the way for half a minute: an earlier request for its id may still be
-        // under way.
+        // A tombstone blocks its id for half a minute: an earlier request for the id may still be
+        // running.
         (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
         (OperationKind::Deprovision, Failed) => {
             conflict("The deletion of the service instance of this id has failed. Delete it again.")
@@ -468,12 +472,12 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
              new one.",
         ),
         (OperationKind::Provision, state) => Ok(state),
-        // Updates are of instances that exist.
+        // Only existing instances are updated.
         _ => Ok(Succeeded),
     }
 }
 
-/// Checks what only an instance that does not exist yet has to fulfil.
+/// Checks the conditions that apply only to instances that do not exist yet.
 fn check_new(
     offered: &Offered<'_>,
     values: &BTreeMap<String, String>,
@@ -491,7 +495,7 @@ fn check_new(
     }
 }
 
-/// The platform's catalog must be the one that the broker has now (OSBAPI, Maintenance Info
+/// Checks that the platform's catalog is the broker's current one (OSBAPI, Maintenance Info
 /// Object).
 pub(super) fn check_maintenance_info(
     offered: &Offered<'_>,
@@ -506,7 +510,8 @@ pub(super) fn check_maintenance_info(
     }
 }
 
-/// So that people find in AWS what belongs to an instance, and whose it is.
+/// Returns the tags of an instance's stack. They let people find in AWS what belongs to an
+/// instance, and who owns it.
 pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attributes) -> Vec<Tag> {
     let mut tags = vec![
         Tag::new(INSTANCE_ID_TAG, id.as_str()),
@@ -517,7 +522,7 @@ pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attribut
     tags
 }
 
-/// Whose an instance is, as tags say it.
+/// Returns the tags that name the instance's organization and space.
 pub(super) fn owner_tags(attributes: &Attributes) -> [Tag; 2] {
     let owner = attributes.owner();
     [

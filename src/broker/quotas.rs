@@ -1,29 +1,28 @@
-//! The operator's quotas: how much one organization or instance may have at a time.
+//! The operator's quotas for the instances of an organization and the bindings of an instance.
 //!
-//! They bound what a user can cost, and are not exact: requests that come at the same moment may
-//! exceed them by a few.
+//! They bound what a user can cost, and are not exact: concurrent requests may exceed them by a
+//! few.
 
 use super::{
     Broker, Error, Result,
     instance::{Attributes, Instance},
 };
 
-/// The operator's quotas. None: AWS's own are the only ones.
+/// The operator's quotas. Where one is absent, only AWS's own quotas apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quotas {
-    /// Instances of an organization, on Kubernetes of a namespace.
+    /// The most instances of an organization, or of a namespace on Kubernetes.
     pub instances_per_organization: Option<usize>,
-    /// Bindings of an instance. A rotation may exceed it by one, for the time that both bindings
-    /// exist.
+    /// The most bindings of an instance. A rotation may exceed it by one while both bindings exist.
     pub bindings_per_instance: Option<usize>,
 }
 
 impl Broker {
-    /// Checks that there may be another instance with these attributes.
+    /// Checks that the quota allows another instance with these attributes.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where it may not; that of a port.
+    /// [`Error::Invalid`] where it does not; the error of a port.
     pub(super) async fn check_instance_quota(&self, attributes: &Attributes) -> Result<()> {
         let Some(quota) = self.quotas.instances_per_organization else {
             return Ok(());
@@ -42,11 +41,11 @@ impl Broker {
         )))
     }
 
-    /// Checks that the instance may have another binding.
+    /// Checks that the quota allows another binding of the instance.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where it may not; that of a port.
+    /// [`Error::Invalid`] where it does not; the error of a port.
     pub(super) async fn check_binding_quota(
         &self,
         instance: &Instance,

@@ -6,30 +6,31 @@ use super::{Broker, Result, pages::Pages, ports::ScannedRecord};
 
 /// The most instances that are named.
 const MAX_NAMED: usize = 10;
-/// The most that are counted: whoever asks has a minute, and the answer is the same for more.
+/// The most instances that are counted. The caller has only a minute, and decides the same for
+/// more.
 const MAX_COUNTED: usize = 10_000;
 
-/// Instances that there are.
+/// Instances that remain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remaining {
-    /// Number of instances and of unreadable records.
+    /// The number of instances and unreadable records.
     pub count: usize,
-    /// Whether the count stopped early, so that there may be more.
+    /// True if the count stopped early, so that there may be more.
     pub or_more: bool,
-    /// The first few of them: stack names of instances, and keys of unreadable records.
+    /// The first few: the stack names of instances, and the keys of unreadable records.
     pub named: Vec<String>,
 }
 
 impl Broker {
-    /// Counts the instances that there are, and the records that cannot be read, and names the
-    /// first few.
+    /// Counts the remaining instances and the unreadable records, and names the first few.
     ///
     /// # Errors
     ///
-    /// That of a port.
+    /// The error of a port.
     pub async fn remaining(&self) -> Result<Remaining> {
         let mut remaining = Remaining::default();
-        // The broker is about to go: no request needs what the table can do.
+        // No pause: the broker is about to be deleted, so no other request needs the table's
+        // capacity.
         let mut pages = Pages::new(Duration::ZERO, async |next| self.records.page(next).await);
         while let Some(records) = pages.next().await? {
             records
@@ -54,7 +55,8 @@ impl Remaining {
     }
 }
 
-/// A name for what the record is of, if that would be lost.
+/// Returns a name for the record's instance, or the key of an unreadable record. Returns `None` if
+/// nothing would be lost.
 fn name(record: ScannedRecord) -> Option<String> {
     match record {
         ScannedRecord::Instance(instance) => {

@@ -1,35 +1,36 @@
-//! What a deleted instance's stack has left in the account because its user wanted to keep it.
+//! Resources that a deleted instance's stack has left in the account because its user wanted to
+//! keep them.
 
 use serde::Serialize;
 
 use super::ports::StackResource;
 
-/// A resource whose stack does not exist any more.
+/// A resource whose stack no longer exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RetainedResource {
     /// The resource, with its stack's name and its instance's id.
     #[serde(flatten)]
     pub resource: StackResource,
-    /// How AWS charges for it.
+    /// The way in which AWS charges for the resource.
     pub cost: CostClass,
 }
 
-/// How AWS charges for a resource that nobody uses.
+/// The way in which AWS charges for a resource that nobody uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostClass {
-    /// By the hour, whether it is used or not.
+    /// Charged by the hour, used or not.
     Hourly,
-    /// By the month, whether it is used or not.
+    /// Charged by the month, used or not.
     Monthly,
-    /// By what is stored in it.
+    /// Charged by the amount of stored data.
     Storage,
-    /// Nothing while nobody uses it.
+    /// Not charged while nobody uses it.
     Usage,
 }
 
-/// Services that charge for what exists: the third part of an ARN, the beginning of the last one,
-/// and how they charge.
+/// Services that charge for existing resources: the service in the ARN, the prefix of the ARN's
+/// last part, and the cost class.
 /// <https://aws.amazon.com/pricing/>
 const CHARGES: [(&str, &str, CostClass); 11] = [
     ("kinesis", "stream/", CostClass::Hourly),
@@ -37,8 +38,8 @@ const CHARGES: [(&str, &str, CostClass); 11] = [
     ("secretsmanager", "secret:", CostClass::Monthly),
     ("route53", "hostedzone/", CostClass::Monthly),
     ("s3", "", CostClass::Storage),
-    // A table with provisioned capacity; one on demand costs its storage. The ARN does not tell
-    // them apart.
+    // Hourly if the table has provisioned capacity; one on demand costs only its storage. The ARN
+    // does not distinguish them.
     ("dynamodb", "table/", CostClass::Hourly),
     ("logs", "log-group:", CostClass::Storage),
     ("codecommit", "", CostClass::Storage),
@@ -48,7 +49,7 @@ const CHARGES: [(&str, &str, CostClass); 11] = [
 ];
 
 impl RetainedResource {
-    /// The resource with its cost class.
+    /// Returns the resource with its cost class.
     pub fn new(resource: StackResource) -> Self {
         let cost = CostClass::of(&resource.arn);
         Self { resource, cost }
@@ -56,7 +57,7 @@ impl RetainedResource {
 }
 
 impl CostClass {
-    /// The class of the resource of this ARN.
+    /// Returns the cost class of the resource with this ARN.
     pub fn of(arn: &str) -> Self {
         let parts: Vec<_> = arn.splitn(6, ':').collect();
         let [_, _, service, _, _, resource] = parts[..] else {

@@ -1,4 +1,5 @@
-//! `NoEcho` parameters: never stored, and yet a re-sent request must be told from another one.
+//! `NoEcho` parameters. They are never stored, and yet a re-sent request must be distinguishable
+//! from another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,32 +13,32 @@ use sha2::Sha256;
 use super::ports::{Environment, PortResult, Purpose, Sealed, Vault};
 use crate::osb::Object;
 
-/// What is stored for the secret parameters of an instance: a digest of each under a key of the
-/// instance's own, and that key, sealed. Who reads the table can neither see the values nor try
-/// guesses.
+/// The stored form of an instance's secret parameters: a digest of each, and the digests' key,
+/// sealed. The key belongs to this instance only. Readers of the table can neither see the values
+/// nor test guesses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecretParameters {
     key: Sealed,
     digests: BTreeMap<String, String>,
 }
 
-/// What it takes to make digests for an instance.
+/// The dependencies for creating digests for an instance.
 #[derive(Clone, Copy)]
 pub struct Digester<'a> {
-    /// What the key is sealed for.
+    /// The purpose for which the key is sealed.
     pub purpose: Purpose<'a>,
-    /// Seals it.
+    /// The vault that seals the key.
     pub vault: &'a dyn Vault,
-    /// Where a new key comes from.
+    /// The source of a new key.
     pub environment: &'a dyn Environment,
 }
 
 impl SecretParameters {
-    /// Whether it stands for these.
+    /// True if the digests are those of these parameters.
     ///
     /// # Errors
     ///
-    /// Those of the vault.
+    /// The errors of the vault.
     pub async fn matches(&self, parameters: &Object, digester: Digester<'_>) -> PortResult<bool> {
         let key = digester.vault.open(&digester.purpose, &self.key).await?;
         let digests: BTreeMap<_, _> = parameters
@@ -47,7 +48,7 @@ impl SecretParameters {
         Ok(digests == self.digests)
     }
 
-    /// The parameters that do not stand for the same value in both.
+    /// Returns the names of the parameters whose digests differ.
     pub fn changed(before: Option<&Self>, after: Option<&Self>) -> BTreeSet<String> {
         let digest = |of: Option<&Self>, name: &str| {
             of.and_then(|secrets| secrets.digests.get(name).cloned())
@@ -59,20 +60,20 @@ impl SecretParameters {
             .collect()
     }
 
-    /// The parameters that it stands for.
+    /// Returns the names of the secret parameters.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.digests.keys().map(String::as_str)
     }
 }
 
 impl Digester<'_> {
-    /// Stands for these parameters over those of `before`, of which a `null` takes one away;
-    /// nothing where none are left. The key is that of `known`, or of `before`, or a new one: what
-    /// one key has made can be compared.
+    /// Returns the digests of `before` with `changes` applied, where a `null` removes one. Returns
+    /// `None` if none are left. The key is that of `known`, or else of `before`, or else a new one:
+    /// only digests under the same key can be compared.
     ///
     /// # Errors
     ///
-    /// Those of the vault.
+    /// The errors of the vault.
     pub async fn digest(
         self,
         changes: &Object,
@@ -89,8 +90,8 @@ impl Digester<'_> {
                 known.key.clone(),
             ),
             None => {
-                // Two random UUIDs hold 244 random bits: more than the 128 that HMAC-SHA-256 is
-                // asked for here.
+                // Two random UUIDs have 244 random bits. That exceeds the 128 that are required of
+                // HMAC-SHA-256 here.
                 let uuids = [self.environment.uuid(), self.environment.uuid()];
                 let key = SecretString::from(uuids.map(|uuid| uuid.simple().to_string()).concat());
                 let sealed = self.vault.seal(&self.purpose, &key).await?;
@@ -121,11 +122,11 @@ fn digest(key: &SecretString, name: &str, value: &Value) -> String {
         Err(_) => unreachable!("HMAC takes a key of any length (RFC 2104, section 2)"),
     };
     let value = match value {
-        // Flags were texts in the requests that earlier versions took.
+        // Earlier versions received flags as text.
         Value::Bool(flag) => Value::String(flag.to_string()),
         value => value.clone(),
     };
-    // The length keeps `a` + `b=c` apart from `a=b` + `c`.
+    // The length distinguishes `a` + `b=c` from `a=b` + `c`.
     mac.update(format!("{}:{name}={value}", name.len()).as_bytes());
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }

@@ -1,4 +1,5 @@
-//! CloudFormation's stack statuses and events, and what they say of an operation.
+//! CloudFormation's stack statuses and events, and the progress of operations that follows from
+//! them.
 
 use std::fmt;
 
@@ -36,52 +37,52 @@ pub enum StackStatus {
     UpdateRollbackCompleteCleanupInProgress,
     UpdateRollbackFailed,
     UpdateRollbackInProgress,
-    /// One that CloudFormation has added since.
+    /// A status that this version of the broker does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Something that happened to a stack or to one of its resources.
+/// An event of a stack or of one of its resources.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackEvent {
-    /// The stack itself, or the resource's name in the template.
+    /// The stack itself, or one of its resources.
     pub subject: Subject,
-    /// Such as `CREATE_IN_PROGRESS`.
+    /// The status, such as `CREATE_IN_PROGRESS`.
     pub status: String,
-    /// CloudFormation's words for it.
+    /// CloudFormation's reason for the status, if it gives one.
     pub reason: Option<String>,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
 }
 
-/// What a stack event is about.
+/// The subject of a stack event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The stack as a whole.
     Stack,
-    /// One of its resources.
+    /// One of the stack's resources.
     Resource {
-        /// In the template.
+        /// The resource's name in the template.
         logical_id: String,
-        /// Such as `AWS::SQS::Queue`.
+        /// The resource's type, such as `AWS::SQS::Queue`.
         kind: String,
     },
 }
 
-/// The events of one operation, and what others have done to its stack since.
+/// The events of one operation, and later events that others have caused on its stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperationEvents {
-    /// The operation's own events, the oldest first.
+    /// The operation's own events, oldest first.
     pub own: Vec<StackEvent>,
-    /// Events of the stack as a whole that came after the operation's own and that others have
-    /// caused: somebody in the AWS console, for example. The oldest first. Where the operation has
-    /// no events, the newest such event alone.
+    /// Events of the stack as a whole that followed the operation's own and that others have
+    /// caused, oldest first. Others are, for example, somebody in the AWS console. If the operation
+    /// has no events, only the newest such event.
     pub foreign: Vec<StackEvent>,
 }
 
 impl OperationEvents {
-    /// The status to which the operation has brought the stack, if it has begun.
+    /// Returns the status to which the operation has brought the stack, if it has begun.
     fn own_status(&self) -> Option<StackStatus> {
         self.own
             .iter()
@@ -89,7 +90,7 @@ impl OperationEvents {
             .map(StackEvent::stack_status)
     }
 
-    /// The newest status of the stack, whoever caused it.
+    /// Returns the newest status of the stack, whoever caused it.
     pub fn current_status(&self) -> Option<StackStatus> {
         self.foreign
             .last()
@@ -97,12 +98,12 @@ impl OperationEvents {
             .or_else(|| self.own_status())
     }
 
-    /// The event of somebody else that ended the operation, or is about to; none where the
-    /// operation came to an end of its own.
+    /// Returns somebody else's event that ended the operation, or is about to end it. Returns
+    /// `None` if the operation ended by itself.
     ///
     /// An update that is cancelled in the console never ends by itself: the events of its rollback
     /// carry the token of the cancellation. The first status at rest after the operation's own
-    /// events says what became of it; later ones are of later acts.
+    /// events is its outcome. Later statuses belong to later actions.
     pub fn interruption(&self) -> Option<&StackEvent> {
         if !self.own_status()?.is_in_progress() {
             return None;
@@ -114,32 +115,34 @@ impl OperationEvents {
     }
 }
 
-/// How an operation stands, as far as CloudFormation tells.
+/// The progress of an operation, as far as CloudFormation reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// CloudFormation does not know of it: the request was never sent, or is not visible yet.
+    /// CloudFormation does not know the operation: the request was never sent, or is not visible
+    /// yet.
     NotStarted,
-    /// CloudFormation is at work.
+    /// CloudFormation is working on the operation.
     Running,
-    /// Over.
+    /// Ended with success.
     Succeeded,
-    /// Over.
+    /// Ended with a failure.
     Failed,
 }
 
-/// What can be seen of an operation.
+/// The visible effect of an operation on its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// There is no stack.
+    /// The stack does not exist.
     NoStack,
-    /// There is a stack, and nothing has happened to it because of this operation.
+    /// The stack exists, and this operation has not affected it.
     Untouched,
-    /// The operation has brought the stack to this status.
+    /// The operation, or its interruption by somebody else, has brought the stack to this status.
     Reached(StackStatus),
 }
 
 impl Sight {
-    /// What the events of an operation show; none where there is no stack.
+    /// Returns the effect that the events of an operation show. Absent events stand for a missing
+    /// stack.
     pub fn of(events: Option<&OperationEvents>) -> Self {
         let Some(events) = events else {
             return Self::NoStack;
@@ -152,13 +155,13 @@ impl Sight {
 }
 
 impl StackEvent {
-    /// The event's status, where its subject is the stack.
+    /// Returns the event's status as a stack's. It is meaningful only if the subject is the stack.
     pub fn stack_status(&self) -> StackStatus {
         StackStatus::parse(&self.status)
     }
 }
 
-/// CloudFormation's name of it.
+/// Formats the status as CloudFormation's name for it.
 impl fmt::Display for StackStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
@@ -166,13 +169,13 @@ impl fmt::Display for StackStatus {
 }
 
 impl StackStatus {
-    /// The status of this name.
+    /// Returns the status of this name, or [`StackStatus::Unknown`] for any other name.
     pub fn parse(name: &str) -> Self {
         let name: serde::de::value::StrDeserializer<'_, Error> = name.into_deserializer();
         Self::deserialize(name).unwrap_or(Self::Unknown)
     }
 
-    /// Whether CloudFormation is at work on it.
+    /// True if CloudFormation is working on the stack.
     pub fn is_in_progress(self) -> bool {
         use StackStatus as S;
         matches!(
@@ -190,12 +193,12 @@ impl StackStatus {
         )
     }
 
-    /// True if CloudFormation has ended what it did with the stack.
+    /// True if CloudFormation is known not to be working on the stack.
     pub fn is_at_rest(self) -> bool {
         !self.is_in_progress() && self != Self::Unknown
     }
 
-    /// True for a stack that an update which has failed did not leave half changed.
+    /// True if a failed update has not left the stack half changed.
     pub fn is_usable_after_update(self) -> bool {
         use StackStatus as S;
         matches!(
@@ -207,7 +210,7 @@ impl StackStatus {
         )
     }
 
-    /// True for a stack whose creation or deletion has failed: nothing but a deletion helps.
+    /// True if the stack's creation or deletion has failed, so that only a deletion helps.
     pub fn can_only_be_deleted(self) -> bool {
         use StackStatus as S;
         matches!(
@@ -216,7 +219,7 @@ impl StackStatus {
         )
     }
 
-    /// Whether CloudFormation takes an update of a stack in this status.
+    /// True if CloudFormation accepts an update of a stack in this status.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
     pub fn can_be_updated(self) -> bool {
         use StackStatus as S;
@@ -232,13 +235,13 @@ impl StackStatus {
     }
 }
 
-/// What is seen of an operation of this kind says how it stands.
+/// Returns the progress of an operation of this kind, judged by its visible effect.
 pub fn progress(kind: OperationKind, sight: Sight) -> Progress {
     match kind {
         OperationKind::Provision => provision_progress(sight),
         OperationKind::Update => update_progress(sight),
         OperationKind::Deprovision => deprovision_progress(sight),
-        // Bindings have no stack: nothing of theirs is left to run.
+        // Bindings have no stack, so nothing of theirs runs in CloudFormation.
         OperationKind::Bind | OperationKind::Unbind => Progress::Succeeded,
     }
 }
@@ -247,7 +250,8 @@ fn provision_progress(sight: Sight) -> Progress {
     use StackStatus as S;
     match sight {
         Sight::NoStack | Sight::Untouched => Progress::NotStarted,
-        // A rollback is waited for: a stack cannot be deleted cleanly in the middle of it.
+        // The operation waits for the end of a rollback: a stack cannot be deleted cleanly during
+        // it.
         Sight::Reached(
             S::CreateInProgress | S::ReviewInProgress | S::RollbackInProgress | S::Unknown,
         ) => Progress::Running,
@@ -282,7 +286,7 @@ fn update_progress(sight: Sight) -> Progress {
     use StackStatus as S;
     match sight {
         Sight::Untouched => Progress::NotStarted,
-        // A stack takes no other update before it has cleaned up.
+        // A stack accepts no other update before the end of its cleanup.
         Sight::Reached(
             S::UpdateInProgress
             | S::UpdateCompleteCleanupInProgress

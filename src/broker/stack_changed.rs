@@ -1,4 +1,5 @@
-//! What AWS tells of stacks, and what polls need not look for because it does.
+//! CloudFormation's notifications about stacks, and the cache that spares polls a look-up because
+//! of them.
 
 use std::{
     collections::HashMap,
@@ -9,20 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Broker, Result, instance::Instance, operation::Operation};
 
-/// How long what a poll has seen is told to the next ones, where AWS tells of the end: an event may
-/// be lost.
+/// The time for which polls reuse an earlier poll's result, where AWS reports the end of
+/// operations. Then a poll looks again, because an event may be lost.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-/// How many operations are remembered. More are forgotten all at once, and looked at again.
+/// The most operations in the cache. If there are more, all are dropped and looked up again.
 const MAX_LOOKS: usize = 1_000;
 
 impl Broker {
-    /// Sees how the instance of this stack stands, as a poll would: AWS has told that the stack has
-    /// changed. Whatever it has told may be out of date, so that it is no more than a reason to
-    /// look.
+    /// Looks up the state of this stack's instance, as a poll would. AWS has reported that the
+    /// stack has changed. The report may be out of date, so it is only a reason to look.
     ///
     /// # Errors
     ///
-    /// That of a port. The same can be told again.
+    /// The error of a port. The same report can be handled again.
     pub async fn stack_changed(&self, stack_name: &str) -> Result<()> {
         let Some(id) = self.naming.instance(stack_name) else {
             return Ok(());
@@ -40,8 +40,8 @@ impl Broker {
     }
 }
 
-/// What polls have last seen of operations that run, where AWS tells of their end besides. It is
-/// lost with the process, and then seen again.
+/// Latest poll results of running operations, cached only where AWS also reports the operations'
+/// end. The cache is lost with the process, and then filled again.
 #[derive(Clone, Debug, Default)]
 pub struct Looks(Option<Arc<Mutex<HashMap<String, Look>>>>);
 
@@ -52,12 +52,13 @@ struct Look {
 }
 
 impl Looks {
-    /// For a broker to which AWS tells how operations end. Without, every poll looks.
+    /// Returns an empty cache, for a broker to which AWS reports the end of operations. The default
+    /// caches nothing, so that every poll looks.
     pub fn beside_events() -> Self {
         Self(Some(Arc::default()))
     }
 
-    /// What was seen of the operation a moment ago, for the user.
+    /// Returns the operation's description for the user, if a recent poll has cached one.
     pub(super) fn recent(&self, operation: &Operation, now: Timestamp) -> Option<String> {
         let looks = self
             .0
@@ -70,7 +71,7 @@ impl Looks {
         Some(look.description.clone())
     }
 
-    /// Keeps what was seen of an operation that runs.
+    /// Caches the description of a running operation.
     pub(super) fn keep(&self, operation: &Operation, description: &str, now: Timestamp) {
         let Some(looks) = &self.0 else { return };
         let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! Secrets that are kept elsewhere: an output names the place, and the value is read when an
-//! application asks for its credentials, and never stored.
+//! Secrets that are stored elsewhere. An output names the store. The broker reads the value when an
+//! application requests its credentials, and never stores it.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::catalog::{Offered, reference};
 
-/// Values of references, by what refers to them: `Output` or `Output.key`.
+/// Values of references, by the name in the reference: `Output` or `Output.key`.
 pub type StoredSecrets = BTreeMap<String, SecretString>;
 
-/// Where a secret is kept, as an output says it.
+/// The store of a secret, as an output names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Store<'a> {
     /// `ssm:NAME`: a parameter of SSM's Parameter Store.
@@ -28,8 +28,8 @@ enum Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// The store, and the key of the JSON that is in it, if the output names one. Nothing for an
-    /// output that is a value.
+    /// Returns the store, and the key in the stored JSON if the output names one. Returns `None`
+    /// for an output that is a plain value.
     fn of(output: &'a str) -> Option<(Self, Option<&'a str>)> {
         let (name, key) = output
             .split_once('#')
@@ -56,11 +56,11 @@ impl<'a> Store<'a> {
 }
 
 impl Broker {
-    /// Reads every secret that the template's credentials refer to, each place once.
+    /// Reads every secret that the template's credentials refer to, each store once.
     ///
     /// # Errors
     ///
-    /// [`Error::LostSecret`] where a secret does not exist any more; that of a port; or
+    /// [`Error::LostSecret`] where a secret no longer exists; the error of a port; or
     /// [`Error::Corrupt`] where a secret does not have the key that is referred to.
     pub(super) async fn stored_secrets(
         &self,
@@ -118,8 +118,9 @@ impl Broker {
     }
 }
 
-/// The secret that an output names. AWS may not tell that it is deleted: the broker may read what
-/// has the tags of an instance's stack, and what does not exist has none.
+/// Returns the secret that an output names. For a deleted secret, AWS may answer that access is
+/// denied. The broker may only read secrets with the tags of an instance's stack, and a missing
+/// secret has no tags.
 fn existing(
     output: &str,
     store: &Store<'_>,
@@ -139,7 +140,7 @@ fn existing(
     })
 }
 
-/// What a JSON object has under a key, as text.
+/// Returns the value of a key in a JSON object, as text.
 fn member(json: &SecretString, key: &str) -> Option<SecretString> {
     let json: Value = serde_json::from_str(json.expose_secret()).ok()?;
     Some(match json.get(key)? {

@@ -1,12 +1,12 @@
-//! What is left in spite of all: after somebody has deleted a stack or a record by hand, or
-//! restored the table.
+//! The sweep, which finds and removes orphans. They remain if somebody has deleted a stack or a
+//! record by hand, or has restored the table.
 //!
-//! The order keeps requests that come and go out of the findings. Stacks, users and roles are
-//! listed before the records, and what has no record then is looked for once more: a record is
-//! older than what it names, and goes after it. The records are read again before anything is
+//! The order keeps concurrent requests out of the findings. Stacks, users and roles are listed
+//! before the records, and those without a record are then listed again. A record is older than the
+//! things that it names, and is deleted after them. The records are read again before anything is
 //! removed.
 //!
-//! Memory is bounded by what is listed, never by the table: of every page of records the names are
+//! Memory is bounded by the listings, never by the table. The names in each page of records are
 //! compared, and then the page is dropped.
 
 use std::{
@@ -31,74 +31,74 @@ use super::{
     retained::RetainedResource,
 };
 
-/// Between two calls about lists: CloudFormation and IAM limit an account to a few calls a second,
-/// and platforms need them.
+/// The pause between two calls that list something. CloudFormation and IAM limit an account to a
+/// few calls a second, and platforms need them.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
 const PAUSE: Duration = Duration::from_millis(250);
-/// Between two pages of the table. A page of 1 MB takes 256 of the 3,000 read units that a
-/// partition has each second; requests of platforms need the others. A million records are some
+/// The pause between two pages of the table. A page of 1 MB uses 256 of the 3,000 read units that a
+/// partition has each second. Requests of platforms need the others. A million records are some
 /// 1,500 pages.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 const SCAN_PAUSE: Duration = Duration::from_millis(50);
-/// How many findings of a kind are told at once: Lambda answers with 6 MB at the most.
+/// The most findings of a kind in one response, because Lambda limits a response to 6 MB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_FINDINGS: usize = 1_000;
 
-/// How long the removal of one instance may take at once; what is left is done when it is asked for
-/// again.
+/// The time limit for the removal of one instance in one request. If the removal takes longer, the
+/// operator requests it again.
 const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
 
-/// An operation that platforms still poll: `maximum_polling_duration` of the catalog.
+/// The longest time that platforms poll an operation: `maximum_polling_duration` of the catalog.
 const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a sweep has found.
+/// The findings of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Findings {
-    /// Stacks of the broker's that no record names.
+    /// The broker's stacks that no record names.
     pub stacks_without_record: Vec<Located<StackSummary>>,
-    /// Stacks that no record names either, and that have a name as the broker's have, but not their
-    /// tag: somebody has taken it away, or made the stack. They are never removed.
+    /// Stacks that no record names either, with a name of the broker's form but without its tag.
+    /// Somebody has removed the tag, or has created the stack. They are never removed.
     pub stacks_without_tag: Vec<Located<StackSummary>>,
-    /// Users of the broker's that no binding's record names.
+    /// The broker's users that no binding's record names.
     pub users_without_binding: Vec<Located<IdentitySummary>>,
-    /// Roles of the broker's that no binding's record names.
+    /// The broker's roles that no binding's record names.
     pub roles_without_binding: Vec<Located<IdentitySummary>>,
-    /// Instances that platforms have, and whose stack does not exist.
+    /// Instances that platforms have, but whose stack does not exist.
     pub instances_without_stack: Vec<InstanceWithoutStack>,
-    /// What stacks that do not exist any more have left, because users wanted to keep it. It costs
-    /// money until somebody deletes it; the sweep never does.
+    /// Resources of stacks that no longer exist, retained because users wanted to keep them. They
+    /// cost money until somebody deletes them; the sweep never does.
     pub retained_resources: Vec<Located<RetainedResource>>,
-    /// What is in the table and cannot be read.
+    /// Records in the table that cannot be read.
     pub unreadable_records: Vec<UnreadableRecord>,
-    /// Locations that could not be looked at from end to end: nothing of them is among the other
-    /// findings.
+    /// Locations that could not be searched completely. The other findings contain nothing from
+    /// them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreachable_locations: Vec<UnreachableLocation>,
-    /// How much was looked at.
+    /// The numbers of things that the sweep examined.
     pub looked_at: LookedAt,
 }
 
-/// A location that could not be looked at.
+/// A location that could not be searched.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UnreachableLocation {
-    /// Which.
+    /// The account, Region and role.
     pub location: Location,
-    /// Why not.
+    /// The reason why the location could not be searched.
     pub reason: String,
 }
 
-/// Something, and where it is.
+/// An item and its location.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Located<T> {
-    /// What it is.
+    /// The item, such as a stack or a user.
     #[serde(flatten)]
     pub item: T,
-    /// None: in the broker's own account and Region.
+    /// The location. Absent for the broker's own account and Region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
 }
 
-/// How much a sweep has looked at.
+/// The numbers of things that a sweep examined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct LookedAt {
@@ -112,42 +112,43 @@ pub struct LookedAt {
 /// An instance whose stack does not exist.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InstanceWithoutStack {
-    /// The platform's.
+    /// The id that the platform chose.
     pub instance_id: InstanceId,
-    /// That the stack had, or was to have.
+    /// The name that the stack had, or was to have.
     pub stack_name: String,
-    /// The last one.
+    /// The last operation on the instance.
     pub last_operation: Operation,
 }
 
-/// What of the findings is to be removed; what is not found is left alone.
+/// The findings to remove, chosen by the operator. Entries that are not among the findings are left
+/// alone.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Removal {
-    /// By name.
+    /// Names of stacks.
     pub stacks: BTreeSet<String>,
-    /// By name.
+    /// Names of users.
     pub users: BTreeSet<String>,
-    /// By name.
+    /// Names of roles.
     pub roles: BTreeSet<String>,
-    /// By id. The instance is deprovisioned, with its bindings. Where that has to wait until
-    /// nothing can come late any more, the same removal, asked for again half a minute later, ends
-    /// it.
+    /// Ids of instances to deprovision, with their bindings. A deletion may have to wait until no
+    /// late request can arrive any more. Then the same removal, requested again half a minute
+    /// later, completes it.
     pub instances: BTreeSet<String>,
 }
 
-/// Outcomes of a removal by name or id: what was done, why nothing was done, or `failed: ` and the
-/// reason.
+/// Outcomes of a removal, by name or id. An outcome is the action taken, the reason why nothing was
+/// done, or `failed: ` and the error.
 pub type Removed = BTreeMap<String, String>;
 
-/// The outcome for what a sweep has not found.
+/// The outcome for an entry that is not among the findings.
 const NOT_FOUND: &str = "nothing was done: it is not among the findings";
 
-/// Things by their names, which follow from the ids of instances and bindings, of which none is at
+/// Items by name. The names follow from the ids of instances and bindings, and none of these is at
 /// two locations.
 type ByName<T> = BTreeMap<String, Located<T>>;
 
-/// Locations that could not be looked at, with the reasons.
+/// Locations that could not be searched, with the reasons.
 type Unreachable = BTreeMap<Location, String>;
 
 /// The broker's stacks, users, roles and resources at all locations.
@@ -156,11 +157,11 @@ struct Inventory {
     stacks: ByName<StackSummary>,
     users: ByName<IdentitySummary>,
     roles: ByName<IdentitySummary>,
-    /// By ARN.
+    /// Resources by ARN.
     resources: ByName<StackResource>,
 }
 
-/// Names of stacks, each with the stack's id, and of users and roles.
+/// Names of stacks, each with the stack's id, and names of users and roles.
 #[derive(Default)]
 struct Names {
     stacks: BTreeMap<String, String>,
@@ -168,7 +169,7 @@ struct Names {
     roles: BTreeSet<String>,
 }
 
-/// The records, compared with an inventory.
+/// The comparison of the records with an inventory.
 struct Comparison {
     /// Listed names that no record has.
     unnamed: Names,
@@ -178,11 +179,11 @@ struct Comparison {
 }
 
 impl Broker {
-    /// Looks for what is left in spite of all. Changes nothing.
+    /// Searches for orphans. Changes nothing.
     ///
     /// # Errors
     ///
-    /// That of a port.
+    /// The error of a port.
     pub async fn sweep(&self) -> Result<Findings> {
         let mut unreachable = Unreachable::new();
 
@@ -223,19 +224,19 @@ impl Broker {
         })
     }
 
-    /// Removes what was asked for of what a sweep has found. Each has an outcome of its own, so
-    /// that a failure hides nothing of what was removed before and after it.
+    /// Removes the requested findings. Each has its own outcome, so that a failure does not hide
+    /// what was removed before and after it.
     ///
     /// # Errors
     ///
-    /// That of reading the records; nothing was removed then.
+    /// The error of reading the records; nothing was removed then.
     pub async fn remove(&self, findings: &Findings, removal: &Removal) -> Result<Removed> {
         let mut removed = Removed::new();
         if *removal == Removal::default() {
             return Ok(removed);
         }
 
-        // A request may have taken up since what was found.
+        // Since the sweep, a request may have written a record that names a finding.
         let unnamed = self.unnamed(asked_for(findings, removal)).await?;
 
         for name in &removal.stacks {
@@ -339,8 +340,8 @@ impl Broker {
         }
     }
 
-    /// Whether the instance, which is still as it was read, has no stack, whatever tags a stack of
-    /// its name may have.
+    /// True if the instance has no stack, and its record has not changed since it was read. The
+    /// tags of a stack do not matter.
     async fn has_no_stack(&self, instance: &Instance) -> Result<bool> {
         let stacks = self.stacks_of(instance).await;
         if stacks.describe(instance.stack()).await?.is_some() {
@@ -354,8 +355,8 @@ impl Broker {
             .is_some_and(|current| current == *instance))
     }
 
-    /// Lists what is at all locations that could be looked at so far, and adds those that cannot be
-    /// now.
+    /// Lists all locations that could be searched so far, and adds those that now cannot be to
+    /// `unreachable`.
     async fn inventory(&self, unreachable: &mut Unreachable) -> PortResult<Inventory> {
         let mut inventory = Inventory::default();
         inventory.add(self.list(None).await?);
@@ -363,7 +364,7 @@ impl Broker {
             if unreachable.contains_key(location) {
                 continue;
             }
-            // What is wrong in one place must not hide what is lost in the others.
+            // A failure at one location must not hide the orphans at the others.
             match self.list(Some(location)).await {
                 Ok(listed) => inventory.add(listed),
                 Err(error) => drop(unreachable.insert(location.clone(), error.to_string())),
@@ -372,8 +373,8 @@ impl Broker {
         Ok(inventory)
     }
 
-    /// All that is at a location, or an error: half a list would make what is missing from it look
-    /// lost.
+    /// Lists everything at a location. Returns an error rather than half a list: what is missing
+    /// from a list would look lost.
     async fn list(&self, location: Option<&Location>) -> PortResult<Inventory> {
         let site = self.site(location).await;
         let mut inventory = Inventory::default();
@@ -424,7 +425,7 @@ impl Broker {
         Ok(inventory)
     }
 
-    /// Reads all records, and compares each with what was listed before.
+    /// Reads all records, and compares each with the earlier listing.
     async fn compare(
         &self,
         listed: Inventory,
@@ -472,8 +473,8 @@ impl Broker {
         Ok(compared)
     }
 
-    /// Adds an instance that a platform takes to be there, and whose stack was not listed, if it
-    /// has none.
+    /// Adds an instance that was not listed with its stack to the findings, if it has none and a
+    /// platform expects it to exist.
     async fn look_for_stack(
         &self,
         instance: &Instance,
@@ -497,8 +498,7 @@ impl Broker {
                 .push(located(InstanceWithoutStack::of(instance), location)),
             Ok(false) => {}
             Err(Error::Port(error)) => match location {
-                // One of which the operator says nothing any more, or to which the role has just
-                // gone.
+                // The operator no longer names this location, or its role was just deleted.
                 Some(location) => drop(unreachable.insert(location.clone(), error.to_string())),
                 None => return Err(error.into()),
             },
@@ -508,7 +508,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Those of the names that no record has.
+    /// Returns the names that no record has.
     async fn unnamed(&self, mut names: Names) -> PortResult<Names> {
         let mut pages = Pages::new(SCAN_PAUSE, async |next| self.records.page(next).await);
         while let Some(records) = pages.next().await? {
@@ -521,8 +521,8 @@ impl Broker {
 }
 
 impl Inventory {
-    /// Adds what is at another location, unless it is known: several roles may lead to one place,
-    /// and the users and roles of an account are the same in all of its Regions.
+    /// Adds the items of another location, unless they are known. Several roles may lead to one
+    /// account and Region, and all Regions of an account have the same users and roles.
     fn add(&mut self, other: Self) {
         fn add<T>(known: &mut ByName<T>, other: ByName<T>) {
             for (name, item) in other {
@@ -535,7 +535,7 @@ impl Inventory {
         add(&mut self.resources, other.resources);
     }
 
-    /// Takes the resources whose stacks are not listed.
+    /// Takes all resources out of the inventory, and returns those whose stacks are not listed.
     fn take_left_behind(&mut self) -> ByName<StackResource> {
         let mut resources = std::mem::take(&mut self.resources);
         resources.retain(|_, found| !self.stacks.contains_key(&found.item.stack_name));
@@ -543,7 +543,7 @@ impl Inventory {
     }
 }
 
-/// The resources that were found twice, both times without their stack.
+/// Returns the resources that were listed twice, both times without their stack.
 fn retained(resources: ByName<StackResource>, after: &Inventory) -> Vec<Located<RetainedResource>> {
     let is_left = |found: &Located<StackResource>| {
         after.resources.contains_key(&found.item.arn)
@@ -557,13 +557,13 @@ fn retained(resources: ByName<StackResource>, after: &Inventory) -> Vec<Located<
     .collect()
 }
 
-/// True for the ARN of a stack, which the Tagging API lists as well.
+/// True if the ARN is a stack's: the Tagging API lists stacks as well.
 fn is_stack(arn: &str) -> bool {
     arn.split(':').nth(2) == Some("cloudformation")
 }
 
 impl Names {
-    /// Removes the names that the record has.
+    /// Removes the names that the record holds.
     fn forget_those_of(&mut self, record: &ScannedRecord) {
         match record {
             ScannedRecord::Instance(instance)
@@ -577,7 +577,7 @@ impl Names {
                 Some(Identity::RolePolicy { .. }) | None => {}
             },
             ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
-            // Whatever it names is not to be taken for lost.
+            // Names in an unreadable record must not count as lost.
             ScannedRecord::Unreadable(record) => {
                 for name in &record.names {
                     self.stacks.remove(name);
@@ -599,12 +599,12 @@ impl InstanceWithoutStack {
     }
 }
 
-/// Whether a platform is still to see how it ends.
+/// True if the operation is in progress and platforms may still poll it.
 fn is_being_done(operation: &Operation, now: Timestamp) -> bool {
     operation.in_progress() && now.duration_since(operation.started_at) < LONGEST_OPERATION
 }
 
-/// Returns true if the instance's stack is in `stacks`, a map of stack names to stack ids.
+/// True if the instance's stack is in `stacks`, a map of stack names to stack ids.
 fn is_listed(instance: &Instance, stacks: &BTreeMap<String, String>) -> bool {
     let listed = stacks.get(&instance.stack_name);
     listed.is_some_and(|id| instance.stack_id.as_ref().is_none_or(|known| known == id))
@@ -627,7 +627,7 @@ fn is_at(location: Option<&Location>, unreachable: &Unreachable) -> bool {
     location.is_some_and(|location| unreachable.contains_key(location))
 }
 
-/// What is listed again of the names that no record has.
+/// Returns the items of the second listing whose names no record has.
 fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
     let lost = listed
         .into_iter()
@@ -635,7 +635,7 @@ fn lost<T>(unnamed: &BTreeSet<String>, listed: ByName<T>) -> Vec<Located<T>> {
     lost.map(|(_, item)| item).take(MAX_FINDINGS).collect()
 }
 
-/// The names among the findings that are to be removed.
+/// Returns the names that the operator wants removed, for stacks only those among the findings.
 fn asked_for(findings: &Findings, removal: &Removal) -> Names {
     let stacks = findings.stacks_without_record.iter();
     let stacks = stacks.map(|stack| (stack.item.name.clone(), stack.item.id.clone()));
@@ -648,7 +648,7 @@ fn asked_for(findings: &Findings, removal: &Removal) -> Names {
     }
 }
 
-/// The finding of this name, if no record has come to have it since.
+/// Returns the finding of this name, unless a record has the name by now.
 fn find<'a, T>(
     findings: &'a [Located<T>],
     name: &str,
@@ -661,7 +661,7 @@ fn find<'a, T>(
         .filter(|_| is_unnamed)
 }
 
-/// Notes an outcome. A user and a role may have the same name: both outcomes are told then.
+/// Stores an outcome. A user and a role may have the same name; then the text holds both outcomes.
 fn note(removed: &mut Removed, name: &str, outcome: Result<String>) {
     let outcome = outcome.unwrap_or_else(|error| {
         let reason = error.detail().unwrap_or_else(|| error.to_string());

@@ -10,14 +10,14 @@ use super::{
 };
 
 impl Broker {
-    /// Deletes a binding in whatever state it is: its identity, then its record. Returns what to
-    /// poll with, if AWS takes longer than a request may and the platform polls.
+    /// Deletes a binding in whatever state it is: its identity, then its record. Returns the
+    /// operation to poll, if the platform polls and AWS takes longer than a request may.
     ///
     /// # Errors
     ///
     /// [`Error::Gone`] where there is no such binding; [`Error::Invalid`] where it is of another
-    /// service; [`Error::Concurrency`] while its creation runs; a [`Error::Port`] leaves the
-    /// record, so that a deletion sent again goes on from there.
+    /// service; [`Error::Concurrency`] while its creation runs. An [`Error::Port`] leaves the
+    /// record: a deletion sent again resumes from there.
     pub async fn unbind(
         &self,
         instance_id: &InstanceId,
@@ -52,15 +52,16 @@ impl Broker {
         Ok(released.is_none().then_some(operation))
     }
 
-    /// Tells the template's function, if it has one, then removes the binding.
+    /// Calls the template's function, if it has one, then revokes the identity and removes the
+    /// binding.
     pub(super) async fn release_binding(&self, binding: Binding) -> Result<()> {
         self.invoke_unbind(&binding).await?;
         self.revoke_identity(&binding).await?;
         self.remove_binding(binding).await
     }
 
-    /// Deletes the identity, whose keys and policy must be gone, then makes a tombstone of the
-    /// record. Every step can be repeated.
+    /// Deletes the identity, whose keys and policy must be gone, then turns the record into a
+    /// tombstone. Every step can be repeated.
     pub(super) async fn remove_binding(&self, binding: Binding) -> Result<()> {
         self.delete_identity(&binding).await?;
 

@@ -1,10 +1,10 @@
 //! `PATCH /v2/service_instances/:instance_id`
 //!
 //! Parameters are merged: those that a request does not name stay, and a `null` resets one to its
-//! default. Kubernetes' Service Catalog sends the whole set instead, so that what it does not name
-//! is reset. The stack keeps its template unless the request changes the plan or names a newer
-//! `maintenance_info.version`: what was not asked for does not change because the broker was
-//! updated.
+//! default. Kubernetes' Service Catalog sends the whole set instead, so parameters that it does not
+//! name are reset. The stack keeps its template unless the request changes the plan or names a
+//! newer `maintenance_info.version`. An upgrade of the broker alone thus changes nothing that was
+//! not requested.
 
 use std::collections::BTreeSet;
 
@@ -29,17 +29,17 @@ use crate::{
 };
 
 impl Broker {
-    /// Changes an instance: its record, then its stack.
+    /// Updates an instance: first its record, then its stack.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Unsupported`], [`Error::UnfitState`],
     /// [`Error::MaintenanceInfoConflict`], [`Error::AsyncRequired`] and [`Error::Concurrency`]
-    /// before anything is changed; [`Error::Invalid`] where CloudFormation refuses the change, and
-    /// [`Error::Concurrency`] where it does so because somebody else is at work on the stack: the
-    /// change is then forgotten. A [`Error::Port`] leaves the record: the same request, sent again,
-    /// goes on from there, and without one the update has failed when the request can no longer be
-    /// running.
+    /// before anything is changed. [`Error::Invalid`] where CloudFormation rejects the update, or
+    /// [`Error::Concurrency`] where it does so because somebody else is changing the stack. The
+    /// record is then restored. An [`Error::Port`] leaves the record: the same request, sent again,
+    /// resumes the update. Without such a request, the update fails once the first request can no
+    /// longer be running.
     pub async fn update(
         &self,
         id: &InstanceId,
@@ -82,7 +82,7 @@ impl Broker {
         if let Some(requester) =
             requester.filter(|requester| instance.changed_by.as_ref() != Some(*requester))
         {
-            // Whoever may change the instance may delete it, whatever was refused before.
+            // A user who may update the instance may also delete it, whatever was refused before.
             self.records.forget_refused(&instance.id, requester).await?;
         }
 
@@ -110,8 +110,8 @@ impl Broker {
         Ok(Provisioned { operation, view })
     }
 
-    /// What the request makes of the instance's attributes, and the secret parameters that it
-    /// gives.
+    /// Returns the attributes that the instance has after the update, and the secret parameters
+    /// that the request gives.
     async fn target(
         &self,
         instance: &Instance,
@@ -149,8 +149,8 @@ impl Broker {
         let mut template_version = current.template_version.clone();
         if changes_plan || request.maintenance_info.is_some() {
             template_version = after.offering.version.as_deref().map(str::to_owned);
-            // What the new plan decides itself, and what a newer template does not have any more,
-            // is given up.
+            // Parameters that the new plan fixes, or that a newer template no longer has, are
+            // dropped.
             parameters.retain(|name, _| after.takes(name));
         }
 
@@ -169,7 +169,8 @@ impl Broker {
         Ok((target, secrets))
     }
 
-    /// The changes of parameters, normalised, without the location, which has to stay.
+    /// Returns the requested changes of parameters, normalised and checked. The location, which has
+    /// to stay, is not among them.
     fn requested_changes(
         &self,
         instance: &Instance,
@@ -184,7 +185,7 @@ impl Broker {
         Ok(changes)
     }
 
-    /// Stands for the secret parameters that the instance has after the update.
+    /// Returns the digests of the secret parameters that the instance has after the update.
     async fn digest_of_update(
         &self,
         instance: &Instance,
@@ -199,8 +200,8 @@ impl Broker {
             .await?)
     }
 
-    /// Writes down what does not concern the stack: the context (OSBAPI, `allow_context_updates`),
-    /// and the user.
+    /// Writes what does not concern the stack: the context (OSBAPI, `allow_context_updates`) and
+    /// the user.
     async fn update_record(
         &self,
         instance: Instance,
@@ -221,7 +222,8 @@ impl Broker {
         }
     }
 
-    /// Returns what to poll with, or nothing where the stack is already what it was to become.
+    /// Starts an update. Returns the operation to poll, or `None` if the stack already is as
+    /// requested.
     async fn start_update(
         &self,
         instance: Instance,
@@ -244,8 +246,8 @@ impl Broker {
         self.submit_update(instance, &target, secrets, true).await
     }
 
-    /// Goes on with an update that another request has begun and that did not get as far as
-    /// CloudFormation. It writes that it does, so that the other one does not forget the update
+    /// Resumes an update that another request has begun and that has not reached CloudFormation. It
+    /// first writes this to the record, so that the other request does not undo the record
     /// meanwhile.
     async fn resume_update(
         &self,
@@ -264,8 +266,8 @@ impl Broker {
         self.submit_update(instance, target, secrets, false).await
     }
 
-    /// Sends the update, and forgets it where CloudFormation refuses it, unless the other request
-    /// may still get it through.
+    /// Sends the update, and restores the record if CloudFormation rejects it. The record stays if
+    /// the other request's call may still succeed.
     async fn submit_update(
         &self,
         instance: Instance,
@@ -286,7 +288,7 @@ impl Broker {
             Err(error) => error,
         };
 
-        // The same request, sent twice at one moment, finds the stack busy with itself.
+        // The same request, sent twice at one moment, finds the stack busy with its own update.
         let events = self
             .stacks_of(&instance)
             .await
@@ -297,8 +299,8 @@ impl Broker {
             return Ok(Some(instance.operation.id));
         }
 
-        // Somebody in the AWS console was faster: the refusal says so in words of CloudFormation's,
-        // and is not for ever.
+        // Somebody in the AWS console may have been faster. CloudFormation's rejection is then
+        // temporary, and must not be reported as final.
         let is_busy = events
             .current_status()
             .is_some_and(StackStatus::is_in_progress);
@@ -307,8 +309,8 @@ impl Broker {
         self.forget_update(instance, refused).await
     }
 
-    /// Puts the record back to what it was before an update that changed nothing, and returns the
-    /// refusal, unless the same request was sent again.
+    /// Restores the record from before an update that changed nothing, and returns the refusal as
+    /// an error. If the same request was sent again, returns the operation to poll instead.
     async fn forget_update(&self, instance: Instance, refused: Error) -> Result<Option<String>> {
         let Some(operation) = instance.previous_operation.clone() else {
             return Err(Error::Corrupt(
@@ -324,7 +326,7 @@ impl Broker {
 
         match self.records.update_instance(&before).await? {
             Update::Done => Err(refused),
-            // The same request was sent again, and goes on with the record.
+            // The same request was sent again, and has resumed the update.
             Update::Conflict => self
                 .joined(&instance)
                 .await
@@ -332,7 +334,7 @@ impl Broker {
         }
     }
 
-    /// Ends an update that finds nothing to do. Returns what to poll with, if somebody else has
+    /// Ends an update that finds nothing to do. Returns the operation to poll, if somebody else has
     /// begun to change the stack.
     async fn end_unchanged(&self, instance: Instance) -> Result<Option<String>> {
         let id = instance.operation.id.clone();
@@ -344,8 +346,8 @@ impl Broker {
         }
     }
 
-    /// The parameters that the update changes, and that the stack does not have as the update wants
-    /// them. Somebody may have changed the others in AWS.
+    /// Returns the parameters that the update changes and whose requested values the stack does not
+    /// have. Somebody may have set the others in AWS.
     fn missing_changes(
         &self,
         current: &Attributes,
@@ -364,7 +366,7 @@ impl Broker {
         Ok(missing)
     }
 
-    /// Sends the update that the record names to CloudFormation. Returns its answer, and the stack
+    /// Sends the update that the record names to CloudFormation. Returns the outcome, and the stack
     /// as it was before.
     async fn send_update(
         &self,
@@ -424,13 +426,12 @@ impl Broker {
 }
 
 impl Attributes {
-    /// Whether the stack gets the template of the catalog in the place of the one that it was made
-    /// from.
+    /// True if the stack gets the catalog's template instead of the one that it was created from.
     fn needs_new_template(&self, current: &Self) -> bool {
         self.plan_id != current.plan_id || self.template_version != current.template_version
     }
 
-    /// Whether both ask for the same stack.
+    /// True if both ask for the same stack.
     fn same_stack(&self, other: &Self) -> bool {
         self.same_request(other)
             && self.secret_parameters == other.secret_parameters
@@ -438,8 +439,9 @@ impl Attributes {
     }
 }
 
-/// Parameters that an existing instance cannot change may be sent with the value that they have,
-/// and those that the new plan does not leave to the user may be given up.
+/// Checks the requested changes against the schema of the plan. Parameters that an existing
+/// instance cannot change may be sent with their current value, which [`check_fixed`] verifies.
+/// Parameters that the new plan does not leave to the user may be reset.
 fn check_requested(
     current: &Attributes,
     before: &Offered<'_>,
@@ -456,8 +458,8 @@ fn check_requested(
     after.check_changes(&changes).map_err(Error::Invalid)
 }
 
-/// Checks what the update makes of the instance: that it fits the plan, keeps what cannot be
-/// changed, and is what the operator allows.
+/// Checks the instance after the update. It must fit the plan, keep what cannot be changed, and be
+/// allowed by the operator.
 fn check_update(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
@@ -476,7 +478,7 @@ fn check_update(
     check_allowed(before, after, secrets)
 }
 
-/// Checks that instances of one plan may change to the other.
+/// Checks that an instance may change from one plan to the other.
 fn check_plan_change(before: &Offered<'_>, after: &Offered<'_>) -> Result<()> {
     after.check_offered()?;
     if before.plan.plan_updateable {
@@ -488,8 +490,8 @@ fn check_plan_change(before: &Offered<'_>, after: &Offered<'_>) -> Result<()> {
     )))
 }
 
-/// What comes of the changes must be what the plan could be created with. An instance that keeps
-/// its template, which may be of an earlier version, is not measured by the catalog of today.
+/// Checks that the plan could be created with the updated parameters. An instance that keeps its
+/// template, which may be older than the catalog's, is not checked.
 fn check_target(
     offered: &Offered<'_>,
     target: &Attributes,
@@ -508,8 +510,8 @@ fn check_target(
         .map_err(|reason| misfit(offered, reason, changes_plan))
 }
 
-/// Checks what the template excludes. The rules are those of the catalog's template, which an
-/// instance that keeps an earlier one is not measured by.
+/// Checks the updated parameters against the rules of the catalog's template. An instance that
+/// keeps an earlier template is not checked.
 fn check_rules(
     offered: &Offered<'_>,
     target: &Attributes,
@@ -524,7 +526,7 @@ fn check_rules(
         offered,
         &parameters::merge(target.parameters.0.clone(), secrets),
     );
-    // What the stack alone knows is for CloudFormation to check.
+    // CloudFormation checks the values that only the stack knows.
     let kept = target
         .secret_parameters
         .iter()
@@ -548,8 +550,9 @@ fn misfit(offered: &Offered<'_>, reason: String, changes_plan: bool) -> Error {
     }
 }
 
-/// The template's author says which parameters an existing instance can change: others would
-/// replace its resources. A plan is a set of parameters, so that to change it is to change those.
+/// Checks that no parameter changes that has to stay. The template's author says which parameters
+/// an existing instance can change: others would replace its resources. A plan is a set of
+/// parameters, so the same check applies to a change of plan.
 fn check_fixed(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
@@ -566,8 +569,8 @@ fn check_fixed(
     )))
 }
 
-/// Checks what changes against what the operator allows. The instance may keep what it was created
-/// with.
+/// Checks the changed values against what the operator allows. The instance may keep the values
+/// that it was created with.
 fn check_allowed(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
@@ -577,7 +580,7 @@ fn check_allowed(
         after.0,
         &parameters::merge(after.1.parameters.0.clone(), secrets),
     );
-    // Another plan may have other limits.
+    // Another plan may have other limits, so all values are checked.
     if before.1.plan_id == after.1.plan_id {
         let changed = changed(before, after);
         values.retain(|name, _| changed.contains(name));
@@ -588,7 +591,7 @@ fn check_allowed(
         .map_err(Error::Invalid)
 }
 
-/// The stack's parameters, secret ones among them, that are not the same for both.
+/// Returns the names of the stack's parameters, including secret ones, whose values differ.
 fn changed(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
@@ -599,7 +602,8 @@ fn changed(
     changed
 }
 
-/// CloudFormation keeps a stack's parameters as they are where no resource of it changes with them.
+/// Returns the error for changes that CloudFormation ignores. It keeps a stack's parameters as they
+/// are if no resource of the stack changes with them.
 /// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1543>
 fn unseen_change(changed: &BTreeSet<String>) -> Error {
     Error::Unsupported(format!(
@@ -618,7 +622,8 @@ fn quoted(names: &BTreeSet<String>) -> String {
         .join(", ")
 }
 
-/// The whole set of parameters as changes: those of the instance that it does not name are reset.
+/// Returns the whole set of parameters as changes: those of the instance that it does not name are
+/// reset.
 fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
     let secrets = current
         .secret_parameters

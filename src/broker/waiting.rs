@@ -1,24 +1,24 @@
-//! How long a request waits for the work that it has begun.
+//! The time for which a request waits for the work that it has begun.
 
 use std::time::Duration;
 
 use super::{Deadline, Error, Result};
 
-/// The longest time that a platform which polls is kept waiting for a binding. IAM takes a second
-/// or two; when it is throttled the rest is done while the platform polls.
+/// The longest time that a request waits if its platform polls. For a binding, IAM takes a second
+/// or two. If IAM is throttled, the rest is done while the platform polls.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// How long a request waits for its work.
+/// The time for which a request waits for its work.
 #[derive(Clone, Copy, Debug)]
 pub enum Waiting {
-    /// To the end: the platform does not poll.
+    /// Waits to the end: the platform does not poll.
     ToTheEnd,
-    /// For [`LONGEST_WAIT`], or for what is left of the request's time: the platform polls.
+    /// Waits for [`LONGEST_WAIT`], or for what is left of the request's time: the platform polls.
     Briefly(Deadline),
 }
 
 impl Waiting {
-    /// The waiting of a request with this `accepts_incomplete`.
+    /// Returns the waiting for a request with this `accepts_incomplete`.
     pub fn new(accepts_incomplete: bool, deadline: Deadline) -> Self {
         if accepts_incomplete {
             Self::Briefly(deadline)
@@ -32,8 +32,8 @@ impl Waiting {
         matches!(self, Self::Briefly(_))
     }
 
-    /// Returns the result of the work; nothing where the platform polls and AWS is too slow, or too
-    /// busy. A later request finds in the record what was begun, and resumes it.
+    /// Returns the result of the work, or `None` if the platform polls and AWS is too slow or too
+    /// busy. A later request finds the begun work in the record, and resumes it.
     pub(super) async fn result_of<T>(
         self,
         work: impl Future<Output = Result<T>>,
