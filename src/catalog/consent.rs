@@ -1,8 +1,8 @@
-//! The operator's consent to what a user names and the user's instance did not create: a zone, a
-//! VPC, a sender.
+//! The operator's consent to existing resources that users name in parameters: a hosted zone, a
+//! VPC, an e-mail sender.
 //!
-//! Each such parameter belongs to a setting of the operator's, a list of entries. A value has to
-//! fit one of them that is for the instance's organization or space.
+//! Each such parameter belongs to one of the operator's settings, a list of entries. A value must
+//! match an entry that is valid for the instance's organization or space.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,26 +13,26 @@ use super::{
     unique::UniqueMap,
 };
 
-/// An entry that allows everything.
+/// The entry that allows every value.
 const EVERYTHING: &str = "*";
 
-/// The operator's consents; by default none.
+/// The operator's consents. By default there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Consents {
-    /// The entries of the operator's settings, by the names of the settings.
+    /// Entries of the operator's settings, by setting name.
     pub entries: BTreeMap<String, Vec<String>>,
-    /// The GUIDs of the organizations and spaces that an entry is for; one that is not here is for
-    /// all.
+    /// GUIDs of the organizations and spaces that may use an entry, by entry. An entry that is not
+    /// a key here is valid for all of them.
     pub owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Consents {
-    /// Reads for whom entries are: a JSON object by entry, or nothing.
+    /// Reads the owners of entries: a JSON object from an entry to its GUIDs, or an empty text.
     ///
     /// # Errors
     ///
-    /// Says what is no entry of a setting that the broker checks for these offerings, or is for
-    /// nobody.
+    /// A message for the operator if the JSON is invalid or an entry has no GUIDs. Also if an entry
+    /// is in no setting, or in one that only IAM checks.
     pub fn with_owners(self, text: &str, offerings: &[Offering]) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(self);
@@ -75,7 +75,8 @@ impl Consents {
             .is_some_and(|entries| !entries.is_empty())
     }
 
-    /// The entries of a setting for an instance of one of these organizations and spaces.
+    /// Returns the setting's entries that an instance of one of these owners may use. `owners` are
+    /// the GUIDs of organizations and spaces.
     fn of<'a>(&'a self, setting: &str, owners: &'a [&'a str]) -> impl Iterator<Item = &'a String> {
         let is_for = |guids: &BTreeSet<String>| owners.iter().any(|owner| guids.contains(*owner));
         let entries = self.entries.get(setting).into_iter().flatten();
@@ -91,7 +92,7 @@ fn is_checked(offerings: &[Offering], setting: &str) -> bool {
     settings.any(|known| known.name == setting && !known.parameters.is_empty())
 }
 
-/// True unless the plan needs a consent, and the operator has given none.
+/// True if every setting that the plan needs has an entry.
 pub fn is_usable(offering: &Offering, plan: &Plan, consents: &Consents) -> bool {
     let mut needed = offering
         .settings
@@ -100,9 +101,10 @@ pub fn is_usable(offering: &Offering, plan: &Plan, consents: &Consents) -> bool 
     needed.all(|setting| consents.has_entry(&setting.name))
 }
 
-/// Returns for every parameter whose value fits no entry what the user can do. `values` are those
-/// that the stack is to have, as CloudFormation takes them, `owners` the GUIDs of the instance's
-/// organization and space.
+/// Returns a message for the user for every parameter whose value matches no entry.
+///
+/// `values` are the stack's future parameters as CloudFormation takes them. `owners` are the GUIDs
+/// of the instance's organization and space.
 pub fn refusals(
     offering: &Offering,
     consents: &Consents,
@@ -136,17 +138,17 @@ fn is_allowed<'a>(
     mut entries: impl Iterator<Item = &'a String>,
     value: &str,
 ) -> bool {
-    // A domain name with its last dot is the same name.
+    // A trailing dot does not change a domain name.
     let value = value.strip_suffix('.').unwrap_or(value);
-    // As Route 53 writes it: in an entry a `*` is a wildcard.
+    // Escaped as in Route 53, because a `*` in an entry is a wildcard.
     let value = value.replace('*', r"\052");
     entries.any(|entry| {
         Regex::new(&pattern(setting, entry)).is_ok_and(|pattern| pattern.is_match(&value))
     })
 }
 
-/// The regular expression of all values that fit the entry. Names of domains are the same in
-/// capitals.
+/// Returns the regular expression of all values that match the entry. It ignores case, because
+/// domain names do.
 fn pattern(setting: &Setting, entry: &str) -> String {
     let any_of = |wildcard: &str, text: &str| {
         let literals: Vec<_> = text.split('*').map(regex::escape).collect();

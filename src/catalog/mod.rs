@@ -1,4 +1,4 @@
-//! What the broker offers: `templates/`, compiled into the binary by the build script.
+//! The catalog that this broker offers. The build script compiles `templates/` into the binary.
 
 pub mod compiler;
 mod consent;
@@ -39,19 +39,19 @@ use self::{
 };
 use crate::osb;
 
-/// Every template below `templates/`, as [`compiler::compile_folder`] returned it at build time.
+/// Offerings of all templates, as [`compiler::compile_folder`] returned them at build time.
 static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
-/// Seconds after which a platform may give an operation up: a day. CloudFormation ends what it does
-/// by itself; an index that is added to a large table takes hours.
+/// Seconds until a platform may give up an operation: one day. CloudFormation ends stack operations
+/// by itself, but adding an index to a large table takes hours.
 const MAXIMUM_POLLING_DURATION: u64 = 86_400;
 
-/// Whether there is a template for a service of this name.
+/// True if there is a template for a service of this name.
 pub fn is_service(name: &str) -> bool {
     OFFERINGS.iter().any(|offering| offering.name == name)
 }
 
-/// The names of the operator's settings that templates have, each once.
+/// Returns the names of the operator's settings in all templates, each once.
 pub fn settings() -> BTreeSet<&'static str> {
     OFFERINGS
         .iter()
@@ -60,30 +60,29 @@ pub fn settings() -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The compiled-in offerings.
+/// Returns the compiled-in offerings.
 pub fn offerings() -> &'static [Offering] {
     OFFERINGS
 }
 
-/// The offerings of one deployment of the broker, with its ids. Its clones share what is computed
-/// once.
+/// The offerings of one broker deployment and their ids. Clones share the compiled schemas.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     entries: Arc<[Entry]>,
     namespace: Uuid,
-    /// What instances of every plan are asked for besides their plan's parameters, as properties of
-    /// a JSON Schema.
+    /// Properties (JSON Schema) that provision requests of every plan take besides the plan's own
+    /// parameters: the choice of account and Region.
     asked_for: osb::Object,
-    /// What users may name.
+    /// The operator's consents to values that users name.
     consents: Arc<Consents>,
 }
 
-/// An offering, and what is computed of it once a process.
+/// An offering with its id, and the ids and schemas of its plans.
 #[derive(Debug)]
 struct Entry {
     id: String,
     offering: Offering,
-    /// One for each of the offering's plans, in their order.
+    /// One entry for each of the offering's plans, in the same order.
     plans: Vec<PlanEntry>,
 }
 
@@ -91,67 +90,68 @@ struct Entry {
 struct PlanEntry {
     id: String,
     schemas: PlanSchemas,
-    /// Schema of what users may choose of the parameters that the operator limits.
+    /// Schema of the values that users may choose for limited parameters. None if the operator
+    /// limits none of the plan's.
     limits: Option<LazySchema>,
-    /// False where there are instances of the plan at most: the operator does not offer it.
+    /// False if the operator does not offer the plan: it is for existing instances only.
     is_offered: bool,
 }
 
-/// A plan that a request names.
+/// A plan of the catalog, such as the one that a request names.
 #[derive(Clone, Copy, Debug)]
 pub struct Offered<'a> {
     /// The plan's offering.
     pub offering: &'a Offering,
-    /// The plan.
+    /// The plan with its schemas and fixed parameters.
     pub plan: &'a Plan,
     entry: &'a PlanEntry,
     asked_for: &'a osb::Object,
     consents: &'a Consents,
 }
 
-/// A request names what is not in the catalog.
+/// Error: the catalog does not offer the service or plan of a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotOffered {
-    /// Its `service_id`.
+    /// The `service_id` is unknown.
     #[error(
         "The catalog has no service offering with the id `{0}`. Fetch the catalog again and \
          choose one from it."
     )]
     Service(String),
-    /// Its `plan_id`.
+    /// The `plan_id` is unknown.
     #[error(
         "The service offering `{offering}` has no plan with the id `{plan_id}`. Choose one of its \
          plans: {plans}."
     )]
     Plan {
-        /// The name of the offering.
+        /// Name of the offering.
         offering: String,
-        /// As requested.
+        /// The `plan_id` of the request.
         plan_id: String,
-        /// The names of the plans that there are.
+        /// Names of the offered plans, separated by commas.
         plans: String,
     },
-    /// Its `plan_id`, of a plan that there are instances of at most.
+    /// The plan is for existing instances only, because the operator does not offer it.
     #[error(
         "The broker's operator does not offer the plan `{plan}` of `{offering}`. Fetch the \
          catalog again and choose another one."
     )]
     PlanForNewInstances {
-        /// The name of the offering.
+        /// Name of the offering.
         offering: String,
-        /// The name of the plan.
+        /// Name of the plan.
         plan: String,
     },
 }
 
 impl Catalog {
-    /// The compiled-in offerings, for the broker of this id in this account.
+    /// Creates the catalog of the compiled-in offerings, for the broker of this id in this account.
     pub fn compiled_in(account_id: &str, broker_id: &str) -> Self {
         Self::new(OFFERINGS.into(), account_id, broker_id)
     }
 
-    /// The same catalog with the services of these names alone, or with all of them where none is
-    /// named, and without restrictions.
+    /// Returns the catalog with only the named services, or unchanged if none is named. Call
+    /// [`Self::restricted`] afterwards: a selection resets the restrictions.
     #[must_use]
     pub fn only(self, services: &[String]) -> Self {
         if services.is_empty() {
@@ -166,8 +166,8 @@ impl Catalog {
         }
     }
 
-    /// The same catalog, in which a request for an instance of whatever plan may have these
-    /// parameters, too: properties of a JSON Schema.
+    /// Returns the catalog with additional parameters for provision requests of every plan.
+    /// `properties` are those of a JSON Schema.
     #[must_use]
     pub fn asking_for(self, properties: osb::Object) -> Self {
         Self {
@@ -176,10 +176,10 @@ impl Catalog {
         }
     }
 
-    /// These offerings, for the broker of this id in this account.
+    /// Creates the catalog of these offerings, for the broker of this id in this account.
     ///
-    /// The ids of offerings and plans are those that the archived AWS Service Broker made, so that
-    /// a platform which moves from it keeps its service classes.
+    /// Offerings and plans have the same ids as in the archived AWS Service Broker. A platform that
+    /// migrates from it keeps its service classes.
     pub fn new(offerings: model::List<Offering>, account_id: &str, broker_id: &str) -> Self {
         let namespace = Uuid::new_v5(&Uuid::nil(), format!("{account_id}{broker_id}").as_bytes());
         let entries = entries(namespace, offerings.into_owned(), &Restrictions::default());
@@ -191,8 +191,8 @@ impl Catalog {
         }
     }
 
-    /// The same catalog with the operator's restrictions. Plans that are not offered, or that need
-    /// a consent which the operator has not given, are there for existing instances only.
+    /// Returns the catalog with the operator's restrictions. Plans that are not offered, or that
+    /// lack a required consent, are for existing instances only.
     #[must_use]
     pub fn restricted(self, restrictions: &Restrictions) -> Self {
         let offerings = self.entries.iter().map(|entry| entry.offering.clone());
@@ -204,11 +204,11 @@ impl Catalog {
         }
     }
 
-    /// The plan of these ids.
+    /// Returns the plan with these ids.
     ///
     /// # Errors
     ///
-    /// Says which of the two is not in the catalog.
+    /// [`NotOffered::Service`] or [`NotOffered::Plan`], for the id that is not in the catalog.
     pub fn find(&self, service_id: &str, plan_id: &str) -> Result<Offered<'_>, NotOffered> {
         let entry = self.find_entry(service_id)?;
         let plan = self
@@ -229,7 +229,7 @@ impl Catalog {
             .join(", ")
     }
 
-    /// The plans of a service, those that are not offered among them.
+    /// Returns all plans of a service, including those that are not offered.
     fn plans<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = Offered<'a>> {
         let Entry {
             offering, plans, ..
@@ -247,7 +247,7 @@ impl Catalog {
             })
     }
 
-    /// The offering of this id.
+    /// Returns the offering with this id.
     ///
     /// # Errors
     ///
@@ -261,11 +261,11 @@ impl Catalog {
         entry.ok_or_else(|| NotOffered::Service(service_id.into()))
     }
 
-    /// The catalog as platforms read it.
+    /// Returns the catalog in its OSBAPI form.
     ///
     /// # Errors
     ///
-    /// None for offerings that the compiler made: their JSON texts are JSON.
+    /// None for offerings from the compiler, whose metadata and schemas are valid JSON.
     pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
         let is_offered = |entry: &&Entry| entry.plans.iter().any(|plan| plan.is_offered);
         let services = self
@@ -399,31 +399,31 @@ fn entries(
 }
 
 impl Offered<'_> {
-    /// The parameters of a provision or update request in the forms that the catalog shows: numbers
-    /// and flags that came as text are numbers and flags. What fits no form stays as it is, for a
-    /// check to refuse.
+    /// Returns the parameters of a provision or update request in the forms of the catalog's
+    /// schema. Numbers and flags that were sent as text become numbers and flags. A value that fits
+    /// no form is unchanged, and validation rejects it.
     pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
         in_forms_of(&self.entry.schemas.create, parameters)
     }
 
-    /// Checks the `parameters` of a provision request against the schema that the catalog shows,
-    /// and returns them normalised: see [`Self::normalized`].
+    /// Validates the `parameters` of a provision request against the catalog's schema. Returns them
+    /// normalised: see [`Self::normalized`].
     ///
     /// # Errors
     ///
-    /// A text for the user that names every parameter which is wrong, and why; it repeats no value.
+    /// A message for the user with the wrong parameters and the reasons. It never repeats a value.
     pub fn check_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
         let parameters = self.normalized(parameters);
         self.check_parameters_besides(&parameters, &BTreeSet::new())?;
         Ok(parameters)
     }
 
-    /// Checks parameters that are normalised, where `known` need not be among them although the
-    /// plan demands them.
+    /// Validates normalised parameters. Those in `known` may be absent even if the plan requires
+    /// them.
     ///
     /// # Errors
     ///
-    /// As [`Self::check_parameters`].
+    /// The same as for [`Self::check_parameters`].
     pub fn check_parameters_besides(
         &self,
         parameters: &osb::Object,
@@ -439,11 +439,11 @@ impl Offered<'_> {
         )
     }
 
-    /// Checks the `parameters` of an update request that are normalised.
+    /// Validates the normalised `parameters` of an update request.
     ///
     /// # Errors
     ///
-    /// As [`Self::check_parameters`].
+    /// The same as for [`Self::check_parameters`].
     pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
         self.check(
             &self.entry.schemas.update,
@@ -481,13 +481,14 @@ impl Offered<'_> {
         check.check(parameters, known)
     }
 
-    /// Checks what the template excludes by its rules. `values` are those that the stack is to
-    /// have, as CloudFormation takes them; a rule about one that is not among them is left to
-    /// CloudFormation.
+    /// Validates values against the template's rules.
+    ///
+    /// `values` are the stack's future parameters as CloudFormation takes them. A rule about a
+    /// parameter without a value is left to CloudFormation.
     ///
     /// # Errors
     ///
-    /// The template's texts of the rules that these values break, for the user.
+    /// The template's messages for the rules that these values break, for the user.
     pub fn check_rules(&self, values: &BTreeMap<String, String>) -> Result<(), String> {
         let broken = rules::broken(&self.offering.rules, values);
         if broken.is_empty() {
@@ -502,7 +503,7 @@ impl Offered<'_> {
         self.entry.is_offered
     }
 
-    /// Checks that the operator offers the plan for new instances.
+    /// Rejects a plan that the operator does not offer for new instances.
     ///
     /// # Errors
     ///
@@ -515,13 +516,14 @@ impl Offered<'_> {
         Err(NotOffered::PlanForNewInstances { offering, plan })
     }
 
-    /// Checks the values of a stack's parameters that a request chooses, as CloudFormation takes
-    /// them, against what the operator allows an instance of one of these organizations and spaces
-    /// (GUIDs).
+    /// Validates a request's values of stack parameters against the operator's limits and consents.
+    ///
+    /// `values` have the form that CloudFormation takes. `owners` are the GUIDs of the instance's
+    /// organization and space.
     ///
     /// # Errors
     ///
-    /// A text for the user that names every parameter which is not allowed; it repeats no value.
+    /// A message for the user with the parameters that are not allowed. It never repeats a value.
     pub fn check_allowed(
         &self,
         values: &BTreeMap<String, String>,
@@ -555,7 +557,7 @@ impl Offered<'_> {
         }
     }
 
-    /// Whether the plan leaves the parameter to the user.
+    /// True if the plan leaves the parameter to the user.
     pub fn takes(&self, parameter: &str) -> bool {
         self.entry
             .schemas
@@ -564,7 +566,7 @@ impl Offered<'_> {
             .is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
-    /// Whether the template has the parameter, be it fixed by the plan or left to the user.
+    /// True if the template has the parameter, fixed by the plan or left to the user.
     pub fn knows(&self, parameter: &str) -> bool {
         self.takes(parameter)
             || self
@@ -574,17 +576,17 @@ impl Offered<'_> {
                 .any(|given| given.name == parameter)
     }
 
-    /// Whether a binding can be created in the place of another one: it is of use where each has
-    /// its own identity.
+    /// True if a platform can replace a binding by a new one. This is only useful if each binding
+    /// has its own identity.
     pub fn is_binding_rotatable(&self) -> bool {
         !self.offering.bindings.scopes.is_empty()
     }
 
-    /// Checks the `parameters` of a bind request likewise, and returns them normalised.
+    /// Validates the `parameters` of a bind request. Returns them normalised.
     ///
     /// # Errors
     ///
-    /// As [`Self::check_parameters`].
+    /// The same as for [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
         let parameters = in_forms_of(&self.entry.schemas.bind, parameters);
         let (schema, constraints) = (

@@ -1,7 +1,7 @@
-//! What one template offers: everything that the broker needs of it at run time, as constant data.
+//! The offering of one template: all data that the broker needs at run time, as constants.
 //!
-//! The build script bakes these types into the binary, so that a cold start parses no template.
-//! JSON that the broker only hands on (metadata, schemas) is kept as its text.
+//! The build script bakes these types into the binary, so a cold start parses no template. JSON
+//! that the broker only forwards (metadata, schemas) stays text.
 
 use std::borrow::Cow;
 
@@ -12,166 +12,168 @@ pub type Text = Cow<'static, str>;
 /// A list that is constant in the compiled-in catalog and owned in one compiled at run time.
 pub type List<T> = Cow<'static, [T]>;
 
-/// A service offering: one template.
+/// A service offering, compiled from one template.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Offering {
-    /// Unique in the catalog; the folder below `templates/` has the same name.
+    /// Name of the service, unique in the catalog. The folder below `templates/` has the same name.
     pub name: Text,
-    /// The template's `Description`.
+    /// Description of the service, at most 255 characters: the template's `Description`.
     pub description: Text,
-    /// Words to search for.
+    /// Tags of the service in the catalog, as the template lists them.
     pub tags: List<Text>,
-    /// Service metadata as OSBAPI's profile names it: a JSON object.
+    /// Service metadata of OSBAPI's profile: a JSON object.
     pub metadata: Text,
-    /// The template's SemVer version, if it has one: `maintenance_info.version` of every plan.
+    /// SemVer version of the template: `maintenance_info.version` of every plan. None if the
+    /// template has no SemVer version.
     pub version: Option<Text>,
-    /// What an upgrade to this version does, for the user.
+    /// Effect of an upgrade to this version, for the user: `maintenance_info.description`.
     pub version_description: Option<Text>,
-    /// At least one.
+    /// Plans of the service, at least one.
     pub plans: List<Plan>,
-    /// What the template's parameters are where nobody gives a value.
+    /// Default values of the template's parameters. A parameter without a default is absent.
     pub parameter_defaults: List<StackParameter>,
     /// Names of the parameters that an existing instance can change.
     pub updatable_parameters: List<Text>,
-    /// How many resources the template has; conditions may leave some of them out of a stack.
+    /// Number of resources in the template. Conditions may leave some of them out of a stack.
     pub resource_count: usize,
-    /// The template as CloudFormation gets it.
+    /// The template's text as CloudFormation receives it.
     pub template_body: Text,
-    /// The author's words for what some parameters must be.
+    /// Constraints of some parameters, in the author's words.
     pub constraints: List<Constraint>,
-    /// Combinations of parameters that the template excludes.
+    /// Rules that reject combinations of parameters.
     pub rules: List<Rule>,
-    /// Names of the parameters that are declared `NoEcho`.
+    /// Names of the parameters with `NoEcho`.
     pub secret_parameters: List<Text>,
-    /// Names of the outputs that the author has written as references to where a secret is kept.
-    /// Nothing else is taken for one, whatever a user makes an output's value be.
+    /// Names of the outputs that the author wrote as references to secrets. No other output is one,
+    /// even if a user's value looks like a reference.
     pub secret_outputs: List<Text>,
-    /// What users name only with the operator's consent.
+    /// Settings by which the operator consents to values that users name.
     pub settings: List<Setting>,
-    /// What a binding is made of.
+    /// Credentials, endpoints and permissions of bindings.
     pub bindings: Bindings,
 }
 
-/// A setting of the operator's: entries that values of parameters have to fit. Naming a thing that
-/// the instance did not create gives no right to it.
+/// A setting of the operator: entries that values of parameters must match. A user gets no right to
+/// an existing resource by naming it.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Setting {
-    /// The parameter of the broker's stack; services may share one.
+    /// Name of the parameter in the broker's stack. Services may share a setting.
     pub name: Text,
-    /// The parameters whose values, unless they are empty, have to fit an entry. None where IAM
-    /// alone checks it.
+    /// Parameters whose non-empty values must match an entry. Empty if only IAM checks the entries.
     pub parameters: List<Text>,
-    /// Plans that cannot be used, and so are not offered, while there is no entry.
+    /// Plans that need an entry. Without one they are unusable and not offered.
     pub plans: List<Text>,
-    /// The form in which a value has an entry: text with the reference `${name}` and with `*` for
-    /// anything.
+    /// Pattern of a value that contains an entry: text with the reference `${name}`, in which `*`
+    /// matches anything.
     pub form: Text,
-    /// Regular expression of one character that a `*` in an entry stands for.
+    /// Regular expression of one character that a `*` in an entry matches.
     pub wildcard: Text,
 }
 
-/// A service plan: a template with some parameters fixed.
+/// A service plan: the template with some parameters fixed.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Plan {
-    /// Unique in the offering.
+    /// Name of the plan, unique in the offering.
     pub name: Text,
-    /// One sentence.
+    /// Description of the plan, at most 255 characters.
     pub description: Text,
-    /// Plan metadata as OSBAPI's profile names it: a JSON object.
+    /// Plan metadata of OSBAPI's profile: a JSON object.
     pub metadata: Text,
-    /// Stack parameters that the plan fixes or defaults; those of the user go over the defaults.
+    /// Stack parameters that the plan fixes or defaults. A user's value overrides a default.
     pub parameters: List<StackParameter>,
-    /// Whether an instance of this plan can change to another one.
+    /// True if an instance of this plan can change to another plan.
     pub plan_updateable: bool,
-    /// What `parameters` of a provision request may hold: a JSON Schema.
+    /// JSON Schema of a provision request's `parameters`.
     pub create_schema: Text,
-    /// What `parameters` of an update request may hold: a JSON Schema.
+    /// JSON Schema of an update request's `parameters`.
     pub update_schema: Text,
 }
 
-/// The value of a stack parameter, where a plan or the template gives one.
+/// A value of a stack parameter that a plan or the template sets.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct StackParameter {
-    /// The parameter of the template.
+    /// Name of the template's parameter.
     pub name: Text,
-    /// Its value as CloudFormation takes it.
+    /// The value in the form that CloudFormation takes.
     pub value: Text,
 }
 
-/// The `ConstraintDescription` of a parameter.
+/// A constraint of a parameter in words: its `ConstraintDescription`.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Constraint {
-    /// The parameter of the template.
+    /// Name of the parameter.
     pub parameter: Text,
-    /// Most begin with "must", as CloudFormation puts them behind the parameter's name.
+    /// The constraint. Most begin with "must", because CloudFormation appends them to the
+    /// parameter's name.
     pub description: Text,
 }
 
-/// A rule of the template: assertions about parameters that hold whenever its condition does.
+/// A rule of the template: assertions about parameters that must hold if its conditions do.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Rule {
-    /// All of these must hold for the assertions to count; none: they always count.
+    /// Conditions that must all hold for the assertions to apply. Without conditions they always
+    /// do.
     pub conditions: List<Condition>,
-    /// At least one.
+    /// Assertions of the rule, at least one.
     pub assertions: List<Assertion>,
 }
 
-/// What must hold of the parameters.
+/// A requirement on the parameters, with a message for the user.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Assertion {
-    /// The assertion itself.
+    /// The condition that must hold.
     pub holds: Condition,
-    /// The refusal's text, for the user.
+    /// The message for the user if the condition does not hold.
     pub description: Text,
 }
 
-/// A condition on parameters, as CloudFormation's functions for rules make one.
+/// A condition on parameters, from the template's `Rules` or the specification's own rules.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub enum Condition {
-    /// `Fn::And`.
+    /// `Fn::And`: all conditions hold.
     AllOf(List<Condition>),
-    /// `Fn::Or`.
+    /// `Fn::Or`: at least one condition holds.
     AnyOf(List<Condition>),
-    /// `Fn::Not`, of one.
+    /// `Fn::Not`, with one condition: it does not hold.
     NoneOf(List<Condition>),
-    /// `Fn::Equals`.
+    /// `Fn::Equals`: both operands have the same value.
     Equals(Operand, Operand),
-    /// `Fn::Contains`: the list has the text.
+    /// `Fn::Contains`: the list contains the text.
     Contains(Operand, Operand),
-    /// `Fn::EachMemberEquals`: the list has nothing but the text.
+    /// `Fn::EachMemberEquals`: every entry of the list equals the text.
     EachMemberEquals(Operand, Operand),
-    /// `Fn::EachMemberIn`: the first list has nothing that the second has not.
+    /// `Fn::EachMemberIn`: every entry of the first list is in the second.
     EachMemberIn(Operand, Operand),
-    /// `Ascending` of the specification: the numbers grow from each to the next.
+    /// `Ascending` of the specification: each number is greater than the one before.
     Ascending {
-        /// The numbers, at least two.
+        /// The numbers to compare, at least two.
         values: List<Operand>,
-        /// A number that stands for none, and is left out wherever it occurs.
+        /// A number that means "none", such as 0. It is skipped wherever it occurs.
         without: Option<Text>,
     },
-    /// `MaxItems` of an entry of `Lists`: the list has at most so many values that are not empty.
+    /// `MaxItems` of an entry of `Lists`: the list has at most this number of non-empty values.
     AtMost(Operand, usize),
-    /// `UniqueItems` of an entry of `Lists`: no value that is not empty is in the list twice.
+    /// `UniqueItems` of an entry of `Lists`: no non-empty value occurs twice.
     Distinct(Operand),
-    /// `AllowedPattern` of an entry of `Matching`: the regular expression is found in every value
-    /// that is not empty.
+    /// `AllowedPattern` of an entry of `Matching`: every non-empty value contains a match of the
+    /// regular expression.
     EachMatches(Operand, Text),
-    /// `ForbiddenPattern` of an entry of `Matching`: the regular expression is found in no value
-    /// that is not empty.
+    /// `ForbiddenPattern` of an entry of `Matching`: no non-empty value contains a match of the
+    /// regular expression.
     NoneMatches(Operand, Text),
-    /// `Subdomains` of the specification: the domain, unless it is empty, lies below the domain of
-    /// every value that is not empty: a domain name, or an e-mail address.
+    /// `Subdomains` of the specification: the domain is below the domains of all parents. A parent
+    /// is a domain name or an e-mail address. Empty values are ignored.
     Subdomain(Operand, Operand),
-    /// `Senders` of the specification: the sender, unless one of the two is empty, is an address of
-    /// the SES identity.
+    /// `Senders` of the specification: the sender is an address of the SES identity. The condition
+    /// also holds if one of the two is empty.
     Sender(Operand, Operand),
 }
 
@@ -179,52 +181,52 @@ pub enum Condition {
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub enum Operand {
-    /// A constant.
+    /// A constant text.
     Text(Text),
     /// `Ref` of a parameter with one value.
     Parameter(Text),
-    /// `Ref` of a parameter that is a list, or a text that is one with commas.
+    /// `Ref` of a list parameter, or of a text parameter with comma-separated entries.
     ListParameter(Text),
-    /// Values one after the other.
+    /// Operands whose values are concatenated.
     List(List<Operand>),
 }
 
-/// What a binding gets.
+/// The bindings of an offering: credentials, endpoints and permissions.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Bindings {
-    /// What the application sees.
+    /// Keys and values that the application receives.
     pub credentials: List<Credential>,
-    /// Every host that the application connects to; empty where the author does not say.
+    /// Hosts that the application connects to. Empty if the author lists none.
     pub endpoints: List<Endpoint>,
-    /// What the binding's own identity may do, by scope. None: the binding has no identity.
+    /// Permissions of the binding's own identity, by scope. Empty if bindings have no identity.
     pub scopes: List<Scope>,
-    /// The scope of a binding that names none: an index into `scopes`, or 0 where there are none.
+    /// Index into `scopes` of the scope for bindings that name none. 0 if there are no scopes.
     pub default_scope: usize,
-    /// Whether a Lambda function of the stack, which its output [`FUNCTION_OUTPUT`] names, makes
-    /// the credentials.
+    /// True if a Lambda function of the stack creates the credentials. The output
+    /// [`FUNCTION_OUTPUT`] names the function.
     pub via_function: bool,
-    /// What `parameters` of a bind request may hold: a JSON Schema.
+    /// JSON Schema of a bind request's `parameters`.
     pub create_schema: Text,
-    /// What some of them must be, in words.
+    /// Constraints of some of these parameters, in words.
     pub constraints: List<Constraint>,
 }
 
-/// The output that names the function of a template with `BindViaLambda`.
+/// Output that names the Lambda function of a template with `BindViaLambda`.
 pub const FUNCTION_OUTPUT: &str = "BindLambda";
 
-/// One key of a binding's credentials.
+/// One key of a binding's credentials, with its value.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Credential {
-    /// As the application sees it.
+    /// The key that the application sees.
     pub key: Text,
-    /// Text with `${…}` references.
+    /// The value: text with `${…}` references.
     pub value: Text,
 }
 
 impl Credential {
-    /// The output that this is and nothing else, if it is one.
+    /// Returns the output's name if the value is a reference to one output and nothing else.
     pub fn output(&self) -> Option<&str> {
         let name = self.value.strip_prefix("${")?.strip_suffix('}')?;
         name.chars()
@@ -237,26 +239,27 @@ impl Credential {
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Endpoint {
-    /// Text with `${…}` references.
+    /// Name of the host: text with `${…}` references.
     pub host: Text,
-    /// Numbers, ranges, or texts with `${…}` references that stand for them; at least one.
+    /// Port numbers, ranges of ports, or texts with `${…}` references that stand for them; at least
+    /// one.
     pub ports: List<Text>,
-    /// `tcp`, `udp` or `all`.
+    /// Protocol: `tcp`, `udp` or `all`.
     pub protocol: Text,
 }
 
-/// A choice of what a binding's identity may do.
+/// A set of permissions that a bind request can choose for the binding's identity.
 #[derive(Bake, Clone, Debug, PartialEq)]
 #[databake(path = aws_service_broker::catalog::model)]
 pub struct Scope {
-    /// What a bind request's parameter `Scope` names.
+    /// Name of the scope, as in a bind request's parameter `Scope`.
     pub name: Text,
-    /// IAM statements, a JSON array with `${…}` references in its strings.
+    /// IAM statements: a JSON array with `${…}` references in its strings.
     pub statements: Text,
 }
 
 impl Offering {
-    /// Whether an existing instance can change the parameter.
+    /// True if an existing instance can change the parameter.
     pub fn is_updatable(&self, parameter: &str) -> bool {
         self.updatable_parameters
             .iter()

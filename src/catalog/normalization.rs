@@ -1,20 +1,20 @@
-//! The forms that a parameter's value comes in, made one.
+//! Normalisation of parameter values to the forms that the catalog's schema shows.
 //!
-//! A schema says `true`, `60` and `["a", "b"]`. Command lines and Terraform send every value as
-//! text (`"true"`, `"60"`, `"a,b"`), and YAML readers make `true` of a bare `yes`, or `false` of a
-//! bare `N`. All of them mean the same, so that they are the same before they are checked, recorded
-//! and compared.
+//! A schema shows `true`, `60` and `["a", "b"]`. Command lines and Terraform send every value as
+//! text: `"true"`, `"60"` and `"a,b"`. YAML readers turn a bare `yes` into `true`, and a bare `N`
+//! into `false`. Such values mean the same, so they become the same before they are validated,
+//! recorded and compared.
 
 use serde_json::{Number, Value};
 
 use super::parameter_schema::ParameterSchema;
 use crate::osb::Object;
 
-/// The largest whole number that a JSON number in JavaScript's manner, a double, has exactly.
+/// Largest whole number that a double, JavaScript's number, represents exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// Returns the parameters in the forms that the schema shows. What has no such form stays as it is,
-/// for the check to refuse; so does `null`.
+/// Returns the parameters in the forms that the schema shows. A value without such a form is
+/// unchanged, and validation rejects it. `null` is unchanged too.
 pub fn normalized(schema: &ParameterSchema, mut parameters: Object) -> Object {
     for (name, value) in &mut parameters {
         if let Some(property) = schema.property(name) {
@@ -54,7 +54,7 @@ pub fn normalized_value(property: &Value, value: Value) -> Value {
     }
 }
 
-/// The type of a property; that of an update is one beside `null`.
+/// Returns the JSON type of a property. An update schema lists the type together with `null`.
 fn json_type(property: &Value) -> &str {
     let kind = &property["type"];
     kind.as_str()
@@ -62,18 +62,19 @@ fn json_type(property: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// A number without a fraction, however it is written, as an integer: `60.0` and `6e1` are 60.
+/// Returns a number without a fraction as an integer: `60.0` and `6e1` become 60. Other numbers are
+/// unchanged.
 pub fn plain(number: Number) -> Value {
     match number.as_f64() {
         Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= MAX_EXACT => {
-            // Without loss: it has no fraction, and a double has it exactly.
+            // Lossless: the value has no fraction, and a double represents it exactly.
             (value as i64).into()
         }
         _ => Value::Number(number),
     }
 }
 
-/// CloudFormation takes no notice of blanks around the entries of a list.
+/// Trims an entry of a list, because CloudFormation ignores white space around entries.
 fn trimmed(entry: Value) -> Value {
     match entry {
         Value::String(text) => text.trim().into(),
@@ -81,8 +82,8 @@ fn trimmed(entry: Value) -> Value {
     }
 }
 
-/// The only allowed value that a reader of YAML 1.1 takes for this boolean, where there is one:
-/// `"OFF"` for `false`.
+/// Returns the only allowed value that YAML 1.1 reads as this boolean, such as `"OFF"` for `false`.
+/// None if there is no such value, or more than one.
 /// <https://yaml.org/type/bool.html>
 fn word(property: &Value, flag: bool) -> Option<Value> {
     let words = if flag {

@@ -1,4 +1,4 @@
-//! JSON Schemas of parameters, each compiled once a process and only where a request needs it.
+//! JSON Schemas of parameters. Each is compiled on first use, and at most once per process.
 
 use std::sync::OnceLock;
 
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::model::{Offering, Plan, Text};
 
-/// The schemas that the parameters of requests for a plan are checked against.
+/// Schemas that validate the parameters of requests for a plan.
 #[derive(Debug)]
 pub struct PlanSchemas {
-    /// The schema of a provision request.
+    /// Schema of a provision request's `parameters`.
     pub create: LazySchema,
-    /// The schema of an update request.
+    /// Schema of an update request's `parameters`.
     pub update: LazySchema,
-    /// The schema of a bind request.
+    /// Schema of a bind request's `parameters`.
     pub bind: LazySchema,
 }
 
 impl PlanSchemas {
-    /// The schemas of this plan.
+    /// Creates the schemas of this plan, not compiled yet.
     pub fn new(offering: &Offering, plan: &Plan) -> Self {
         Self {
             create: LazySchema::new(plan.create_schema.clone()),
@@ -29,7 +29,7 @@ impl PlanSchemas {
     }
 }
 
-/// A schema that is compiled when it is used first.
+/// A schema that is compiled on first use.
 #[derive(Debug)]
 pub struct LazySchema {
     text: Text,
@@ -37,7 +37,7 @@ pub struct LazySchema {
 }
 
 impl LazySchema {
-    /// The schema of this text, not compiled yet.
+    /// Creates the schema of this JSON text, not compiled yet.
     pub fn new(text: Text) -> Self {
         Self {
             text,
@@ -45,11 +45,11 @@ impl LazySchema {
         }
     }
 
-    /// The compiled schema.
+    /// Returns the compiled schema. The first call compiles it.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the schema: nothing, where the template compiler made it.
+    /// The reason why the schema is invalid. Schemas from the template compiler are always valid.
     pub fn get(&self) -> Result<&ParameterSchema, String> {
         self.compiled
             .get_or_init(|| ParameterSchema::compile(&self.text))
@@ -58,7 +58,7 @@ impl LazySchema {
     }
 }
 
-/// A compiled schema.
+/// A compiled schema with its JSON document.
 #[derive(Debug)]
 pub struct ParameterSchema {
     document: Value,
@@ -77,12 +77,12 @@ impl ParameterSchema {
         })
     }
 
-    /// The mistakes in the parameters, an object.
+    /// Returns the validation errors of the parameters, which are a JSON object.
     pub fn errors<'a>(&'a self, parameters: &'a Value) -> Vec<ValidationError<'a>> {
         self.validator.iter_errors(parameters).collect()
     }
 
-    /// The names of all parameters that there are.
+    /// Returns the names of all parameters in the schema.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.document["properties"]
             .as_object()
@@ -90,7 +90,7 @@ impl ParameterSchema {
             .flat_map(|properties| properties.keys().map(String::as_str))
     }
 
-    /// The schema of a parameter's value.
+    /// Returns the schema of a parameter's value. None if the schema has no such parameter.
     pub fn property(&self, name: &str) -> Option<&Value> {
         self.document["properties"].get(name)
     }

@@ -1,8 +1,9 @@
-//! The policy document of a binding, as it is put into IAM.
+//! IAM policy document of a binding.
 
 use serde_json::{Value, json};
 
-/// Returns the document of these statements. An identity that ends is denied everything after it.
+/// Returns the policy document of these statements. From `ends_at` on, if it is given, everything
+/// is denied.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws-dates.html>
 pub fn document(statements: &[Value], ends_at: Option<&str>) -> String {
     let end = ends_at.map(|time| {

@@ -5,14 +5,14 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// What a value in a URI is encoded but for: RFC 3986, 2.3.
+/// Characters that are percent-encoded in a URI: all but the unreserved ones of RFC 3986, 2.3.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A piece of a text with references.
+/// A piece of a text: literal text, or the name of a reference.
 #[derive(Debug, PartialEq)]
 enum Piece<'a> {
     Literal(&'a str),
@@ -37,7 +37,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The names that `text` refers to, in order.
+/// Returns the names that `text` refers to, in order.
 ///
 /// ```
 /// # use aws_service_broker::catalog::reference::names;
@@ -53,7 +53,7 @@ pub fn names(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// `text` with every reference replaced, or nothing where one of them has no value.
+/// Returns `text` with every reference replaced. None if a reference has no value.
 ///
 /// ```
 /// # use aws_service_broker::catalog::reference::render;
@@ -71,9 +71,10 @@ pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
         .collect()
 }
 
-/// As [`render`], for what an application gets. In a URI a value must not end the part that it
-/// stands in: there it is percent-encoded, wherever that may be but in the host and port, which are
-/// no place for it.
+/// Renders a credential as [`render`] does, and percent-encodes values inside a URI.
+///
+/// Otherwise a value could end the URI part that contains it. Values of the host and port stay as
+/// they are, because encoding has no place there.
 ///
 /// ```
 /// # use aws_service_broker::catalog::reference::render_credential;
@@ -119,12 +120,12 @@ pub fn render_credential<'v>(
     rendered.collect()
 }
 
-/// The value, as it may stand in a URI.
+/// Returns the value percent-encoded for a URI.
 pub fn encoded(value: &str) -> String {
     utf8_percent_encode(value, UNRESERVED).to_string()
 }
 
-/// Whether what stands between these two is in a URI, and not its host.
+/// True if a value between these two texts is in a URI, but not in its host or port.
 fn is_encoded(before: &str, after: &str) -> bool {
     let Some((_, begun)) = before.split_once("://") else {
         return false;
@@ -137,10 +138,10 @@ fn is_encoded(before: &str, after: &str) -> bool {
     begun.contains(ends_authority) || is_user
 }
 
-/// `json` with the references in its strings replaced. What has no value is left out: an entry of a
-/// list, a key of an object, and the list or object itself when nothing of it remains. So a
-/// statement about a resource that the stack does not have loses its `Resource`: see
-/// [`render_statements`].
+/// Returns `json` with the references in its strings replaced.
+///
+/// Entries and keys without a value are dropped, and so is a list that becomes empty. A statement
+/// about a resource that the stack does not have loses its `Resource`: see [`render_statements`].
 fn render_json<'v>(json: &Value, value: &impl Fn(&str) -> Option<&'v str>) -> Option<Value> {
     match json {
         Value::String(text) => render(text, value).map(Value::String),
@@ -161,9 +162,10 @@ fn render_json<'v>(json: &Value, value: &impl Fn(&str) -> Option<&'v str>) -> Op
     }
 }
 
-/// IAM statements with their references replaced. A statement of which any part went missing
-/// altogether is dropped: without its `Resource` it is invalid, and without its `Condition` it
-/// would allow more than the author meant.
+/// Returns IAM statements with their references replaced. A statement that lost a key is dropped.
+///
+/// Without its `Resource` a statement is invalid. Without its `Condition` it would allow more than
+/// the author meant.
 pub fn render_statements<'v>(
     statements: &[Value],
     value: impl Fn(&str) -> Option<&'v str>,
@@ -177,7 +179,7 @@ pub fn render_statements<'v>(
         .collect()
 }
 
-/// Whether every key of the objects in `before` is still there in `after`.
+/// True if `after` still has every key of the objects in `before`.
 fn same_keys(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => before.iter().all(|(key, field)| {

@@ -1,8 +1,6 @@
-//! The operator's restrictions: which plans are offered, and which values their parameters may
-//! have.
+//! The operator's restrictions of plans, and of the values of their parameters.
 //!
-//! They hold for what is asked for from now on. An instance that was created before keeps its plan
-//! and its values.
+//! Restrictions apply to new requests only. Existing instances keep their plans and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,47 +14,47 @@ use super::{
     unique::UniqueMap,
 };
 
-/// The restrictions of one deployment of the broker; by default none, and no consents.
+/// The restrictions and consents of one broker deployment. By default there are none of either.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restrictions {
-    /// The plans that are offered of the services that occur here; all plans of the others.
+    /// Plans that are offered. Services that do not occur here offer all their plans.
     pub plans: EnabledPlans,
-    /// Limits of parameters.
+    /// Limits of parameters' values.
     pub limits: ParameterLimits,
-    /// What users may name.
+    /// The operator's consents to values that users name.
     pub consents: Consents,
 }
 
-/// Plans, as `service/plan`.
+/// Enabled plans, as `service/plan`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnabledPlans(BTreeSet<String>);
 
-/// Limits by service (`kinesis`) or plan (`kinesis/custom`), then by parameter. Where both limit a
-/// parameter, the plan's count.
+/// Limits by service (`kinesis`) or plan (`kinesis/custom`), then by parameter. A plan's limit of a
+/// parameter replaces that of its service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ParameterLimits(UniqueMap<UniqueMap<ParameterLimit>>);
 
-/// A limit of a parameter's values, in CloudFormation's words.
+/// A limit of a parameter's values, with the names of CloudFormation's properties.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ParameterLimit {
-    /// The least number. Of some parameters, 0 means without an end.
+    /// Smallest allowed number. For some parameters, 0 means unlimited.
     #[serde(default)]
     pub min_value: Option<Number>,
-    /// The greatest number.
+    /// Largest allowed number.
     #[serde(default)]
     pub max_value: Option<Number>,
-    /// The values to choose from. The first one is the default where the template's is not among
+    /// Allowed values. The first one becomes the default if the template's default is not among
     /// them.
     #[serde(default)]
     pub allowed_values: Option<Vec<Value>>,
-    /// The only value.
+    /// The only allowed value. It also becomes the default.
     #[serde(default)]
     pub value: Option<Value>,
 }
 
-/// The plans of all services, as `service/plan`.
+/// Returns the plans of all services with their qualified names, `service/plan`.
 fn plans(offerings: &[Offering]) -> impl Iterator<Item = (String, &Offering, &Plan)> {
     let named = |offering, plan: &'_ Plan| qualified(offering, &plan.name);
     offerings.iter().flat_map(move |offering| {
@@ -72,11 +70,11 @@ fn qualified(offering: &Offering, plan: &str) -> String {
 }
 
 impl EnabledPlans {
-    /// Reads a list with commas in between.
+    /// Reads a comma-separated list of plans.
     ///
     /// # Errors
     ///
-    /// The first entry that is no plan.
+    /// A message that names an entry which is no plan of the catalog.
     pub fn parse(list: &str, offerings: &[Offering]) -> Result<Self, String> {
         let names: BTreeSet<_> = list
             .split(',')
@@ -93,7 +91,7 @@ impl EnabledPlans {
         }
     }
 
-    /// True if the plan is offered.
+    /// True if the list has the plan, or no plan of its service.
     pub fn allow(&self, offering: &Offering, plan: &Plan) -> bool {
         let of_service = qualified(offering, "");
         let is_restricted = self.0.iter().any(|name| name.starts_with(&of_service));
@@ -102,11 +100,11 @@ impl EnabledPlans {
 }
 
 impl ParameterLimits {
-    /// Reads a JSON object, or nothing.
+    /// Reads the limits from a JSON object, or from an empty text.
     ///
     /// # Errors
     ///
-    /// Says what is not a limit of a parameter that users can give.
+    /// A message if the JSON is invalid, or does not limit parameters that users can choose.
     pub fn parse(text: &str, offerings: &[Offering]) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -147,17 +145,17 @@ impl ParameterLimits {
         Ok(limits)
     }
 
-    /// True if nothing is limited.
+    /// True if no parameter is limited.
     pub fn is_empty(&self) -> bool {
         self.0.0.is_empty()
     }
 
-    /// Lays the limits over a plan. Returns the schema of what users may choose of the limited
-    /// parameters; nothing where no parameter of the plan is limited.
+    /// Applies the limits to a plan. Returns the schema of the limited parameters, or None if the
+    /// plan has none.
     ///
-    /// A default within the limit takes the place of one beyond it. Not where an instance cannot
-    /// change the parameter (`updatable` does not have it): an upgrade would replace its resource.
-    /// There the user has to choose.
+    /// A default beyond the limit is replaced by one within it. A parameter that instances cannot
+    /// change (not in `updatable`) loses its default instead, and users must choose a value. An
+    /// upgrade would otherwise replace its resource.
     pub fn apply(&self, service: &str, updatable: &[Text], plan: &mut Plan) -> Option<Text> {
         let created = properties(&plan.create_schema);
         let limits = self.limits(service, &plan.name).into_iter();
@@ -184,7 +182,7 @@ impl ParameterLimits {
     /// Returns the limits of a plan's parameters, by name.
     fn limits(&self, service: &str, plan: &str) -> BTreeMap<&String, &ParameterLimit> {
         let names = [service.to_owned(), format!("{service}/{plan}")];
-        // What is said of the plan comes after what is said of the service, and in its place.
+        // Limits of the plan come last, so they replace those of its service.
         names
             .iter()
             .filter_map(|name| self.0.0.get(name))
@@ -193,7 +191,7 @@ impl ParameterLimits {
     }
 }
 
-/// Lays new defaults over the plan, and returns the parameters that have no default any more.
+/// Adds new defaults to the plan. Returns the parameters that no longer have a default.
 fn apply_defaults(
     limited: &mut Map<String, Value>,
     created: &Map<String, Value>,
@@ -232,8 +230,8 @@ fn properties(schema: &str) -> Map<String, Value> {
         .unwrap_or_default()
 }
 
-/// The schema with other limits of the parameters that it has, of which some are required. A
-/// parameter of an update may be `null`.
+/// Returns the schema with these limits and required parameters. In an update schema, a limited
+/// parameter may still be `null`.
 fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
     let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
     let properties = document["properties"].as_object_mut().into_iter().flatten();
@@ -272,8 +270,8 @@ fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[Strin
     document.to_string().into()
 }
 
-/// The schema of a parameter's values within the limit. Where the default is not, it is the nearest
-/// or first that is, and of a list there is none.
+/// Returns the schema of a parameter's values within the limit. A default beyond it becomes the
+/// nearest limit or the first allowed value. The default of a list is removed instead.
 fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
     let mut limited = property.clone();
     if limit == &ParameterLimit::default() {

@@ -1,7 +1,7 @@
-//! The template's rules, evaluated before CloudFormation is asked for anything.
+//! Evaluation of the template's rules, before any request to CloudFormation.
 //!
-//! CloudFormation evaluates the same rules itself. Told by the broker, they are told at once,
-//! before there is a record or a stack, and in the author's words.
+//! CloudFormation evaluates the same rules itself. The broker reports a violation earlier, before
+//! there is a record or a stack, and in the author's words.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,13 +10,13 @@ use regex::Regex;
 
 use super::model::{Condition, Operand, Rule};
 
-/// The values of parameters, as CloudFormation takes them.
+/// Values of stack parameters by name, in the form that CloudFormation takes.
 type Values = BTreeMap<String, String>;
 
-/// Returns the texts of all assertions that these values break.
+/// Returns the messages of all assertions that these values break.
 ///
-/// A rule about a parameter whose value is not among them, such as a secret that only the stack
-/// knows, is left to CloudFormation.
+/// Rules about a parameter without a value here are left to CloudFormation. An example is a secret
+/// that only the stack knows.
 pub fn broken<'r>(rules: &'r [Rule], values: &Values) -> Vec<&'r str> {
     let applicable = rules
         .iter()
@@ -27,7 +27,7 @@ pub fn broken<'r>(rules: &'r [Rule], values: &Values) -> Vec<&'r str> {
     broken.map(|assertion| &*assertion.description).collect()
 }
 
-/// Whether the condition holds; nothing where that depends on a value that is not known.
+/// Evaluates a condition. None if the result depends on an unknown value.
 fn holds(condition: &Condition, values: &Values) -> Option<bool> {
     match condition {
         Condition::AllOf(conditions) => all(conditions, values),
@@ -50,35 +50,35 @@ fn holds(condition: &Condition, values: &Values) -> Option<bool> {
     }
 }
 
-/// Whether every value of the first operand is one of the second.
+/// True if every value of the first operand is one of the second. None if a value is unknown.
 fn is_subset(members: &Operand, known: &Operand, values: &Values) -> Option<bool> {
     let (members, known) = (evaluate(members, values)?, evaluate(known, values)?);
     Some(members.iter().all(|member| known.contains(member)))
 }
 
-/// Whether no value that is not empty is in the list twice.
+/// True if no non-empty value occurs twice in the list. None if a value is unknown.
 fn is_distinct(list: &Operand, values: &Values) -> Option<bool> {
     let entries = given(list, values)?;
     let distinct: BTreeSet<_> = entries.iter().collect();
     Some(distinct.len() == entries.len())
 }
 
-/// Whether the pattern is found in every value that is not empty.
+/// True if every non-empty value contains a match of the pattern. None if a value is unknown.
 fn each_matches(operand: &Operand, pattern: &str, values: &Values) -> Option<bool> {
-    // The compiler has refused what is no pattern.
+    // The compiler has already rejected invalid patterns.
     let pattern = Regex::new(pattern).ok()?;
     let given = given(operand, values)?;
     Some(given.iter().all(|value| pattern.is_match(value)))
 }
 
-/// Whether the pattern is found in a value that is not empty.
+/// True if a non-empty value contains a match of the pattern. None if a value is unknown.
 fn any_matches(operand: &Operand, pattern: &str, values: &Values) -> Option<bool> {
     let pattern = Regex::new(pattern).ok()?;
     let given = given(operand, values)?;
     Some(given.iter().any(|value| pattern.is_match(value)))
 }
 
-/// Whether every domain lies below the domains of all parents.
+/// True if every domain is below the domains of all parents. None if a value is unknown.
 fn is_subdomain(domain: &Operand, parents: &Operand, values: &Values) -> Option<bool> {
     let (domains, parents) = (given(domain, values)?, given(parents, values)?);
     Some(
@@ -88,7 +88,7 @@ fn is_subdomain(domain: &Operand, parents: &Operand, values: &Values) -> Option<
     )
 }
 
-/// Whether every sender is an address of all identities.
+/// True if every sender is an address of all identities. None if a value is unknown.
 fn may_send(sender: &Operand, identity: &Operand, values: &Values) -> Option<bool> {
     let (senders, identities) = (given(sender, values)?, given(identity, values)?);
     Some(senders.iter().all(|sender| {
@@ -98,7 +98,7 @@ fn may_send(sender: &Operand, identity: &Operand, values: &Values) -> Option<boo
     }))
 }
 
-/// Three-valued: one that does not hold decides, whatever the unknown ones are.
+/// Three-valued AND: one condition that does not hold decides, even if others are unknown.
 fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
     let results: Vec<_> = conditions
         .iter()
@@ -111,7 +111,7 @@ fn all(conditions: &[Condition], values: &Values) -> Option<bool> {
     }
 }
 
-/// Three-valued: one that holds decides, whatever the unknown ones are.
+/// Three-valued OR: one condition that holds decides, even if others are unknown.
 fn any(conditions: &[Condition], values: &Values) -> Option<bool> {
     let results: Vec<_> = conditions
         .iter()
@@ -127,7 +127,7 @@ fn any(conditions: &[Condition], values: &Values) -> Option<bool> {
     }
 }
 
-/// The operand's values: one, unless it is a list.
+/// Returns the operand's values: one, or all entries of a list. None if a value is unknown.
 fn evaluate(operand: &Operand, values: &Values) -> Option<Vec<String>> {
     match operand {
         Operand::Text(text) => Some(vec![text.to_string()]),
@@ -151,14 +151,14 @@ fn evaluate(operand: &Operand, values: &Values) -> Option<Vec<String>> {
     }
 }
 
-/// The operand's values that are not empty.
+/// Returns the operand's non-empty values. None if a value is unknown.
 fn given(operand: &Operand, values: &Values) -> Option<Vec<String>> {
     let mut given = evaluate(operand, values)?;
     given.retain(|value| !value.is_empty());
     Some(given)
 }
 
-/// True if the domain is a subdomain of the other, which may be that of an e-mail address.
+/// True if the domain is below the parent: a domain name, or the domain of an e-mail address.
 fn is_below(domain: &str, parent: &str) -> bool {
     let parent = parent
         .rsplit('@')
@@ -171,8 +171,10 @@ fn is_below(domain: &str, parent: &str) -> bool {
         .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
 }
 
-/// True if the sender, an e-mail address with or without a name before it, may send as the SES
-/// identity of this ARN: an address sends as itself, a domain as everybody in it and in its
+/// True if the sender may send as the SES identity of this ARN.
+///
+/// The sender is an e-mail address, with or without a name before it. The identity of an address
+/// allows only that address. The identity of a domain allows all addresses in it and in its
 /// subdomains.
 /// <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
 fn is_sender(sender: &str, identity: &str) -> bool {

@@ -1,11 +1,11 @@
-//! The name that somebody has probably meant.
+//! Suggestions for misspelt names, and conversion of names to upper snake case.
 
-/// How alike two names must be, from 0 to 1. Swapped, missing and additional letters of one word
-/// stay above it; two different words of the vocabulary of these templates do not.
+/// Minimum likeness of two names, from 0 to 1. A word with swapped, missing or additional letters
+/// reaches it. Two different words of these templates' vocabulary do not.
 const LIKENESS: f64 = 0.7;
 
-/// Returns the known name that is most like `name`, if any is like it. Case, hyphens and
-/// underscores do not count, so that `delay_seconds` is near to `DelaySeconds`.
+/// Returns the known name that is most like `name`, or None if none is like it. Case, hyphens and
+/// underscores are ignored, so `delay_seconds` is near to `DelaySeconds`.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let name = folded(name);
     let likeness = |known: &'k str| {
@@ -28,8 +28,8 @@ fn folded(name: &str) -> String {
         .collect()
 }
 
-/// `QueueURL` → `QUEUE_URL`: a word begins at a capital that follows a small letter or digit, or
-/// that precedes a small letter.
+/// Converts a name such as `QueueURL` to `QUEUE_URL`. A word begins at a capital that follows a
+/// small letter or digit, or that precedes a small letter.
 pub fn screaming_snake_case(name: &str) -> String {
     let mut key = String::new();
     let mut previous: Option<char> = None;

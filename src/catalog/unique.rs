@@ -1,5 +1,5 @@
-//! JSON objects in which no key occurs twice. Of two that are the same, serde keeps the last: a
-//! limit that an operator has written would be lost without a word.
+//! JSON objects without duplicate keys. Serde keeps the last of two equal keys, so one of an
+//! operator's limits would be lost silently.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -8,7 +8,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-/// A map that refuses a key which it has.
+/// A map whose deserialization rejects duplicate keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UniqueMap<V>(pub BTreeMap<String, V>);
 

@@ -1,8 +1,7 @@
-//! A request's `parameters` against the schema that the catalog shows for them, and what the user
-//! is told of mistakes.
+//! Validation of a request's `parameters` against the catalog's schema, with messages for the user.
 //!
-//! The texts say what must be, in the words of the template, and never what was sent: a value may
-//! be secret, or one that somebody has put into the wrong field.
+//! Messages state what is required, in the template's words. They never repeat what was sent: a
+//! value may be secret, or be in the wrong field.
 
 use std::collections::BTreeSet;
 
@@ -13,27 +12,27 @@ use serde_json::Value;
 use super::{model::Constraint, parameter_schema::ParameterSchema, spelling};
 use crate::osb::Object;
 
-/// How many mistakes one answer names.
+/// Maximum number of mistakes in one message.
 const MAX_MISTAKES: usize = 5;
 
-/// What parameters are checked against.
+/// A validation of parameters against a schema.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// The schema that the catalog shows.
+    /// Schema of the parameters.
     pub schema: &'a ParameterSchema,
-    /// The author's words for some parameters.
+    /// Constraints of some parameters, in the author's words.
     pub constraints: &'a [Constraint],
-    /// What begins the list of the parameters that there are, such as "The plan takes".
+    /// Start of the sentence that lists all parameters, such as "The plan takes".
     pub taker: &'a str,
-    /// Parameters that there are besides those of the schema, and that are checked elsewhere.
+    /// Additional parameters that are not in the schema. They are validated elsewhere.
     pub besides: &'a [&'a str],
-    /// Parameters of the template that the plan decides, so that nobody else can.
+    /// Parameters of the template that the plan fixes, so requests cannot set them.
     pub decided: &'a [&'a str],
 }
 
 impl Check<'_> {
-    /// Says what is wrong with `parameters`, for the user. What is `known` from before may be
-    /// missing.
+    /// Validates `parameters`. Returns a message for the user if there are mistakes. Parameters in
+    /// `known` already have a value and may be missing.
     pub fn check(&self, parameters: &Object, known: &BTreeSet<&str>) -> Result<(), String> {
         let parameters = Value::Object(parameters.clone());
         let errors = self.schema.errors(&parameters);
@@ -54,7 +53,8 @@ impl Check<'_> {
         }
     }
 
-    /// The mistakes of an error that is about no value: unknown parameters, or a missing one.
+    /// Returns the mistakes of an error that concerns no value: unknown parameters, or a missing
+    /// one.
     fn general_mistakes(&self, error: &ValidationError<'_>) -> Vec<String> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -105,8 +105,8 @@ impl Check<'_> {
         }
     }
 
-    /// The mistakes in values, one a parameter: what is of another type breaks most other
-    /// constraints as well.
+    /// Returns the mistakes in values, at most one per parameter. A value of the wrong type breaks
+    /// most other constraints too.
     fn value_mistakes(&self, errors: &[ValidationError<'_>]) -> Vec<String> {
         let mut mistakes: IndexMap<String, Mistake> = IndexMap::new();
         for error in errors {
@@ -148,7 +148,7 @@ impl Check<'_> {
     }
 }
 
-/// A constraint that a value breaks, the most telling first.
+/// A constraint that a value breaks. The most helpful one to report comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Mistake {
     Type,
@@ -204,7 +204,7 @@ impl Mistake {
 
         match (self.demand(property), constraint) {
             (demand, None) => format!("{subject} must {demand}."),
-            // The author describes the whole list.
+            // The author's constraint describes the whole list, not one entry.
             (_, Some(constraint)) if matches!(self, Self::Pattern | Self::EntryPattern) => {
                 if constraint.starts_with("must ") {
                     format!("{} {constraint}.", parameter(name))
@@ -219,7 +219,7 @@ impl Mistake {
         }
     }
 
-    /// What the schema demands, as it follows "must".
+    /// Returns the schema's requirement, as it follows "must".
     fn demand(self, property: &Value) -> String {
         match self {
             Self::EntryComma => "be without a comma".into(),
@@ -247,7 +247,7 @@ fn parameter(name: &str) -> String {
     format!("The parameter `{name}`")
 }
 
-/// What a value is to be: its type with its limits, or one of the allowed values.
+/// Returns the required type with its limits, or the allowed values.
 fn kind(property: &Value) -> String {
     if let Some(allowed) = property["enum"].as_array() {
         return format!("be {}", one_of(allowed));
@@ -304,10 +304,10 @@ fn limits(minimum: &Value, maximum: &Value) -> Option<String> {
     }
 }
 
-/// A check of a value, and what the value must be, as it follows "The parameter `…`".
+/// A check for a mistake in a value, with the requirement as it follows "The parameter `…`".
 type ValueCheck = (fn(&Value) -> bool, &'static str);
 
-/// Values that the schema takes, and AWS does not.
+/// Checks for values that the schema accepts, but AWS does not.
 const VALUE_CHECKS: [ValueCheck; 3] = [
     (
         has_dynamic_reference,
@@ -330,18 +330,19 @@ fn mistakes_beyond_schema(parameters: &Value) -> impl Iterator<Item = String> + 
     })
 }
 
-/// Beginning of a dynamic reference. CloudFormation replaces it by a secret of the account, whoever
-/// owns that.
+/// Beginning of a dynamic reference. CloudFormation replaces it by a secret of the account,
+/// regardless of the secret's owner.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// True also for a part of a reference, which a template may put together with the value of another
-/// parameter: the first part ends in the middle of the reference's beginning, or the next one
-/// begins there.
+/// True if a text contains a dynamic reference, or a part of one.
+///
+/// A template may join two parameters, and so two parts, into a reference. The first part then ends
+/// within the reference's beginning, or the next one begins there.
 fn has_dynamic_reference(value: &Value) -> bool {
     let second_half = &DYNAMIC_REFERENCE[1..];
     has_text(value, &|text| {
-        // AWS does not document whether white space may stand in between.
+        // AWS does not document whether a reference may contain white space, so it is ignored.
         let text: String = text.split_whitespace().collect();
         let is_cut_off =
             || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
@@ -353,8 +354,8 @@ fn has_dynamic_reference(value: &Value) -> bool {
     })
 }
 
-/// True for what XML cannot hold: CloudFormation takes a stack with it, and then nobody can read
-/// its answers about the stack.
+/// True if a text has characters that XML does not allow. CloudFormation creates a stack with them,
+/// but nobody can then read its responses about the stack.
 /// <https://www.w3.org/TR/xml/#charsets>
 fn has_control_character(value: &Value) -> bool {
     let is_xml =
@@ -362,18 +363,18 @@ fn has_control_character(value: &Value) -> bool {
     has_text(value, &|text| !text.chars().all(is_xml))
 }
 
-/// CloudFormation's limit of one parameter value.
+/// CloudFormation's limit of one parameter value, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_VALUE_BYTES: usize = 4_096;
 
-/// True where the schema, which counts characters, takes too much.
+/// True if the value exceeds CloudFormation's limit. The schema counts characters, not bytes.
 fn has_too_many_bytes(value: &Value) -> bool {
     match value {
-        // The schema refuses a text of more characters than that.
+        // The schema already rejects a text with more characters than that.
         Value::String(text) => {
             text.len() > MAX_VALUE_BYTES && text.chars().count() <= MAX_VALUE_BYTES
         }
-        // CloudFormation takes a list as text with commas.
+        // CloudFormation takes a list as comma-separated text.
         Value::Array(entries) => {
             let length: usize = entries.iter().map(bytes).sum();
             length + entries.len().saturating_sub(1) > MAX_VALUE_BYTES
@@ -389,7 +390,7 @@ fn bytes(entry: &Value) -> usize {
     }
 }
 
-/// True if a text in the value, be it an entry of a list, is such a one.
+/// True if the predicate holds for a text in the value, such as an entry of a list.
 fn has_text(value: &Value, is_such: &impl Fn(&str) -> bool) -> bool {
     match value {
         Value::String(text) => is_such(text),

@@ -1,10 +1,10 @@
-//! The table of all services.
+//! The table of all services, in the READMEs.
 
 use std::fmt::Write;
 
 use aws_service_broker::catalog::{compiler::Inspection, model::Plan};
 
-/// A line a service. `folder` is where the templates are, as seen from the page.
+/// Returns a table with one row per service. `folder` is the path from the page to the templates.
 pub fn services(services: &[Inspection], folder: &str) -> String {
     let mut table = String::from("| Service | Plans | What it is |\n|---|---|---|\n");
     for Inspection { offering, .. } in services {

@@ -1,13 +1,14 @@
-//! Parts of files that are written by hand otherwise. A part stands between two lines that name it:
-//! `generated: <name>` and `end of generated: <name>`, each in whatever is a comment there. What is
-//! written by hand in one file and the same in another stands between `shared: <name>` and `end of
-//! shared: <name>` in the first.
+//! Generated and shared parts of files that are otherwise written by hand.
+//!
+//! A generated part is between two comment lines: `generated: <name>` and
+//! `end of generated: <name>`. A shared part is written by hand in one file and copied to another.
+//! In the first file, it is between `shared: <name>` and `end of shared: <name>`.
 
 use std::{fs, ops::Range, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The file with its generated parts replaced, by their names.
+/// Returns the path of a file, and its text with the named parts replaced.
 pub fn file(path: &str, parts: &[(&str, String)]) -> Result<(PathBuf, String)> {
     let mut text = fs::read_to_string(path).context(path.to_owned())?;
     for (name, part) in parts {
@@ -17,7 +18,7 @@ pub fn file(path: &str, parts: &[(&str, String)]) -> Result<(PathBuf, String)> {
     Ok((path.into(), text))
 }
 
-/// The part of a file that it shares with others.
+/// Returns the named part of a file that it shares with others.
 pub fn shared(path: &str, name: &str) -> Result<String> {
     let text = fs::read_to_string(path).context(path.to_owned())?;
     let part = part(&text, "shared", name)
@@ -30,7 +31,7 @@ fn replaced(text: &str, name: &str, with: &str) -> Option<String> {
     Some(format!("{}{with}{}", &text[..start], &text[end..]))
 }
 
-/// Where the lines between the two that name the part are.
+/// Returns the range of the lines between the two that name the part.
 fn part(text: &str, kind: &str, name: &str) -> Option<Range<usize>> {
     let start = text.find(&format!("{kind}: {name}"))?;
     let start = start + text[start..].find('\n')? + 1;

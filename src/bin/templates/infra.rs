@@ -1,4 +1,4 @@
-//! What the services need of the broker's own stack and of those in other accounts.
+//! Generated parts of the broker's own stack, and of its stacks in other accounts and Regions.
 
 use std::fmt::Write;
 
@@ -13,21 +13,21 @@ use aws_service_broker::catalog::{
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-/// How many managed policies a role can have, unless AWS has raised it.
+/// Maximum number of managed policies of a role, unless AWS has raised the quota.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const MAX_POLICIES: usize = 10;
-/// What `{"Version":…,"Statement":[…]}` takes, in characters.
+/// Length of `{"Version":…,"Statement":[…]}` without its statements, in characters.
 const ENVELOPE_LENGTH: usize = 42;
 
-/// How many conditions `Fn::Or` takes.
+/// Maximum number of conditions in `Fn::Or`.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html>
 const MAX_CONDITIONS: usize = 10;
 
-/// A part of the deploy role's permissions: the statements of some services.
+/// A managed policy of the deploy role: the statements of some services.
 type Policy<'a> = Vec<(&'a str, &'a [Statement])>;
 
-/// What the parameter `EnabledServices` takes, be it tried on the whole list or on each of its
-/// members.
+/// Returns the `AllowedPattern` of the parameter `EnabledServices`. It matches the whole list and
+/// each of its members, because either may be tested.
 pub fn service_names(services: &[Inspection]) -> String {
     let names: Vec<_> = services
         .iter()
@@ -37,18 +37,18 @@ pub fn service_names(services: &[Inspection]) -> String {
     format!("    AllowedPattern: \"({name}( *, *{name})*)?\"\n")
 }
 
-/// Characters of a setting of the templates at most. Lambda takes 4 KB of all environment
-/// variables.
+/// Maximum length of a template's setting, in characters. Lambda limits all environment variables
+/// together to 4 KB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_SETTING: usize = 400;
-/// Entries of a setting at most.
+/// Maximum number of entries in a setting.
 const MAX_ENTRIES: usize = 10;
-/// Columns that a generated text may fill.
+/// Maximum width of generated text, in columns.
 const WIDTH: usize = 120;
-/// What entries are joined with before they are split into a list.
+/// Separator that joins entries before they are split into a list.
 const SEPARATOR: char = '|';
 
-/// The settings of all templates, each once.
+/// Returns the settings of all templates, each once.
 fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     let mut settings: Vec<&OperatorSetting> = Vec::new();
     for setting in services.iter().flat_map(|service| &service.settings) {
@@ -64,8 +64,8 @@ fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     Ok(settings)
 }
 
-/// The settings that a statement of the deploy role's policies refers to. The broker alone checks
-/// the others.
+/// Returns the settings that the deploy role's policies refer to. Only the broker checks the
+/// others.
 fn settings_of_iam(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     let policies = policies(services)?;
     let statements: Vec<_> = policies
@@ -82,17 +82,18 @@ fn settings_of_iam(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
     Ok(settings)
 }
 
-/// The parameters of the broker's stack that are settings of templates.
+/// Returns the settings of templates as parameters of the broker's stack.
 pub fn setting_parameters(services: &[Inspection]) -> Result<String> {
     Ok(parameters_yaml(settings(services)?))
 }
 
-/// The parameters of a target account's stack that are settings of templates.
+/// Returns the settings of templates as parameters of a target account's stack. IAM checks only
+/// these.
 pub fn target_setting_parameters(services: &[Inspection]) -> Result<String> {
     Ok(parameters_yaml(settings_of_iam(services)?))
 }
 
-/// The deploy role's policies in a list, those that there are.
+/// Returns the list of the deploy role's policies, each only if its condition holds.
 pub fn deploy_policy_references(services: &[Inspection]) -> Result<String> {
     let numbers = 1..=policies(services)?.len();
     let reference = |number| {
@@ -130,7 +131,7 @@ fn parameters_yaml(settings: Vec<&OperatorSetting>) -> String {
     yaml
 }
 
-/// The environment variables of these settings.
+/// Returns the environment variables of the settings.
 pub fn setting_variables(services: &[Inspection]) -> Result<String> {
     let variable = |setting: &&OperatorSetting| {
         format!(
@@ -142,7 +143,7 @@ pub fn setting_variables(services: &[Inspection]) -> Result<String> {
     Ok(settings(services)?.iter().map(variable).collect())
 }
 
-/// The parameters of these settings in a list.
+/// Returns references to the settings' parameters, as a list.
 pub fn setting_references(services: &[Inspection]) -> Result<String> {
     let reference = |setting: &&OperatorSetting| format!("        - !Ref {}\n", setting.name);
     Ok(settings(services)?.iter().map(reference).collect())
@@ -162,8 +163,10 @@ fn wrapped(text: &str, indent: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Whether a service is offered: it is in the parameter `EnabledServices`, or that is empty. And
-/// whether a policy is needed: one of its services is offered.
+/// Returns the conditions of services, settings and policies.
+///
+/// A service is offered if the parameter `EnabledServices` contains it or is empty. A setting
+/// allows something if it has an entry. A policy is needed if one of its services is offered.
 pub fn conditions(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
     let list = r#"!Join ["", [",", !Join [",", !Ref EnabledServices], ","]]"#;
@@ -175,7 +178,7 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
     let policies = policies(services)?;
     for (name, _) in policies.iter().flatten() {
         let condition = offers(name);
-        // What is cut off where the name is, is not the whole.
+        // The text before the name differs from the whole list only if the list contains the name.
         let _ = writeln!(
             yaml,
             "  {condition}: !Or
@@ -211,12 +214,12 @@ pub fn conditions(services: &[Inspection]) -> Result<String> {
     Ok(yaml)
 }
 
-/// The condition that a setting has an entry.
+/// Returns the name of the condition that a setting has an entry.
 fn allows(setting: &str) -> String {
     format!("Allows{setting}")
 }
 
-/// `my-service` → `OffersMyService`.
+/// Returns the name of the condition that a service is offered: `my-service` → `OffersMyService`.
 fn offers(service: &str) -> String {
     let words = service.split(['-', '.']).map(|word| {
         let mut characters = word.chars();
@@ -247,7 +250,7 @@ fn any_of(conditions: &[String], indent: &str) -> String {
     }
 }
 
-/// The services in as few managed policies as their statements fit into.
+/// Packs the statements of services into managed policies, and fills each policy in turn.
 fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
     let mut policies: Vec<Policy<'_>> = Vec::new();
     let mut length = MAX_MANAGED_POLICY;
@@ -285,7 +288,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
     Ok(policies)
 }
 
-/// The managed policies of the deploy role.
+/// Returns the managed policies of the deploy role.
 pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
     let mut yaml = String::new();
     let settings = settings(services)?;
@@ -310,7 +313,7 @@ pub fn deploy_policies(services: &[Inspection]) -> Result<String> {
             .iter()
             .flat_map(|(name, all)| all.iter().map(move |one| (name, one)))
         {
-            // The condition of the policy is that of its only service.
+            // A policy with only one service already has the condition of that service.
             let mut conditions: Vec<_> = if policy.len() == 1 {
                 Vec::new()
             } else {
@@ -335,7 +338,7 @@ fn refers_to(statement: &Statement, setting: &OperatorSetting) -> bool {
     all.any(|text| reference::names(text).contains(&&*setting.name))
 }
 
-/// The statement, where all of the conditions hold.
+/// Returns the statement, which applies only if all of the conditions hold.
 fn conditional_yaml(conditions: &[String], statement: &Statement, indent: &str) -> String {
     match conditions {
         [] => statement_yaml(statement, indent),
@@ -347,9 +350,10 @@ fn conditional_yaml(conditions: &[String], statement: &Statement, indent: &str) 
     }
 }
 
-/// The statements of the permissions boundary. Those that differ in nothing but actions and
-/// resources become one: no action of a service is about a resource of another, so that this allows
-/// nothing more.
+/// Returns the statements of the permissions boundary.
+///
+/// Statements that differ only in actions and resources are merged. This allows nothing more,
+/// because no action of a service applies to a resource of another.
 pub fn boundary(services: &[Inspection]) -> Result<String> {
     let mut merged: Vec<Statement> = Vec::new();
     for statement in services
@@ -383,9 +387,10 @@ pub fn boundary(services: &[Inspection]) -> Result<String> {
         .collect())
 }
 
-/// The statement about the resources of every partition and Region, which says as much in fewer
-/// characters: there is no way from one partition to another, and what has the broker's prefix is
-/// the broker's in every Region.
+/// Returns the statement for the resources of every partition and Region, which is shorter.
+///
+/// It allows nothing more, because an identity cannot act in another partition. Resources with the
+/// broker's prefix belong to the broker in every Region.
 fn abbreviated(statement: &Statement) -> Statement {
     let abbreviate = |resource: &String| {
         resource
@@ -398,9 +403,10 @@ fn abbreviated(statement: &Statement) -> Statement {
     }
 }
 
-/// Whether two statements can become one. Those about everything stay apart from those about
-/// resources; conditions may differ in the services through which a key is used, which are then
-/// listed.
+/// True if two statements can be merged.
+///
+/// Statements about everything stay apart from those about resources. Conditions may differ in the
+/// services through which a key is used, and the merged one lists them all.
 fn is_alike(one: &Statement, other: &Statement) -> bool {
     let is_about_everything =
         |statement: &Statement| statement.resources.iter().any(|resource| resource == "*");
@@ -418,7 +424,7 @@ fn via_services(condition: &mut Value) -> Option<&mut Value> {
     condition.get_mut("StringLike")?.get_mut("kms:ViaService")
 }
 
-/// Adds what no wildcard of the list says already, in the place of what it says itself.
+/// Adds texts that no wildcard in the list covers, and removes texts that the added ones cover.
 fn extend(list: &mut Vec<String>, more: &[String]) {
     for text in more {
         if !list.iter().any(|other| WildMatch::new(other).matches(text)) {
@@ -447,15 +453,15 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// How many characters the statement may have in a policy, where all names are as long as they can
-/// be.
+/// Returns the maximum length of the statement in a policy, in characters. All names have their
+/// maximum length.
 fn longest(statement: &Statement) -> usize {
     in_any_partition(|partition| length(statement, partition))
 }
 
 fn length(statement: &Statement, partition: &Partition) -> usize {
     let render = |text: &str| match setting_in(text) {
-        // Each entry has the rest of the text around it.
+        // The text around the reference is repeated for each entry.
         Some((before, _, after)) => {
             "x".repeat(MAX_SETTING + MAX_ENTRIES * (before.len() + after.len() + 3))
         }
@@ -477,7 +483,7 @@ fn length(statement: &Statement, partition: &Partition) -> usize {
     envelope + list(&statement.actions) + list(&statement.resources) + condition
 }
 
-/// The value with all of its texts rendered.
+/// Returns the value with all of its texts rendered.
 fn rendered(value: &Value, render: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => render(text).into(),
@@ -518,7 +524,7 @@ fn list_yaml(key: &str, texts: &[String], indent: &str) -> String {
     }
 }
 
-/// A value in block style: its first line begins with `first`, the others with `rest`.
+/// Returns a value in block style. Its first line begins with `first`, the others with `rest`.
 fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
     match value {
         Value::Object(fields) => fields
@@ -557,16 +563,16 @@ fn value_yaml(value: &Value, first: &str, rest: &str) -> String {
     }
 }
 
-/// The setting that a text refers to, with the text before and after; nothing for other texts.
-/// References to settings have no colon.
+/// Returns the text before a reference to a setting, the setting's name, and the text after it.
+/// None if the text has no such reference. References to settings have no colon.
 fn setting_in(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("${")?;
     let (name, after) = rest.split_once('}')?;
     (!name.contains(':') && name != "NamePrefix").then_some((before, name, after))
 }
 
-/// The list of what the text becomes with each entry of the setting. `Fn::Join` takes no reference
-/// between entries.
+/// Returns the list of texts with each entry of the setting. `before` and `after` have no
+/// references, because the delimiter of `Fn::Join` accepts none.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-join.html>
 fn entries_yaml(before: &str, setting: &str, after: &str) -> String {
     let entries = format!("!Split [\",\", !Ref {setting}]");
@@ -583,7 +589,7 @@ fn scalar_yaml(text: &str) -> String {
     } else if !reference::names(text).is_empty() {
         format!("!Sub {text}")
     } else if text.contains("${!") {
-        // A variable of IAM's, which Fn::Sub would have to be told to leave alone.
+        // A variable of IAM. Outside `Fn::Sub` it needs no escape.
         format!("\"{}\"", text.replace("${!", "${"))
     } else if matches!(text, "*" | "true" | "false" | "Null" | "null") || text.starts_with('*') {
         format!("\"{text}\"")

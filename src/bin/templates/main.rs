@@ -1,5 +1,5 @@
-//! Keeps what follows from `templates/` up to date: the pages beside the templates and in the
-//! README, and what the roles in `infra/` allow. `make generate`, `make new-service`.
+//! Updates the files that are generated from `templates/`: the pages of services, the tables in the
+//! READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it.
 
 mod catalog_page;
 mod generated;
@@ -16,10 +16,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use aws_service_broker::catalog::compiler::{self, Inspection, TEMPLATE_FILE};
 
-/// The broker's own stack, and that which lets it work in another account or Region.
+/// Template of the broker's own stack. [`TARGET`] lets it work in another account or Region.
 const STACK: &str = "infra/template.yaml";
 const TARGET: &str = "infra/target-account.yaml";
-/// What is the same in both.
+/// Names of the parts that both templates share.
 const SHARED: [&str; 4] = [
     "stacks and users",
     "secrets and functions",
@@ -31,9 +31,9 @@ const USAGE: &str = "templates generate        write what follows from the templ
 templates check           fail if something of it is not up to date
 templates new NAME        start a service";
 
-/// A file, with what it should be.
+/// Path of a file, with its expected text.
 type File = (PathBuf, String);
-/// A generated part of a file, by its name.
+/// Name of a generated part, with its text.
 type Part = (&'static str, String);
 
 fn main() -> ExitCode {
@@ -76,7 +76,7 @@ fn check() -> Result<()> {
     )
 }
 
-/// The files that are not what follows from the templates, with what they should be.
+/// Returns the outdated files, with their expected text.
 fn outdated() -> Result<Vec<File>> {
     let services = services()?;
     let mut files = service_pages(&services)?;
@@ -90,7 +90,7 @@ fn outdated() -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// The pages beside the templates.
+/// Returns the page of every service, beside its template.
 fn service_pages(services: &[Inspection]) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for service in services {
@@ -103,7 +103,7 @@ fn service_pages(services: &[Inspection]) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// The pages that list all services.
+/// Returns the pages that list all services.
 fn catalog_pages(services: &[Inspection]) -> Result<[File; 2]> {
     let templates = generated::file(
         "templates/README.md",
@@ -116,7 +116,7 @@ fn catalog_pages(services: &[Inspection]) -> Result<[File; 2]> {
     Ok([templates, project])
 }
 
-/// The generated parts that both stacks have.
+/// Returns the generated parts that both stacks have.
 fn common_parts(services: &[Inspection]) -> Result<[Part; 4]> {
     Ok([
         ("service names", infra::service_names(services)),
@@ -126,7 +126,7 @@ fn common_parts(services: &[Inspection]) -> Result<[Part; 4]> {
     ])
 }
 
-/// The template of the broker's own stack.
+/// Returns the template of the broker's own stack.
 fn broker_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
     let own = [
         ("settings of services", infra::setting_parameters(services)?),
@@ -143,7 +143,7 @@ fn broker_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
     generated::file(STACK, &[common, &own].concat())
 }
 
-/// The template of the stack in another account or Region.
+/// Returns the template of the stack in another account or Region.
 fn target_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
     let mut parts = common.to_vec();
     parts.push((
@@ -156,7 +156,7 @@ fn target_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
     generated::file(TARGET, &parts)
 }
 
-/// Every service below `templates/`, by name.
+/// Returns every service below `templates/`, ordered by path.
 fn services() -> Result<Vec<Inspection>> {
     let entries: Vec<_> = fs::read_dir("templates")
         .context("templates")?

@@ -1,5 +1,5 @@
-//! Starts a service: a template and a test that pass everything that is asked of them, to be
-//! changed step by step.
+//! Creation of a service: a template and a test that pass all checks. The author then changes them
+//! step by step.
 
 use std::{fs, path::PathBuf};
 
@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 
 const TEMPLATE: &str = include_str!("new_service/template.yaml");
 const TEST: &str = include_str!("new_service/test.py");
-/// The service's name, and the name made of it, in both.
+/// Placeholders in both files: the service's name, and the class name made from it.
 const NAMES: [&str; 2] = ["new-service", "NewService"];
 
-/// Writes the files of the service `name`, and what follows from its template.
+/// Creates the files of the service `name`, and updates all generated files.
 pub fn start(name: &str) -> Result<()> {
     let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
     let is_name = name

@@ -1,4 +1,4 @@
-//! The page of a service: what a developer who orders it wants to know.
+//! The page of a service, for developers who create instances of it.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use aws_service_broker::catalog::{
 };
 use serde_json::{Map, Value, json};
 
-/// A plan with the properties of its schema, by the names of the parameters.
+/// A plan with the properties of its create schema, by parameter name.
 type PlanProperties<'o> = (&'o Plan, Map<String, Value>);
 
-/// `README.md` beside the template.
+/// Returns the `README.md` beside the template.
 pub fn render(service: &Inspection) -> Result<String> {
     let offering = &service.offering;
     let metadata: Value = serde_json::from_str(&offering.metadata)?;
@@ -56,7 +56,7 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
     Ok(())
 }
 
-/// Writes what one plan is and costs.
+/// Writes the section of one plan: its description, features and price.
 fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
     let metadata: Value = serde_json::from_str(&plan.metadata)?;
     writeln!(page, "### `{}`\n\n{}", plan.name, plan.description)?;
@@ -77,7 +77,7 @@ fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Returns the sentence that says from which plans an instance can change to another.
+/// Returns the sentence that says which plans an instance can change from.
 fn plan_changes(offering: &Offering) -> String {
     let changeable = offering.plans.iter().filter(|plan| plan.plan_updateable);
     let changeable: Vec<_> = changeable.map(|plan| code(&plan.name)).collect();
@@ -172,7 +172,7 @@ fn parameter_row(
     Ok(())
 }
 
-/// What the operator has to allow before users can name it.
+/// Writes the operator's settings on which users of the service depend.
 fn settings(page: &mut String, service: &Inspection) -> Result<()> {
     if service.settings.is_empty() {
         return Ok(());
@@ -227,7 +227,7 @@ fn values(property: &Value) -> String {
     }
 }
 
-/// One text where the plans agree, else a text a plan.
+/// Returns the default: one text if the plans agree, otherwise one text per plan.
 fn defaults(offered: &[(&Plan, &Value)]) -> String {
     let text = |property: &Value| {
         property
@@ -282,7 +282,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
     endpoints(page, &bindings.endpoints)
 }
 
-/// Returns what a credential is: the broker's own words, or those of the output that it is.
+/// Returns the meaning of a credential, in the broker's words or those of its output.
 fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
     match reference::names(&credential.value)[..] {
         ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
@@ -311,7 +311,7 @@ fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
     }
 }
 
-/// Writes the list of hosts that the application connects to, if the author names any.
+/// Writes the list of hosts that the application connects to, if the author lists any.
 fn endpoints(page: &mut String, endpoints: &[Endpoint]) -> Result<()> {
     if endpoints.is_empty() {
         return Ok(());
@@ -368,7 +368,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
     Ok(())
 }
 
-/// Returns what an IAM statement says, in words.
+/// Returns the meaning of an IAM statement, in words.
 fn statement_text(statement: &Value) -> String {
     let verb = if statement["Effect"] == "Deny" {
         "may never"
@@ -387,7 +387,7 @@ fn statement_text(statement: &Value) -> String {
     )
 }
 
-/// Returns the one or many texts of an IAM statement's element, with commas.
+/// Returns the texts of an IAM statement's element, one or many, separated by commas.
 fn code_list(element: &Value) -> String {
     match element {
         Value::Array(entries) => entries
@@ -472,7 +472,8 @@ spec:
     )
 }
 
-/// What has to be given, and else the first that can be, as it is.
+/// Returns placeholders for the required parameters. If none is required, it returns the first
+/// parameter with a non-empty default.
 fn example_parameters(plan: &Plan) -> Result<Map<String, Value>> {
     let schema: Value = serde_json::from_str(&plan.create_schema)?;
     let properties = properties(&plan.create_schema)?;
@@ -520,7 +521,7 @@ fn literal(value: &Value) -> String {
     }
 }
 
-/// As it may stand in a table.
+/// Escapes a text for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

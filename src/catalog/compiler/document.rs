@@ -1,11 +1,11 @@
-//! A CloudFormation template, as far as the compiler reads it.
+//! Typed document of a CloudFormation template: the parts that the compiler reads.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-/// The order of the author is kept: platforms show parameters and plans in it.
+/// A map in the author's order, in which platforms show parameters and plans.
 type Named<T> = IndexMap<String, T>;
 
 #[derive(Deserialize)]
@@ -104,17 +104,17 @@ pub struct ServicePlan {
     pub parameter_defaults: Named<Spanned<Value>>,
 }
 
-/// Cost Object of OSBAPI's profile.
+/// A Cost Object of OSBAPI's profile.
 #[derive(Serialize, Deserialize)]
 pub struct Cost {
-    /// By currency code.
+    /// Amounts by currency code.
     #[serde(alias = "Amount")]
     pub amount: Named<f64>,
     #[serde(alias = "Unit")]
     pub unit: String,
 }
 
-/// What the old broker's templates have here (`IAM`, …) is not of these keys and so is ignored.
+/// The specification's `Bindings`. Keys of the archived broker's format (`IAM`, …) are ignored.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Bindings {
@@ -128,7 +128,7 @@ pub struct Bindings {
     pub endpoints: Vec<Spanned<Endpoint>>,
 }
 
-/// An IAM statement that is put into a policy of the broker's own stack.
+/// An IAM statement for a policy of the broker's own stack.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Statement {
@@ -138,8 +138,8 @@ pub struct Statement {
     pub condition: Option<Value>,
 }
 
-/// What a statement of a role's or a boundary's policy does: nothing is denied there, it is left
-/// out.
+/// Effect of a statement in the policy of a role or a boundary. These policies never deny: they
+/// leave actions out.
 #[derive(Clone, Copy, Deserialize)]
 pub enum Effect {
     Allow,
@@ -197,7 +197,7 @@ impl From<OneOrMany> for Vec<String> {
     }
 }
 
-/// CloudFormation takes a boolean or its text.
+/// A boolean, or its text, as CloudFormation accepts them.
 #[derive(Default, Deserialize)]
 #[serde(untagged)]
 pub enum Flag {

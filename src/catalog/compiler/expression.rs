@@ -1,5 +1,5 @@
-//! The template's own expressions, for a stack whose parameters are known and whose names are as
-//! long as they can be.
+//! Evaluation of a template's expressions, for a stack with known parameters and names of maximum
+//! length.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use super::{
 };
 use crate::catalog::reference;
 
-/// A stack.
+/// A stack for which a template's expressions are evaluated.
 pub struct Stack<'a> {
     /// The whole template.
     pub template: &'a Node,
-    /// The values of all parameters that matter.
+    /// Values of all parameters on which the expressions depend, by name.
     pub parameters: BTreeMap<&'a str, String>,
-    /// Where it is.
+    /// The partition of the stack.
     pub partition: &'a Partition,
-    /// The name of the service.
+    /// Name of the service, which is a part of the stack's name.
     pub service: &'a str,
 }
 
-/// What an expression becomes.
+/// The value of an expression.
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     Text(String),
@@ -30,7 +30,7 @@ enum Value {
 }
 
 impl Value {
-    /// A list as the text that it would be as a parameter.
+    /// Returns the value as text. A list becomes the text of a list parameter, with commas.
     fn into_text(self) -> String {
         match self {
             Self::Text(text) => text,
@@ -47,7 +47,8 @@ impl Value {
 }
 
 impl Stack<'_> {
-    /// The value of an output; nothing where its condition does not hold.
+    /// Returns the value of an output. None if the output is unknown or its condition does not
+    /// hold.
     pub fn output(&self, name: &str) -> Checked<Option<String>> {
         let Some(output) = self.template.at(&["Outputs", name]) else {
             return Ok(None);
@@ -175,7 +176,7 @@ impl Stack<'_> {
         Ok(Value::Text(rendered.unwrap_or_default()))
     }
 
-    /// A parameter, a pseudo parameter, a resource, or `Resource.Attribute`.
+    /// Returns the value of a parameter, pseudo parameter, resource, or `Resource.Attribute`.
     fn named(&self, at: &Node, name: &str) -> Checked<Value> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(Value::Text(value.clone()));
@@ -238,8 +239,8 @@ impl Stack<'_> {
         Ok(reference::render(text, value).unwrap_or_default())
     }
 
-    /// The name that the template gives, which AWS takes only up to the type's limit, or any name
-    /// of that length.
+    /// Returns the name that the template gives, cut to the type's limit. Without one, it returns a
+    /// name of that length.
     fn resource_name(&self, node: &Node, known: &ResourceType) -> Checked<String> {
         let longest = || "x".repeat(known.max_name);
         let property = known.name_property();

@@ -1,8 +1,8 @@
-//! Keys of a template that are not known, and what their author may have meant.
+//! Detection of unknown keys in a template, with suggestions for its author.
 //!
-//! A key that nobody reads is a mistake that nobody sees: a misspelt `UpdatableParameters` would
-//! make every parameter fixed. The keys of the archived AWS Service Broker's format that this
-//! broker has no use for are known, too, so that its published templates load as they are.
+//! An unknown key is a mistake that nobody sees: a misspelt `UpdatableParameters` would fix every
+//! parameter. Unused keys of the archived AWS Service Broker's format are known too, so its
+//! published templates load unchanged.
 
 use super::{Checked, Fault, node::Node};
 use crate::catalog::spelling;
@@ -69,7 +69,7 @@ const BINDINGS_KEYS: [&str; 7] = [
     "Boundary",
     "Credentials",
     "Endpoints",
-    // Of the published format: identities were made by its broker's own rules.
+    // Keys of the published format only: its broker created identities by its own rules.
     "IAM",
     "CFNOutputs",
 ];
@@ -114,7 +114,7 @@ const PARAMETER_KEYS: [&str; 11] = [
 const RULE_KEYS: [&str; 2] = ["RuleCondition", "Assertions"];
 const ASSERTION_KEYS: [&str; 2] = ["Assert", "AssertDescription"];
 
-/// Refuses the first key of the template that is not known where it stands.
+/// Rejects the first key of the template that is unknown in its place.
 pub fn check(template: &Node) -> Checked<()> {
     check_keys(template, &SECTIONS, "a template")?;
     check_each_field(template.get("Parameters"), &PARAMETER_KEYS, "a parameter")?;
@@ -132,7 +132,7 @@ pub fn check(template: &Node) -> Checked<()> {
     metadata.get(INTERFACE).map_or(Ok(()), check_interface)
 }
 
-/// Anybody may put metadata into a template. What is nearly a key of ours is meant to be one.
+/// Rejects misspelt names of the metadata that the compiler knows. Other metadata is allowed.
 fn check_metadata(metadata: &Node) -> Checked<()> {
     let known = [SPECIFICATION, INTERFACE];
     for (key, _) in metadata.fields() {

@@ -1,44 +1,43 @@
-//! The longest that things in AWS can be, for policies whose length IAM limits.
+//! Maximum lengths of names and values in AWS, for policies whose length IAM limits.
 
 use std::borrow::Cow;
 
 use super::document::Parameter;
 
-/// Characters that IAM takes of all inline policies of a user, not counting white space.
+/// IAM's limit of all inline policies of a user, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
 pub const MAX_USER_POLICY: usize = 2_048;
-/// Characters that IAM takes of a managed policy, such as a permissions boundary; same page. A
-/// role's inline policies may have 10,240, so that what fits a user fits a role.
+/// IAM's limit of a managed policy, such as a permissions boundary, in characters; same page. A
+/// role's inline policies may have 10,240, so a policy that fits a user also fits a role.
 pub const MAX_MANAGED_POLICY: usize = 6_144;
 
-/// The prefix of names at its longest, as the parameter `NamePrefix` of the broker's stack limits
-/// it.
+/// A prefix of names with the maximum length of the parameter `NamePrefix` in the broker's stack.
 pub const NAME_PREFIX: &str = "prefixprefix";
-/// An account id.
+/// An account id, with the 12 digits that all of them have.
 pub const ACCOUNT_ID: &str = "123456789012";
-/// Any UUID.
+/// A UUID, with the 36 characters that all of them have.
 pub const UUID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 
 /// CloudFormation's limit of one parameter value, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_PARAMETER: usize = 4_096;
-/// Characters of a name where nothing is known of the resource's type. Few types take more; those
-/// are in [`TYPES`].
+/// Assumed maximum length of a name, in characters, if the resource's type is unknown. The few
+/// types with longer names are in [`TYPES`].
 const MAX_NAME: usize = 256;
 
-/// One of AWS's partitions with its longest Region.
+/// An AWS partition with its longest Region.
 /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
 #[derive(Debug)]
 pub struct Partition {
-    /// As in ARNs.
+    /// Name of the partition, as in ARNs.
     pub name: &'static str,
-    /// The Region with the longest name.
+    /// Name of the Region with the longest name.
     pub region: &'static str,
-    /// As `AWS::URLSuffix`.
+    /// Value of `AWS::URLSuffix` in the partition.
     pub url_suffix: &'static str,
 }
 
-/// All partitions. What is long in one is not in another, so that each is tried by itself.
+/// All partitions. Each is tried separately, because each has other long parts.
 pub const PARTITIONS: [Partition; 8] = [
     Partition {
         name: "aws",
@@ -83,7 +82,7 @@ pub const PARTITIONS: [Partition; 8] = [
 ];
 
 impl Partition {
-    /// The value of a pseudo parameter, or of the prefix, where it is the same for every stack.
+    /// Returns the value of a pseudo parameter or of `NamePrefix`, if all stacks have the same.
     pub fn reference(&self, name: &str) -> Option<&'static str> {
         Some(match name {
             "AWS::Partition" => self.name,
@@ -96,34 +95,34 @@ impl Partition {
     }
 }
 
-/// The value of a reference to whose an instance is: platforms give UUIDs.
+/// Returns the value of a reference to the instance's organization or space. Platforms use UUIDs.
 pub fn of_instance(name: &str) -> Option<&'static str> {
     matches!(name, "Instance.OrganizationGuid" | "Instance.SpaceGuid").then_some(UUID)
 }
 
-/// The greatest length, over all partitions.
+/// Returns the maximum of a length over all partitions.
 pub fn in_any_partition(length: impl Fn(&Partition) -> usize) -> usize {
     PARTITIONS.iter().map(length).max().unwrap_or_default()
 }
 
-/// How a type of resource is named, and what `Ref` and `Fn::GetAtt` make of the name.
+/// A type of resource: its naming property, and the values of `Ref` and `Fn::GetAtt` for it.
 pub struct ResourceType {
     kind: &'static str,
-    /// The property that names it; without one AWS makes the name up.
+    /// Path of the property that names the resource. Empty if AWS generates the name.
     pub name_property: &'static [&'static str],
-    /// Characters of a name at most.
+    /// Maximum length of a name, in characters.
     pub max_name: usize,
-    /// `Ref`, with `${Name}` and pseudo parameters.
+    /// Value of `Ref`: text with `${Name}` and pseudo parameters.
     pub reference: &'static str,
-    /// What `Fn::GetAtt` makes, likewise, by attribute.
+    /// Values of `Fn::GetAtt` by attribute: texts as in `reference`.
     pub attributes: &'static [(&'static str, &'static str)],
 }
 
-/// Types of resources whose identifiers get into policies, with the limits of their services' API
+/// Types of resources whose identifiers occur in policies, with the limits of their services' API
 /// references.
 ///
-/// Identifiers that AWS makes up have the length that it makes them: 36 characters of a KMS key, 10
-/// of a Lex bot or its alias, 12 of what Bedrock makes. A bot's alias is named by both ids.
+/// Identifiers that AWS generates have the length that AWS gives them: 36 characters for a KMS key,
+/// 10 for a Lex bot or its alias, 12 for Bedrock. The name of a bot's alias consists of both ids.
 #[rustfmt::skip]
 const TYPES: &[ResourceType] = &[
     ResourceType {
@@ -316,17 +315,17 @@ const TYPES: &[ResourceType] = &[
 ];
 
 impl ResourceType {
-    /// The type of this name, if its limits are known.
+    /// Returns the type of this name. None if its limits are unknown.
     pub fn find(kind: &str) -> Option<&'static Self> {
         TYPES.iter().find(|known| known.kind == kind)
     }
 
-    /// The property that names the resource, by its path; empty where AWS makes the name up.
+    /// Returns the path of the property that names the resource. Empty if AWS generates the name.
     pub fn name_property(&self) -> &'static [&'static str] {
         self.name_property
     }
 
-    /// What `Fn::GetAtt` makes of the attribute.
+    /// Returns the value of `Fn::GetAtt` for the attribute. None if the attribute is unknown.
     pub fn attribute(&self, name: &str) -> Option<&'static str> {
         self.attributes
             .iter()
@@ -335,8 +334,8 @@ impl ResourceType {
     }
 }
 
-/// What a resource of another type is taken for: an ARN with a type and a name, both longer than
-/// they will be.
+/// Returns the assumed identifier of a resource of another type. It is an ARN with a type and a
+/// name that are longer than real ones.
 pub fn unknown_resource(partition: &Partition) -> String {
     let place = format!("{}:{ACCOUNT_ID}", partition.region);
     format!(
@@ -346,7 +345,7 @@ pub fn unknown_resource(partition: &Partition) -> String {
     )
 }
 
-/// How many characters a value of the parameter can have.
+/// Returns the maximum length of a value of the parameter, in characters.
 pub fn parameter(parameter: &Parameter) -> usize {
     let number = |value: &Option<serde_json::Value>| {
         let text = super::text(value.as_ref()?).ok()?;
@@ -354,7 +353,7 @@ pub fn parameter(parameter: &Parameter) -> usize {
     };
 
     if parameter.kind == "Number" {
-        // Digits of the larger limit, with room for a sign; or of a double.
+        // Digits of `MaxValue` and a sign. Without `MaxValue`, the longest text of a double.
         return parameter
             .max_value
             .as_ref()
@@ -372,14 +371,14 @@ pub fn parameter(parameter: &Parameter) -> usize {
     by_length.min(by_pattern.unwrap_or(MAX_PARAMETER))
 }
 
-/// How many characters a match of the pattern can have; nothing where it has no limit.
+/// Returns the maximum length of a match of the pattern. None if it has no limit.
 fn pattern(pattern: &str) -> Option<usize> {
     let parsed = regex_syntax::parse(&bounded(pattern)).ok()?;
     parsed.properties().maximum_len()
 }
 
-/// The pattern with the limits that AWS gives to parts of ARNs, where the author gives none. A
-/// longer key id, for example, is that of no key, so that no stack is made with it.
+/// Returns the pattern with AWS's limits for parts of ARNs, if the author sets none. A longer key
+/// id, for example, belongs to no key, so no stack can be created with it.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id-key-id>
 fn bounded(pattern: &str) -> Cow<'_, str> {
     const PARTS: [(&str, &str); 3] = [

@@ -1,5 +1,5 @@
-//! `templates/` → the catalog. Runs in the build script, so that a template with a mistake never
-//! gets into a binary.
+//! Compiler from `templates/` to the catalog. It runs in the build script, so a template with a
+//! mistake never gets into a binary.
 
 mod document;
 mod expression;
@@ -36,21 +36,22 @@ use super::{
     spelling::{self, screaming_snake_case},
 };
 
-/// The file that makes a folder below `templates/` a service.
+/// Name of the template file in the folder of each service.
 pub const TEMPLATE_FILE: &str = "template.yaml";
 
 /// CloudFormation's limit of `TemplateBody`, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
 const MAX_TEMPLATE_BODY_BYTES: usize = 51_200;
-/// OSBAPI, Input Parameters Schema Object: no schema larger than 64 kB.
+/// OSBAPI's limit of a schema, in bytes: 64 kB (Input Parameters Schema Object).
 const MAX_SCHEMA_BYTES: usize = 65_536;
-/// What Service Catalog on Kubernetes takes as the name of an offering or plan, in characters.
+/// Maximum length of the name of an offering or plan in Service Catalog on Kubernetes, in
+/// characters.
 const MAX_NAME_LENGTH: usize = 63;
-/// OSBAPI, Catalog Management: strings should not be longer, in characters.
+/// Maximum length of a string that OSBAPI recommends, in characters (Catalog Management).
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// References that are not outputs of the stack: CloudFormation's pseudo parameters, whose the
-/// instance is, as its tags say, and the binding's own identity.
+/// References that are not outputs of the stack: CloudFormation's pseudo parameters, the instance's
+/// organization and space, and the binding's own identity.
 const PSEUDO_REFERENCES: [&str; 9] = [
     "AWS::Region",
     "AWS::AccountId",
@@ -62,14 +63,15 @@ const PSEUDO_REFERENCES: [&str; 9] = [
     "Identity.SecretAccessKey",
     ROLE_ARN,
 ];
-/// The role that a binding acts with, where it has no keys.
+/// Reference to the ARN of the role that a binding uses if it has no access key.
 const ROLE_ARN: &str = "Identity.RoleArn";
-/// Key of that role's ARN: the environment variable that SDKs read it from, if there is also a web
-/// identity token.
+/// Credentials key of that role's ARN: an environment variable of SDKs. They read it if there is
+/// also a web identity token.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts-minimum-sdk.html>
 const ROLE_ARN_KEY: &str = "AWS_ROLE_ARN";
-/// Keys of a binding's access key and Region: the environment variables that SDKs read. The one for
-/// Python, and so the AWS CLI, reads `AWS_DEFAULT_REGION` where all others read `AWS_REGION`.
+/// Credentials keys of a binding's access key and Region: the environment variables that SDKs read.
+/// The SDK for Python, and so the AWS CLI, reads `AWS_DEFAULT_REGION`. All others read
+/// `AWS_REGION`.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>
 const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_REGION", "AWS::Region"),
@@ -77,23 +79,23 @@ const SDK_CREDENTIALS: [(&str, &str); 4] = [
     ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
     ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
 ];
-/// Prefixes of outputs that say where a secret is kept: Parameter Store, Secrets Manager, or an app
+/// Prefixes of outputs that refer to a secret: in Parameter Store, in Secrets Manager, or of an app
 /// client of Cognito.
 const SECRET_PREFIXES: [&str; 3] = ["ssm:", "secretsmanager:", "cognito:"];
 
-/// Why a template cannot be in the catalog.
+/// Error that keeps a template out of the catalog.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}: {reason}")]
 pub struct TemplateError {
-    /// As it was given to the compiler.
+    /// Path of the template, as given to the compiler.
     pub file: String,
-    /// The first is 1; 0 where there is no line to name.
+    /// Line of the mistake, starting at 1. 0 if there is no line to name.
     pub line: u64,
-    /// For the template's author.
+    /// Description of the mistake, for the template's author.
     pub reason: String,
 }
 
-/// What is wrong at a line; [`compile`] adds the file.
+/// A mistake at a line of a template; [`compile`] adds the file.
 struct Fault {
     line: u64,
     reason: String,
@@ -118,7 +120,7 @@ fn fault<T>(at: &Spanned<T>, reason: impl fmt::Display) -> Fault {
     }
 }
 
-/// Compiles every `<folder>/<service>/template.yaml`, by the names of the services.
+/// Compiles every `<folder>/<service>/template.yaml`, ordered by service name.
 ///
 /// # Errors
 ///
@@ -158,36 +160,36 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
         .collect()
 }
 
-/// Compiles one template; `file` is what errors name.
+/// Compiles one template. Errors refer to it by `file`.
 ///
 /// # Errors
 ///
-/// What is not valid, with its line.
+/// The first mistake, with its line.
 pub fn compile(file: &str, text: &str) -> Result<Offering, TemplateError> {
     let (node, template) = parse(file, text)?;
     offering(&template, &node, text).map_err(|fault| fault.in_file(file))
 }
 
-/// What tools read of a template, beside what the broker does.
+/// The data that tools read from a template, including the broker's offering.
 #[derive(Debug)]
 pub struct Inspection {
-    /// As the broker offers it.
+    /// The offering, as the broker compiles it.
     pub offering: Offering,
-    /// What the broker's own stack has to allow for it.
+    /// Permissions that the broker's own stack must grant for the template.
     pub permissions: Permissions,
-    /// Settings of the operator's, as parameters of the broker's own stack.
+    /// The operator's settings, as parameters of the broker's own stack.
     pub settings: Vec<OperatorSetting>,
-    /// The outputs' descriptions, by name.
+    /// Descriptions of the outputs, by output name. Empty if an output has none.
     pub outputs: IndexMap<String, String>,
 }
 
-/// Compiles one template as [`compile`] does, and reads the rest of it.
+/// Compiles one template as [`compile`] does, and reads its data for tools.
 ///
 /// # Errors
 ///
-/// What is not valid, with its line. More is checked than for an offering: that the statements in
-/// `DeployPolicy` and `Bindings.Boundary` are complete, and that the boundary allows what the
-/// scopes do.
+/// The first mistake, with its line. More is checked than in [`compile`]: statements in
+/// `DeployPolicy` and `Bindings.Boundary` are complete, and the boundary allows the actions of all
+/// scopes.
 pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
     let (node, template) = parse(file, text)?;
     let inspection = offering(&template, &node, text).and_then(|offering| {
@@ -213,8 +215,8 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
     inspection.map_err(|fault| fault.in_file(file))
 }
 
-/// Reads the template twice: as it is, and as the types that the catalog is made from. Its keys are
-/// checked in between, so that one which is misspelt is not told as one which is missing.
+/// Reads the template twice: as nodes, and as the typed document. Keys are checked in between, so
+/// that a misspelt key is not reported as a missing one.
 fn parse(file: &str, text: &str) -> Result<(Node, Template), TemplateError> {
     let node: Node = from_yaml(file, text)?;
     keys::check(&node).map_err(|fault| fault.in_file(file))?;
@@ -264,7 +266,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
     Ok(offering)
 }
 
-/// Returns the template's `Description`, which is that of the service.
+/// Returns the template's `Description`, which is also that of the service.
 fn service_description(template: &Template) -> Checked<Text> {
     let description = template.description.as_ref().ok_or_else(|| {
         fault(
@@ -288,7 +290,7 @@ fn check_completeness(template: &Template) -> Checked<()> {
     Ok(())
 }
 
-/// Checks that every parameter has a schema, and that those which can be updated exist.
+/// Checks that every parameter has a schema, and that updatable parameters exist.
 fn check_parameters(template: &Template) -> Checked<()> {
     for (name, parameter) in &template.parameters {
         schema::property(&parameter.value, None, parameter.value.default.as_ref())
@@ -314,7 +316,7 @@ fn updatable_parameters(specification: &Specification) -> List<Text> {
     names.map(|name| Text::from(name.value.clone())).collect()
 }
 
-/// Returns the names of the parameters that are declared `NoEcho`.
+/// Returns the names of the parameters with `NoEcho`.
 fn secret_parameters(template: &Template) -> List<Text> {
     template
         .parameters
@@ -324,7 +326,7 @@ fn secret_parameters(template: &Template) -> List<Text> {
         .collect()
 }
 
-/// Returns the names of the outputs that say where a secret is kept.
+/// Returns the names of the outputs that refer to secrets.
 fn secret_outputs(template: &Template) -> List<Text> {
     template
         .outputs
@@ -371,7 +373,7 @@ fn known_parameter<'t>(
     })
 }
 
-/// Says that there is nothing of this name, and which one is probably meant.
+/// Returns the message that `name` is unknown, with the known name that is most like it.
 fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k String>) -> String {
     match spelling::nearest(name, known.map(String::as_str)) {
         Some(meant) => format!("{what} `{name}`; did you mean `{meant}`?"),
@@ -379,8 +381,7 @@ fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k String>) 
     }
 }
 
-/// Whether the author has written a reference to a secret: the text itself, or that of a `Sub`, a
-/// `Join` or an `If`.
+/// True if the author wrote a reference to a secret: directly, or in a `Sub`, `Join` or `If`.
 fn is_secret(value: &Value) -> bool {
     match value {
         Value::String(text) => SECRET_PREFIXES
@@ -392,8 +393,8 @@ fn is_secret(value: &Value) -> bool {
     }
 }
 
-/// The published format has versions like `1.0`, which are those of the format: they are no SemVer
-/// and stand for none.
+/// Returns the template's version if it is valid SemVer. A version such as `1.0` is that of the
+/// published format, so it is ignored.
 fn version(specification: &Specification) -> Option<Text> {
     let version = text(specification.version.as_ref()?).ok()?;
     semver::Version::parse(&version)
@@ -434,7 +435,7 @@ fn version_description(specification: &Specification) -> Checked<Option<Text>> {
 
 fn service_metadata(specification: &Specification) -> Value {
     present([
-        // Applications of other spaces can be bound too: a binding depends on the instance alone.
+        // Applications in other spaces can be bound too: a binding depends only on the instance.
         ("shareable", Some(true.into())),
         (
             "displayName",
@@ -515,7 +516,7 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
     })
 }
 
-/// Returns the plan's `Description`; without one, its `DisplayName`.
+/// Returns the plan's `Description`, or its `DisplayName` if there is none.
 fn plan_description(name: &str, at: &Spanned<ServicePlan>) -> Checked<Text> {
     let plan = &at.value;
     let description = plan.description.as_ref().or(plan.display_name.as_ref());
@@ -525,7 +526,7 @@ fn plan_description(name: &str, at: &Spanned<ServicePlan>) -> Checked<Text> {
     Ok(description.clone().into())
 }
 
-/// Returns the values that the plan gives: its defaults, then what it fixes.
+/// Returns the values that the plan sets: its defaults, then its fixed values.
 fn plan_parameters(template: &Template, plan: &ServicePlan) -> Checked<List<StackParameter>> {
     let values = plan.parameter_defaults.iter().chain(&plan.parameter_values);
     values
@@ -533,7 +534,7 @@ fn plan_parameters(template: &Template, plan: &ServicePlan) -> Checked<List<Stac
         .collect()
 }
 
-/// Returns one value that a plan gives, if the template takes it.
+/// Returns one value that a plan sets. The template must accept the value.
 fn plan_parameter(template: &Template, name: &str, at: &Spanned<Value>) -> Checked<StackParameter> {
     let parameter = known_parameter(template, name).map_err(|reason| fault(at, reason))?;
     check_value(parameter, &at.value).map_err(|reason| fault(at, format!("`{name}`: {reason}")))?;
@@ -559,7 +560,7 @@ fn open_properties<'t>(
     Ok(properties)
 }
 
-/// Returns the schema of one parameter, with the plan's default or else the template's.
+/// Returns the schema of one parameter, with the default of the plan or else of the template.
 fn open_property(
     template: &Template,
     plan: &ServicePlan,
@@ -587,7 +588,7 @@ fn checked_schema(plan: &str, schema: &Value) -> Result<String, String> {
     Ok(text)
 }
 
-/// A plan's value must be one that the template would take.
+/// Checks that the template's constraints accept a plan's value.
 fn check_value(parameter: &document::Parameter, value: &Value) -> Result<(), String> {
     let property = schema::property(parameter, None, Some(value))?;
     let value = &property["default"];
@@ -635,7 +636,7 @@ fn scopes(template: &Template) -> Checked<List<Scope>> {
         .collect()
 }
 
-/// Returns one scope, whose statements everybody can read.
+/// Returns one scope. Everybody can read its statements, so they must not refer to secrets.
 fn scope(template: &Template, name: &str, statements: &Spanned<Vec<Value>>) -> Checked<Scope> {
     let json = json!(statements.value);
     check_references(template, &json, Shown::ToAll).map_err(|reason| fault(statements, reason))?;
@@ -645,7 +646,7 @@ fn scope(template: &Template, name: &str, statements: &Spanned<Vec<Value>>) -> C
     })
 }
 
-/// Returns the index of the scope that `DefaultScope` names; without it, that of the first.
+/// Returns the index of the scope that `DefaultScope` names, or that of the first scope.
 fn default_scope(template: &Template, scopes: &[Scope]) -> Checked<usize> {
     let bindings = &template.metadata.specification.value.bindings;
     let Some(name) = &bindings.default_scope else {
@@ -659,7 +660,7 @@ fn default_scope(template: &Template, scopes: &[Scope]) -> Checked<usize> {
     })
 }
 
-/// Returns the credentials, among them the role's ARN wherever a binding can have a role.
+/// Returns the credentials. They include the role's ARN if a binding can have a role.
 fn credentials(template: &Template, scopes: &[Scope]) -> Checked<Vec<Credential>> {
     let mut credentials = match &template.metadata.specification.value.bindings.credentials {
         Some(declared) => declared
@@ -675,7 +676,7 @@ fn credentials(template: &Template, scopes: &[Scope]) -> Checked<Vec<Credential>
     Ok(credentials)
 }
 
-/// Returns one of the specification's `Credentials`, which may refer to secrets.
+/// Returns one of the specification's `Credentials`. It may refer to secrets.
 fn declared_credential(
     template: &Template,
     key: &str,
@@ -689,7 +690,7 @@ fn declared_credential(
     })
 }
 
-/// Whether the credential refers to the role that a binding acts with.
+/// True if the credential refers to the ARN of the binding's role.
 fn names_role(credential: &Credential) -> bool {
     reference::names(&credential.value).contains(&ROLE_ARN)
 }
@@ -706,7 +707,7 @@ fn endpoints(template: &Template) -> Checked<List<Endpoint>> {
     endpoints.map(|at| endpoint(template, at)).collect()
 }
 
-/// Whether a function makes the credentials; an output then has to name it.
+/// True if a Lambda function creates the credentials. An output must then name the function.
 fn via_function(template: &Template) -> Checked<bool> {
     let at = &template.metadata.specification;
     let via_function = at.value.bind_via_lambda;
@@ -734,7 +735,7 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
         let port = text(port)?;
         check_references(template, &json!(port), Shown::ToAll)?;
 
-        // One with a reference is known when the stack is.
+        // A port with a reference is only known when the stack exists.
         let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
         let is_port = is_number(&port)
             || port
@@ -769,7 +770,7 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
     })
 }
 
-/// Who can see what a text becomes.
+/// Readers of a text after its references are replaced.
 #[derive(Clone, Copy, PartialEq)]
 enum Shown {
     ToTheApplication,
@@ -791,8 +792,8 @@ fn check_references(template: &Template, json: &Value, shown: Shown) -> Result<(
     }
 }
 
-/// An output, a pseudo parameter, or `Output.key`: what a secret, which is JSON, has under that
-/// key.
+/// Checks a reference: an output, a pseudo reference, or `Output.key`. The last one is a key of a
+/// secret, which is JSON.
 fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), String> {
     if PSEUDO_REFERENCES.contains(&name) {
         return Ok(());
@@ -816,8 +817,8 @@ fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), 
     }
 }
 
-/// What the published format means: every output is a credential, and its name in capitals is the
-/// key.
+/// Returns the credentials of the published format: every output, with its name in capitals as the
+/// key. `OutputsAsIs` or `CloudFoundry` keeps the name unchanged.
 fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credential> {
     let specification = &template.metadata.specification.value;
     let as_is = specification.outputs_as_is || specification.cloud_foundry;
@@ -839,7 +840,7 @@ fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credent
     outputs.chain(identity.filter(|_| has_identity)).collect()
 }
 
-/// What a bind request may choose where the template has scopes.
+/// Returns the schema of a bind request's parameters. There are none if the template has no scopes.
 fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     let Some(default) = scopes.get(default_scope) else {
         return schema::object(Map::new(), &[]);
@@ -891,7 +892,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     )
 }
 
-/// What the patterns of [`binding_schema`] mean.
+/// Returns the constraints that describe the patterns in [`binding_schema`].
 fn binding_constraints() -> List<Constraint> {
     let constraints = [
         (
@@ -912,8 +913,8 @@ fn binding_constraints() -> List<Constraint> {
     constraints.map(constraint).into_iter().collect()
 }
 
-/// The author's text, without its `Metadata` where it would be too large with it: the stack does
-/// not need it.
+/// Returns the author's text. `Metadata` is removed if the text is too large: the stack does not
+/// need it.
 fn template_body(text: &str) -> Result<String, String> {
     if text.len() <= MAX_TEMPLATE_BODY_BYTES {
         return Ok(text.to_owned());
@@ -938,7 +939,7 @@ fn template_body(text: &str) -> Result<String, String> {
     }
 }
 
-/// A YAML scalar as CloudFormation sees it.
+/// Returns a YAML scalar as the text that CloudFormation sees.
 fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),

@@ -1,4 +1,4 @@
-//! A template's YAML with its tags and lines, of which the typed document keeps neither.
+//! Nodes of a template's YAML with their tags and lines, which the typed document does not keep.
 
 use std::fmt;
 
@@ -8,45 +8,45 @@ use serde::{
 };
 use serde_saphyr::{Spanned, Tagged};
 
-/// A value of a template.
+/// A value of a template, with its line.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its line; the first is 1.
+    /// Line of the value, starting at 1.
     pub line: u64,
     /// The value itself.
     pub content: Content,
 }
 
-/// The kinds of values, with CloudFormation's functions as one of them.
+/// The kinds of values. A call of one of CloudFormation's functions is a kind, too.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Nothing.
+    /// YAML's `null`, or a missing value.
     Null,
-    /// A scalar, as CloudFormation sees it.
+    /// A scalar, as the text that CloudFormation sees.
     Text(String),
     /// A sequence.
     List(Vec<Node>),
     /// A mapping, in the author's order.
     Map(Vec<(Spanned<String>, Node)>),
-    /// An intrinsic function, in its short form (`!Sub`) or its long one (`Fn::Sub`), by its name
-    /// without `Fn::`.
+    /// A call of an intrinsic function in its short form (`!Sub`) or its long one (`Fn::Sub`): its
+    /// name without `Fn::`, and its argument.
     Call(String, Box<Node>),
 }
 
 impl Node {
-    /// The value of a mapping's key.
+    /// Returns the value of a mapping's key. None if this is no mapping or has no such key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.fields()
             .find(|(name, _)| name.value == key)
             .map(|(_, node)| node)
     }
 
-    /// The value below these keys.
+    /// Returns the value at this path of keys. None if one of the keys is missing.
     pub fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The entries of a mapping; none where this is something else.
+    /// Returns the entries of a mapping. Empty for other kinds of values.
     pub fn fields(&self) -> impl Iterator<Item = &(Spanned<String>, Node)> {
         let fields = match &self.content {
             Content::Map(fields) => fields.as_slice(),
@@ -55,7 +55,7 @@ impl Node {
         fields.iter()
     }
 
-    /// The entries of a sequence; none where this is something else.
+    /// Returns the entries of a sequence. Empty for other kinds of values.
     pub fn entries(&self) -> &[Node] {
         match &self.content {
             Content::List(entries) => entries,
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// The scalar.
+    /// Returns the text of a scalar. None for other kinds of values.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-/// A mapping of one key that names a function becomes its call.
+/// Converts a mapping with one key that names a function into a call.
 fn long_form(content: Content) -> Content {
     let Content::Map(mut fields) = content else {
         return content;

@@ -1,4 +1,5 @@
-//! What the broker's own stack has to allow for a template: `DeployPolicy` and `Bindings.Boundary`.
+//! Permissions that the broker's own stack must grant for a template: `DeployPolicy` and
+//! `Bindings.Boundary`.
 
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -11,8 +12,8 @@ use super::{
 };
 use crate::catalog::reference;
 
-/// What those statements can refer to: CloudFormation's pseudo parameters, and the prefix of all
-/// stacks' names; a `DeployPolicy` also to the template's settings.
+/// References that those statements may have: CloudFormation's pseudo parameters, and the prefix of
+/// all stacks' names. A `DeployPolicy` may also refer to the template's settings.
 const REFERENCES: [&str; 5] = [
     "AWS::Partition",
     "AWS::Region",
@@ -21,28 +22,28 @@ const REFERENCES: [&str; 5] = [
     "NamePrefix",
 ];
 
-/// The permissions that a template needs beyond its own text, for the stack of the broker to grant.
+/// The permissions that the broker's stack must grant for a template.
 #[derive(Debug, Default)]
 pub struct Permissions {
-    /// What CloudFormation may do in the stacks of instances.
+    /// Permissions of CloudFormation in the stacks of instances.
     pub deploy: Vec<Statement>,
-    /// The most that a binding's identity may ever do.
+    /// Maximum permissions of a binding's identity.
     pub boundary: Vec<Statement>,
 }
 
-/// A statement that allows something. Its texts have `${…}` references as in CloudFormation's
+/// A statement with the effect `Allow`. Its texts have `${…}` references as in CloudFormation's
 /// `Fn::Sub`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
-    /// At least one.
+    /// IAM actions, at least one.
     pub actions: Vec<String>,
-    /// At least one.
+    /// ARNs of resources, at least one; `*` means all.
     pub resources: Vec<String>,
-    /// As in IAM, by operator and key.
+    /// IAM condition, by operator and key. None if the statement has no condition.
     pub condition: Option<Value>,
 }
 
-/// Reads and checks the permissions of a template.
+/// Reads and validates the permissions of a template.
 pub fn permissions(specification: &Specification) -> Checked<Permissions> {
     let statements = |list: &[Spanned<document::Statement>], known: &[&str]| {
         list.iter()
@@ -101,7 +102,7 @@ fn check_references(json: &Value, known: &[&str]) -> Result<(), String> {
     }
 }
 
-/// An action of a scope that the boundary leaves out is one that no binding could ever do.
+/// Checks that the boundary allows every action of the scopes. Bindings could never use another.
 fn check_covered(specification: &Specification, boundary: &[Statement]) -> Checked<()> {
     let patterns: Vec<_> = boundary
         .iter()

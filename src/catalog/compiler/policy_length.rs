@@ -1,9 +1,9 @@
-//! Whether IAM takes the policy of every scope, for whatever instance.
+//! Validation of the length of every scope's policy, for all possible instances.
 //!
-//! IAM limits how long a policy may be, and tells so when somebody binds. Here it is told to the
-//! template's author: the outputs that a scope refers to are evaluated for every plan, for every
-//! combination of the parameters that decide which of them there are, and in every partition, with
-//! names and values at their longest.
+//! IAM limits the length of a policy, and reports an excess only when a binding is created. This
+//! check reports it to the template's author instead. It evaluates the outputs that a scope refers
+//! to for every plan and in every partition. It tries every combination of the parameters that
+//! decide which of the outputs exist. Names and values have their maximum length.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,13 +19,13 @@ use super::{
 };
 use crate::catalog::{policy, reference};
 
-/// When a binding ends: times of bindings are whole seconds.
+/// An end of a binding. Bindings end at whole seconds, so all ends have this length.
 const ENDS_AT: &str = "2026-12-31T23:59:59Z";
-/// Combinations of parameters that are tried for one plan.
+/// Maximum number of combinations of parameters that are tried for one plan.
 const MAX_COMBINATIONS: usize = 4_096;
 
-/// Checks every scope's policy as that of a user, which has the narrowest limit. Every binding may
-/// be one, whatever roles take more.
+/// Checks every scope's policy against the limit of a user, which is the lowest. Every binding may
+/// have a user, even if roles have higher limits.
 pub fn check(template: &Template, node: &Node) -> Checked<()> {
     let specification = &template.metadata.specification.value;
     for (scope, statements) in &specification.bindings.policies {
@@ -57,7 +57,7 @@ struct Scope<'t> {
 }
 
 impl<'t> Scope<'t> {
-    /// The length of the policy at its longest.
+    /// Returns the maximum length of the policy, in characters.
     fn longest(&self, plan: &ServicePlan) -> Checked<usize> {
         let outputs = self.outputs();
         let mut longest = 0;
@@ -76,7 +76,7 @@ impl<'t> Scope<'t> {
         Ok(longest)
     }
 
-    /// As IAM counts: without white space.
+    /// Returns the length of the policy as IAM counts it: in characters without white space.
     fn length(&self, stack: &Stack<'_>, outputs: &BTreeSet<&str>) -> Checked<usize> {
         let mut values = BTreeMap::new();
         for name in outputs {
@@ -100,7 +100,7 @@ impl<'t> Scope<'t> {
             .count())
     }
 
-    /// The outputs that the statements refer to.
+    /// Returns the outputs that the statements refer to.
     fn outputs(&self) -> BTreeSet<&'t str> {
         let mut names = BTreeSet::new();
         self.statements
@@ -110,8 +110,11 @@ impl<'t> Scope<'t> {
         names
     }
 
-    /// Values of the parameters that these outputs depend on: of those with a few values all, and
-    /// of the others none, the longest, and what the template compares them with.
+    /// Returns combinations of values for the parameters that these outputs depend on.
+    ///
+    /// A parameter with allowed values has each of them. Other parameters are empty, have their
+    /// maximum length, or have a value that the template compares them with. A parameter that the
+    /// plan fixes has only its fixed value.
     fn combinations(
         &self,
         outputs: &BTreeSet<&str>,
@@ -245,7 +248,7 @@ impl<'t, P> Used<'t, P> {
             .for_each(|name| self.collect_name(name));
     }
 
-    /// A parameter, or a resource, whose name may depend on one.
+    /// Collects a parameter, or the parameters on which a resource's name depends.
     fn collect_name(&mut self, name: &'t str) {
         let name = name.split('.').next().unwrap_or(name);
 

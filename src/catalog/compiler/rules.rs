@@ -1,5 +1,6 @@
-//! The template's `Rules`, and what rules cannot say: the specification's `Ascending` of numbers,
-//! `Lists`, `Matching` of texts, `Subdomains` and `Senders`.
+//! Compiler of the template's `Rules`, and of rules that they cannot express. These are in the
+//! specification: `Ascending` for numbers, `Lists`, `Matching` for texts, `Subdomains` and
+//! `Senders`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -13,10 +14,10 @@ use super::{
 };
 use crate::catalog::model::{Assertion, Condition, List, Operand, Rule, Text};
 
-/// Functions of rules whose values are the account's, of which the broker knows nothing.
+/// Rule functions that depend on the account, so the broker cannot evaluate them.
 const OF_THE_ACCOUNT: [&str; 3] = ["RefAll", "ValueOf", "ValueOfAll"];
 
-/// Compiles all of them.
+/// Compiles all rules of the template and of its specification.
 pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
     let compiler = Compiler { template };
     let rules = node.get("Rules").into_iter().flat_map(Node::fields);
@@ -138,7 +139,7 @@ impl Compiler<'_> {
         let name = node.text().unwrap_or_default();
         match self.parameter(name) {
             Some(operand) => Ok(operand),
-            // Never known to the broker, so that the rule is left to CloudFormation.
+            // The broker never knows this value, so the rule is left to CloudFormation.
             None if name.starts_with("AWS::") => {
                 Ok(Operand::Parameter(Text::from(name.to_owned())))
             }
@@ -169,7 +170,7 @@ impl Compiler<'_> {
         fault(node, format!("`{function}` is no function for rules"))
     }
 
-    /// Numbers that must grow, such as days after which objects are moved, then deleted.
+    /// Compiles numbers that must increase, such as the days until objects are moved, then deleted.
     fn ascending(&self, node: &Node) -> Checked<Rule> {
         let names = node
             .get("Parameters")
@@ -210,7 +211,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// A limit of a list's entries, or that all of them differ. A text is a list with commas.
+    /// Compiles a limit of a list's entries, or the rule that all differ. A text is a list with
+    /// commas.
     fn list(&self, node: &Node) -> Checked<Rule> {
         let list = match self.value(node, "Parameter", "Lists")? {
             Operand::Parameter(name) => Operand::ListParameter(name),
@@ -232,8 +234,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// The forms that a parameter's value may have where others have certain values, such as an
-    /// endpoint by its protocol.
+    /// Compiles patterns of a parameter's value. They may apply only if other parameters have
+    /// certain values, such as the patterns of an endpoint by its protocol.
     fn matching(&self, node: &Node) -> Checked<Rule> {
         let value = self.value(node, "Parameter", "Matching")?;
         let allowed = node.get("AllowedPattern").map(pattern).transpose()?;
@@ -270,7 +272,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// A domain name that must lie below others, such as that of bounces below that of the sender.
+    /// Compiles a domain that must be below others, such as the bounce domain below the sender's.
     fn subdomain(&self, node: &Node) -> Checked<Rule> {
         let domain = self.value(node, "Parameter", "Subdomains")?;
         let parents = node.get("Of").map(Node::entries).unwrap_or_default();
@@ -289,7 +291,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// A sender of e-mails that must be an address of an SES identity.
+    /// Compiles a sender of e-mails that must be an address of an SES identity.
     fn sender(&self, node: &Node) -> Checked<Rule> {
         let sender = self.value(node, "Parameter", "Senders")?;
         let identity = self.value(node, "Of", "Senders")?;
@@ -309,7 +311,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The same text for each of the conditions.
+/// Returns an assertion for each condition, all with the `Description` of the entry.
 fn assertions(
     node: &Node,
     of: &str,
@@ -325,13 +327,13 @@ fn assertions(
     Ok(all.into_iter().map(assertion).collect())
 }
 
-/// The number of entries that a list may have.
+/// Returns the maximum number of entries in a list, as given by `MaxItems`.
 fn max_items(node: &Node) -> Checked<usize> {
     let limit = node.text().and_then(|text| text.parse().ok());
     limit.ok_or_else(|| fault(node, "MaxItems of an entry of Lists is a whole number"))
 }
 
-/// A regular expression of the syntax that the function evaluates.
+/// Returns a regular expression that the evaluation of rules can compile.
 fn pattern(node: &Node) -> Checked<Text> {
     let text = node.text().unwrap_or_default();
     match Regex::new(text) {

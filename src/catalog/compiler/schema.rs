@@ -1,5 +1,5 @@
-//! CloudFormation parameters → JSON Schema, draft 4: the draft that every platform must support
-//! (OSBAPI, Input Parameters Schema Object) and the only one that Cloud Foundry takes.
+//! Conversion of CloudFormation parameters to JSON Schema, draft 4. Every platform must support
+//! this draft (OSBAPI, Input Parameters Schema Object), and Cloud Foundry accepts no other.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ const DRAFT_4: &str = "http://json-schema.org/draft-04/schema#";
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_VALUE_LENGTH: u64 = 4_096;
 
-/// The schema of an object with these properties and no others.
+/// Returns the schema of an object with these properties and no others.
 pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
     let mut schema = json!({
         "$schema": DRAFT_4,
@@ -27,7 +27,7 @@ pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
     schema
 }
 
-/// The schema of one parameter's value, or the reason why there is none.
+/// Returns the schema of one parameter's value, or the reason why it has none.
 pub fn property(
     parameter: &Parameter,
     title: Option<&str>,
@@ -61,7 +61,7 @@ pub fn property(
     item.insert("type".into(), json!(item_kind.json_type()));
     constrain(&mut item, parameter, item_kind)?;
     if item_kind == Kind::String {
-        // CloudFormation would take it for two entries.
+        // CloudFormation would read an entry with a comma as two entries.
         item.insert("not".into(), json!({"pattern": ","}));
     }
 
@@ -69,17 +69,17 @@ pub fn property(
     Ok(Value::Object(schema))
 }
 
-/// Whether the parameter is a list.
+/// True if the parameter is a list.
 pub fn is_list(parameter: &Parameter) -> bool {
     Kind::of(parameter).item().is_some()
 }
 
-/// Whether the parameter is one number.
+/// True if the parameter is a single number.
 pub fn is_number(parameter: &Parameter) -> bool {
     matches!(Kind::of(parameter), Kind::Whole | Kind::Number)
 }
 
-/// Sets a field of the schema, unless there is nothing to set.
+/// Sets a field of the schema, if there is a value.
 fn set(schema: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         schema.insert(key.into(), value);
@@ -92,7 +92,7 @@ fn constrain(
     parameter: &Parameter,
     kind: Kind,
 ) -> Result<(), String> {
-    // A flag's values are those of its type.
+    // The type of a flag already limits its values.
     let allowed = parameter
         .allowed_values
         .as_ref()
@@ -148,7 +148,7 @@ fn constrain_text(schema: &mut Map<String, Value>, parameter: &Parameter) -> Res
 }
 
 fn description(parameter: &Parameter) -> Option<String> {
-    // CloudFormation writes it behind the parameter's name: "must be …".
+    // CloudFormation appends it to the parameter's name: "must be …".
     let constraint =
         parameter
             .constraint_description
@@ -168,7 +168,8 @@ fn description(parameter: &Parameter) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 
-/// CloudFormation matches a pattern against the whole value, JSON Schema against any part of it.
+/// Returns a pattern for whole values. CloudFormation matches a pattern against the whole value,
+/// JSON Schema against any part of it.
 fn anchored(pattern: &str) -> String {
     if is_anchored(pattern) {
         pattern.to_owned()
@@ -177,8 +178,8 @@ fn anchored(pattern: &str) -> String {
     }
 }
 
-/// Whether the pattern is one sequence from `^` to `$`, and so matches a whole value only: not
-/// `^a|b$`, which is a choice between two.
+/// True if the pattern is one sequence from `^` to `$`, so that it only matches whole values.
+/// `^a|b$` is not: it is a choice between two.
 fn is_anchored(pattern: &str) -> bool {
     use regex_syntax::ast::{AssertionKind, Ast, parse::Parser};
 
@@ -191,16 +192,16 @@ fn is_anchored(pattern: &str) -> bool {
         && is(sequence.asts.last(), &AssertionKind::EndLine)
 }
 
-/// What a parameter is for users. CloudFormation knows strings, numbers and lists of both alone;
-/// all its other types are strings with a meaning.
+/// The kind of a parameter for users. CloudFormation has only strings, numbers and lists of both.
+/// All its other types are strings with a meaning.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     String,
     /// A string whose allowed values are exactly `true` and `false`.
     Flag,
-    /// A number of which the template says nothing with a fraction. What may have one says so by
-    /// its default, a limit or an allowed value: `1.0` is enough.
+    /// A number whose default, limits and allowed values all have no fraction. A parameter that
+    /// accepts fractions shows it in one of them: `1.0` is enough.
     Whole,
     Number,
     StringList,
@@ -220,7 +221,7 @@ impl Kind {
         }
     }
 
-    /// Of a list, the kind of its entries.
+    /// Returns the kind of a list's entries. None if this is no list.
     fn item(self) -> Option<Self> {
         match self {
             Self::StringList => Some(Self::String),
@@ -239,7 +240,7 @@ impl Kind {
         }
     }
 
-    /// The JSON form of a value that the template gives in YAML, where it may have any scalar type.
+    /// Returns the JSON form of a value in the template's YAML, which may have any scalar type.
     fn value(self, value: &Value) -> Result<Value, String> {
         let text = super::text(value)?;
         let Some(item) = self.item() else {
@@ -297,7 +298,7 @@ fn number(value: &Value) -> Result<Value, String> {
         .map_err(|_| format!("`{text}` is not a number"))
 }
 
-/// The schema that a plan shows: the properties that the plan leaves open, in the template's order.
+/// Returns the schema of a plan: the properties that it leaves open, in the template's order.
 pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
     let required: Vec<_> = properties
         .iter()
@@ -307,7 +308,7 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
 
     let properties = properties.iter().map(|(name, property)| {
         let mut property = property.clone();
-        // Everybody can read the catalog.
+        // Everybody can read the catalog, so it must not show the default of a secret.
         if let Some(fields) = property
             .as_object_mut()
             .filter(|fields| fields.contains_key("format"))
@@ -320,8 +321,8 @@ pub fn plan(properties: &IndexMap<&str, Value>) -> Value {
     object(properties.collect(), &required)
 }
 
-/// The schema of changes to an existing instance: any of these properties, or `null` to reset it.
-/// What is not named stays, so that there are no defaults.
+/// Returns the schema of an update: any of these properties, or `null` to reset one. There are no
+/// defaults, because an absent parameter keeps its value.
 pub fn update(properties: &IndexMap<&str, Value>) -> Value {
     let properties = properties.iter().map(|(name, property)| {
         let mut property = property.clone();

@@ -1,4 +1,4 @@
-//! The specification's `Settings`: what users name only with the operator's consent.
+//! Compiler of the specification's `Settings`: the operator's consent to values that users name.
 
 use regex::Regex;
 
@@ -12,21 +12,21 @@ use crate::catalog::{
     reference,
 };
 
-/// A `*` in an entry stands for any characters where the template says nothing else.
+/// Default wildcard: a `*` in an entry stands for any characters.
 const ANY_CHARACTER: &str = ".";
 
 /// A setting as a parameter of the broker's own stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperatorSetting {
-    /// Letters and digits.
+    /// Name of the parameter: letters and digits, with a capital first.
     pub name: String,
-    /// What an operator who reads the parameter has to know.
+    /// Description of the parameter, for the operator.
     pub description: String,
     /// Regular expression of one entry.
     pub entry_pattern: String,
 }
 
-/// Reads the settings for the broker's own stack. [`settings`] has checked them.
+/// Returns the settings for the broker's own stack. [`settings`] has already validated them.
 pub fn operator_settings(specification: &Specification) -> Vec<OperatorSetting> {
     let settings = specification
         .settings
@@ -39,7 +39,7 @@ pub fn operator_settings(specification: &Specification) -> Vec<OperatorSetting> 
     settings.collect()
 }
 
-/// Compiles and checks the settings.
+/// Compiles and validates the settings.
 pub fn settings(template: &Template) -> Checked<List<Setting>> {
     let settings = &template.metadata.specification.value.settings;
     settings
@@ -51,7 +51,7 @@ pub fn settings(template: &Template) -> Checked<List<Setting>> {
         .collect()
 }
 
-/// Returns one setting, or the reason why it is not valid.
+/// Returns one setting, or the reason why it is invalid.
 fn setting(
     template: &Template,
     name: &str,
@@ -80,7 +80,7 @@ fn setting(
     })
 }
 
-/// Checks the name, which is that of a CloudFormation parameter.
+/// Checks the setting's name, which is also the name of a CloudFormation parameter.
 fn check_name(name: &str) -> Result<(), String> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric())
         || !name.starts_with(|c: char| c.is_ascii_uppercase())
@@ -99,10 +99,10 @@ fn check_plans(template: &Template, plans: &[String]) -> Result<(), String> {
     }
 }
 
-/// Checks that no entry can be empty or have a character that separates or quotes entries.
+/// Checks that no entry can be empty, or contain a character that separates or quotes entries.
 fn check_entry_pattern(entry_pattern: &str) -> Result<(), String> {
-    // Entries are listed with commas, and joined with bars in the policies of the broker's own
-    // stack.
+    // Commas separate the entries of a setting. Bars separate them in the policies of the broker's
+    // own stack.
     let pattern = Regex::new(&format!("^({entry_pattern})$")).map_err(|error| error.to_string())?;
     if [",", "|", "", "'"]
         .iter()
@@ -114,7 +114,7 @@ fn check_entry_pattern(entry_pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the form in which a value has an entry: the entry alone where none is declared.
+/// Returns the pattern of a value with an entry. If none is declared, it is the entry alone.
 fn form(name: &str, declared: Option<&str>) -> Result<String, String> {
     let reference = format!("${{{name}}}");
     let form = declared.unwrap_or(&reference);
@@ -124,7 +124,7 @@ fn form(name: &str, declared: Option<&str>) -> Result<String, String> {
     Ok(form.to_owned())
 }
 
-/// Returns the names as the catalog keeps them.
+/// Returns the names as texts of the catalog.
 fn texts(names: &[String]) -> List<Text> {
     names.iter().cloned().map(Text::from).collect()
 }
