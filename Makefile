@@ -79,6 +79,7 @@ lint: tools ## Check formatting, templates, code and dependencies
 	cargo run --quiet --locked --bin templates -- check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test local_aws --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps
 	@$(MAKE) --no-print-directory deny
 
 .PHONY: deny

@@ -13,7 +13,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 pub enum Waiting {
     /// Waits to the end: the platform does not poll.
     ToTheEnd,
-    /// Waits for [`LONGEST_WAIT`], or for what is left of the request's time: the platform polls.
+    /// Waits for `LONGEST_WAIT`, or for what is left of the request's time: the platform polls.
     Briefly(Deadline),
 }
 
