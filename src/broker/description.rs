@@ -85,16 +85,16 @@ fn running(
     match sight {
         Sight::Reached(S::RollbackInProgress) => {
             let cause = root_cause(events);
-            return format!("The creation failed and is being undone. {cause}");
+            format!("The creation failed and is being undone. {cause}")
         }
         Sight::Reached(
             S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
         ) => {
             let cause = root_cause(events);
-            return format!("The update failed and is being undone. {cause}");
+            format!("The update failed and is being undone. {cause}")
         }
         Sight::Reached(S::UpdateCompleteCleanupInProgress) => {
-            return "Updating: all changes are made; what they replaced is being removed.".into();
+            "Updating: all changes are made; what they replaced is being removed.".into()
         }
         _ => how_far(kind, events, template_resources, now),
     }

@@ -20,8 +20,8 @@ pub struct Operation {
     pub kind: OperationKind,
     /// The operation's current state.
     pub state: OperationState,
-    /// For the user: the reason for a failure, or a note on the stack that a deletion has left in
-    /// AWS.
+    /// The user's text: the reason for a failure, or a note on the stack that a deletion has left
+    /// in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// True if the instance is usable and can be updated, although an update or a deprovisioning of
