@@ -6,6 +6,7 @@
 //! `templates/`. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
+#![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 // The generated code of the compiled-in catalog refers to its types by these names.
 extern crate alloc;

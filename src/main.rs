@@ -1,6 +1,8 @@
 //! The Lambda function. It reads its settings, wires the adapters, and then serves the API, sweeps
 //! or guards.
 
+#![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::env;
 
 use aws_service_broker::{

@@ -1,6 +1,8 @@
 //! Updates the files that are generated from `templates/`: the pages of services, the tables in the
 //! READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it.
 
+#![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod catalog_page;
 mod generated;
 mod infra;
