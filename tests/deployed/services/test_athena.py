@@ -132,7 +132,7 @@ class AthenaTest(ServiceTestCase):
         self.assert_simulated_denied("glue:DeleteDatabase", f"{glue}:database/{database}")
         # Everybody's, of which Athena asks whether it is there.
         self.assert_simulated("glue:GetDatabase", f"{glue}:database/default")
-        for action in ("glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"):
+        for action in ("glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"):
             self.assert_simulated_denied(action, f"{glue}:database/default")
         # Through Athena, that is: see below.
         if "DATA_LOCATION" in binding:
