@@ -6,7 +6,13 @@
 //! `templates/`. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
-#![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
 
 // The generated code of the compiled-in catalog refers to its types by these names.
 extern crate alloc;

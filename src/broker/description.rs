@@ -262,9 +262,8 @@ fn readable(reason: &str) -> &str {
         .iter()
         .filter_map(|end| message.find(end))
         .min();
-    message[..end.unwrap_or(message.len())]
-        .trim_end_matches('"')
-        .trim()
+    let message = end.and_then(|end| message.get(..end)).unwrap_or(message);
+    message.trim_end_matches('"').trim()
 }
 
 fn spell_out(duration: SignedDuration) -> String {

@@ -150,8 +150,8 @@ impl Locations {
             values.dedup();
             let mut property =
                 json!({"type": "string", "description": description, "enum": values});
-            if let Some(default) = default {
-                property["default"] = default.into();
+            if let (Some(default), Some(property)) = (default, property.as_object_mut()) {
+                property.insert("default".into(), default.into());
             }
             properties.insert(name.into(), property);
         };

@@ -315,7 +315,8 @@ impl Catalog {
             schema(&plan.create_schema)?
         } else {
             let mut schema: Value = serde_json::from_str(&plan.create_schema)?;
-            if let Some(properties) = schema["properties"].as_object_mut() {
+            let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+            if let Some(properties) = properties {
                 properties.extend(self.asked_for.clone());
             }
             osb::InputParameters {

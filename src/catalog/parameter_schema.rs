@@ -84,14 +84,14 @@ impl ParameterSchema {
 
     /// Returns the names of all parameters in the schema.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.document["properties"]
-            .as_object()
+        let properties = self.document.get("properties").and_then(Value::as_object);
+        properties
             .into_iter()
             .flat_map(|properties| properties.keys().map(String::as_str))
     }
 
     /// Returns the schema of a parameter's value. None if the schema has no such parameter.
     pub fn property(&self, name: &str) -> Option<&Value> {
-        self.document["properties"].get(name)
+        self.document.get("properties")?.get(name)
     }
 }

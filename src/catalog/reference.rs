@@ -108,8 +108,9 @@ pub fn render_credential<'v>(
         Piece::Literal(literal) => Some((*literal).to_owned()),
         Piece::Reference(name) => {
             let value = value(name)?;
-            let is_encoded =
-                is_encoded(&literals(&pieces[..index]), &literals(&pieces[index + 1..]));
+            let before = pieces.get(..index).unwrap_or_default();
+            let after = pieces.get(index + 1..).unwrap_or_default();
+            let is_encoded = is_encoded(&literals(before), &literals(after));
             Some(if is_encoded {
                 encoded(value)
             } else {

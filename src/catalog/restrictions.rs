@@ -224,50 +224,58 @@ fn apply_defaults(
 
 fn properties(schema: &str) -> Map<String, Value> {
     let mut schema: Value = serde_json::from_str(schema).unwrap_or_default();
-    schema["properties"]
-        .as_object_mut()
-        .map(std::mem::take)
-        .unwrap_or_default()
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.map(std::mem::take).unwrap_or_default()
 }
 
 /// Returns the schema with these limits and required parameters. In an update schema, a limited
 /// parameter may still be `null`.
 fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
     let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
-    let properties = document["properties"].as_object_mut().into_iter().flatten();
-    for (property, limited) in
-        properties.filter_map(|(name, property)| Some((property, limited.get(name)?)))
-    {
-        let takes_null = property["type"].is_array();
-        for key in ["minimum", "maximum", "enum", "items"] {
-            if let Some(limit) = limited.get(key) {
-                property[key] = limit.clone();
-            }
-        }
-
-        match property["enum"].as_array_mut() {
-            Some(allowed) if takes_null => allowed.push(Value::Null),
-            _ => {}
-        }
-
-        match (limited.get("default"), property.as_object_mut()) {
-            (Some(default), Some(property)) if property.contains_key("default") => {
-                property.insert("default".into(), default.clone());
-            }
-            (None, Some(property)) => drop(property.shift_remove("default")),
-            _ => {}
+    let properties = document
+        .get_mut("properties")
+        .and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        if let (Some(limited), Some(property)) = (limited.get(name), property.as_object_mut()) {
+            limit_property(property, limited);
         }
     }
 
-    if !required.is_empty() {
-        let known = document["required"].as_array().cloned().unwrap_or_default();
-        document["required"] = known
+    if let (false, Some(document)) = (required.is_empty(), document.as_object_mut()) {
+        let known = document.get("required").and_then(Value::as_array).cloned();
+        let required = required.iter().map(|name| name.clone().into());
+        let required = known
+            .unwrap_or_default()
             .into_iter()
-            .chain(required.iter().map(|name| name.clone().into()))
+            .chain(required)
             .collect();
+        document.insert("required".into(), required);
     }
 
     document.to_string().into()
+}
+
+/// Lays the limits over the schema of a parameter's values, which may allow `null` as well.
+fn limit_property(property: &mut Map<String, Value>, limited: &Value) {
+    let takes_null = property.get("type").is_some_and(Value::is_array);
+    for key in ["minimum", "maximum", "enum", "items"] {
+        if let Some(limit) = limited.get(key) {
+            property.insert(key.into(), limit.clone());
+        }
+    }
+
+    match property.get_mut("enum").and_then(Value::as_array_mut) {
+        Some(allowed) if takes_null => allowed.push(Value::Null),
+        _ => {}
+    }
+
+    match limited.get("default") {
+        Some(default) if property.contains_key("default") => {
+            property.insert("default".into(), default.clone());
+        }
+        Some(_) => {}
+        None => drop(property.shift_remove("default")),
+    }
 }
 
 /// Returns the schema of a parameter's values within the limit. A default beyond it becomes the
@@ -288,7 +296,7 @@ fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, S
     }
     if let Some(value) = &limit.value {
         choose_among(&mut limited, std::slice::from_ref(value))?;
-        limited["default"] = forms(property, std::slice::from_ref(value)).remove(0);
+        set_default(&mut limited, normalized_value(property, value.clone()));
     }
 
     Ok(limited)
@@ -357,7 +365,11 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
         }
         Some(Value::Array(_)) | None => {}
         Some(default) if allowed.contains(default) => {}
-        Some(_) => property["default"] = allowed[0].clone(),
+        Some(_) => {
+            if let Some(first) = allowed.first() {
+                set_default(property, first.clone());
+            }
+        }
     }
 
     let limited = if is_list {
@@ -374,6 +386,12 @@ fn forms(property: &Value, values: &[Value]) -> Vec<Value> {
         .iter()
         .map(|value| normalized_value(property, value.clone()))
         .collect()
+}
+
+fn set_default(property: &mut Value, default: Value) {
+    if let Some(property) = property.as_object_mut() {
+        property.insert("default".into(), default);
+    }
 }
 
 fn remove_default(property: &mut Value) {

@@ -204,7 +204,7 @@ fn is_ascending(operands: &[Operand], without: Option<f64>, values: &Values) -> 
         .into_iter()
         .filter(|number| Some(*number) != without)
         .collect();
-    Some(counted.windows(2).all(|pair| pair[0] < pair[1]))
+    Some(counted.is_sorted_by(|one, other| one < other))
 }
 
 fn number(text: &str) -> Option<f64> {

@@ -340,12 +340,15 @@ const DYNAMIC_REFERENCE: &str = "{{resolve:";
 /// A template may join two parameters, and so two parts, into a reference. The first part then ends
 /// within the reference's beginning, or the next one begins there.
 fn has_dynamic_reference(value: &Value) -> bool {
-    let second_half = &DYNAMIC_REFERENCE[1..];
+    let second_half = DYNAMIC_REFERENCE.strip_prefix('{').unwrap_or_default();
     has_text(value, &|text| {
         // AWS does not document whether a reference may contain white space, so it is ignored.
         let text: String = text.split_whitespace().collect();
-        let is_cut_off =
-            || (2..DYNAMIC_REFERENCE.len()).any(|end| text.ends_with(&DYNAMIC_REFERENCE[..end]));
+        let is_cut_off = || {
+            let mut beginnings =
+                (2..DYNAMIC_REFERENCE.len()).filter_map(|end| DYNAMIC_REFERENCE.get(..end));
+            beginnings.any(|beginning| text.ends_with(beginning))
+        };
         let is_middle = || !text.is_empty() && second_half.starts_with(&text);
         text.contains(DYNAMIC_REFERENCE)
             || text.starts_with(second_half)

@@ -591,7 +591,7 @@ fn checked_schema(plan: &str, schema: &Value) -> Result<String, String> {
 /// Checks that the template's constraints accept a plan's value.
 fn check_value(parameter: &document::Parameter, value: &Value) -> Result<(), String> {
     let property = schema::property(parameter, None, Some(value))?;
-    let value = &property["default"];
+    let value = property.get("default").unwrap_or(&Value::Null);
     jsonschema::draft4::new(&property)
         .map_err(|error| error.to_string())?
         .validate(value)

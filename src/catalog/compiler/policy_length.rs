@@ -134,7 +134,9 @@ impl<'t> Scope<'t> {
 
         let mut combinations = vec![BTreeMap::new()];
         for (name, compared) in used.names {
-            let parameter = &self.template.parameters[name];
+            let Some(parameter) = self.template.parameters.get(name) else {
+                continue;
+            };
             let values = values(
                 &parameter.value,
                 plan.parameter_values.get(name).map(|value| &value.value),

@@ -14,17 +14,20 @@ const MAX_VALUE_LENGTH: u64 = 4_096;
 
 /// Returns the schema of an object with these properties and no others.
 pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
-    let mut schema = json!({
+    let schema = json!({
         "$schema": DRAFT_4,
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
     });
     // An empty list is invalid in draft 4.
-    if !required.is_empty() {
-        schema["required"] = json!(required);
+    match schema {
+        Value::Object(mut schema) if !required.is_empty() => {
+            schema.insert("required".into(), json!(required));
+            schema.into()
+        }
+        schema => schema,
     }
-    schema
 }
 
 /// Returns the schema of one parameter's value, or the reason why it has none.
