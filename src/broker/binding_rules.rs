@@ -67,6 +67,8 @@ impl RolePatterns {
 /// The roles of the broker's own stack. CloudFormation gives their names a common prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnRoles {
+    deploy_role_arn: Option<String>,
+    /// Absent where the stack's name is so long that CloudFormation has cut the names of its roles.
     beginning: Option<String>,
 }
 
@@ -78,21 +80,25 @@ impl OwnRoles {
     /// let roles = OwnRoles::beside("arn:aws:iam::123456789012:role/aws-service-broker-DeployRole-1ABC");
     /// assert!(roles.contain("arn:aws:iam::123456789012:role/aws-service-broker-FunctionRole-2DEF"));
     /// assert!(!roles.contain("arn:aws:iam::123456789012:role/aws-service"));
+    ///
+    /// let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-DeployRo-1ABC";
+    /// assert!(OwnRoles::beside(cut).contain(cut));
     /// ```
     pub fn beside(deploy_role_arn: &str) -> Self {
         let beginning = deploy_role_arn
             .rsplit_once("DeployRole")
             .map(|(beginning, _)| beginning.to_owned());
         Self {
+            deploy_role_arn: Some(deploy_role_arn.to_owned()),
             beginning: beginning.filter(|beginning| beginning.ends_with('-')),
         }
     }
 
     /// True if the role with this ARN is one of them.
     pub fn contain(&self, role_arn: &str) -> bool {
-        self.beginning
-            .as_deref()
-            .is_some_and(|beginning| role_arn.starts_with(beginning))
+        let begins_alike = |beginning: &String| role_arn.starts_with(beginning);
+        self.deploy_role_arn.as_deref() == Some(role_arn)
+            || self.beginning.as_ref().is_some_and(begins_alike)
     }
 }
 

@@ -1,4 +1,5 @@
 use aws_service_broker::broker::{
+    operation::{OperationKind, OperationState},
     ports::PortErrorKind::{InUse, Unavailable},
     stack::StackStatus::{DeleteComplete, DeleteFailed, RollbackFailed},
 };
@@ -224,6 +225,25 @@ async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() 
         (after.instances, after.bindings),
         (before.instances, before.bindings)
     );
+}
+
+/// Its creation was never seen to be over, so that the deletion looks for the stack.
+#[tokio::test]
+async fn a_refusal_of_awss_ends_the_deletion_of_a_stack_that_had_to_be_found() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    client.world.complete_stacks();
+    client
+        .world
+        .inject("stacks.delete", Fault::Rejected("It is protected"));
+    client.deprovision().await.expect(202);
+    let ended = client.world.instance(INSTANCE).expect("the record");
+    assert!(
+        ended
+            .operation
+            .is(OperationKind::Deprovision, OperationState::Failed)
+    );
+    assert!(ended.stack_id.is_some());
 }
 
 /// Sends a request for a user of Kubernetes.

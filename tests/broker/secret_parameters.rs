@@ -1,4 +1,5 @@
 use aws_service_broker::broker::stack::StackStatus;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{Client, INSTANCE, catalog_of, ids_of};
@@ -166,4 +167,29 @@ async fn a_creation_that_did_not_get_through_cannot_be_taken_up_by_a_poll() {
         "{}",
         answer.description()
     );
+}
+
+/// CloudFormation masks what is secret. What nobody gave is the template's default.
+#[tokio::test]
+async fn a_lost_record_is_adopted_by_the_parameters_that_are_not_secret() {
+    let password = "  Password: {Type: String, NoEcho: true, MinLength: 8}\n";
+    let catalog = catalog_of(&TEMPLATE.replacen(password, "", 1));
+    let mut members = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    members["parameters"] = json!({"Size": 2});
+    client.provision(members.clone()).await.expect(202);
+    client.finish().await;
+    client.world.edit(|account| account.instances.clear());
+
+    let mut other = members.clone();
+    other["parameters"] = json!({"Size": 3});
+    let refused = client.provision(other).await.expect(400);
+    assert!(
+        refused.description().contains("other values of `Size`."),
+        "{refused:?}"
+    );
+    client.provision(members).await.expect(202);
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    let adopted = client.last_operation().await.expect(200);
+    assert_eq!(adopted.body["state"], "succeeded");
 }
