@@ -13,7 +13,6 @@ use super::{
     operation::{Operation, OperationKind},
     parameters,
     ports::{PLAN_TAG, Stack, Tag},
-    provision::owner_tags,
     stack::StackStatus,
 };
 use crate::catalog::Offered;
@@ -193,7 +192,7 @@ pub(super) fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
 /// True if the stack's tags name the instance, its organization and its space. The id alone proves
 /// nothing: on Kubernetes, users choose ids.
 pub(super) fn is_of(instance: &Instance, stack: &Stack) -> bool {
-    let mut owner = owner_tags(&instance.attributes).into_iter();
+    let mut owner = instance.attributes.owner_tags().into_iter();
     stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
 }
 

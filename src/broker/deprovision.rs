@@ -14,7 +14,6 @@ use super::{
     last_operation::advice,
     operation::{Operation, OperationKind},
     ports::{DeleteStack, INSTANCE_ID_TAG, Stack, Tag, Update},
-    provision::owner_tags,
     requester::Requester,
     waiting::Waiting,
 };
@@ -356,7 +355,7 @@ fn reason_of_unknown_owner(
     }: &Instance,
 ) -> String {
     let own = Tag::new(INSTANCE_ID_TAG, id.as_str());
-    let tags: Vec<_> = iter::once(own).chain(owner_tags(attributes)).collect();
+    let tags: Vec<_> = iter::once(own).chain(attributes.owner_tags()).collect();
     let tags: Vec<_> = tags
         .iter()
         .map(|Tag { key, value }| format!("{key} to {value}"))

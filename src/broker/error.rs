@@ -32,13 +32,10 @@ pub enum Error {
     )]
     Concurrency,
     /// The platform's catalog is out of date.
-    #[error(
-        "The plan is offered in the version {offered}, and the request is for another one. Fetch \
-         the catalog again."
-    )]
+    #[error("{}", outdated(offered.as_deref()))]
     MaintenanceInfoConflict {
-        /// The version in the broker's catalog.
-        offered: String,
+        /// The version in the catalog. Absent if the plan has none.
+        offered: Option<String>,
     },
     /// An instance or binding with this id exists, and conflicts with the request.
     #[error("{0}")]
@@ -82,6 +79,17 @@ pub enum Error {
     /// A record or the catalog is invalid.
     #[error("{CORRUPT}")]
     Corrupt(String),
+}
+
+fn outdated(offered: Option<&str>) -> String {
+    match offered {
+        Some(offered) => format!(
+            "The plan is offered in the version {offered}, and the request is for another one. \
+             Fetch the catalog again."
+        ),
+        None => "This plan has no version, but the request asks for one. Fetch the catalog again."
+            .into(),
+    }
 }
 
 /// The result of an operation.
@@ -150,7 +158,7 @@ impl Error {
             error => {
                 tracing::warn!(
                     reason = error.detail().unwrap_or_else(|| error.to_string()),
-                    "gone on without it"
+                    "a step failed and a retry cannot help; continuing without it"
                 );
                 Ok(T::default())
             }

@@ -14,8 +14,8 @@ use super::{
     instance::Instance,
     policy::Policy,
     ports::{
-        AccessKey, CreateUser, Identities, NewRole, NewUser, ORGANIZATION_TAG, PortError,
-        PortErrorKind, PortResult, Purpose, Role, Roles, SPACE_TAG, Site, Tag,
+        AccessKey, CreateUser, Identities, NewRole, NewUser, PortError, PortErrorKind, PortResult,
+        Purpose, Role, Roles, Site, Tag,
     },
 };
 use crate::osb::Object;
@@ -404,22 +404,16 @@ impl Broker {
 /// True if the role's owner has tagged it with the instance's space or organization. Knowing a
 /// role's name gives no right to it.
 fn has_consent(role: &Role, instance: &Instance) -> bool {
-    consents(instance)
+    instance
+        .attributes
+        .owner_tags()
         .iter()
         .any(|tag| role.tags.get(tag.key) == Some(&tag.value))
 }
 
-/// The tags of which a role needs one.
-fn consents(instance: &Instance) -> [Tag; 2] {
-    let attributes = &instance.attributes;
-    [
-        Tag::new(SPACE_TAG, &attributes.space_guid),
-        Tag::new(ORGANIZATION_TAG, &attributes.organization_guid),
-    ]
-}
-
 fn no_consent(instance: &Instance) -> Error {
-    let tags = consents(instance).map(|tag| format!("{} with the value {}", tag.key, tag.value));
+    let [organization, space] = instance.attributes.owner_tags();
+    let tags = [space, organization].map(|tag| format!("{} with the value {}", tag.key, tag.value));
     Error::Invalid(format!(
         "The role's owner has not allowed instances of this space to use it. Have the owner give \
          the role the tag {}.",

@@ -11,7 +11,7 @@ use super::{
     operation::{LONGEST_REQUEST, Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::tag_value,
+    ports::{ORGANIZATION_TAG, SPACE_TAG, Tag, tag_value},
     requester::Requester,
     secret_parameters::SecretParameters,
 };
@@ -237,6 +237,14 @@ impl Attributes {
             organization_guid: tag_value(&self.organization_guid),
             space_guid: tag_value(&self.space_guid),
         }
+    }
+
+    /// Returns the tags that name the organization and the space.
+    pub fn owner_tags(&self) -> [Tag; 2] {
+        [
+            Tag::new(ORGANIZATION_TAG, &self.organization_guid),
+            Tag::new(SPACE_TAG, &self.space_guid),
+        ]
     }
 
     /// True if both are the same request. Context, headers and times do not count.

@@ -13,10 +13,7 @@ use super::{
     operation::{Operation, OperationKind, OperationState},
     parameters,
     platform::Platform,
-    ports::{
-        CreateStack, INSTANCE_ID_TAG, NewStack, ORGANIZATION_TAG, PLAN_TAG, Purpose, SPACE_TAG,
-        Tag, Update,
-    },
+    ports::{CreateStack, INSTANCE_ID_TAG, NewStack, PLAN_TAG, Purpose, Tag, Update},
     requester::{Refused, Requester},
     secret_parameters::{Digester, SecretParameters},
 };
@@ -504,7 +501,7 @@ pub(super) fn check_maintenance_info(
     let offered = offered.offering.version.as_deref();
     match requested.map(|requested| &*requested.version) {
         Some(requested) if Some(requested) != offered => Err(Error::MaintenanceInfoConflict {
-            offered: offered.unwrap_or("of no number").into(),
+            offered: offered.map(str::to_owned),
         }),
         _ => Ok(()),
     }
@@ -518,15 +515,6 @@ pub(super) fn tags(offered: &Offered<'_>, id: &InstanceId, attributes: &Attribut
         Tag::new("servicebroker:service", &offered.offering.name),
         Tag::new(PLAN_TAG, &offered.plan.name),
     ];
-    tags.extend(owner_tags(attributes));
+    tags.extend(attributes.owner_tags());
     tags
-}
-
-/// Returns the tags that name the instance's organization and space.
-pub(super) fn owner_tags(attributes: &Attributes) -> [Tag; 2] {
-    let owner = attributes.owner();
-    [
-        Tag::new(ORGANIZATION_TAG, &owner.organization_guid),
-        Tag::new(SPACE_TAG, &owner.space_guid),
-    ]
 }

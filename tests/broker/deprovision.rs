@@ -3,12 +3,10 @@ use aws_service_broker::broker::{
     ports::PortErrorKind::{InUse, Unavailable},
     stack::StackStatus::{DeleteComplete, DeleteFailed, RollbackFailed},
 };
-use axum::http::Request;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Fault, INSTANCE, basic, plan_id, service_id};
+use crate::support::{Answer, Client, Fault, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
@@ -248,24 +246,9 @@ async fn a_refusal_of_awss_ends_the_deletion_of_a_stack_that_had_to_be_found() {
 
 /// Sends a request for a user of Kubernetes.
 async fn send_for(client: &Client, user: &str, method: &str, body: Value) -> Answer {
-    let identity = BASE64_STANDARD.encode(json!({"username": user}).to_string());
-    let path = format!(
-        "/v2/service_instances/{INSTANCE}?accepts_incomplete=true&{}",
-        client.ids()
-    );
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("authorization", basic("broker", "local-only-password"))
-        .header("x-broker-api-version", "2.17")
-        .header(
-            "x-broker-api-originating-identity",
-            format!("kubernetes {identity}"),
-        )
-        .header("content-type", "application/json");
-    client
-        .send(request.body(body.to_string()).expect("a request"))
-        .await
+    let ids = client.ids();
+    let path = format!("/v2/service_instances/{INSTANCE}?accepts_incomplete=true&{ids}");
+    client.request_for(user, method, &path, &body).await
 }
 
 fn provision_in(space: &str) -> Value {

@@ -496,3 +496,10 @@ async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() 
         client.fetch_binding("one").await.expect(404);
     }
 }
+
+/// CloudFormation cuts the names of roles where that of the stack is long.
+#[test]
+fn the_deploy_role_is_the_brokers_own_however_its_name_was_cut() {
+    let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-DeployRo-1ABC";
+    assert!(OwnRoles::beside(cut).contain(cut));
+}

@@ -1,7 +1,5 @@
 //! A user of another space chooses the id of somebody's instance, as users of Kubernetes can.
 
-use axum::http::Request;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +7,7 @@ use crate::{
     interleavings::STATES,
     platform::{Fate, IDS, Platform},
     sample::report,
-    support::{Answer, Client, Fault, INSTANCE, World, basic},
+    support::{Answer, Client, Fault, INSTANCE, World},
 };
 use aws_service_broker::broker::ports::PortErrorKind::{Denied, Throttled, Unavailable};
 
@@ -81,18 +79,5 @@ async fn send(client: &Client, method: &str) -> Answer {
         "space_guid": "another", "parameters": {"Size": 1},
     });
 
-    let user = BASE64_STANDARD.encode(json!({"username": "mallory"}).to_string());
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("authorization", basic("broker", "local-only-password"))
-        .header("x-broker-api-version", "2.17")
-        .header(
-            "x-broker-api-originating-identity",
-            format!("kubernetes {user}"),
-        )
-        .header("content-type", "application/json");
-    client
-        .send(request.body(body.to_string()).expect("a request"))
-        .await
+    client.request_for("mallory", method, &path, &body).await
 }

@@ -185,6 +185,23 @@ impl Client {
         }
     }
 
+    /// Sends a request for a user of Kubernetes.
+    pub async fn request_for(&self, user: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let identity = BASE64_STANDARD.encode(json!({"username": user}).to_string());
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", basic("broker", "local-only-password"))
+            .header("x-broker-api-version", "2.17")
+            .header(
+                "x-broker-api-originating-identity",
+                format!("kubernetes {identity}"),
+            )
+            .header("content-type", "application/json");
+        self.send(request.body(body.to_string()).expect("a request"))
+            .await
+    }
+
     /// Sends a good request of this method, path and body.
     pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let request = Request::builder()
