@@ -19,7 +19,8 @@ export PORT TOOLS RELEASE
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
-NEW_SERVICE := src/bin/templates/new_service/template.yaml
+NEW_SERVICE := crates/asb/new_service/template.yaml
+ASB := cargo run --quiet --locked --package asb --
 LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches:tests/deployed $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
@@ -66,7 +67,7 @@ test-deployed: ## Run the tests that need the broker of `make serve`, whose brok
 
 .PHONY: lint
 lint: tools ## Check formatting, templates, code and dependencies
-	cargo fmt --check
+	cargo fmt --all --check
 	$(BUILD)/ruff format --check --quiet
 	$(BUILD)/ruff check --quiet
 	PYTHONDONTWRITEBYTECODE=1 $(BUILD)/cfn-lint --append-rules infra/lint/stack -- infra/*.yaml
@@ -74,9 +75,9 @@ lint: tools ## Check formatting, templates, code and dependencies
 	PYTHONDONTWRITEBYTECODE=1 $(BUILD)/python -m unittest discover --quiet tests/lint
 	@$(SCAN) -f infra/*.yaml templates/*/template.yaml $(NEW_SERVICE)
 	@# AWS has several partitions: an ARN takes its own from $${AWS::Partition}, or from another ARN.
-	@! grep -rnE --include='*.rs' --include='*.yaml' 'arn:aws[a-z-]*:' src infra/*.yaml templates | grep -v '///'
+	@! grep -rnE --include='*.rs' --include='*.yaml' 'arn:aws[a-z-]*:' src crates/*/src infra/*.yaml templates | grep -v '///'
 	cd infra && AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(abspath $(BUILD))/sam validate --lint
-	cargo run --quiet --locked --bin templates -- check
+	$(ASB) check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test local_aws --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps
@@ -91,11 +92,11 @@ deny: $(DENY) ## Check the dependencies' licences, sources and duplicates, and a
 
 .PHONY: generate
 generate: ## Write the pages and the roles that follow from the templates
-	@cargo run --quiet --locked --bin templates -- generate
+	@$(ASB) generate
 
 .PHONY: new-service
 new-service: ## Start a service: make new-service NAME=my-service
-	@cargo run --quiet --locked --bin templates -- new "$(NAME)"
+	@$(ASB) new "$(NAME)"
 
 .PHONY: bench
 bench: ## Measure the function's cold start, memory and processor time, and what each MemorySize would cost
@@ -112,7 +113,7 @@ load: tools ## Put load on the broker on a local AWS for 30 seconds, then look f
 
 .PHONY: fmt
 fmt: tools ## Format the code
-	cargo fmt
+	cargo fmt --all
 	$(BUILD)/ruff format --quiet
 
 .PHONY: clean

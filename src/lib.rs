@@ -2,8 +2,8 @@
 //!
 //! Data flows one way. [`http`] turns a request into a call of the domain in [`broker`]. The domain
 //! decides what to do, and does it through the ports in [`broker::ports`]. [`aws`] implements the
-//! ports. The [`catalog`] lists what can be provisioned; the build script compiles it from
-//! `templates/`. `ARCHITECTURE.md` walks through a request.
+//! ports. The crate [`catalog`] says what can be provisioned; the build script compiles
+//! [`offerings`] from `templates/` with it. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
 #![deny(
@@ -14,15 +14,14 @@
     clippy::unwrap_used
 )]
 
-// The generated code of the compiled-in catalog refers to its types by these names.
+// The generated code of the compiled-in offerings refers to it.
 extern crate alloc;
-extern crate self as aws_service_broker;
 
 pub mod aws;
 pub mod broker;
-pub mod catalog;
 pub mod guard;
 pub mod http;
+pub mod offerings;
 pub mod osb;
 pub mod settings;
 pub mod stack_events;

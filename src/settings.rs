@@ -5,12 +5,13 @@ use std::{
     env,
 };
 
+use catalog::{Consents, EnabledPlans, ParameterLimits, Restrictions};
 use jiff::SignedDuration;
 
 use crate::{
     broker::{BindingRules, Location, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
-    catalog::{self, Consents, EnabledPlans, ParameterLimits, Restrictions},
     http::MissingVersion,
+    offerings::{self, OFFERINGS},
 };
 
 /// The operator's settings. Every variable is required, unless its description says what an empty
@@ -202,7 +203,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 fn restrictions(
     variables: &Variables<impl Fn(&str) -> Option<String>>,
 ) -> Result<Restrictions, InvalidSetting> {
-    let offerings = catalog::offerings();
+    let offerings = OFFERINGS;
     let unusable = |name| move |reason| InvalidSetting::Unusable(name, reason);
 
     let plans = EnabledPlans::parse(&variables.or_empty("ENABLED_PLANS"), offerings);
@@ -249,7 +250,7 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    if names.iter().all(|name| catalog::is_service(name)) && names.is_empty() == list.is_empty() {
+    if names.iter().all(|name| offerings::is_service(name)) && names.is_empty() == list.is_empty() {
         return Ok(names);
     }
     Err(InvalidSetting::Wrong(
@@ -265,7 +266,7 @@ fn consents(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Consents 
             .map(|entry| entry.trim().to_owned())
             .collect()
     };
-    let given = catalog::settings().into_iter().filter_map(|name| {
+    let given = offerings::settings().into_iter().filter_map(|name| {
         let list = variables.optional(&catalog::screaming_snake_case(name))?;
         Some((name.to_owned(), entries(list)))
     });

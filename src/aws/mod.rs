@@ -17,6 +17,7 @@ mod unless_answered;
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use catalog::Catalog;
 use jiff::{Timestamp, Unit};
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub use stored_secrets::StoredSecrets;
 use self::http_client::LazyHttpClient;
 use crate::{
     broker::{Broker, Looks, Place, authentication::Authenticator, id::Naming, ports::Environment},
-    catalog::Catalog,
+    offerings::OFFERINGS,
     settings::Settings,
 };
 
@@ -81,7 +82,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         partition: settings.partition().to_owned(),
     };
 
-    let catalog = Catalog::compiled_in(&settings.account_id, &settings.broker_id)
+    let catalog = Catalog::new(OFFERINGS.into(), &settings.account_id, &settings.broker_id)
         .only(&settings.enabled_services)
         .restricted(&settings.restrictions);
 

@@ -7,6 +7,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use catalog::Offered;
+
 use super::{
     Broker, Result,
     instance::Instance,
@@ -15,7 +17,6 @@ use super::{
     ports::{PLAN_TAG, Stack, Tag},
     stack::StackStatus,
 };
-use crate::catalog::Offered;
 
 /// The result of the search for the owner of a stack that has an instance's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
+use catalog::Offered;
 use jiff::SignedDuration;
 
 use super::{
@@ -14,10 +15,7 @@ use super::{
     provision,
     waiting::Waiting,
 };
-use crate::{
-    catalog::Offered,
-    osb::{BindRequest, NonEmpty, Object},
-};
+use crate::osb::{BindRequest, NonEmpty, Object};
 
 /// The outcome of an accepted bind request.
 pub enum Bound {

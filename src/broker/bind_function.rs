@@ -5,6 +5,7 @@
 //! response to `bind` contains the binding's credentials. The broker may invoke the function more
 //! than once for a binding; the response must be the same.
 
+use catalog::{Offered, model::FUNCTION_OUTPUT};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,10 +18,7 @@ use super::{
     instance::Instance,
     ports::{Invocation, Sealed},
 };
-use crate::{
-    catalog::{Offered, model::FUNCTION_OUTPUT},
-    osb::Object,
-};
+use crate::osb::Object;
 
 /// The maximum size of a function's response, in bytes: the most that KMS encrypts in one call.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>

@@ -3,6 +3,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use catalog::{Offered, reference};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -13,10 +14,7 @@ use super::{
     instance::{Instance, Owner},
     stored_secrets::StoredSecrets,
 };
-use crate::{
-    catalog::{Offered, reference},
-    osb::Object,
-};
+use crate::osb::Object;
 
 /// The minimum length of a text to mask, in bytes. Shorter texts are no secrets, and occur in many
 /// words.

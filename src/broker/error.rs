@@ -3,12 +3,14 @@
 //! `Display` is the text for the user, and says what to do. The [`PortError`] in [`Error::Port`]
 //! says what happened, for the log. `crate::http` gives each error its HTTP status.
 
+use catalog::NotOffered;
+
 use super::{
     id::InvalidId,
     parameters,
     ports::{PortError, PortErrorKind},
 };
-use crate::{catalog::NotOffered, osb::Object};
+use crate::osb::Object;
 
 /// The reason why the broker rejects a request or fails to complete it.
 #[derive(Clone, Debug, thiserror::Error)]

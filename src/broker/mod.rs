@@ -57,6 +57,8 @@ mod waiting;
 
 use std::sync::Arc;
 
+use catalog::Catalog;
+
 pub use bind::{BindingView, Bound};
 pub use binding_rules::{BindingRules, OwnRoles, RolePatterns, WorkloadIdentity};
 pub use deadline::Deadline;
@@ -75,7 +77,6 @@ use self::{
     instance::Instance,
     ports::{Environment, Records, Site, Sites, Stacks, Vault},
 };
-use crate::catalog::Catalog;
 
 /// The broker: its catalog, its names, and the ports through which it acts.
 #[derive(Clone)]

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use catalog::{Offered, model::StackParameter};
 use serde_json::Value;
 
 use super::{instance::Attributes, ports::ParameterValue};
-use crate::{
-    catalog::{self, Offered, model::StackParameter},
-    osb::Object,
-};
+use crate::osb::Object;
 
 /// Splits the parameters into the `NoEcho` ones and the others.
 pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {

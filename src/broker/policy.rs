@@ -1,15 +1,13 @@
 //! The permissions of a binding's identity: a scope of the template's `Bindings.Policies`, filled
 //! in.
 
+use catalog::{Offered, policy, reference};
 use serde_json::Value;
 
 use super::{
     Broker, Error, Result, binding::Lifetime, credentials::References, instance::Instance,
 };
-use crate::{
-    catalog::{Offered, policy, reference},
-    osb::Object,
-};
+use crate::osb::Object;
 
 /// The bind parameter that selects the permissions of the binding's identity.
 const SCOPE: &str = "Scope";

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use catalog::Offered;
+
 use super::{
     Broker, Error, Location, Locations, Result,
     adoption::{LEAVES_ALONE, reason_of_misfit},
@@ -17,10 +19,7 @@ use super::{
     requester::{Refused, Requester},
     secret_parameters::{Digester, SecretParameters},
 };
-use crate::{
-    catalog::Offered,
-    osb::{Object, ProvisionRequest, RequestedMaintenanceInfo},
-};
+use crate::osb::{Object, ProvisionRequest, RequestedMaintenanceInfo};
 
 /// The response to an accepted request that creates or updates an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::{Offered, reference};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -11,7 +12,6 @@ use super::{
     instance::Instance,
     ports::{PortErrorKind, PortResult, Secrets},
 };
-use crate::catalog::{Offered, reference};
 
 /// Values of references, by the name in the reference: `Output` or `Output.key`.
 pub type StoredSecrets = BTreeMap<String, SecretString>;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use catalog::Offered;
 use serde_json::Value;
 
 use super::{
@@ -23,10 +24,7 @@ use super::{
     secret_parameters::SecretParameters,
     stack::{OperationEvents, StackStatus},
 };
-use crate::{
-    catalog::Offered,
-    osb::{NonEmpty, Object, UpdateRequest},
-};
+use crate::osb::{NonEmpty, Object, UpdateRequest};
 
 impl Broker {
     /// Updates an instance: first its record, then its stack.

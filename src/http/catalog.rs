@@ -1,6 +1,6 @@
 //! `GET /v2/catalog`
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use axum::{
     body::Bytes,
@@ -8,11 +8,17 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use catalog::{Catalog, Offered, Service};
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{App, error::ApiError};
-use crate::catalog::Catalog;
+use crate::osb::{self, InputParameters};
+
+/// Seconds until a platform may give up an operation: one day. CloudFormation ends stack operations
+/// by itself, but adding an index to a large table takes hours.
+const MAXIMUM_POLLING_DURATION: u64 = 86_400;
 
 /// The response of the catalog endpoint, which stays the same while the process runs.
 #[derive(Debug, Default)]
@@ -39,7 +45,7 @@ impl Rendered {
     fn new(catalog: &Catalog) -> Result<Self, ApiError> {
         let unusable =
             |error: &dyn std::fmt::Display| ApiError::internal(format!("catalog: {error}"));
-        let catalog = catalog.to_osb().map_err(|error| unusable(&error))?;
+        let catalog = osb::Catalog::try_from(catalog).map_err(|error| unusable(&error))?;
         let body = serde_json::to_vec(&catalog).map_err(|error| unusable(&error))?;
 
         let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, &body);
@@ -66,4 +72,81 @@ pub async fn catalog(State(app): State<App>, headers: HeaderMap) -> Result<Respo
     };
     response.headers_mut().typed_insert(etag.clone());
     Ok(response)
+}
+
+/// The error is that of invalid JSON in a metadata or schema text, which the compiler never writes.
+impl<'a> TryFrom<&'a Catalog> for osb::Catalog<'a> {
+    type Error = serde_json::Error;
+
+    fn try_from(catalog: &'a Catalog) -> serde_json::Result<Self> {
+        let services = catalog.services().map(service_offering);
+        Ok(Self {
+            services: services.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn service_offering(service: Service<'_>) -> serde_json::Result<osb::ServiceOffering<'_>> {
+    let Service {
+        id,
+        offering,
+        plans,
+    } = service;
+    Ok(osb::ServiceOffering {
+        name: &offering.name,
+        id,
+        description: &offering.description,
+        tags: offering.tags.iter().map(AsRef::as_ref).collect(),
+        bindable: true,
+        instances_retrievable: true,
+        bindings_retrievable: true,
+        allow_context_updates: true,
+        plan_updateable: offering.plans.iter().any(|plan| plan.plan_updateable),
+        metadata: serde_json::from_str(&offering.metadata)?,
+        plans: plans
+            .into_iter()
+            .map(service_plan)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn service_plan(offered: Offered<'_>) -> serde_json::Result<osb::ServicePlan<'_>> {
+    let Offered { offering, plan, .. } = offered;
+    let maintenance_info = offering
+        .version
+        .as_deref()
+        .map(|version| osb::MaintenanceInfo {
+            version,
+            description: offering.version_description.as_deref(),
+        });
+
+    Ok(osb::ServicePlan {
+        id: offered.id(),
+        name: &plan.name,
+        description: &plan.description,
+        metadata: serde_json::from_str(&plan.metadata)?,
+        free: false,
+        bindable: true,
+        plan_updateable: plan.plan_updateable,
+        binding_rotatable: offered.is_binding_rotatable(),
+        maintenance_info,
+        maximum_polling_duration: MAXIMUM_POLLING_DURATION,
+        schemas: osb::Schemas {
+            service_instance: osb::InstanceSchemas {
+                create: input_parameters(offered.create_schema()?)?,
+                update: input_parameters(Cow::Borrowed(&plan.update_schema))?,
+            },
+            service_binding: osb::BindingSchemas {
+                create: input_parameters(Cow::Borrowed(&offering.bindings.create_schema))?,
+            },
+        },
+    })
+}
+
+fn input_parameters(schema: Cow<'_, str>) -> serde_json::Result<InputParameters<'_>> {
+    let parameters = match schema {
+        Cow::Borrowed(text) => Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?),
+        Cow::Owned(text) => Cow::Owned(RawValue::from_string(text)?),
+    };
+    Ok(InputParameters { parameters })
 }

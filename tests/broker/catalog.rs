@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use crate::support::{catalog, plan};
+use crate::support::{body_of, catalog, plan};
 
 fn services() -> Vec<Value> {
-    let body = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
+    let body = body_of(&catalog());
     body["services"].as_array().expect("services").clone()
 }
 
@@ -126,8 +126,7 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
 fn the_operator_says_which_services_are_offered() {
     let names = |services: &[&str]| {
         let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
-        let offered = serde_json::to_value(catalog().only(&services).to_osb().expect("a catalog"))
-            .expect("JSON");
+        let offered = body_of(&catalog().only(&services));
         let offered = offered["services"].as_array().expect("services").clone();
         offered
             .iter()

@@ -13,7 +13,6 @@ mod aws_trouble;
 mod bind;
 mod bind_function;
 mod catalog;
-mod compiler;
 mod console;
 mod credentials;
 mod deprovision;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, INSTANCE, catalog_of, ids_of};
+use crate::support::{Answer, Client, INSTANCE, body_of, catalog_of, ids_of};
 
 const TEMPLATE: &str = r#"
 Description: Parameters of every kind.
@@ -88,8 +88,7 @@ impl Platform {
     }
 
     fn schema(&self) -> Value {
-        let catalog =
-            serde_json::to_value(catalog_of(TEMPLATE).to_osb().expect("a catalog")).expect("JSON");
+        let catalog = body_of(&catalog_of(TEMPLATE));
         catalog["services"][0]["plans"][0]["schemas"]["service_instance"]["create"]["parameters"]["properties"].clone()
     }
 }
@@ -126,8 +125,7 @@ async fn a_pattern_is_anchored_once() {
 #[tokio::test]
 async fn a_choice_that_is_anchored_at_its_ends_alone_is_anchored_as_a_whole() {
     let template = TEMPLATE.replace("'^[a-z]{0,9}$'", "'^a|b$'");
-    let catalog =
-        serde_json::to_value(catalog_of(&template).to_osb().expect("a catalog")).expect("JSON");
+    let catalog = body_of(&catalog_of(&template));
     let plan = &catalog["services"][0]["plans"][0];
     let create = &plan["schemas"]["service_instance"]["create"]["parameters"];
     assert_eq!(create["properties"]["Anchored"]["pattern"], "^(?:^a|b$)$");

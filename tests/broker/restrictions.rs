@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use aws_service_broker::{
     broker::{Broker, Quotas, stack::StackStatus},
-    catalog::{Catalog, Consents, EnabledPlans, ParameterLimits, Restrictions, offerings},
+    offerings::OFFERINGS,
 };
+use catalog::{Catalog, Consents, EnabledPlans, ParameterLimits, Restrictions};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, INSTANCE, catalog, everything, plan_id, service_id};
+use crate::support::{Client, INSTANCE, body_of, catalog, everything, plan_id, service_id};
 
 fn restricted(restrictions: &Restrictions) -> Catalog {
     catalog().restricted(restrictions)
@@ -33,7 +34,7 @@ fn consents(entries: &[(&str, &str)]) -> Restrictions {
 }
 
 fn limits(text: &str) -> Restrictions {
-    let limits = ParameterLimits::parse(text, offerings()).expect("limits");
+    let limits = ParameterLimits::parse(text, OFFERINGS).expect("limits");
     Restrictions {
         limits,
         ..everything()
@@ -42,7 +43,7 @@ fn limits(text: &str) -> Restrictions {
 
 /// The plans in the catalog, by their services.
 fn plans(catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
-    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let catalog = body_of(catalog);
     let name = |named: &Value| named["name"].as_str().expect("a name").to_owned();
     let services = catalog["services"].as_array().expect("services").iter();
     let plans = |service: &Value| {
@@ -59,7 +60,7 @@ fn plans(catalog: &Catalog) -> BTreeMap<String, Vec<String>> {
 }
 
 fn create_schema(catalog: &Catalog, service: &str, plan: &str) -> Value {
-    let catalog = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let catalog = body_of(catalog);
     let find = |list: &Value, name: &str| {
         let list = list.as_array().expect("a list");
         list.iter()
@@ -310,7 +311,7 @@ async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
     let consents = settings
         .consents
         .clone()
-        .with_owners(owners, offerings())
+        .with_owners(owners, OFFERINGS)
         .expect("owners");
     let restrictions = Restrictions {
         consents,
@@ -371,7 +372,7 @@ fn owners_of_what_is_no_entry_are_told() {
     ] {
         let refused = consents
             .clone()
-            .with_owners(text, offerings())
+            .with_owners(text, OFFERINGS)
             .expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
@@ -440,7 +441,7 @@ async fn an_update_chooses_only_what_the_operator_allows() {
 
 #[tokio::test]
 async fn the_operator_says_which_plans_are_offered() {
-    let enabled = EnabledPlans::parse("sqs/fifo, s3/production", offerings()).expect("plans");
+    let enabled = EnabledPlans::parse("sqs/fifo, s3/production", OFFERINGS).expect("plans");
     let restrictions = Restrictions {
         plans: enabled,
         ..everything()
@@ -470,7 +471,7 @@ async fn the_operator_says_which_plans_are_offered() {
         .expect(202);
 
     for wrong in ["sqs", "sqs/none", "mainframe/fifo"] {
-        let reason = EnabledPlans::parse(wrong, offerings()).expect_err(wrong);
+        let reason = EnabledPlans::parse(wrong, OFFERINGS).expect_err(wrong);
         assert!(
             reason.contains(wrong) && reason.contains("write service/plan"),
             "{reason}"
@@ -486,7 +487,7 @@ async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
         .await
         .expect(202);
     client.finish().await;
-    let enabled = EnabledPlans::parse("kinesis/default", offerings()).expect("plans");
+    let enabled = EnabledPlans::parse("kinesis/default", OFFERINGS).expect("plans");
     let client = restrict(
         client,
         &Restrictions {
@@ -710,7 +711,7 @@ fn limits_that_are_none_are_told() {
             "`ShardCount`: it takes no numbers within",
         ),
     ] {
-        let refused = ParameterLimits::parse(text, offerings()).expect_err(text);
+        let refused = ParameterLimits::parse(text, OFFERINGS).expect_err(text);
         assert!(refused.contains(reason), "{text}: {refused}");
     }
 }
@@ -741,7 +742,7 @@ async fn a_least_value_keeps_users_from_what_has_no_end() {
 async fn an_instance_whose_record_was_lost_is_adopted_whatever_is_restricted_since() {
     let client = Client::with_instance().await;
     client.world.edit(|account| account.instances.clear());
-    let enabled = EnabledPlans::parse("sqs/fifo", offerings()).expect("plans");
+    let enabled = EnabledPlans::parse("sqs/fifo", OFFERINGS).expect("plans");
     let client = restrict(
         client,
         &Restrictions {

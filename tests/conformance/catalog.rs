@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, catalog, plan};
+use crate::support::{Client, body_of, catalog, plan};
 
 fn services() -> Vec<Value> {
-    let body = serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON");
+    let body = body_of(&catalog());
     body["services"].as_array().expect("services").clone()
 }
 
@@ -114,11 +114,7 @@ async fn cat_04_an_unchanged_catalog_is_not_sent_again() {
         assert_eq!(answer.headers["etag"], etag, "{known}");
     }
     // Another catalog has another tag.
-    let empty = Client::with_catalog(aws_service_broker::catalog::Catalog::new(
-        Vec::new().into(),
-        "0",
-        "b",
-    ));
+    let empty = Client::with_catalog(catalog::Catalog::new(Vec::new().into(), "0", "b"));
     let answer = empty.request("GET", "/v2/catalog", None).await.expect(200);
     assert_eq!(answer.body, json!({"services": []}));
     assert_ne!(answer.headers["etag"], etag);
@@ -230,7 +226,7 @@ fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
 #[tokio::test]
 async fn cat_32_an_instance_of_what_is_no_longer_offered_can_be_polled_fetched_and_deleted() {
     let old = Client::with_instance().await;
-    let empty = aws_service_broker::catalog::Catalog::new(Vec::new().into(), "0", "b");
+    let empty = catalog::Catalog::new(Vec::new().into(), "0", "b");
     let client = Client::with(
         old.world.clone(),
         empty,

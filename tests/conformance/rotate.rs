@@ -2,7 +2,7 @@ use aws_service_broker::{broker::BindingRules, http::MissingVersion};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, catalog, catalog_of, ids_of, plan_id};
+use crate::support::{Client, World, body_of, catalog, catalog_of, ids_of, plan_id};
 
 /// A broker whose bindings expire after 90 days, with an instance and the binding `old`.
 async fn with_binding(members: Value) -> Client {
@@ -128,7 +128,7 @@ Outputs:
   Url: {Value: url}
 ";
     let catalog = catalog_of(template);
-    let body = serde_json::to_value(catalog.to_osb().expect("a catalog")).expect("JSON");
+    let body = body_of(&catalog);
     assert_eq!(body["services"][0]["plans"][0]["binding_rotatable"], false);
     let ids = ids_of(&catalog, "only");
     let client = Client::with_catalog(catalog);

@@ -5,9 +5,9 @@ use aws_service_broker::{
             RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed,
         },
     },
-    catalog::Catalog,
     http::MissingVersion,
 };
+use catalog::Catalog;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

@@ -2,11 +2,9 @@
 
 use std::sync::LazyLock;
 
-use aws_service_broker::{
-    broker::{BindingRules, RolePatterns, stack::StackStatus},
-    catalog::Catalog,
-};
+use aws_service_broker::broker::{BindingRules, RolePatterns, stack::StackStatus};
 use axum::{body::Body, http::Request};
+use catalog::Catalog;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

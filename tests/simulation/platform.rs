@@ -16,11 +16,11 @@ use aws_service_broker::{
         ports::Environment,
         stack::StackStatus,
     },
-    catalog::Catalog,
     http::MissingVersion,
     stack_events,
 };
 use axum::http::{HeaderMap, StatusCode};
+use catalog::Catalog;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

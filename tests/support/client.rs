@@ -7,7 +7,6 @@ use aws_service_broker::{
         BindingRules, Broker, Location, Locations, Looks, Place, Quotas,
         authentication::Authenticator, id::Naming,
     },
-    catalog::Catalog,
     http::{MissingVersion, router},
 };
 use axum::{
@@ -16,11 +15,15 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use catalog::Catalog;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::world::{World, catalog};
+use super::{
+    offering::body_of,
+    world::{World, catalog},
+};
 
 /// The instance of which most tests tell.
 pub const INSTANCE: &str = "5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
@@ -379,9 +382,7 @@ pub fn basic(username: &str, password: &str) -> String {
 }
 
 fn offering(name: &str) -> Value {
-    static CATALOG: LazyLock<Value> = LazyLock::new(|| {
-        serde_json::to_value(catalog().to_osb().expect("a catalog")).expect("JSON")
-    });
+    static CATALOG: LazyLock<Value> = LazyLock::new(|| body_of(&catalog()));
     let offerings = CATALOG["services"].as_array().expect("services").iter();
     offerings
         .clone()

@@ -30,9 +30,10 @@ use aws_service_broker::{
         requester::{Refused, Requester},
         stack::{OperationEvents, StackEvent, StackStatus, Subject},
     },
-    catalog::{self, Consents, Restrictions},
+    offerings::{self, OFFERINGS},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use catalog::{Catalog, Consents, Restrictions};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -1675,7 +1676,7 @@ impl PlatformSecrets for World {
 
 /// The operator's consent to whatever users name.
 pub fn everything() -> Restrictions {
-    let entries = catalog::settings()
+    let entries = offerings::settings()
         .into_iter()
         .map(|name| (name.to_owned(), vec!["*".to_owned()]))
         .collect();
@@ -1690,6 +1691,6 @@ pub fn everything() -> Restrictions {
 
 /// The catalog that the tests use: that of the account and broker for which the sample events were
 /// made.
-pub fn catalog() -> catalog::Catalog {
-    catalog::Catalog::compiled_in("000000000000", "awsservicebroker").restricted(&everything())
+pub fn catalog() -> Catalog {
+    Catalog::new(OFFERINGS.into(), "000000000000", "awsservicebroker").restricted(&everything())
 }

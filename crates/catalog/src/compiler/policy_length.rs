@@ -17,7 +17,7 @@ use super::{
     longest::{self, MAX_USER_POLICY, PARTITIONS, ResourceType},
     node::{Content, Node},
 };
-use crate::catalog::{policy, reference};
+use crate::{policy, reference};
 
 /// An end of a binding. Bindings end at whole seconds, so all ends have this length.
 const ENDS_AT: &str = "2026-12-31T23:59:59Z";

@@ -8,7 +8,7 @@ use super::{
     longest::{self, Partition, ResourceType},
     node::{Content, Node},
 };
-use crate::catalog::reference;
+use crate::reference;
 
 /// A stack for which a template's expressions are evaluated.
 pub struct Stack<'a> {

@@ -40,7 +40,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 /// Returns the names that `text` refers to, in order.
 ///
 /// ```
-/// # use aws_service_broker::catalog::reference::names;
+/// # use catalog::reference::names;
 /// assert_eq!(names("https://${Host}/${Path}?user=${!aws:username}"), ["Host", "Path"]);
 /// ```
 pub fn names(text: &str) -> Vec<&str> {
@@ -56,7 +56,7 @@ pub fn names(text: &str) -> Vec<&str> {
 /// Returns `text` with every reference replaced. None if a reference has no value.
 ///
 /// ```
-/// # use aws_service_broker::catalog::reference::render;
+/// # use catalog::reference::render;
 /// let value = |name: &str| (name == "Host").then_some("example.com");
 /// assert_eq!(render("https://${Host}/", value).as_deref(), Some("https://example.com/"));
 /// assert_eq!(render("https://${Port}/", value), None);
@@ -77,7 +77,7 @@ pub fn render<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option
 /// they are, because encoding has no place there.
 ///
 /// ```
-/// # use aws_service_broker::catalog::reference::render_credential;
+/// # use catalog::reference::render_credential;
 /// let value = |name: &str| Some(if name == "Password" { "p@ss/w:rd" } else { "db.example.com:5432" });
 /// for (text, rendered) in [
 ///     ("${Password}", "p@ss/w:rd"),

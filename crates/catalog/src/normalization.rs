@@ -8,7 +8,7 @@
 use serde_json::{Number, Value};
 
 use super::parameter_schema::ParameterSchema;
-use crate::osb::Object;
+use crate::Object;
 
 /// Largest whole number that a double, JavaScript's number, represents exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_991.0;

@@ -5,7 +5,7 @@
 //! published templates load unchanged.
 
 use super::{Checked, Fault, node::Node};
-use crate::catalog::spelling;
+use crate::spelling;
 
 const SPECIFICATION: &str = "AWS::ServiceBroker::Specification";
 const INTERFACE: &str = "AWS::CloudFormation::Interface";

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, bail};
-use aws_service_broker::catalog::{
+use catalog::{
     compiler::{
         Inspection, OperatorSetting, Statement,
         longest::{MAX_MANAGED_POLICY, Partition, in_any_partition},

@@ -10,7 +10,7 @@ use super::{
     document::{self, Specification},
     fault,
 };
-use crate::catalog::reference;
+use crate::reference;
 
 /// References that those statements may have: CloudFormation's pseudo parameters, and the prefix of
 /// all stacks' names. A `DeployPolicy` may also refer to the template's settings.

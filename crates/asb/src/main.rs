@@ -1,5 +1,8 @@
-//! Updates the files that are generated from `templates/`: the pages of services, the tables in the
-//! READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it.
+//! `asb`, the command line for those who operate the broker or write its services.
+//!
+//! It updates the files that are generated from `templates/`: the pages of services, the tables in
+//! the READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it. It never
+//! calls AWS, and links no AWS SDK.
 
 #![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -16,7 +19,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use aws_service_broker::catalog::compiler::{self, Inspection, TEMPLATE_FILE};
+use catalog::compiler::{self, Inspection, TEMPLATE_FILE};
 
 /// Template of the broker's own stack. [`TARGET`] lets it work in another account or Region.
 const STACK: &str = "infra/template.yaml";
@@ -29,9 +32,10 @@ const SHARED: [&str; 4] = [
     "state machine logs",
 ];
 
-const USAGE: &str = "templates generate        write what follows from the templates
-templates check           fail if something of it is not up to date
-templates new NAME        start a service";
+const USAGE: &str = "\
+asb generate        write the files that are generated from the templates
+asb check           fail if a generated file is not up to date
+asb new NAME        create a service";
 
 /// Path of a file, with its expected text.
 type File = (PathBuf, String);

@@ -1,6 +1,6 @@
 //! What the template compiler takes, and what it says of what it does not take.
 
-use aws_service_broker::catalog::{
+use catalog::{
     compiler::{Inspection, TemplateError, compile, inspect},
     model::Offering,
 };
@@ -34,6 +34,13 @@ Outputs:
   Host: {Value: !GetAtt Queue.Host}
   Arn: {Value: !GetAtt Queue.Arn}
 ";
+
+#[test]
+fn an_offering_is_the_same_after_json() {
+    let json = serde_json::to_string(&good()).expect("JSON");
+    let read: Offering = serde_json::from_str(&json).expect("an offering");
+    assert_eq!(read, good());
+}
 
 fn good() -> Offering {
     compile("template.yaml", GOOD).expect("a template")

@@ -1,4 +1,45 @@
-//! The catalog that this broker offers. The build script compiles `templates/` into the binary.
+//! The services that a broker offers: from `templates/` to what a request may ask for.
+//!
+//! The [`compiler`] turns a CloudFormation template with its metadata into an [`Offering`]. The
+//! broker's build script does so for all of `templates/` and bakes the offerings into the binary.
+//! At run time, [`Catalog`] is what one deployment offers of them: with ids, within the operator's
+//! [`Restrictions`]. A request's plan is an [`Offered`], which validates the request's parameters.
+//!
+//! The crate knows neither AWS's SDK nor OSBAPI's wire types.
+//!
+//! ```
+//! use catalog::{Catalog, compiler};
+//!
+//! let template = "
+//! Description: A queue.
+//! Metadata:
+//!   AWS::ServiceBroker::Specification:
+//!     Name: queue
+//!     ServicePlans:
+//!       small: {Description: A small one., ParameterValues: {Size: 1}}
+//! Parameters:
+//!   Size: {Type: Number}
+//! Resources:
+//!   Queue: {Type: 'AWS::SQS::Queue'}
+//! ";
+//! let offering = compiler::compile("template.yaml", template)?;
+//! let catalog = Catalog::new(vec![offering].into(), "123456789012", "awsservicebroker");
+//!
+//! let service = catalog.services().next().expect("the queue");
+//! let queue = catalog.find(service.id, service.plans[0].id())?;
+//! assert_eq!(queue.plan.name, "small");
+//! assert!(!queue.takes("Size"), "the plan decides it");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
 
 pub mod compiler;
 mod consent;
@@ -19,10 +60,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::{
@@ -37,33 +75,9 @@ use self::{
     parameter_schema::{LazySchema, PlanSchemas},
     validation::Check,
 };
-use crate::osb;
 
-/// Offerings of all templates, as [`compiler::compile_folder`] returned them at build time.
-static OFFERINGS: &[Offering] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
-
-/// Seconds until a platform may give up an operation: one day. CloudFormation ends stack operations
-/// by itself, but adding an index to a large table takes hours.
-const MAXIMUM_POLLING_DURATION: u64 = 86_400;
-
-/// True if there is a template for a service of this name.
-pub fn is_service(name: &str) -> bool {
-    OFFERINGS.iter().any(|offering| offering.name == name)
-}
-
-/// Returns the names of the operator's settings in all templates, each once.
-pub fn settings() -> BTreeSet<&'static str> {
-    OFFERINGS
-        .iter()
-        .flat_map(|offering| offering.settings.iter())
-        .map(|setting| &*setting.name)
-        .collect()
-}
-
-/// Returns the compiled-in offerings.
-pub fn offerings() -> &'static [Offering] {
-    OFFERINGS
-}
+/// A JSON object whose keys the broker does not know.
+pub type Object = serde_json::Map<String, Value>;
 
 /// The offerings of one broker deployment and their ids. Clones share the compiled schemas.
 #[derive(Clone, Debug)]
@@ -72,7 +86,7 @@ pub struct Catalog {
     namespace: Uuid,
     /// Properties (JSON Schema) that provision requests of every plan take besides the plan's own
     /// parameters: the choice of account and Region.
-    asked_for: osb::Object,
+    asked_for: Object,
     /// The operator's consents to values that users name.
     consents: Arc<Consents>,
 }
@@ -105,8 +119,19 @@ pub struct Offered<'a> {
     /// The plan with its schemas and fixed parameters.
     pub plan: &'a Plan,
     entry: &'a PlanEntry,
-    asked_for: &'a osb::Object,
+    asked_for: &'a Object,
     consents: &'a Consents,
+}
+
+/// A service of the catalog with a plan that the operator offers.
+#[derive(Clone, Debug)]
+pub struct Service<'a> {
+    /// The id of the service, which never changes.
+    pub id: &'a str,
+    /// The service's offering.
+    pub offering: &'a Offering,
+    /// The offered plans, at least one.
+    pub plans: Vec<Offered<'a>>,
 }
 
 /// Error: the catalog does not offer the service or plan of a request.
@@ -145,11 +170,6 @@ pub enum NotOffered {
 }
 
 impl Catalog {
-    /// Creates the catalog of the compiled-in offerings, for the broker of this id in this account.
-    pub fn compiled_in(account_id: &str, broker_id: &str) -> Self {
-        Self::new(OFFERINGS.into(), account_id, broker_id)
-    }
-
     /// Returns the catalog with only the named services, or unchanged if none is named. Call
     /// [`Self::restricted`] afterwards: a selection resets the restrictions.
     #[must_use]
@@ -169,7 +189,7 @@ impl Catalog {
     /// Returns the catalog with additional parameters for provision requests of every plan.
     /// `properties` are those of a JSON Schema.
     #[must_use]
-    pub fn asking_for(self, properties: osb::Object) -> Self {
+    pub fn asking_for(self, properties: Object) -> Self {
         Self {
             asked_for: properties,
             ..self
@@ -186,7 +206,7 @@ impl Catalog {
         Self {
             entries,
             namespace,
-            asked_for: osb::Object::new(),
+            asked_for: Object::new(),
             consents: Arc::default(),
         }
     }
@@ -261,96 +281,14 @@ impl Catalog {
         entry.ok_or_else(|| NotOffered::Service(service_id.into()))
     }
 
-    /// Returns the catalog in its OSBAPI form.
-    ///
-    /// # Errors
-    ///
-    /// None for offerings from the compiler, whose metadata and schemas are valid JSON.
-    pub fn to_osb(&self) -> serde_json::Result<osb::Catalog<'_>> {
-        let is_offered = |entry: &&Entry| entry.plans.iter().any(|plan| plan.is_offered);
-        let services = self
-            .entries
-            .iter()
-            .filter(is_offered)
-            .map(|entry| self.service_offering(entry));
-        Ok(osb::Catalog {
-            services: services.collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn service_offering<'a>(
-        &'a self,
-        entry: &'a Entry,
-    ) -> serde_json::Result<osb::ServiceOffering<'a>> {
-        let offering = &entry.offering;
-        let plans = self
-            .plans(entry)
-            .filter(Offered::is_offered)
-            .map(|offered| self.service_plan(offered));
-
-        Ok(osb::ServiceOffering {
-            name: &offering.name,
+    /// Returns the services with a plan that the operator offers.
+    pub fn services(&self) -> impl Iterator<Item = Service<'_>> {
+        let services = self.entries.iter().map(|entry| Service {
             id: &entry.id,
-            description: &offering.description,
-            tags: offering.tags.iter().map(AsRef::as_ref).collect(),
-            bindable: true,
-            instances_retrievable: true,
-            bindings_retrievable: true,
-            allow_context_updates: true,
-            plan_updateable: offering.plans.iter().any(|plan| plan.plan_updateable),
-            metadata: serde_json::from_str(&offering.metadata)?,
-            plans: plans.collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn service_plan<'a>(&self, offered: Offered<'a>) -> serde_json::Result<osb::ServicePlan<'a>> {
-        let Offered { offering, plan, .. } = offered;
-        let schema = |text: &'a str| -> serde_json::Result<osb::InputParameters<'a>> {
-            Ok(osb::InputParameters {
-                parameters: Cow::Borrowed(serde_json::from_str::<&RawValue>(text)?),
-            })
-        };
-
-        let create = if self.asked_for.is_empty() {
-            schema(&plan.create_schema)?
-        } else {
-            let mut schema: Value = serde_json::from_str(&plan.create_schema)?;
-            let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-            if let Some(properties) = properties {
-                properties.extend(self.asked_for.clone());
-            }
-            osb::InputParameters {
-                parameters: Cow::Owned(to_raw_value(&schema)?),
-            }
-        };
-
-        Ok(osb::ServicePlan {
-            id: &offered.entry.id,
-            name: &plan.name,
-            description: &plan.description,
-            metadata: serde_json::from_str(&plan.metadata)?,
-            free: false,
-            bindable: true,
-            plan_updateable: plan.plan_updateable,
-            binding_rotatable: offered.is_binding_rotatable(),
-            maintenance_info: offering
-                .version
-                .as_deref()
-                .map(|version| osb::MaintenanceInfo {
-                    version,
-                    description: offering.version_description.as_deref(),
-                }),
-            maximum_polling_duration: MAXIMUM_POLLING_DURATION,
-            schemas: osb::Schemas {
-                service_instance: osb::InstanceSchemas {
-                    create,
-                    update: schema(&plan.update_schema)?,
-                },
-                service_binding: osb::BindingSchemas {
-                    create: schema(&offering.bindings.create_schema)?,
-                },
-            },
-        })
+            offering: &entry.offering,
+            plans: self.plans(entry).filter(Offered::is_offered).collect(),
+        });
+        services.filter(|service| !service.plans.is_empty())
     }
 }
 
@@ -399,11 +337,36 @@ fn entries(
     offerings.into_iter().map(entry).collect()
 }
 
+impl<'a> Offered<'a> {
+    /// Returns the id of the plan, which never changes.
+    pub fn id(&self) -> &'a str {
+        &self.entry.id
+    }
+
+    /// Returns the JSON Schema of a provision request's parameters: those of the plan, and those
+    /// that [`Catalog::asking_for`] added.
+    ///
+    /// # Errors
+    ///
+    /// None for plans from the compiler, whose schemas are valid JSON.
+    pub fn create_schema(&self) -> serde_json::Result<Cow<'a, str>> {
+        if self.asked_for.is_empty() {
+            return Ok(Cow::Borrowed(&self.plan.create_schema));
+        }
+        let mut schema: Value = serde_json::from_str(&self.plan.create_schema)?;
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        if let Some(properties) = properties {
+            properties.extend(self.asked_for.clone());
+        }
+        Ok(Cow::Owned(schema.to_string()))
+    }
+}
+
 impl Offered<'_> {
     /// Returns the parameters of a provision or update request in the forms of the catalog's
     /// schema. Numbers and flags that were sent as text become numbers and flags. A value that fits
     /// no form is unchanged, and validation rejects it.
-    pub fn normalized(&self, parameters: osb::Object) -> osb::Object {
+    pub fn normalized(&self, parameters: Object) -> Object {
         in_forms_of(&self.entry.schemas.create, parameters)
     }
 
@@ -413,7 +376,7 @@ impl Offered<'_> {
     /// # Errors
     ///
     /// A message for the user with the wrong parameters and the reasons. It never repeats a value.
-    pub fn check_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
+    pub fn check_parameters(&self, parameters: Object) -> Result<Object, String> {
         let parameters = self.normalized(parameters);
         self.check_parameters_besides(&parameters, &BTreeSet::new())?;
         Ok(parameters)
@@ -427,7 +390,7 @@ impl Offered<'_> {
     /// The same as for [`Self::check_parameters`].
     pub fn check_parameters_besides(
         &self,
-        parameters: &osb::Object,
+        parameters: &Object,
         known: &BTreeSet<&str>,
     ) -> Result<(), String> {
         let besides: Vec<_> = self.asked_for.keys().map(String::as_str).collect();
@@ -445,7 +408,7 @@ impl Offered<'_> {
     /// # Errors
     ///
     /// The same as for [`Self::check_parameters`].
-    pub fn check_changes(&self, parameters: &osb::Object) -> Result<(), String> {
+    pub fn check_changes(&self, parameters: &Object) -> Result<(), String> {
         self.check(
             &self.entry.schemas.update,
             "An update of this plan takes",
@@ -460,7 +423,7 @@ impl Offered<'_> {
         schema: &LazySchema,
         taker: &str,
         besides: &[&str],
-        parameters: &osb::Object,
+        parameters: &Object,
         known: &BTreeSet<&str>,
     ) -> Result<(), String> {
         let decided = self
@@ -588,7 +551,7 @@ impl Offered<'_> {
     /// # Errors
     ///
     /// The same as for [`Self::check_parameters`].
-    pub fn check_binding_parameters(&self, parameters: osb::Object) -> Result<osb::Object, String> {
+    pub fn check_binding_parameters(&self, parameters: Object) -> Result<Object, String> {
         let parameters = in_forms_of(&self.entry.schemas.bind, parameters);
         let (schema, constraints) = (
             self.entry.schemas.bind.get()?,
@@ -606,7 +569,7 @@ impl Offered<'_> {
     }
 }
 
-fn in_forms_of(schema: &LazySchema, parameters: osb::Object) -> osb::Object {
+fn in_forms_of(schema: &LazySchema, parameters: Object) -> Object {
     match schema.get() {
         Ok(schema) => normalized(schema, parameters),
         Err(_) => parameters,

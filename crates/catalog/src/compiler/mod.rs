@@ -27,7 +27,7 @@ pub use self::{
     permissions::{Permissions, Statement},
     settings::OperatorSetting,
 };
-use super::{
+use crate::{
     model::{
         Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope,
         StackParameter, Text,

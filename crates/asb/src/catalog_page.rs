@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use aws_service_broker::catalog::{compiler::Inspection, model::Plan};
+use catalog::{compiler::Inspection, model::Plan};
 
 /// Returns a table with one row per service. `folder` is the path from the page to the templates.
 pub fn services(services: &[Inspection], folder: &str) -> String {

@@ -12,7 +12,7 @@ use super::{
     node::{Content, Node},
     schema,
 };
-use crate::catalog::model::{Assertion, Condition, List, Operand, Rule, Text};
+use crate::model::{Assertion, Condition, List, Operand, Rule, Text};
 
 /// Rule functions that depend on the account, so the broker cannot evaluate them.
 const OF_THE_ACCOUNT: [&str; 3] = ["RefAll", "ValueOf", "ValueOfAll"];

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use aws_service_broker::catalog::{
+use catalog::{
     compiler::Inspection,
     model::{Credential, Endpoint, Offering, Plan, Scope},
     reference,

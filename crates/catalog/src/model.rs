@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use databake::Bake;
+use serde::{Deserialize, Serialize};
 
 /// Text that is constant in the compiled-in catalog and owned in one compiled at run time.
 pub type Text = Cow<'static, str>;
@@ -13,8 +14,8 @@ pub type Text = Cow<'static, str>;
 pub type List<T> = Cow<'static, [T]>;
 
 /// A service offering, compiled from one template.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Offering {
     /// Name of the service, unique in the catalog. The folder below `templates/` has the same name.
     pub name: Text,
@@ -56,8 +57,8 @@ pub struct Offering {
 
 /// A setting of the operator: entries that values of parameters must match. A user gets no right to
 /// an existing resource by naming it.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Setting {
     /// Name of the parameter in the broker's stack. Services may share a setting.
     pub name: Text,
@@ -73,8 +74,8 @@ pub struct Setting {
 }
 
 /// A service plan: the template with some parameters fixed.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Plan {
     /// Name of the plan, unique in the offering.
     pub name: Text,
@@ -93,8 +94,8 @@ pub struct Plan {
 }
 
 /// A value of a stack parameter that a plan or the template sets.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct StackParameter {
     /// Name of the template's parameter.
     pub name: Text,
@@ -103,8 +104,8 @@ pub struct StackParameter {
 }
 
 /// A constraint of a parameter in words: its `ConstraintDescription`.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Constraint {
     /// Name of the parameter.
     pub parameter: Text,
@@ -114,8 +115,8 @@ pub struct Constraint {
 }
 
 /// A rule of the template: assertions about parameters that must hold if its conditions do.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Rule {
     /// Conditions that must all hold for the assertions to apply. Without conditions they always
     /// do.
@@ -125,8 +126,8 @@ pub struct Rule {
 }
 
 /// A requirement on the parameters, with a message for the user.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Assertion {
     /// The condition that must hold.
     pub holds: Condition,
@@ -135,8 +136,8 @@ pub struct Assertion {
 }
 
 /// A condition on parameters, from the template's `Rules` or the specification's own rules.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub enum Condition {
     /// `Fn::And`: all conditions hold.
     AllOf(List<Condition>),
@@ -178,8 +179,8 @@ pub enum Condition {
 }
 
 /// A value in a condition.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub enum Operand {
     /// A constant text.
     Text(Text),
@@ -192,8 +193,8 @@ pub enum Operand {
 }
 
 /// The bindings of an offering: credentials, endpoints and permissions.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Bindings {
     /// Keys and values that the application receives.
     pub credentials: List<Credential>,
@@ -216,8 +217,8 @@ pub struct Bindings {
 pub const FUNCTION_OUTPUT: &str = "BindLambda";
 
 /// One key of a binding's credentials, with its value.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Credential {
     /// The key that the application sees.
     pub key: Text,
@@ -236,8 +237,8 @@ impl Credential {
 }
 
 /// A host that an application connects to.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Endpoint {
     /// Name of the host: text with `${…}` references.
     pub host: Text,
@@ -249,8 +250,8 @@ pub struct Endpoint {
 }
 
 /// A set of permissions that a bind request can choose for the binding's identity.
-#[derive(Bake, Clone, Debug, PartialEq)]
-#[databake(path = aws_service_broker::catalog::model)]
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
 pub struct Scope {
     /// Name of the scope, as in a bind request's parameter `Scope`.
     pub name: Text,

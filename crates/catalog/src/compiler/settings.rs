@@ -7,7 +7,7 @@ use super::{
     document::{self, Specification, Template},
     fault, known_parameter, unknown,
 };
-use crate::catalog::{
+use crate::{
     model::{List, Setting, Text},
     reference,
 };

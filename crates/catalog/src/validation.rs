@@ -10,7 +10,7 @@ use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::Value;
 
 use super::{model::Constraint, parameter_schema::ParameterSchema, spelling};
-use crate::osb::Object;
+use crate::Object;
 
 /// Maximum number of mistakes in one message.
 const MAX_MISTAKES: usize = 5;

@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-const TEMPLATE: &str = include_str!("new_service/template.yaml");
-const TEST: &str = include_str!("new_service/test.py");
+const TEMPLATE: &str = include_str!("../new_service/template.yaml");
+const TEST: &str = include_str!("../new_service/test.py");
 /// Placeholders in both files: the service's name, and the class name made from it.
 const NAMES: [&str; 2] = ["new-service", "NewService"];
 
