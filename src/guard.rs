@@ -8,10 +8,14 @@
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
-use lambda_http::{Error, lambda_runtime::LambdaEvent};
+use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::{aws, broker::Broker, settings::InvalidSetting};
+use crate::{
+    aws,
+    broker::{Broker, upkeep},
+    settings::InvalidSetting,
+};
 
 /// The `Handler` of the guard's function.
 pub const HANDLER: &str = "guard";
@@ -159,8 +163,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
                    it, delete once more with --retain-resources StackRolesBoundary.";
 
     let remaining = match broker {
-        Ok(broker) => broker
-            .remaining()
+        Ok(broker) => upkeep::remaining(broker)
             .await
             .map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),

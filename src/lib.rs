@@ -2,7 +2,7 @@
 //!
 //! Data flows one way. [`http`] turns a request into a call of the domain in [`broker`]. The domain
 //! decides what to do, and does it through the ports in [`broker::ports`]. [`aws`] implements the
-//! ports. The crate [`catalog`] says what can be provisioned; the build script compiles
+//! ports, and [`app`] wires them. The crate [`catalog`] says what can be provisioned; the build script compiles
 //! [`offerings`] from `templates/` with it. `ARCHITECTURE.md` walks through a request.
 
 #![warn(missing_docs)]
@@ -17,6 +17,7 @@
 // The generated code of the compiled-in offerings refers to it.
 extern crate alloc;
 
+pub mod app;
 pub mod aws;
 pub mod broker;
 pub mod guard;

@@ -6,7 +6,7 @@
 use std::env;
 
 use aws_service_broker::{
-    aws, guard,
+    app, aws, guard,
     http::{
         front_door::{self, Answer},
         router,
@@ -14,12 +14,8 @@ use aws_service_broker::{
     settings::Settings,
     stack_events, sweep, telemetry,
 };
-use lambda_http::{
-    Error, LambdaEvent,
-    lambda_runtime::{self, service_fn},
-    request::LambdaRequest,
-    tower::ServiceExt,
-};
+use lambda_http::{request::LambdaRequest, tower::ServiceExt};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -30,13 +26,13 @@ async fn main() -> Result<(), Error> {
     // `infra/template.yaml` creates several functions from this program.
     let handler = env::var("_HANDLER").unwrap_or_default();
     if handler == guard::HANDLER {
-        let broker = settings.map(|settings| aws::broker(&settings, &config));
+        let broker = settings.map(|settings| app::broker(&settings, &config));
         return lambda_runtime::run(service_fn(|event| guard::handle(broker.as_ref(), event)))
             .await;
     }
 
     let settings = settings?;
-    let broker = aws::broker(&settings, &config);
+    let broker = app::broker(&settings, &config);
     if handler == sweep::HANDLER {
         let may_remove = settings.sweep_removes;
         return lambda_runtime::run(service_fn(|event| {
@@ -45,7 +41,7 @@ async fn main() -> Result<(), Error> {
         .await;
     }
 
-    let authenticator = aws::authenticator(&settings, &config);
+    let authenticator = app::authenticator(&settings, &config);
     let api = router(broker.clone(), authenticator, settings.missing_version);
     lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| async {
         let request = front_door::request(event);

@@ -9,7 +9,10 @@ use catalog::{Consents, EnabledPlans, ParameterLimits, Restrictions};
 use jiff::SignedDuration;
 
 use crate::{
-    broker::{BindingRules, Location, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
+    broker::{
+        records::Location,
+        rules::{BindingRules, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
+    },
     http::MissingVersion,
     offerings::{self, OFFERINGS},
 };

@@ -11,7 +11,7 @@ use lambda_http::{Error, Request, RequestExt, request::RequestContext};
 use serde::Deserialize;
 
 use crate::{
-    broker::{self, Broker},
+    broker::{self, Broker, instances},
     telemetry::{
         facts,
         lines::{self, Outcome},
@@ -54,7 +54,7 @@ pub fn is_event(request: &Request) -> bool {
     )
 }
 
-/// Looks up the stack that the event names, and updates the instance's record.
+/// ProgressCache up the stack that the event names, and updates the instance's record.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     let started = Instant::now();
     let (seen, facts) = facts::gather(tokio::time::timeout(
         LIMIT,
-        broker.stack_changed(stack_name),
+        instances::stack_changed(broker, stack_name),
     ))
     .await;
 
@@ -94,7 +94,7 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
             .naming
             .instance(stack_name)
             .as_ref()
-            .map(broker::id::InstanceId::as_str),
+            .map(broker::records::InstanceId::as_str),
         binding_id: None,
         request_id: request
             .lambda_context_ref()

@@ -8,12 +8,12 @@
 //!
 //! Without `remove` (`{}`) it only reports.
 
-use lambda_http::{Error, lambda_runtime::LambdaEvent};
+use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{
     self, Broker,
-    sweep::{Findings, Removal, Removed},
+    upkeep::{self, Findings, Removal, Removed},
 };
 
 /// The `Handler` of the sweep's function.
@@ -65,7 +65,7 @@ pub async fn handle(
 }
 
 async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepResponse> {
-    let findings = broker.sweep().await?;
+    let findings = upkeep::sweep(broker).await?;
     tracing::info!(
         stacks_without_record = findings.stacks_without_record.len(),
         stacks_without_tag = findings.stacks_without_tag.len(),
@@ -77,6 +77,6 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
         unreachable_locations = findings.unreachable_locations.len(),
         "swept"
     );
-    let removed = broker.remove(&findings, removal).await?;
+    let removed = upkeep::remove(broker, &findings, removal).await?;
     Ok(SweepResponse { findings, removed })
 }

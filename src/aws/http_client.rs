@@ -17,6 +17,9 @@ use aws_smithy_runtime_api::client::{
 
 use crate::telemetry::facts;
 
+/// The one TLS implementation of the function.
+pub const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
+
 /// An HTTP client that is created at the first call to AWS. Loading the system's root certificates
 /// takes longer than all other steps of a cold start. A rejected request does not need them.
 #[derive(Debug)]
@@ -25,9 +28,7 @@ pub struct LazyHttpClient(LazyLock<SharedHttpClient>);
 impl LazyHttpClient {
     pub fn new() -> Self {
         Self(LazyLock::new(|| {
-            Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build_https()
+            Builder::new().tls_provider(TLS).build_https()
         }))
     }
 }

@@ -1,43 +1,38 @@
-//! AWS adapters for the ports of [`crate::broker::ports`]: one file per service.
+//! AWS adapters for the ports of [`crate::broker::ports`]. A port's adapter is the file of the same
+//! name; users and roles share [`Iam`].
 
-mod answer;
-mod cloudformation;
-mod dynamodb;
+mod aws_ports;
+mod environment;
 mod error;
+mod functions;
 mod http_client;
 mod iam;
-mod kms;
-mod lambda;
+mod no_blind_retry;
+mod platform_secrets;
+mod presigned_put;
+mod records;
 mod resources;
-mod secrets_manager;
-mod sites;
-mod stored_secrets;
-mod unless_answered;
+mod secrets;
+mod stacks;
+mod vault;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use catalog::Catalog;
-use jiff::{Timestamp, Unit};
-use uuid::Uuid;
 
-pub use answer::put_json;
-pub use cloudformation::CloudFormation;
-pub use dynamodb::DynamoDb;
+pub use aws_ports::{AwsPortsByRole, Permissions};
+pub use environment::System;
+pub use functions::Lambda;
 pub use iam::Iam;
-pub use kms::Kms;
-pub use lambda::Lambda;
+pub use platform_secrets::SecretsManager;
+pub use presigned_put::put_json;
+pub use records::DynamoDb;
 pub use resources::Tagging;
-pub use secrets_manager::SecretsManager;
-pub use sites::AwsSites;
-pub use stored_secrets::StoredSecrets;
+pub use secrets::StoredSecrets;
+pub use stacks::CloudFormation;
+pub use vault::Kms;
 
 use self::http_client::LazyHttpClient;
-use crate::{
-    broker::{Broker, Looks, Place, authentication::Authenticator, id::Naming, ports::Environment},
-    offerings::OFFERINGS,
-    settings::Settings,
-};
 
 /// The timeout of one attempt of a call. DynamoDB answers in milliseconds, IAM and CloudFormation
 /// in seconds.
@@ -72,56 +67,4 @@ pub async fn load_config() -> SdkConfig {
         )
         .load()
         .await
-}
-
-/// Creates the broker from its settings, with AWS adapters for all of its ports.
-pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
-    let place = Place {
-        account_id: settings.account_id.clone(),
-        region: settings.region.clone(),
-        partition: settings.partition().to_owned(),
-    };
-
-    let catalog = Catalog::new(OFFERINGS.into(), &settings.account_id, &settings.broker_id)
-        .only(&settings.enabled_services)
-        .restricted(&settings.restrictions);
-
-    Broker {
-        catalog: catalog.asking_for(settings.locations.schema(&place)),
-        naming: Naming::new(&settings.name_prefix),
-        place,
-        locations: settings.locations.clone(),
-        rules: settings.binding_rules.clone(),
-        quotas: settings.quotas,
-        records: Arc::new(DynamoDb::new(config, &settings.table_name)),
-        sites: Arc::new(AwsSites::new(settings, config)),
-        vault: Arc::new(Kms::new(config, &settings.key_arn)),
-        environment: Arc::new(System),
-        looks: if settings.stack_events {
-            Looks::beside_events()
-        } else {
-            Looks::default()
-        },
-    }
-}
-
-/// Creates the authenticator, which accepts the user name and password in the platforms' secret.
-pub fn authenticator(settings: &Settings, config: &SdkConfig) -> Authenticator {
-    let secrets = SecretsManager::new(config, &settings.credentials_secret_arn);
-    Authenticator::new(Arc::new(secrets), Arc::new(System))
-}
-
-/// The system's clock and randomness.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct System;
-
-impl Environment for System {
-    fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
-        now.round(Unit::Second).unwrap_or(now)
-    }
-
-    fn uuid(&self) -> Uuid {
-        Uuid::new_v4()
-    }
 }

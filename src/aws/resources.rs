@@ -10,7 +10,10 @@ use aws_sdk_resourcegroupstagging::{
 };
 
 use super::error::Service;
-use crate::broker::ports::{INSTANCE_ID_TAG, Page, PortResult, Resources, StackResource};
+use crate::broker::{
+    ports::{Page, PortResult, Resources, StackResource},
+    records::INSTANCE_ID_TAG,
+};
 
 const SERVICE: Service = Service("Resource Groups Tagging");
 /// The tag in which CloudFormation names the stack that created a resource.

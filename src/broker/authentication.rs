@@ -8,14 +8,16 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
 
-use super::ports::{Environment, PlatformSecrets, PortError, PortResult};
+use crate::broker::ports::{Environment, PlatformSecrets, PortError, PortResult};
 
 /// The time for which accepted pairs of user name and password are cached. A withdrawn pair works
 /// no longer than this while Secrets Manager answers.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+
 /// The minimum time between two reads that an unknown pair or a failed read causes. A new pair
 /// works after this time at the latest. Guessing costs the broker at most one call in this time.
 const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
+
 /// The longest time for which cached pairs are accepted while Secrets Manager does not answer. It
 /// counts from the last successful read. An outage is no reason to reject every platform. A pair
 /// that was withdrawn just before an outage works no longer than this.
@@ -38,7 +40,7 @@ struct Known {
 
 /// The accepted pairs, as digests. All digests have the same length, so that every comparison takes
 /// the same time.
-struct Accepted {
+pub struct Accepted {
     digests: Vec<[u8; 32]>,
     read_at: Timestamp,
 }

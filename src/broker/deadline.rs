@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, error::Elapsed, timeout};
 
+use crate::broker::error::Result;
+
 /// The time by which the broker has to respond to a request. Each step takes from the time that the
 /// steps before it have left.
 #[derive(Clone, Copy, Debug)]

@@ -5,12 +5,14 @@
 
 use catalog::NotOffered;
 
-use super::{
-    id::InvalidId,
-    parameters,
-    ports::{PortError, PortErrorKind},
+use crate::{
+    broker::{
+        masking,
+        ports::{PortError, PortErrorKind},
+        records::{InvalidId, Platform},
+    },
+    osb::Object,
 };
-use crate::osb::Object;
 
 /// The reason why the broker rejects a request or fails to complete it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -167,10 +169,23 @@ impl Error {
         }
     }
 
+    /// Returns the error in the form that the platform understands. Kubernetes gets
+    /// [`Error::Invalid`] where the same request can never succeed, so that it does not retry.
+    #[must_use]
+    pub(super) fn for_platform(self, platform: Platform) -> Self {
+        match (platform, &self) {
+            (
+                Platform::Kubernetes,
+                Self::Unsupported(_) | Self::UnfitState(_) | Self::MaintenanceInfoConflict { .. },
+            ) => Self::Invalid(self.to_string()),
+            _ => self,
+        }
+    }
+
     /// The error for a request that CloudFormation rejects. Its reason may quote values; those in
     /// `secrets` are masked.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
-        let reason = parameters::without_secrets(reason, secrets);
+        let reason = masking::without_secrets(reason, secrets);
         Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
     }
 

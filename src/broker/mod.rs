@@ -5,7 +5,7 @@
 //!
 //! 1. *Record first.* The record is written before anything is created or changed in AWS, and
 //!    removed last. Nothing ever exists without a record that names it.
-//! 2. *Names and tokens follow from ids* ([`id::Naming`]): repeating a step repeats no effect.
+//! 2. *Names and tokens follow from ids* ([`Naming`]): repeating a step repeats no effect.
 //! 3. *Every request finishes what it finds*: a re-sent request, a poll or a DELETE resumes a
 //!    half-done operation where it stopped.
 //!
@@ -13,69 +13,40 @@
 //! stack; otherwise it fails. It must not happen after the platform was told of a failure, or
 //! restore what somebody has deleted.
 
-mod adoption;
 pub mod authentication;
-mod bind;
-pub mod bind_function;
-pub mod binding;
-mod binding_last_operation;
-mod binding_rules;
-mod credentials;
+pub mod bindings;
 mod deadline;
-mod deprovision;
-mod description;
-pub mod error;
-mod fetch_binding;
-mod fetch_instance;
-pub mod id;
-pub mod identity;
-pub mod instance;
-mod instance_view;
+mod error;
+pub mod instances;
 mod last_operation;
-mod location;
+mod masking;
+mod naming;
 mod observation;
-pub mod operation;
-mod pages;
-mod parameters;
 mod place;
-mod platform;
-mod policy;
 pub mod ports;
-mod provision;
-mod quotas;
-mod remaining;
-pub mod requester;
-pub mod retained;
-pub mod secret_parameters;
-pub mod stack;
-mod stack_changed;
-mod stored_secrets;
-pub mod sweep;
-mod unbind;
-mod update;
+pub mod records;
+pub mod rules;
+pub mod stacks;
+pub mod upkeep;
 mod waiting;
 
 use std::sync::Arc;
 
 use catalog::Catalog;
 
-pub use bind::{BindingView, Bound};
-pub use binding_rules::{BindingRules, OwnRoles, RolePatterns, WorkloadIdentity};
-pub use deadline::Deadline;
-pub use error::{Error, Result};
-pub use instance_view::InstanceView;
-pub use last_operation::LastOperation;
-pub use location::{Location, Locations};
-pub use place::Place;
-pub use provision::Provisioned;
-pub use quotas::Quotas;
-pub use stack_changed::Looks;
-pub use waiting::Waiting;
-
+pub use self::{
+    deadline::Deadline,
+    error::{Error, Result},
+    last_operation::LastOperation,
+    naming::Naming,
+    place::Place,
+    waiting::Waiting,
+};
 use self::{
-    id::Naming,
-    instance::Instance,
-    ports::{Environment, Records, Site, Sites, Stacks, Vault},
+    ports::{AwsPorts, AwsPortsFactory, Environment, Records, Stacks, Vault},
+    records::{Instance, Location},
+    rules::{BindingRules, Locations, Quotas},
+    stacks::ProgressCache,
 };
 
 /// The broker: its catalog, its names, and the ports through which it acts.
@@ -97,24 +68,24 @@ pub struct Broker {
     /// The store of instances and bindings.
     pub records: Arc<dyn Records>,
     /// The ports for stacks, identities and other resources, for each location.
-    pub sites: Arc<dyn Sites>,
+    pub aws_ports: Arc<dyn AwsPortsFactory>,
     /// Encryption of secrets at rest.
     pub vault: Arc<dyn Vault>,
     /// The clock and the source of random ids.
     pub environment: Arc<dyn Environment>,
     /// Recent progress descriptions of running operations, for the next polls.
-    pub looks: Looks,
+    pub progress_cache: ProgressCache,
 }
 
 impl Broker {
     /// The ports for a location.
-    async fn site(&self, location: Option<&Location>) -> Site {
-        self.sites.at(location).await
+    async fn ports_at(&self, location: Option<&Location>) -> AwsPorts {
+        self.aws_ports.at(location).await
     }
 
     /// The port for the stacks at the instance's location.
     async fn stacks_of(&self, instance: &Instance) -> Arc<dyn Stacks> {
-        self.site(instance.location.as_ref()).await.stacks
+        self.ports_at(instance.location.as_ref()).await.stacks
     }
 
     fn place_of(&self, location: Option<&Location>) -> Place {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Deadline, Error, Result};
+use crate::broker::{
+    deadline::Deadline,
+    error::{Error, Result},
+};
 
 /// The longest time that a request waits if its platform polls. For a binding, IAM takes a second
 /// or two. If IAM is throttled, the rest is done while the platform polls.

@@ -10,7 +10,11 @@ use jiff::Timestamp;
 
 use super::{App, body::Body, error::ApiError, path::BindingPath, query::Query};
 use crate::{
-    broker::{BindingView, Bound, Deadline, Waiting, binding::Lifetime},
+    broker::{
+        Deadline, Waiting,
+        bindings::{self, BindingView, Bound},
+        records::Lifetime,
+    },
     osb::{
         AcceptsIncomplete, BindRequest, BindingMetadata, BindingResponse, EndpointResponse, Object,
         OperationResponse,
@@ -27,11 +31,7 @@ pub async fn bind(
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
 
     Ok(
-        match app
-            .broker
-            .bind(&instance_id, binding_id, request, waiting)
-            .await?
-        {
+        match bindings::bind(&app.broker, &instance_id, binding_id, request, waiting).await? {
             Bound::Created(binding) => {
                 (StatusCode::CREATED, Json(response(binding, None))).into_response()
             }

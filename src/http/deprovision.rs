@@ -6,7 +6,7 @@ use super::{
     App, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query,
 };
 use crate::{
-    broker::{Deadline, Waiting},
+    broker::{Deadline, Waiting, instances},
     osb::{DeleteQuery, OperationResponse},
 };
 
@@ -18,10 +18,9 @@ pub async fn deprovision(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
-    let operation = app
-        .broker
-        .deprovision(&id, &query.service_id, requester.as_ref(), waiting)
-        .await?;
+    let service_id = &query.service_id;
+    let operation =
+        instances::deprovision(&app.broker, &id, service_id, requester.as_ref(), waiting).await?;
     Ok((
         StatusCode::ACCEPTED,
         Json(OperationResponse {

@@ -3,16 +3,18 @@
 use axum::{Json, extract::State};
 
 use super::{App, error::ApiError, path::InstancePath, provision, query::Query};
-use crate::broker::Location;
-use crate::osb::{Hints, InstanceMaintenanceInfo, InstanceResponse};
+use crate::{
+    broker::{instances, records::Location},
+    osb::{Hints, InstanceMaintenanceInfo, InstanceResponse},
+};
 
 pub async fn fetch_instance(
     State(app): State<App>,
     InstancePath(id): InstancePath,
     Query(_hints): Query<Hints>,
 ) -> Result<Json<InstanceResponse>, ApiError> {
-    let instance = app.broker.fetch_instance(&id).await?;
-    let view = app.broker.view(&instance);
+    let instance = instances::fetch(&app.broker, &id).await?;
+    let view = instances::view(&app.broker, &instance);
     let mut parameters = instance.attributes.parameters.0;
     parameters.extend(instance.location.iter().flat_map(Location::parameters));
     Ok(Json(InstanceResponse {

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     broker::{
-        Deadline, LastOperation,
-        operation::{OperationKind, OperationState},
+        Deadline, LastOperation, bindings, instances,
+        records::{OperationKind, OperationState},
     },
     osb::{Hints, LastOperationResponse, LastOperationState},
 };
@@ -29,9 +29,7 @@ pub async fn of_instance(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<impl IntoResponse, ApiError> {
     Ok(response(
-        app.broker
-            .last_operation(&id, hints.operation.as_deref(), deadline)
-            .await?,
+        instances::last_operation(&app.broker, &id, hints.operation.as_deref(), deadline).await?,
     ))
 }
 
@@ -43,9 +41,7 @@ pub async fn of_binding(
 ) -> Result<impl IntoResponse, ApiError> {
     let asked = hints.operation.as_deref();
     Ok(response(
-        app.broker
-            .binding_last_operation(&instance_id, &binding_id, asked, deadline)
-            .await?,
+        bindings::last_operation(&app.broker, &instance_id, &binding_id, asked, deadline).await?,
     ))
 }
 

@@ -11,7 +11,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::{broker::requester::Requester, osb::Object};
+use crate::{broker::records::Requester, osb::Object};
 
 static HEADER: HeaderName = HeaderName::from_static("x-broker-api-originating-identity");
 /// The keys with which platforms identify a user. Kubernetes also sends groups and more, which no

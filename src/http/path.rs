@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 use crate::broker::{
     Error,
-    id::{BindingId, InstanceId},
+    records::{BindingId, InstanceId},
 };
 
 /// The id in `/v2/service_instances/:instance_id…`.

@@ -7,7 +7,7 @@ use super::{
     query::Query,
 };
 use crate::{
-    broker::{InstanceView, Provisioned},
+    broker::instances::{self, InstanceView, Provisioned},
     osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
 };
 
@@ -18,11 +18,10 @@ pub async fn provision(
     RequestedBy(requester): RequestedBy,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
-    Ok(response(
-        app.broker
-            .provision(id, request, requester.as_ref(), query.accepts_incomplete)
-            .await?,
-    ))
+    let is_polled = query.accepts_incomplete;
+    let provisioned =
+        instances::provision(&app.broker, id, request, requester.as_ref(), is_polled).await?;
+    Ok(response(provisioned))
 }
 
 /// Returns the response to a provision or update request.

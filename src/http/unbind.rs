@@ -4,7 +4,7 @@ use axum::{Extension, Json, extract::State, http::StatusCode};
 
 use super::{App, error::ApiError, path::BindingPath, query::Query};
 use crate::{
-    broker::{Deadline, Waiting},
+    broker::{Deadline, Waiting, bindings},
     osb::{DeleteQuery, OperationResponse},
 };
 
@@ -15,10 +15,9 @@ pub async fn unbind(
     Extension(deadline): Extension<Deadline>,
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
-    let operation = app
-        .broker
-        .unbind(&instance_id, &binding_id, &query.service_id, waiting)
-        .await?;
+    let service_id = &query.service_id;
+    let operation =
+        bindings::unbind(&app.broker, &instance_id, &binding_id, service_id, waiting).await?;
     let status = if operation.is_some() {
         StatusCode::ACCEPTED
     } else {

@@ -6,7 +6,10 @@ use super::{
     App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath,
     provision, query::Query,
 };
-use crate::osb::{AcceptsIncomplete, ProvisionResponse, UpdateRequest};
+use crate::{
+    broker::instances,
+    osb::{AcceptsIncomplete, ProvisionResponse, UpdateRequest},
+};
 
 pub async fn update(
     State(app): State<App>,
@@ -15,9 +18,8 @@ pub async fn update(
     RequestedBy(requester): RequestedBy,
     Body(request): Body<UpdateRequest>,
 ) -> Result<(StatusCode, Json<ProvisionResponse>), ApiError> {
-    Ok(provision::response(
-        app.broker
-            .update(&id, request, requester.as_ref(), query.accepts_incomplete)
-            .await?,
-    ))
+    let is_polled = query.accepts_incomplete;
+    let updated =
+        instances::update(&app.broker, &id, request, requester.as_ref(), is_polled).await?;
+    Ok(provision::response(updated))
 }

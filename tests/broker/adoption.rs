@@ -2,8 +2,9 @@
 //! item.
 
 use aws_service_broker::broker::{
-    ports::{INSTANCE_ID_TAG, ORGANIZATION_TAG, PortErrorKind::Throttled, SPACE_TAG, Tag},
-    stack::StackStatus::DeleteFailed,
+    ports::PortErrorKind::Throttled,
+    records::{INSTANCE_ID_TAG, ORGANIZATION_TAG, SPACE_TAG, Tag},
+    stacks::StackStatus::DeleteFailed,
 };
 use jiff::SignedDuration;
 use serde_json::json;

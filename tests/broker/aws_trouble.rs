@@ -10,15 +10,15 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_service_broker::{
-    aws,
+    app, aws,
     broker::{
         Broker,
         authentication::Authenticator,
-        id::{BindingId, InstanceId},
         ports::{
-            CreateStack, Environment, NewStack, NewUser, ParameterValue, PlatformSecrets,
-            PortError, PortErrorKind, Purpose, Sealed,
+            Environment, NewStack, NewUser, ParameterValue, PlatformSecrets, PortError,
+            PortErrorKind, StackCreation,
         },
+        records::{BindingId, InstanceId, Purpose, Sealed},
     },
     http::{MissingVersion, router},
     settings::Settings,
@@ -121,7 +121,7 @@ impl Aws {
     }
 
     async fn broker(&self) -> Broker {
-        aws::broker(&settings(), &self.config().await)
+        app::broker(&settings(), &self.config().await)
     }
 
     /// A platform whose credentials are right.
@@ -276,21 +276,21 @@ async fn create_stack(broker: Broker) -> Result<(), PortError> {
         token: "a-token",
     };
     broker
-        .sites
+        .aws_ports
         .at(None)
         .await
         .stacks
         .create(&stack)
         .await
-        .map(|created| assert_eq!(created, CreateStack::Accepted))
+        .map(|created| assert_eq!(created, StackCreation::Accepted))
 }
 
 async fn create_user(broker: Broker) -> Result<(), PortError> {
     broker
-        .sites
+        .aws_ports
         .at(None)
         .await
-        .identities
+        .users
         .create_user(&NewUser {
             name: "osb-a-user".into(),
             tags: vec![],
@@ -301,10 +301,10 @@ async fn create_user(broker: Broker) -> Result<(), PortError> {
 
 async fn delete_user(broker: Broker) -> Result<(), PortError> {
     broker
-        .sites
+        .aws_ports
         .at(None)
         .await
-        .identities
+        .users
         .delete_user("osb-a-user")
         .await
 }
@@ -454,7 +454,7 @@ async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request
         let invoked = aws
             .broker()
             .await
-            .sites
+            .aws_ports
             .at(None)
             .await
             .functions
@@ -492,10 +492,10 @@ async fn a_missing_permission_is_told_as_aws_tells_it() {
 
 async fn put_policy(broker: Broker) -> Result<(), PortError> {
     broker
-        .sites
+        .aws_ports
         .at(None)
         .await
-        .identities
+        .users
         .put_policy("osb-a-user", "{}")
         .await
 }
@@ -574,7 +574,7 @@ async fn a_request_that_the_sdk_cannot_make_is_the_brokers_fault() {
     let invoked = aws
         .broker()
         .await
-        .sites
+        .aws_ports
         .at(None)
         .await
         .functions

@@ -1,7 +1,7 @@
 use aws_service_broker::broker::{
-    operation::OperationState,
     ports::PortErrorKind::Unavailable,
-    stack::StackStatus::{CreateComplete, RollbackComplete},
+    records::OperationState,
+    stacks::StackStatus::{CreateComplete, RollbackComplete},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};

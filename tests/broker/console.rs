@@ -1,6 +1,6 @@
 //! Somebody acts on an instance's stack in the AWS console.
 
-use aws_service_broker::broker::stack::StackStatus::{
+use aws_service_broker::broker::stacks::StackStatus::{
     CreateComplete, DeleteFailed, RollbackFailed, UpdateComplete, UpdateRollbackFailed,
 };
 use jiff::SignedDuration;

@@ -1,9 +1,9 @@
 //! What an application gets, and where it comes from.
 
 use aws_service_broker::broker::{
-    BindingRules,
-    identity::Identity,
     ports::PortErrorKind::{Denied, Throttled},
+    records::Identity,
+    rules::BindingRules,
 };
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
@@ -290,12 +290,12 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
         client.bind(id, json!({})).await.expect(201);
     }
     client.world.edit(|account| {
-        let mut identities: Vec<_> = account
+        let mut users: Vec<_> = account
             .bindings
             .values_mut()
             .map(|binding| &mut binding.identity)
             .collect();
-        let [one, two] = identities.as_mut_slice() else {
+        let [one, two] = users.as_mut_slice() else {
             panic!("two bindings")
         };
         std::mem::swap(*one, *two);

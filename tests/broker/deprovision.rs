@@ -1,7 +1,7 @@
 use aws_service_broker::broker::{
-    operation::{OperationKind, OperationState},
     ports::PortErrorKind::{InUse, Unavailable},
-    stack::StackStatus::{DeleteComplete, DeleteFailed, RollbackFailed},
+    records::{OperationKind, OperationState},
+    stacks::StackStatus::{DeleteComplete, DeleteFailed, RollbackFailed},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use aws_service_broker::{
-    broker::stack::StackStatus::{CreateComplete, DeleteComplete},
+    broker::stacks::StackStatus::{CreateComplete, DeleteComplete},
     http::front_door,
 };
 use axum::{body::Body, http::StatusCode, response::Response};

@@ -1,7 +1,7 @@
 //! The broker's own stack cannot be deleted while there are instances.
 
 use aws_service_broker::{
-    broker::{Broker, id::InstanceId, ports::PortErrorKind, stack::StackStatus},
+    broker::{Broker, ports::PortErrorKind, records::InstanceId, stacks::StackStatus},
     guard::{self, Request},
     settings::InvalidSetting,
 };
@@ -174,7 +174,7 @@ async fn of_many_instances_some_are_named_and_the_others_counted() {
             let stack_name = format!("osb-sqs-{number:0>112}");
             account.instances.insert(
                 id.clone(),
-                aws_service_broker::broker::instance::Instance {
+                aws_service_broker::broker::records::Instance {
                     id,
                     stack_name,
                     ..instance.clone()

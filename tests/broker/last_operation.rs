@@ -1,6 +1,6 @@
 use aws_service_broker::broker::{
     ports::PortErrorKind::{Denied, Throttled, Unavailable},
-    stack::StackStatus::{CreateComplete, DeleteComplete, RollbackComplete},
+    stacks::StackStatus::{CreateComplete, DeleteComplete, RollbackComplete},
 };
 use jiff::SignedDuration;
 use serde_json::json;

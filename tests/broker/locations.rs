@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_service_broker::broker::{Broker, Location, Locations, Looks, ports::PortErrorKind};
+use aws_service_broker::broker::{
+    Broker, ports::PortErrorKind, records::Location, rules::Locations, stacks::ProgressCache,
+    upkeep,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Fault, INSTANCE, World, plan};
@@ -167,7 +170,7 @@ async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
 async fn every_poll_looks_at_what_is_elsewhere() {
     let (client, there) = two_places();
     let broker = Broker {
-        looks: Looks::beside_events(),
+        progress_cache: ProgressCache::beside_events(),
         ..client.broker()
     };
     let client = client.with_broker(broker);
@@ -365,7 +368,7 @@ async fn a_location_that_fails_at_any_call_is_reported_and_contributes_nothing()
         let (client, there) = orphans_in_two_places().await;
         there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
 
-        let findings = client.broker().sweep().await.expect("a sweep");
+        let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
         let [unreachable] = &findings.unreachable_locations[..] else {
             panic!("{call}: {findings:?}")
         };
@@ -392,7 +395,7 @@ async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
         let (client, there) = with_instance_in_ireland().await;
         there.edit(|account| account.stacks.clear());
         there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
-        let findings = client.broker().sweep().await.expect("a sweep");
+        let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
         assert_eq!(
             (
                 findings.instances_without_stack.len(),
@@ -405,9 +408,7 @@ async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
     let (client, there) = with_instance_in_ireland().await;
     there.edit(|account| account.stacks.clear());
     assert_eq!(
-        client
-            .broker()
-            .sweep()
+        upkeep::sweep(&client.broker())
             .await
             .expect("a sweep")
             .instances_without_stack
@@ -422,7 +423,7 @@ async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
     let (client, there) = with_instance_in_ireland().await;
     let client = client.with_locations(&[]);
     there.script([(0, Fault::Before(PortErrorKind::Misconfigured))]);
-    let findings = client.broker().sweep().await.expect("a sweep");
+    let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
     let unreachable: Vec<_> = findings
         .unreachable_locations
         .into_iter()
@@ -435,7 +436,7 @@ async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
 async fn the_sweep_looks_everywhere_and_says_where() {
     let (client, there) = with_instance_in_ireland().await;
     client.bind("one", json!({})).await.expect(201);
-    let findings = client.broker().sweep().await.expect("a sweep");
+    let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
     assert!(findings.stacks_without_record.is_empty() && findings.users_without_binding.is_empty());
     assert_eq!(
         (findings.looked_at.stacks, findings.looked_at.users),
@@ -446,7 +447,7 @@ async fn the_sweep_looks_everywhere_and_says_where() {
         account.instances.clear();
         account.bindings.clear();
     });
-    let findings = client.broker().sweep().await.expect("a sweep");
+    let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
     let (stack, user) = (
         &findings.stacks_without_record[0],
         &findings.users_without_binding[0],
@@ -458,9 +459,7 @@ async fn the_sweep_looks_everywhere_and_says_where() {
 
     let removal =
         serde_json::from_value(json!({"stacks": [stack.item.name], "users": [user.item.name]}));
-    client
-        .broker()
-        .remove(&findings, &removal.expect("a removal"))
+    upkeep::remove(&client.broker(), &findings, &removal.expect("a removal"))
         .await
         .expect("removed");
     there.complete_stacks();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_service_broker::{
-    broker::{ports::PortErrorKind, stack::StackStatus},
+    broker::{ports::PortErrorKind, stacks::StackStatus},
     telemetry::{
         self,
         facts::Facts,

@@ -9,12 +9,11 @@ use std::sync::{
 use async_trait::async_trait;
 use aws_service_broker::broker::{
     Broker,
-    binding::Binding,
-    id::{BindingId, InstanceId},
-    instance::Instance,
-    operation::{Operation, OperationKind},
-    ports::{InsertBinding, Page, PortResult, Records, ScannedRecord, Update},
-    requester::{Refused, Requester},
+    ports::{BindingInsertion, Page, PortResult, Records, ScannedRecord, WriteOutcome},
+    records::{
+        Binding, BindingId, Instance, InstanceId, Operation, OperationKind, Refused, Requester,
+    },
+    upkeep,
 };
 use jiff::Timestamp;
 
@@ -97,11 +96,11 @@ impl Records for Table {
         self.world.count_instances(owner_guid).await
     }
 
-    async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
+    async fn update_instance(&self, instance: &Instance) -> PortResult<WriteOutcome> {
         self.world.update_instance(instance).await
     }
 
-    async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
+    async fn delete_instance(&self, instance: &Instance) -> PortResult<WriteOutcome> {
         self.world.delete_instance(instance).await
     }
 
@@ -151,11 +150,11 @@ impl Records for Table {
         instance: &Instance,
         binding: &Binding,
         now: Timestamp,
-    ) -> PortResult<InsertBinding> {
+    ) -> PortResult<BindingInsertion> {
         self.world.insert_binding(instance, binding, now).await
     }
 
-    async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
+    async fn update_binding(&self, binding: &Binding) -> PortResult<WriteOutcome> {
         self.world.update_binding(binding).await
     }
 
@@ -206,7 +205,7 @@ fn deleted(instance: Instance) -> Instance {
 #[tokio::test(start_paused = true)]
 async fn the_sweep_reads_a_million_records_and_keeps_none() {
     let (broker, table) = a_million(|instance| instance).await;
-    let findings = broker.sweep().await.expect("a sweep");
+    let findings = upkeep::sweep(&broker).await.expect("a sweep");
     assert_eq!(
         (findings.looked_at.records, findings.looked_at.stacks),
         (PAGES * RECORDS_PER_PAGE, 1)
@@ -225,7 +224,7 @@ async fn the_sweep_reads_a_million_records_and_keeps_none() {
 #[tokio::test(start_paused = true)]
 async fn the_guard_reads_a_million_tombstones_and_lets_the_broker_go() {
     let (broker, table) = a_million(deleted).await;
-    let remaining = broker.remaining().await.expect("a count");
+    let remaining = upkeep::remaining(&broker).await.expect("a count");
     assert_eq!(
         (remaining.count, remaining.or_more, remaining.named.len()),
         (0, false, 0)
@@ -241,7 +240,7 @@ async fn the_guard_reads_a_million_tombstones_and_lets_the_broker_go() {
 #[tokio::test(start_paused = true)]
 async fn the_guard_need_not_read_them_all_to_say_no() {
     let (broker, table) = a_million(|instance| instance).await;
-    let remaining = broker.remaining().await.expect("a count");
+    let remaining = upkeep::remaining(&broker).await.expect("a count");
     assert_eq!(
         (remaining.count, remaining.or_more, remaining.named.len()),
         (10_000, true, 10)

@@ -13,14 +13,11 @@ use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_service_broker::{
     aws::{self, DynamoDb},
     broker::{
-        Location,
-        bind_function::BindFunction,
-        binding::{Binding, Lifetime, SealedAccessKey},
-        id::{BindingId, InstanceId},
-        identity::{Identity, ServiceAccount},
-        instance::{Attributes, Instance, Json},
-        operation::{Operation, OperationKind},
-        ports::{PortErrorKind, Records, ScannedRecord, Sealed, Update},
+        ports::{PortErrorKind, Records, ScannedRecord, WriteOutcome},
+        records::{
+            Attributes, BindFunction, Binding, BindingId, Identity, Instance, InstanceId, Json,
+            Lifetime, Location, Operation, OperationKind, Sealed, SealedAccessKey, ServiceAccount,
+        },
     },
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
@@ -455,7 +452,7 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
                 };
                 assert_eq!(
                     table.update_instance(&before).await.expect("update"),
-                    Update::Done
+                    WriteOutcome::Done
                 );
             }
         }
@@ -475,7 +472,7 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
                 let before = Binding { version, ..binding };
                 assert_eq!(
                     table.update_binding(&before).await.expect("update"),
-                    Update::Done
+                    WriteOutcome::Done
                 );
                 check_written(name, &written(&replay, "/Item"));
             }
@@ -632,11 +629,11 @@ async fn a_write_that_is_sent_again_because_its_answer_got_lost_finds_its_own_wo
     let table = DynamoDb::new(&config(client).await, TABLE);
     assert_eq!(
         table.update_binding(&binding()).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     // Another request that writes the same at the same moment was not first.
     assert_eq!(
         table.update_binding(&binding()).await.expect("update"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 }

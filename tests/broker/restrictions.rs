@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_service_broker::{
-    broker::{Broker, Quotas, stack::StackStatus},
+    broker::{Broker, rules::Quotas, stacks::StackStatus},
     offerings::OFFERINGS,
 };
 use catalog::{Catalog, Consents, EnabledPlans, ParameterLimits, Restrictions};

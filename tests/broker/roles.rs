@@ -1,12 +1,9 @@
 //! Bindings that act with a role in the place of an access key.
 
 use aws_service_broker::broker::{
-    BindingRules, OwnRoles, RolePatterns, WorkloadIdentity,
-    ports::{
-        ORGANIZATION_TAG,
-        PortErrorKind::{Denied, Throttled},
-        SPACE_TAG, Tag,
-    },
+    ports::PortErrorKind::{Denied, Throttled},
+    records::{ORGANIZATION_TAG, SPACE_TAG, Tag},
+    rules::{BindingRules, OwnRoles, RolePatterns, WorkloadIdentity},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};

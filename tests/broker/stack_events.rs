@@ -3,7 +3,11 @@
 use std::fs;
 
 use aws_service_broker::{
-    broker::{Broker, Looks, ports::PortErrorKind, stack::StackStatus},
+    broker::{
+        Broker,
+        ports::PortErrorKind,
+        stacks::{ProgressCache, StackStatus},
+    },
     stack_events,
 };
 use jiff::SignedDuration;
@@ -225,7 +229,7 @@ async fn a_platform_cannot_send_events() {
 fn beside_events() -> Client {
     let client = Client::new();
     let broker = Broker {
-        looks: Looks::beside_events(),
+        progress_cache: ProgressCache::beside_events(),
         ..client.broker()
     };
     client.with_broker(broker)

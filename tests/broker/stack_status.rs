@@ -1,7 +1,7 @@
 use aws_sdk_cloudformation::types::StackStatus as SdkStatus;
 use aws_service_broker::broker::{
-    operation::OperationKind::{Bind, Deprovision, Provision, Unbind, Update},
-    stack::{
+    records::OperationKind::{Bind, Deprovision, Provision, Unbind, Update},
+    stacks::{
         Progress::{self, Failed, NotStarted, Running, Succeeded},
         Sight, StackStatus, progress,
     },

@@ -1,11 +1,9 @@
 use aws_service_broker::{
     broker::{
-        BindingRules, WorkloadIdentity,
-        id::InstanceId,
-        instance::Instance,
         ports::{PortErrorKind::Denied, StackResource, UnreadableRecord},
-        retained::CostClass,
-        sweep::Removal,
+        records::{Instance, InstanceId},
+        rules::{BindingRules, WorkloadIdentity},
+        upkeep::{self, CostClass, Removal},
     },
     sweep::{self, SweepRequest},
 };
@@ -389,7 +387,7 @@ async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
     let client = some_instances().await;
     let account = client.world.account();
     let (stack, user) = lose_the_records(&client);
-    let findings = client.broker().sweep().await.expect("a sweep");
+    let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
     assert_eq!(
         (
             findings.stacks_without_record.len(),
@@ -405,9 +403,7 @@ async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
         users: [user.clone()].into(),
         ..Removal::default()
     };
-    let removed = client
-        .broker()
-        .remove(&findings, &removal)
+    let removed = upkeep::remove(&client.broker(), &findings, &removal)
         .await
         .expect("a removal");
     assert!(
@@ -581,9 +577,7 @@ async fn no_page_of_records_is_kept_for_later() {
     });
     client.world.take_calls();
     assert_eq!(
-        client
-            .broker()
-            .sweep()
+        upkeep::sweep(&client.broker())
             .await
             .expect("a sweep")
             .instances_without_stack
@@ -636,7 +630,7 @@ async fn what_a_deleted_instances_stack_has_left_is_told_with_its_cost_and_never
             ),
         ];
     });
-    let findings = client.broker().sweep().await.expect("findings");
+    let findings = upkeep::sweep(&client.broker()).await.expect("findings");
     let found: Vec<_> = findings
         .retained_resources
         .iter()

@@ -64,4 +64,4 @@ macro_rules! the_twin_keeps_the_promises_of {
     };
 }
 
-the_twin_keeps_the_promises_of! { records stacks identities roles vault secrets functions }
+the_twin_keeps_the_promises_of! { records stacks users roles vault secrets functions }

@@ -1,4 +1,4 @@
-use aws_service_broker::broker::stack::StackStatus::{DeleteFailed, UpdateRollbackFailed};
+use aws_service_broker::broker::stacks::StackStatus::{DeleteFailed, UpdateRollbackFailed};
 use serde_json::json;
 
 use crate::support::{Client, Fault};

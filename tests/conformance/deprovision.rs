@@ -1,6 +1,6 @@
 use aws_service_broker::broker::{
     ports::PortErrorKind::Unavailable,
-    stack::StackStatus::{DeleteComplete, DeleteFailed, RollbackComplete},
+    stacks::StackStatus::{DeleteComplete, DeleteFailed, RollbackComplete},
 };
 use jiff::SignedDuration;
 use serde_json::json;

@@ -1,7 +1,7 @@
 use aws_service_broker::{
     broker::{
         ports::PortErrorKind::{Denied, Throttled, Unavailable},
-        stack::StackStatus::{DeleteFailed, RollbackComplete, UpdateRollbackComplete},
+        stacks::StackStatus::{DeleteFailed, RollbackComplete, UpdateRollbackComplete},
     },
     http::MissingVersion,
 };
@@ -269,7 +269,7 @@ async fn gen_07_a_refused_request_changes_nothing() {
         .await
         .expect(400);
     let after = client.world.instance(INSTANCE).map(|instance| {
-        aws_service_broker::broker::instance::Instance {
+        aws_service_broker::broker::records::Instance {
             version: 0,
             ..instance
         }
@@ -277,7 +277,7 @@ async fn gen_07_a_refused_request_changes_nothing() {
     let before_without_version =
         before
             .0
-            .map(|instance| aws_service_broker::broker::instance::Instance {
+            .map(|instance| aws_service_broker::broker::records::Instance {
                 version: 0,
                 ..instance
             });

@@ -1,4 +1,4 @@
-use aws_service_broker::broker::stack::StackStatus::{RollbackComplete, UpdateRollbackComplete};
+use aws_service_broker::broker::stacks::StackStatus::{RollbackComplete, UpdateRollbackComplete};
 use serde_json::json;
 
 use crate::support::{Client, INSTANCE, plan_id, service_id};

@@ -5,12 +5,11 @@
 use std::{pin::Pin, task::Poll};
 
 use aws_service_broker::broker::{
-    instance::Instance,
-    operation::{OperationKind, OperationState},
-    stack::StackStatus::{
+    records::{Instance, OperationKind, OperationState},
+    stacks::StackStatus::{
         CreateComplete, CreateInProgress, DeleteFailed, DeleteInProgress, RollbackComplete,
+        UpdateInProgress, UpdateRollbackComplete,
     },
-    stack::StackStatus::{UpdateInProgress, UpdateRollbackComplete},
 };
 use axum::{body::Body, http::Request};
 use jiff::SignedDuration;

@@ -1,5 +1,5 @@
-use aws_service_broker::broker::instance::TOMBSTONE_LIFETIME;
-use aws_service_broker::broker::stack::StackStatus::{
+use aws_service_broker::broker::records::INSTANCE_TOMBSTONE_LIFETIME;
+use aws_service_broker::broker::stacks::StackStatus::{
     CreateComplete, DeleteComplete, DeleteFailed, RollbackComplete, RollbackInProgress,
     UpdateComplete, UpdateCompleteCleanupInProgress, UpdateRollbackComplete, UpdateRollbackFailed,
     UpdateRollbackInProgress,
@@ -69,7 +69,7 @@ async fn loi_04_gone_is_said_of_deletions_alone() {
     let deleted = client.deprovision().await.expect(202);
     client.world.complete_stacks();
     poll(&client, &deleted).await.expect(200);
-    client.world.let_time_pass(TOMBSTONE_LIFETIME);
+    client.world.let_time_pass(INSTANCE_TOMBSTONE_LIFETIME);
     poll(&client, &deleted).await.expect(410);
     poll(&client, &changed).await.expect(404);
     client.last_operation().await.expect(404);
@@ -404,7 +404,7 @@ async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() 
             "succeeded"
         );
     }
-    client.world.let_time_pass(TOMBSTONE_LIFETIME);
+    client.world.let_time_pass(INSTANCE_TOMBSTONE_LIFETIME);
     client.last_operation().await.expect(404);
 }
 

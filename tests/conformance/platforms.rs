@@ -2,7 +2,7 @@
 
 use aws_service_broker::broker::{
     ports::PortErrorKind::Throttled,
-    stack::StackStatus::{RollbackComplete, UpdateRollbackComplete},
+    stacks::StackStatus::{RollbackComplete, UpdateRollbackComplete},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-use aws_service_broker::broker::stack::StackStatus::DeleteComplete;
+use aws_service_broker::broker::stacks::StackStatus::DeleteComplete;
 use jiff::SignedDuration;
 use serde_json::json;
 

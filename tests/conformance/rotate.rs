@@ -1,4 +1,4 @@
-use aws_service_broker::{broker::BindingRules, http::MissingVersion};
+use aws_service_broker::{broker::rules::BindingRules, http::MissingVersion};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 use aws_service_broker::{
     broker::{
         ports::PortErrorKind::{Denied, Unavailable},
-        stack::StackStatus::{
+        stacks::StackStatus::{
             RollbackComplete, UpdateInProgress, UpdateRollbackComplete, UpdateRollbackFailed,
         },
     },

@@ -3,11 +3,11 @@
 //! Neither can drift from the other unnoticed.
 
 pub mod functions;
-pub mod identities;
 pub mod records;
 pub mod roles;
 pub mod secrets;
 pub mod stacks;
+pub mod users;
 pub mod vault;
 
 use aws_service_broker::broker::ports::{Page, PortResult};

@@ -5,13 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use aws_service_broker::{
     aws::System,
     broker::{
-        binding::{self, Binding, Lifetime, SealedAccessKey},
-        id::{BindingId, InstanceId},
-        identity::Identity,
-        instance::{Attributes, Instance, Json, TOMBSTONE_LIFETIME},
-        operation::{LONGEST_REQUEST, Operation, OperationKind},
-        ports::{Environment, InsertBinding, Records, ScannedRecord, Sealed, Update},
-        requester::{Refused, Requester},
+        ports::{BindingInsertion, Environment, Records, ScannedRecord, WriteOutcome},
+        records::{
+            Attributes, BINDING_TOMBSTONE_LIFETIME, Binding, BindingId,
+            INSTANCE_TOMBSTONE_LIFETIME, Identity, Instance, InstanceId, Json, LONGEST_REQUEST,
+            Lifetime, Operation, OperationKind, Refused, Requester, Sealed, SealedAccessKey,
+        },
     },
 };
 use jiff::SignedDuration;
@@ -139,7 +138,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 
     assert_eq!(
@@ -153,16 +152,16 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
     };
     assert_eq!(
         table.update_instance(&changed).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
 
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
     assert_eq!(
         table.delete_instance(&instance).await.expect("delete"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 
     let stored = table
@@ -180,7 +179,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
 
     assert_eq!(
         table.delete_instance(&stored).await.expect("delete"),
-        Update::Done
+        WriteOutcome::Done
     );
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 }
@@ -208,7 +207,7 @@ pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
 ) {
     let now = System.now();
     let tombstone = Instance {
-        expires_at: Some(now + TOMBSTONE_LIFETIME),
+        expires_at: Some(now + INSTANCE_TOMBSTONE_LIFETIME),
         ..instance()
     };
     assert_eq!(
@@ -256,7 +255,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::InstanceChanged
+        BindingInsertion::InstanceChanged
     );
 
     assert_eq!(
@@ -268,10 +267,10 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
 
-    let exists = InsertBinding::Exists(Box::new(binding.clone()));
+    let exists = BindingInsertion::Exists(Box::new(binding.clone()));
     assert_eq!(
         table
             .insert_binding(&instance, &binding, now)
@@ -282,7 +281,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
 
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     let another = Binding {
         id: BindingId::new("another").expect("an id"),
@@ -293,7 +292,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
             .insert_binding(&instance, &another, now)
             .await
             .expect("insert"),
-        InsertBinding::InstanceChanged
+        BindingInsertion::InstanceChanged
     );
 }
 
@@ -310,7 +309,7 @@ pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl
                 .insert_binding(&instance, binding, now)
                 .await
                 .expect("insert"),
-            InsertBinding::Done
+            BindingInsertion::Done
         );
     }
 
@@ -379,7 +378,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
         .insert_binding(&instance, &binding(&instance), now)
         .await
         .expect("insert");
-    assert_eq!(late, InsertBinding::InstanceChanged);
+    assert_eq!(late, BindingInsertion::InstanceChanged);
 
     // A deletion that has failed can be begun again, one that has succeeded cannot.
     let failed = Instance {
@@ -388,7 +387,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
     };
     assert_eq!(
         table.update_instance(&failed).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
 
     let second = deprovision();
@@ -410,7 +409,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
     };
     assert_eq!(
         table.update_instance(&tombstone).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     let tombstone = Instance {
         version: 4,
@@ -447,7 +446,7 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
     };
     assert_eq!(
         table.update_instance(&failed).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
 
     let begun = begin_deprovision(table, &failed, &deprovision)
@@ -480,7 +479,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
     assert_eq!(begin(&unbind).await, Some(binding.clone()));
 
@@ -502,7 +501,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
     assert_eq!(begin(&again).await, Some(unbinding.clone()));
     assert_eq!(
         table.update_binding(&binding).await.expect("update"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 
     // One that has failed can be begun again.
@@ -512,7 +511,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
     };
     assert_eq!(
         table.update_binding(&failed).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     let previous_operation = Some(failed.operation.clone());
     assert_eq!(
@@ -533,7 +532,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
     let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
     let tombstone = Binding {
         operation,
-        expires_at: Some(now + binding::TOMBSTONE_LIFETIME),
+        expires_at: Some(now + BINDING_TOMBSTONE_LIFETIME),
         ..binding(&instance)
     };
 
@@ -546,10 +545,10 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
             .insert_binding(&instance, &tombstone, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
 
-    let exists = InsertBinding::Exists(Box::new(tombstone.clone()));
+    let exists = BindingInsertion::Exists(Box::new(tombstone.clone()));
     assert_eq!(
         table
             .insert_binding(&instance, &tombstone, now)
@@ -563,7 +562,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
         .await
         .expect("read");
     assert_eq!(read, Some(tombstone.clone()));
-    let expired = now + binding::TOMBSTONE_LIFETIME;
+    let expired = now + BINDING_TOMBSTONE_LIFETIME;
     let (_, read) = table
         .instance_and_binding(&instance.id, &tombstone.id, expired)
         .await
@@ -576,7 +575,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
             .insert_binding(&instance, &tombstone, later)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
 }
 
@@ -588,11 +587,11 @@ pub async fn of_two_writes_that_are_the_same_one_is_done(table: &impl Records) {
     );
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 }
 
@@ -612,16 +611,16 @@ pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone
     };
     assert_eq!(
         table.delete_instance(&other).await.expect("delete"),
-        Update::Conflict
+        WriteOutcome::Conflict
     );
 
     assert_eq!(
         table.delete_instance(&instance).await.expect("delete"),
-        Update::Done
+        WriteOutcome::Done
     );
     assert_eq!(
         table.delete_instance(&instance).await.expect("delete"),
-        Update::Done
+        WriteOutcome::Done
     );
 }
 
@@ -636,7 +635,7 @@ pub async fn bindings_that_are_inserted_at_the_same_moment_all_are(table: &impl 
         [0, 1, 2, 3].map(|index| table.insert_binding(&instance, &bindings[index], now));
     let (a, b, c, d) = tokio::join!(a, b, c, d);
     for inserted in [a, b, c, d] {
-        assert_eq!(inserted.expect("insert"), InsertBinding::Done);
+        assert_eq!(inserted.expect("insert"), BindingInsertion::Done);
     }
 }
 
@@ -652,7 +651,7 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
 
     let (mut instances, mut bindings) = (Vec::new(), Vec::new());
@@ -679,7 +678,7 @@ pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: 
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
 
     let late = now + SignedDuration::from_secs(60);
@@ -755,7 +754,7 @@ pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table:
 pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
     let now = System.now();
     let tombstone = Instance {
-        expires_at: Some(now + TOMBSTONE_LIFETIME),
+        expires_at: Some(now + INSTANCE_TOMBSTONE_LIFETIME),
         ..instance()
     };
     assert_eq!(
@@ -837,7 +836,7 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
     };
     assert_eq!(
         table.update_instance(&tombstone).await.expect("update"),
-        Update::Done
+        WriteOutcome::Done
     );
     count(1).await;
 }

@@ -1,8 +1,11 @@
 //! [`Roles`]
 
-use aws_service_broker::broker::ports::{NewRole, PortErrorKind, Roles, Tag};
+use aws_service_broker::broker::{
+    ports::{NewRole, PortErrorKind, Roles},
+    records::Tag,
+};
 
-use super::{all, identities::POLICY, unique};
+use super::{all, unique, users::POLICY};
 
 macro_rules! tests {
     ($new:expr) => {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_service_broker::broker::{
     ports::{
-        CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack,
+        NewStack, ParameterValue, StackCreation, StackDeletion, StackUpdate, Stacks, UpdatedStack,
     },
-    stack::{Sight, StackEvent, StackStatus, Subject},
+    records::Tag,
+    stacks::{Sight, StackEvent, StackStatus, Subject},
 };
 
 use super::{all, unique};
@@ -77,11 +78,11 @@ fn queue(name: &str) -> NewStack<'_> {
 }
 
 /// An update that leaves everything as it is.
-fn update<'a>(name: &'a str, token: &'a str) -> StackUpdate<'a> {
+fn update<'a>(name: &'a str, token: &'a str) -> UpdatedStack<'a> {
     let parameters = ["Delay", "Password"]
         .map(|parameter| (parameter.into(), ParameterValue::Previous))
         .into();
-    StackUpdate {
+    UpdatedStack {
         stack: name,
         template_body: None,
         parameters,
@@ -94,7 +95,7 @@ async fn created(stacks: &impl SettlingStacks) -> String {
     let name = new_name();
     assert_eq!(
         stacks.create(&queue(&name)).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&name).await;
     name
@@ -103,7 +104,7 @@ async fn created(stacks: &impl SettlingStacks) -> String {
 async fn delete(stacks: &impl SettlingStacks, name: &str) {
     assert_eq!(
         stacks.delete(name, "deprovision-1").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
     stacks.settle(name).await;
     assert_eq!(stacks.describe(name).await.expect("describe"), None);
@@ -117,7 +118,7 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
 
     assert_eq!(
         stacks.create(&queue(&name)).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&name).await;
 
@@ -136,13 +137,13 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
     };
     assert_eq!(
         stacks.create(&other).await.expect("create"),
-        CreateStack::Exists
+        StackCreation::Exists
     );
 
     delete(stacks, &name).await;
     assert_eq!(
         stacks.delete(&name, "deprovision-2").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
 
     assert_eq!(
@@ -177,19 +178,19 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
         Sight::Reached(StackStatus::CreateComplete)
     );
 
-    let changed = StackUpdate {
+    let changed = UpdatedStack {
         parameters: delay("7"),
         ..update(&id, "update-1")
     };
     assert_eq!(
         stacks.update(&changed).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     stacks.settle(&name).await;
 
     assert_eq!(
         stacks.delete(&id, "deprovision-1").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
     stacks.settle(&name).await;
 
@@ -199,7 +200,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
     };
     assert_eq!(
         stacks.create(&again).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&name).await;
 
@@ -210,7 +211,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
     );
     assert_eq!(
         stacks.delete(&id, "deprovision-2").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
     stacks.settle(&name).await;
 
@@ -233,7 +234,7 @@ pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl Settling
     };
     assert_eq!(
         stacks.create(&slow).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
 
     let described = stacks
@@ -265,7 +266,7 @@ pub async fn a_stack_is_described_with_its_tags_and_parameters_and_without_secre
     };
     assert_eq!(
         stacks.create(&with_secret).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&name).await;
 
@@ -288,13 +289,13 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
     stacks: &impl SettlingStacks,
 ) {
     let name = created(stacks).await;
-    let changed = StackUpdate {
+    let changed = UpdatedStack {
         parameters: delay("7"),
         ..update(&name, "update-1")
     };
     assert_eq!(
         stacks.update(&changed).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     stacks.settle(&name).await;
 
@@ -310,13 +311,13 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
     assert_eq!(described.outputs.len(), 1);
 
     // What is left out gets the template's default.
-    let left_out = StackUpdate {
+    let left_out = UpdatedStack {
         parameters: BTreeMap::new(),
         ..update(&name, "update-2")
     };
     assert_eq!(
         stacks.update(&left_out).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     stacks.settle(&name).await;
 
@@ -327,13 +328,13 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
         .expect("a stack");
     assert_eq!(described.parameters["Delay"], "0");
 
-    let retagged = StackUpdate {
+    let retagged = UpdatedStack {
         tags: vec![Tag::new("servicebroker:plan", "other")],
         ..update(&name, "update-3")
     };
     assert_eq!(
         stacks.update(&retagged).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     stacks.settle(&name).await;
 
@@ -354,32 +355,32 @@ pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks
     let same = update(&name, "update-1");
     assert_eq!(
         stacks.update(&same).await.expect("update"),
-        UpdateStack::NoChange
+        StackUpdate::NoChange
     );
 
-    let same_template = StackUpdate {
+    let same_template = UpdatedStack {
         template_body: Some(QUEUE),
         ..update(&name, "update-2")
     };
     assert_eq!(
         stacks.update(&same_template).await.expect("update"),
-        UpdateStack::NoChange
+        StackUpdate::NoChange
     );
 
-    let given_again = StackUpdate {
+    let given_again = UpdatedStack {
         parameters: delay("5"),
         ..update(&name, "update-3")
     };
     assert_eq!(
         stacks.update(&given_again).await.expect("update"),
-        UpdateStack::NoChange
+        StackUpdate::NoChange
     );
     delete(stacks, &name).await;
 }
 
 pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingStacks) {
     let missing = new_name();
-    let UpdateStack::Rejected(reason) = stacks
+    let StackUpdate::Rejected(reason) = stacks
         .update(&update(&missing, "update-1"))
         .await
         .expect("update")
@@ -390,12 +391,12 @@ pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingSt
 
     let name = created(stacks).await;
     let parameters = BTreeMap::from([("Dealy".into(), ParameterValue::Given("5".into()))]);
-    let unknown = StackUpdate {
+    let unknown = UpdatedStack {
         parameters,
         ..update(&name, "update-1")
     };
 
-    let UpdateStack::Rejected(reason) = stacks.update(&unknown).await.expect("update") else {
+    let StackUpdate::Rejected(reason) = stacks.update(&unknown).await.expect("update") else {
         panic!("there is no such parameter")
     };
     assert!(
@@ -408,13 +409,13 @@ pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingSt
 pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let template_body = slow();
-    let slow = StackUpdate {
+    let slow = UpdatedStack {
         template_body: Some(&template_body),
         ..update(&name, "update-1")
     };
     assert_eq!(
         stacks.update(&slow).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
 
     let described = stacks
@@ -424,7 +425,7 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
         .expect("a stack");
     assert_eq!(described.status, StackStatus::UpdateInProgress);
 
-    let DeleteStack::Rejected(reason) =
+    let StackDeletion::Rejected(reason) =
         stacks.delete(&name, "deprovision-1").await.expect("delete")
     else {
         panic!("it is being updated")
@@ -433,15 +434,15 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
 
     assert_eq!(
         stacks.update(&slow).await.expect("again"),
-        UpdateStack::Accepted,
+        StackUpdate::Accepted,
         "it is the same request"
     );
 
-    let other = StackUpdate {
+    let other = UpdatedStack {
         parameters: delay("7"),
         ..update(&name, "update-2")
     };
-    let UpdateStack::Rejected(_) = stacks.update(&other).await.expect("update") else {
+    let StackUpdate::Rejected(_) = stacks.update(&other).await.expect("update") else {
         panic!("it is being updated")
     };
 
@@ -460,7 +461,7 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
 
     assert_eq!(
         stacks.create(&queue(&name)).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&name).await;
 
@@ -494,13 +495,13 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
         "the newest one of somebody else"
     );
 
-    let changed = StackUpdate {
+    let changed = UpdatedStack {
         parameters: delay("7"),
         ..update(&name, "update-1")
     };
     assert_eq!(
         stacks.update(&changed).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     stacks.settle(&name).await;
 
@@ -539,7 +540,7 @@ pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingSta
     };
     assert_eq!(
         stacks.create(&without_tags).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
     stacks.settle(&foreign).await;
 

@@ -1,8 +1,8 @@
 //! [`Vault`]
 
 use aws_service_broker::broker::{
-    id::{BindingId, InstanceId},
-    ports::{PortErrorKind, Purpose, Sealed, Vault},
+    ports::{PortErrorKind, Vault},
+    records::{BindingId, InstanceId, Purpose, Sealed},
 };
 use secrecy::{ExposeSecret, SecretString};
 

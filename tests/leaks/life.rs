@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use aws_service_broker::broker::{BindingRules, RolePatterns, stack::StackStatus};
+use aws_service_broker::broker::{
+    rules::{BindingRules, RolePatterns},
+    stacks::StackStatus,
+};
 use axum::{body::Body, http::Request};
 use catalog::Catalog;
 use jiff::SignedDuration;

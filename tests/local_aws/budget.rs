@@ -2,11 +2,7 @@
 //! ARCHITECTURE.md.
 
 use aws_sdk_iam::types::Tag;
-use aws_service_broker::{
-    aws::{self, SecretsManager},
-    broker::ports::PlatformSecrets,
-    http::router,
-};
+use aws_service_broker::{app, aws::SecretsManager, broker::ports::PlatformSecrets, http::router};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -27,8 +23,8 @@ async fn every_operation_keeps_to_its_budget() {
         .remove(0);
     calls.take();
     let (broker, authenticator) = (
-        aws::broker(&settings, &config),
-        aws::authenticator(&settings, &config),
+        app::broker(&settings, &config),
+        app::authenticator(&settings, &config),
     );
     let client = Client::of(
         router(broker, authenticator, settings.missing_version),

@@ -2,8 +2,12 @@ use std::collections::BTreeMap;
 
 use aws_service_broker::{
     aws::CloudFormation,
-    broker::ports::{
-        CreateStack, DeleteStack, NewStack, ParameterValue, StackUpdate, Stacks, Tag, UpdateStack,
+    broker::{
+        ports::{
+            NewStack, ParameterValue, StackCreation, StackDeletion, StackUpdate, Stacks,
+            UpdatedStack,
+        },
+        records::Tag,
     },
 };
 
@@ -58,7 +62,7 @@ async fn a_stack_is_made_with_the_deploy_role() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(
         stacks.create(&stack(&name, "5")).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
 
     let client = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
@@ -75,14 +79,15 @@ async fn a_stack_is_made_with_the_deploy_role() {
 
     assert_eq!(
         stacks.delete(&name, "deprovision-1").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
 }
 
 #[tokio::test]
 async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
-    let CreateStack::Rejected(reason) = stacks.create(&stack(&name, "901")).await.expect("create")
+    let StackCreation::Rejected(reason) =
+        stacks.create(&stack(&name, "901")).await.expect("create")
     else {
         panic!("CloudFormation took a parameter above its MaxValue")
     };
@@ -95,16 +100,16 @@ async fn a_template_that_an_update_brings_decides_what_is_rejected() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(
         stacks.create(&stack(&name, "5")).await.expect("create"),
-        CreateStack::Accepted
+        StackCreation::Accepted
     );
-    let update = |parameters, token| StackUpdate {
+    let update = |parameters, token| UpdatedStack {
         stack: &name,
         template_body: None,
         parameters,
         tags: tags(),
         token,
     };
-    let UpdateStack::Rejected(reason) = stacks
+    let StackUpdate::Rejected(reason) = stacks
         .update(&update(given("901"), "update-1"))
         .await
         .expect("update")
@@ -114,17 +119,17 @@ async fn a_template_that_an_update_brings_decides_what_is_rejected() {
     assert!(reason.contains("Delay"), "{reason}");
 
     let template = TEMPLATE.replace("MaxValue: 900", "MaxValue: 901");
-    let new_template = StackUpdate {
+    let new_template = UpdatedStack {
         template_body: Some(&template),
         ..update(given("901"), "update-2")
     };
     // SQS has the last word.
     assert_eq!(
         stacks.update(&new_template).await.expect("update"),
-        UpdateStack::Accepted
+        StackUpdate::Accepted
     );
     assert_eq!(
         stacks.delete(&name, "deprovision-1").await.expect("delete"),
-        DeleteStack::Accepted
+        StackDeletion::Accepted
     );
 }

@@ -2,9 +2,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_service_broker::{
     aws::{DynamoDb, System},
     broker::{
-        instance::Instance,
-        operation::{Operation, OperationKind},
-        ports::{Environment, InsertBinding, PortErrorKind, Records},
+        ports::{BindingInsertion, Environment, PortErrorKind, Records},
+        records::{Instance, Operation, OperationKind},
     },
 };
 use jiff::SignedDuration;
@@ -56,7 +55,7 @@ async fn assert_unreadable(schema: &str) {
             .insert_binding(&instance, &binding, now)
             .await
             .expect("insert"),
-        InsertBinding::Done
+        BindingInsertion::Done
     );
     let client = aws_sdk_dynamodb::Client::new(&Calls::default().config().await);
     let reshape = async |sk: String| {

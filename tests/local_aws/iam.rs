@@ -1,7 +1,10 @@
 use aws_sdk_iam::Client;
 use aws_service_broker::{
     aws::Iam,
-    broker::ports::{CreateUser, Identities, IdentitySummary, NewUser, Page, Tag},
+    broker::{
+        ports::{IdentitySummary, NewUser, Page, UserCreation, Users},
+        records::Tag,
+    },
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
@@ -9,7 +12,7 @@ use axum::http;
 
 use crate::{
     aws::{Calls, settings},
-    contract::{self, identities::POLICY, unique},
+    contract::{self, unique, users::POLICY},
 };
 
 /// The adapter with the settings of the deployed stack.
@@ -22,7 +25,7 @@ pub async fn iam() -> Iam {
     )
 }
 
-contract::identities::tests!(iam().await);
+contract::users::tests!(iam().await);
 
 fn user(name: &str) -> NewUser {
     NewUser {
@@ -38,10 +41,10 @@ async fn a_user_has_its_path_boundary_policy_and_tags() {
         Calls::default().config().await,
         format!("osb-{}", unique()),
     );
-    let (client, identities) = (Client::new(&config), iam().await);
+    let (client, users) = (Client::new(&config), iam().await);
     assert_eq!(
-        identities.create_user(&user(&name)).await.expect("create"),
-        CreateUser::Created
+        users.create_user(&user(&name)).await.expect("create"),
+        UserCreation::Created
     );
     let created = client
         .get_user()
@@ -61,10 +64,7 @@ async fn a_user_has_its_path_boundary_policy_and_tags() {
         ("servicebroker:binding-id", "a binding")
     );
 
-    identities
-        .put_policy(&name, POLICY)
-        .await
-        .expect("a policy");
+    users.put_policy(&name, POLICY).await.expect("a policy");
     let policies = client
         .list_user_policies()
         .user_name(&name)
@@ -73,8 +73,8 @@ async fn a_user_has_its_path_boundary_policy_and_tags() {
         .expect("policies")
         .policy_names;
     assert_eq!(policies.len(), 1);
-    identities.delete_policy(&name).await.expect("delete");
-    identities.delete_user(&name).await.expect("delete");
+    users.delete_policy(&name).await.expect("delete");
+    users.delete_user(&name).await.expect("delete");
     let gone = client
         .get_user()
         .user_name(&name)
@@ -91,29 +91,29 @@ async fn the_users_below_the_path_are_listed() {
         Calls::default().config().await,
         format!("osb-{}", unique()),
     );
-    let identities = iam().await;
+    let users = iam().await;
     let other = Iam::new(&config, "/other/", &settings.permissions_boundary_arn);
     assert_eq!(
-        identities.create_user(&user(&name)).await.expect("create"),
-        CreateUser::Created
+        users.create_user(&user(&name)).await.expect("create"),
+        UserCreation::Created
     );
     let has = |page: Page<IdentitySummary>| {
         page.items
             .iter()
             .any(|user| user.name == name && user.created_at.is_some())
     };
-    assert!(has(identities.page(None).await.expect("a page")));
+    assert!(has(users.page(None).await.expect("a page")));
     assert!(!has(other.page(None).await.expect("a page")));
-    identities.delete_user(&name).await.expect("delete");
-    assert!(!has(identities.page(None).await.expect("a page")));
+    users.delete_user(&name).await.expect("delete");
+    assert!(!has(users.page(None).await.expect("a page")));
 }
 
 #[tokio::test]
 async fn a_missing_boundary_is_an_error_that_says_so() {
     let (settings, config) = (settings(), Calls::default().config().await);
     let missing = format!("{}-missing", settings.permissions_boundary_arn);
-    let identities = Iam::new(&config, settings.identity_path(), missing);
-    let error = identities
+    let users = Iam::new(&config, settings.identity_path(), missing);
+    let error = users
         .create_user(&user(&format!("osb-{}", unique())))
         .await
         .expect_err("no boundary")
@@ -167,20 +167,13 @@ async fn what_is_not_visible_yet_is_waited_for() {
         in_use,
         (200, "<DeleteUserResponse/>"),
     ];
-    let (identities, replay) = playing(&answers).await;
-    identities
-        .put_policy("a-user", POLICY)
-        .await
-        .expect("a policy");
+    let (users, replay) = playing(&answers).await;
+    users.put_policy("a-user", POLICY).await.expect("a policy");
     assert_eq!(
-        identities
-            .create_access_key("a-user")
-            .await
-            .expect("a key")
-            .id,
+        users.create_access_key("a-user").await.expect("a key").id,
         "AKIA"
     );
-    identities.delete_user("a-user").await.expect("delete");
+    users.delete_user("a-user").await.expect("delete");
     assert_eq!(replay.actual_requests().count(), answers.len());
 }
 
@@ -194,10 +187,10 @@ async fn a_list_of_users_has_pages() {
     let last = page(
         "<ListUsersResponse><ListUsersResult><IsTruncated>false</IsTruncated><Users/></ListUsersResult></ListUsersResponse>",
     );
-    let (identities, replay) = playing(&[more, last]).await;
-    let next = identities.page(None).await.expect("a page").next;
+    let (users, replay) = playing(&[more, last]).await;
+    let next = users.page(None).await.expect("a page").next;
     assert_eq!(next.as_deref(), Some("next"));
-    assert_eq!(identities.page(next).await.expect("a page").next, None);
+    assert_eq!(users.page(next).await.expect("a page").next, None);
     let second = replay
         .actual_requests()
         .nth(1)

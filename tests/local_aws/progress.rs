@@ -2,7 +2,7 @@
 //! CloudFormation that runs them.
 
 use aws_service_broker::{
-    aws,
+    app,
     broker::Broker,
     http::{MissingVersion, router},
 };
@@ -46,9 +46,9 @@ async fn stubborn(plan: &str) -> (Client, Value) {
     let ids = ids_of(&catalog, plan);
     let broker = Broker {
         catalog,
-        ..aws::broker(&settings(), &config)
+        ..app::broker(&settings(), &config)
     };
-    let authenticator = aws::authenticator(&settings(), &config);
+    let authenticator = app::authenticator(&settings(), &config);
     let (username, password) = (variable("BROKER_USERNAME"), variable("BROKER_PASSWORD"));
     (
         Client::of(

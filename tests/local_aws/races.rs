@@ -5,12 +5,13 @@
 use std::{env, sync::Arc, time::Duration};
 
 use aws_service_broker::{
-    aws::{self, System},
+    app,
+    aws::System,
     broker::{
         Broker,
         authentication::Authenticator,
-        id::{BindingId, InstanceId},
         ports::Environment,
+        records::{BindingId, InstanceId},
     },
     http::{MissingVersion, router},
 };
@@ -58,7 +59,7 @@ struct Race {
 
 impl Race {
     async fn new() -> Self {
-        let broker = aws::broker(&settings(), &Calls::default().config().await);
+        let broker = app::broker(&settings(), &Calls::default().config().await);
         let later = Broker {
             environment: Arc::new(Ahead(SignedDuration::from_secs(31))),
             ..broker.clone()

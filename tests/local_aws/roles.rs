@@ -1,9 +1,12 @@
 use aws_sdk_iam::Client;
-use aws_service_broker::broker::ports::{NewRole, Roles, Tag};
+use aws_service_broker::broker::{
+    ports::{NewRole, Roles},
+    records::Tag,
+};
 
 use crate::{
     aws::{Calls, settings},
-    contract::{self, identities::POLICY, roles::TRUST, unique},
+    contract::{self, roles::TRUST, unique, users::POLICY},
     iam::iam,
 };
 

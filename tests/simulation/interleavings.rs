@@ -12,8 +12,8 @@ use std::{
 };
 
 use aws_service_broker::broker::{
-    operation::{OperationKind, OperationState},
-    sweep::Findings,
+    records::{OperationKind, OperationState},
+    upkeep::{self, Findings},
 };
 use proptest::{
     collection::vec,
@@ -577,7 +577,7 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
     let world = prepared.copy();
     let mut platform = Platform::new(world.clone(), Fate::Well);
     let broker = platform.client.broker();
-    let mut sweep = Box::pin(tokio::task::unconstrained(broker.sweep()));
+    let mut sweep = Box::pin(tokio::task::unconstrained(upkeep::sweep(&broker)));
 
     // More than a sweep of an account with one instance has reason to make.
     const MOST_CALLS: usize = 80;

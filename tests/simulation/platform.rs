@@ -7,14 +7,15 @@ use std::{
 
 use aws_service_broker::{
     broker::{
-        BindingRules, Broker, Looks, RolePatterns, WorkloadIdentity,
-        binding::{self, Binding, SealedAccessKey},
-        id::{BindingId, InstanceId},
-        identity::Identity,
-        instance::{self, Instance, latest_reusable_expiry},
-        operation::{Operation, OperationKind, OperationState},
+        Broker,
         ports::Environment,
-        stack::StackStatus,
+        records::{
+            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_TOMBSTONE_LIFETIME, Identity,
+            Instance, InstanceId, Operation, OperationKind, OperationState, SealedAccessKey,
+            latest_reusable_expiry,
+        },
+        rules::{BindingRules, RolePatterns, WorkloadIdentity},
+        stacks::{ProgressCache, StackStatus},
     },
     http::MissingVersion,
     stack_events,
@@ -358,7 +359,7 @@ impl Platform {
             return self;
         }
         let broker = Broker {
-            looks: Looks::beside_events(),
+            progress_cache: ProgressCache::beside_events(),
             ..self.client.broker()
         };
         Self {
@@ -739,7 +740,7 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     };
     let instances = account.instances.values();
     let instances =
-        instances.filter(|instance| has_to_stay(instance.expires_at, instance::TOMBSTONE_LIFETIME));
+        instances.filter(|instance| has_to_stay(instance.expires_at, INSTANCE_TOMBSTONE_LIFETIME));
     let instances: Vec<_> = instances
         .map(|instance| {
             let attributes = was_over(&instance.id).then(|| instance.attributes.clone());
@@ -753,7 +754,7 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
 
     let bindings = account.bindings.values();
     let bindings =
-        bindings.filter(|binding| has_to_stay(binding.expires_at, binding::TOMBSTONE_LIFETIME));
+        bindings.filter(|binding| has_to_stay(binding.expires_at, BINDING_TOMBSTONE_LIFETIME));
     let bindings: Vec<_> = bindings
         .filter(|binding| !binding_goes(binding))
         .map(|binding| {

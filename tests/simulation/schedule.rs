@@ -4,8 +4,8 @@
 use std::fmt;
 
 use aws_service_broker::broker::{
-    operation::{OperationKind, OperationState},
     ports::PortErrorKind::{Denied, Throttled, Unavailable},
+    records::{OperationKind, OperationState},
 };
 
 use crate::{

@@ -4,8 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use aws_service_broker::{
     broker::{
-        BindingRules, Broker, Location, Locations, Looks, Place, Quotas,
-        authentication::Authenticator, id::Naming,
+        Broker, Naming, Place,
+        authentication::Authenticator,
+        records::Location,
+        rules::{BindingRules, Locations, Quotas},
+        stacks::ProgressCache,
     },
     http::{MissingVersion, router},
 };
@@ -97,10 +100,10 @@ impl Client {
             quotas: Quotas::default(),
             records: shared.clone(),
             locations: Locations::default(),
-            sites: shared.clone(),
+            aws_ports: shared.clone(),
             vault: shared.clone(),
             environment: shared.clone(),
-            looks: Looks::default(),
+            progress_cache: ProgressCache::default(),
         };
 
         Self::behind(world, broker, missing_version)

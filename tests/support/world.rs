@@ -14,21 +14,20 @@ use std::{
 use async_trait::async_trait;
 use aws_service_broker::{
     broker::{
-        Location,
-        binding::{self, Binding},
-        id::{BindingId, InstanceId},
-        instance::{Instance, latest_reusable_expiry},
-        operation::{Operation, OperationKind, OperationState},
         ports::{
-            AccessKey, CreateStack, CreateUser, DeleteStack, Environment, Functions,
-            INSTANCE_ID_TAG, Identities, IdentitySummary, InsertBinding, Invocation, NewRole,
-            NewStack, NewUser, Page, ParameterValue, PlatformSecret, PlatformSecrets, PortError,
-            PortErrorKind, PortResult, Purpose, Records, Resources, Role, Roles, SPACE_TAG,
-            ScannedRecord, Sealed, Secrets, Site, Sites, Stack, StackResource, StackSummary,
-            StackUpdate, Stacks, Tag, UnreadableRecord, Update, UpdateStack, Vault,
+            AccessKey, AwsPorts, AwsPortsFactory, BindingInsertion, Environment, Functions,
+            IdentitySummary, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
+            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Records,
+            Resources, Role, Roles, ScannedRecord, Secrets, Stack, StackCreation, StackDeletion,
+            StackResource, StackSummary, StackUpdate, Stacks, UnreadableRecord, UpdatedStack,
+            UserCreation, Users, Vault, WriteOutcome,
         },
-        requester::{Refused, Requester},
-        stack::{OperationEvents, StackEvent, StackStatus, Subject},
+        records::{
+            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_ID_TAG, Instance, InstanceId,
+            Location, Operation, OperationKind, OperationState, Purpose, Refused, Requester,
+            SPACE_TAG, Sealed, Tag, latest_reusable_expiry,
+        },
+        stacks::{OperationEvents, StackEvent, StackStatus, Subject},
     },
     offerings::{self, OFFERINGS},
 };
@@ -682,7 +681,7 @@ impl FakeStack {
     /// What the stack becomes with these parameters; or what CloudFormation has against it.
     fn resolve(
         &self,
-        update: &StackUpdate<'_>,
+        update: &UpdatedStack<'_>,
     ) -> Result<(String, BTreeMap<String, String>), String> {
         let template_body = update
             .template_body
@@ -822,7 +821,7 @@ impl Records for World {
         .await
     }
 
-    async fn update_instance(&self, instance: &Instance) -> PortResult<Update> {
+    async fn update_instance(&self, instance: &Instance) -> PortResult<WriteOutcome> {
         self.call("records.update_instance", |state| {
             match state.account.instances.get_mut(&instance.id) {
                 Some(stored) if stored.version == instance.version => {
@@ -830,15 +829,15 @@ impl Records for World {
                         version: instance.version + 1,
                         ..instance.clone()
                     };
-                    Update::Done
+                    WriteOutcome::Done
                 }
-                _ => Update::Conflict,
+                _ => WriteOutcome::Conflict,
             }
         })
         .await
     }
 
-    async fn delete_instance(&self, instance: &Instance) -> PortResult<Update> {
+    async fn delete_instance(&self, instance: &Instance) -> PortResult<WriteOutcome> {
         self.call("records.delete_instance", |state| {
             let differs = |stored: &Instance| {
                 (stored.version, &stored.operation.id) != (instance.version, &instance.operation.id)
@@ -850,11 +849,11 @@ impl Records for World {
                 .get(&instance.id)
                 .is_some_and(differs)
             {
-                return Update::Conflict;
+                return WriteOutcome::Conflict;
             }
 
             state.account.instances.remove(&instance.id);
-            Update::Done
+            WriteOutcome::Done
         })
         .await
     }
@@ -964,13 +963,13 @@ impl Records for World {
         instance: &Instance,
         binding: &Binding,
         now: Timestamp,
-    ) -> PortResult<InsertBinding> {
+    ) -> PortResult<BindingInsertion> {
         self.call("records.insert_binding", |state| {
             let key = (instance.id.clone(), binding.id.clone());
             if let Some(existing) = state.account.bindings.get(&key).filter(|existing| {
-                has_to_stay(existing.expires_at, binding::TOMBSTONE_LIFETIME, now)
+                has_to_stay(existing.expires_at, BINDING_TOMBSTONE_LIFETIME, now)
             }) {
-                return InsertBinding::Exists(Box::new(existing.clone()));
+                return BindingInsertion::Exists(Box::new(existing.clone()));
             }
 
             if state
@@ -979,16 +978,16 @@ impl Records for World {
                 .get(&instance.id)
                 .is_none_or(|stored| stored.version != instance.version)
             {
-                return InsertBinding::InstanceChanged;
+                return BindingInsertion::InstanceChanged;
             }
 
             state.account.bindings.insert(key, binding.clone());
-            InsertBinding::Done
+            BindingInsertion::Done
         })
         .await
     }
 
-    async fn update_binding(&self, binding: &Binding) -> PortResult<Update> {
+    async fn update_binding(&self, binding: &Binding) -> PortResult<WriteOutcome> {
         self.call("records.update_binding", |state| {
             match state
                 .account
@@ -1000,9 +999,9 @@ impl Records for World {
                         version: binding.version + 1,
                         ..binding.clone()
                     };
-                    Update::Done
+                    WriteOutcome::Done
                 }
-                _ => Update::Conflict,
+                _ => WriteOutcome::Conflict,
             }
         })
         .await
@@ -1039,13 +1038,13 @@ impl Records for World {
 }
 
 #[async_trait]
-impl Sites for World {
-    async fn at(&self, location: Option<&Location>) -> Site {
+impl AwsPortsFactory for World {
+    async fn at(&self, location: Option<&Location>) -> AwsPorts {
         let there =
             Arc::new(location.map_or_else(|| self.clone(), |location| self.elsewhere(location)));
-        Site {
+        AwsPorts {
             stacks: there.clone(),
-            identities: there.clone(),
+            users: there.clone(),
             roles: there.clone(),
             secrets: there.clone(),
             functions: there.clone(),
@@ -1079,13 +1078,13 @@ impl Stacks for World {
         .await
     }
 
-    async fn create(&self, stack: &NewStack<'_>) -> PortResult<CreateStack> {
+    async fn create(&self, stack: &NewStack<'_>) -> PortResult<StackCreation> {
         let now = self.now();
         self.submit(
             "stacks.create",
             |state| {
                 if state.account.stacks.contains_key(stack.name) {
-                    return CreateStack::Exists;
+                    return StackCreation::Exists;
                 }
 
                 let mut created = FakeStack {
@@ -1106,30 +1105,30 @@ impl Stacks for World {
 
                 created.reach(StackStatus::CreateInProgress, Some("User Initiated"), now);
                 state.account.stacks.insert(stack.name.to_owned(), created);
-                CreateStack::Accepted
+                StackCreation::Accepted
             },
-            CreateStack::Rejected,
+            StackCreation::Rejected,
         )
         .await
     }
 
-    async fn update(&self, update: &StackUpdate<'_>) -> PortResult<UpdateStack> {
+    async fn update(&self, update: &UpdatedStack<'_>) -> PortResult<StackUpdate> {
         let now = self.now();
         self.submit(
             "stacks.update",
             |state| {
                 let Some(stack) = state.account.stack_mut(update.stack) else {
-                    return UpdateStack::Rejected(format!(
+                    return StackUpdate::Rejected(format!(
                         "Stack [{}] does not exist",
                         update.stack
                     ));
                 };
 
                 if stack.token == update.token {
-                    return UpdateStack::Accepted;
+                    return StackUpdate::Accepted;
                 }
                 if !stack.status.can_be_updated() {
-                    return UpdateStack::Rejected(format!(
+                    return StackUpdate::Rejected(format!(
                         "{:?} state and can not be updated",
                         stack.status
                     ));
@@ -1137,7 +1136,7 @@ impl Stacks for World {
 
                 let (template_body, parameters) = match stack.resolve(update) {
                     Ok(resolved) => resolved,
-                    Err(reason) => return UpdateStack::Rejected(reason),
+                    Err(reason) => return StackUpdate::Rejected(reason),
                 };
 
                 let same_parameters = with_defaults(&template_body, &parameters)
@@ -1146,7 +1145,7 @@ impl Stacks for World {
                     && same_parameters
                     && stack.tags == update.tags
                 {
-                    return UpdateStack::NoChange;
+                    return StackUpdate::NoChange;
                 }
 
                 stack.before_update = Some((
@@ -1158,11 +1157,11 @@ impl Stacks for World {
                 stack.tags = update.tags.clone();
                 stack.token = update.token.to_owned();
                 stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
-                UpdateStack::Accepted
+                StackUpdate::Accepted
             },
             |reason| match reason.as_str() {
-                "No updates are to be performed." => UpdateStack::NoChange,
-                _ => UpdateStack::Rejected(reason),
+                "No updates are to be performed." => StackUpdate::NoChange,
+                _ => StackUpdate::Rejected(reason),
             },
         )
         .await
@@ -1196,30 +1195,30 @@ impl Stacks for World {
         .await
     }
 
-    async fn delete(&self, name: &str, token: &str) -> PortResult<DeleteStack> {
+    async fn delete(&self, name: &str, token: &str) -> PortResult<StackDeletion> {
         let now = self.now();
         self.submit(
             "stacks.delete",
             |state| {
                 let Some(stack) = state.account.stack_mut(name) else {
-                    return DeleteStack::Accepted;
+                    return StackDeletion::Accepted;
                 };
                 if stack.token == token || stack.status == StackStatus::DeleteInProgress {
-                    return DeleteStack::Accepted;
+                    return StackDeletion::Accepted;
                 }
 
                 if !can_be_deleted(stack.status) {
                     let status = stack.status.to_string();
-                    return DeleteStack::Rejected(format!(
+                    return StackDeletion::Rejected(format!(
                         "Stack [{name}] cannot be deleted while in status {status}"
                     ));
                 }
 
                 stack.token = token.to_owned();
                 stack.reach(StackStatus::DeleteInProgress, Some("User Initiated"), now);
-                DeleteStack::Accepted
+                StackDeletion::Accepted
             },
-            DeleteStack::Rejected,
+            StackDeletion::Rejected,
         )
         .await
     }
@@ -1310,11 +1309,11 @@ fn iam_error(action: &'static str, code: &str) -> PortError {
 }
 
 #[async_trait]
-impl Identities for World {
-    async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser> {
+impl Users for World {
+    async fn create_user(&self, user: &NewUser) -> PortResult<UserCreation> {
         self.call("identities.create_user", |state| {
             if state.account.users.contains_key(&user.name) {
-                return CreateUser::Exists;
+                return UserCreation::Exists;
             }
             let created = FakeUser {
                 policy: Value::Null,
@@ -1322,7 +1321,7 @@ impl Identities for World {
                 access_keys: Vec::new(),
             };
             state.account.users.insert(user.name.clone(), created);
-            CreateUser::Created
+            UserCreation::Created
         })
         .await
     }

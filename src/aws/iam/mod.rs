@@ -1,4 +1,4 @@
-//! IAM: users ([`crate::broker::ports::Identities`]) and roles ([`crate::broker::ports::Roles`]).
+//! IAM: users ([`crate::broker::ports::Users`]) and roles ([`crate::broker::ports::Roles`]).
 
 mod roles;
 mod users;
@@ -16,7 +16,10 @@ use aws_sdk_iam::{
 use jiff::Timestamp;
 
 use super::error::Service;
-use crate::broker::ports::{IdentitySummary, PortError, PortResult, Tag};
+use crate::broker::{
+    ports::{IdentitySummary, PortError, PortResult},
+    records::Tag,
+};
 
 const SERVICE: Service = Service("IAM");
 

@@ -10,18 +10,16 @@ use aws_sdk_iam::operation::{
 
 use super::{DELETION_NOT_VISIBLE, Iam, NOT_VISIBLE, SERVICE, found, summary, tags, waiting_for};
 use crate::{
-    aws::unless_answered::UnlessAnswered,
-    broker::ports::{
-        AccessKey, CreateUser, Identities, IdentitySummary, NewUser, Page, PortResult,
-    },
+    aws::no_blind_retry::NoBlindRetry,
+    broker::ports::{AccessKey, IdentitySummary, NewUser, Page, PortResult, UserCreation, Users},
 };
 
 /// The name of a user's only inline policy.
 const POLICY_NAME: &str = "binding";
 
 #[async_trait]
-impl Identities for Iam {
-    async fn create_user(&self, user: &NewUser) -> PortResult<CreateUser> {
+impl Users for Iam {
+    async fn create_user(&self, user: &NewUser) -> PortResult<UserCreation> {
         let created = self
             .client()
             .create_user()
@@ -33,13 +31,13 @@ impl Identities for Iam {
             .await;
 
         match created {
-            Ok(_) => Ok(CreateUser::Created),
+            Ok(_) => Ok(UserCreation::Created),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(CreateUserError::is_entity_already_exists_exception) =>
             {
-                Ok(CreateUser::Exists)
+                Ok(UserCreation::Exists)
             }
             Err(error) => Err(SERVICE.failed("CreateUser")(error)),
         }
@@ -66,7 +64,7 @@ impl Identities for Iam {
             .user_name(user_name)
             .customize()
             .config_override(
-                waiting_for::<CreateAccessKeyError>(NOT_VISIBLE).retry_classifier(UnlessAnswered),
+                waiting_for::<CreateAccessKeyError>(NOT_VISIBLE).retry_classifier(NoBlindRetry),
             )
             .send()
             .await;

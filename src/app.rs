@@ -1,0 +1,61 @@
+//! The composition root: the domain, wired to the AWS adapters as the settings say.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use catalog::Catalog;
+
+use crate::{
+    aws::{AwsPortsByRole, DynamoDb, Kms, Permissions, SecretsManager, System},
+    broker::{Broker, Naming, Place, authentication::Authenticator, stacks::ProgressCache},
+    offerings::OFFERINGS,
+    settings::Settings,
+};
+
+/// Creates the broker from its settings, with AWS adapters for all of its ports.
+pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
+    let place = Place {
+        account_id: settings.account_id.clone(),
+        region: settings.region.clone(),
+        partition: settings.partition().to_owned(),
+    };
+
+    let catalog = Catalog::new(OFFERINGS.into(), &settings.account_id, &settings.broker_id)
+        .only(&settings.enabled_services)
+        .restricted(&settings.restrictions);
+
+    Broker {
+        catalog: catalog.asking_for(settings.locations.schema(&place)),
+        naming: Naming::new(&settings.name_prefix),
+        place,
+        locations: settings.locations.clone(),
+        rules: settings.binding_rules.clone(),
+        quotas: settings.quotas,
+        records: Arc::new(DynamoDb::new(config, &settings.table_name)),
+        aws_ports: Arc::new(AwsPortsByRole::new(config, permissions(settings))),
+        vault: Arc::new(Kms::new(config, &settings.key_arn)),
+        environment: Arc::new(System),
+        progress_cache: if settings.stack_events {
+            ProgressCache::beside_events()
+        } else {
+            ProgressCache::default()
+        },
+    }
+}
+
+/// Creates the authenticator, which accepts the user name and password in the platforms' secret.
+pub fn authenticator(settings: &Settings, config: &SdkConfig) -> Authenticator {
+    let secrets = SecretsManager::new(config, &settings.credentials_secret_arn);
+    Authenticator::new(Arc::new(secrets), Arc::new(System))
+}
+
+/// Returns the identities of the adapters in the broker's own account.
+fn permissions(settings: &Settings) -> Permissions {
+    Permissions {
+        partition: settings.partition().to_owned(),
+        identity_path: settings.identity_path(),
+        boundary_arn: settings.permissions_boundary_arn.clone(),
+        deploy_role_arn: settings.deploy_role_arn.clone(),
+        external_id: settings.external_id.clone(),
+    }
+}

@@ -1,0 +1,139 @@
+//! [`AwsPortsFactory`] with the AWS SDK. The broker's own account and Region use the function's credentials.
+//! Every other location uses those of the role that the operator has set for it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use aws_config::{SdkConfig, sts::AssumeRoleProvider};
+use aws_sdk_dynamodb::config::{Region, SharedCredentialsProvider};
+
+use super::{CloudFormation, Iam, Lambda, StoredSecrets, Tagging};
+use crate::broker::{
+    ports::{AwsPorts, AwsPortsFactory},
+    records::Location,
+};
+
+/// The session name of assumed roles, as the other account's CloudTrail shows it.
+const SESSION_NAME: &str = "aws-service-broker";
+
+/// SDK clients by location. They are created on first use and kept. The credentials of a location's
+/// role are kept until they expire.
+pub struct AwsPortsByRole {
+    config: SdkConfig,
+    home: AwsPorts,
+    others: Mutex<HashMap<Location, AwsPorts>>,
+    permissions: Permissions,
+}
+
+/// The means by which the adapters act, and to which they limit what they create.
+#[derive(Clone, Debug)]
+pub struct Permissions {
+    /// The partition of all accounts: `aws`, `aws-cn`, …
+    pub partition: String,
+    /// The path of users and roles of bindings, in every account.
+    pub identity_path: String,
+    /// The ARN of the permissions boundary of users and roles, in the broker's own account.
+    pub boundary_arn: String,
+    /// The ARN of the role with which CloudFormation works, in the broker's own account.
+    pub deploy_role_arn: String,
+    /// The external id with which roles in other accounts are assumed.
+    pub external_id: Option<String>,
+}
+
+impl AwsPortsByRole {
+    /// Creates the adapter. The clients of other locations follow on first use.
+    pub fn new(config: &SdkConfig, permissions: Permissions) -> Self {
+        Self {
+            home: ports(
+                config,
+                &permissions.identity_path,
+                &permissions.boundary_arn,
+                &permissions.deploy_role_arn,
+            ),
+            config: config.clone(),
+            others: Mutex::default(),
+            permissions,
+        }
+    }
+
+    async fn other(&self, location: &Location) -> AwsPorts {
+        let Location {
+            account_id,
+            region,
+            role_name,
+        } = location;
+        let iam = format!("arn:{}:iam::{account_id}", self.permissions.partition);
+
+        // STS is called in the broker's own Region: the location's Region may be disabled in the
+        // broker's account. The credentials are valid in all Regions.
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
+        let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
+            .session_name(SESSION_NAME)
+            .configure(&self.config);
+        let role = match &self.permissions.external_id {
+            Some(id) => role.external_id(id),
+            None => role,
+        };
+        let credentials = SharedCredentialsProvider::new(role.build().await);
+
+        let config = self
+            .config
+            .to_builder()
+            .region(Region::new(region.clone()))
+            .credentials_provider(credentials);
+
+        // `infra/target-account.yaml` names both after the role.
+        let boundary = format!("{iam}:policy/{role_name}-boundary");
+        ports(
+            &config.build(),
+            &self.permissions.identity_path,
+            &boundary,
+            &format!("{iam}:role/{role_name}-deploy"),
+        )
+    }
+}
+
+#[async_trait]
+impl AwsPortsFactory for AwsPortsByRole {
+    async fn at(&self, location: Option<&Location>) -> AwsPorts {
+        let Some(location) = location else {
+            return self.home.clone();
+        };
+
+        let known = self
+            .others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(location)
+            .cloned();
+
+        match known {
+            Some(ports) => ports,
+            None => {
+                let ports = self.other(location).await;
+                let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+                others.entry(location.clone()).or_insert(ports).clone()
+            }
+        }
+    }
+}
+
+fn ports(
+    config: &SdkConfig,
+    identity_path: &str,
+    boundary_arn: &str,
+    deploy_role_arn: &str,
+) -> AwsPorts {
+    let iam = Arc::new(Iam::new(config, identity_path, boundary_arn));
+    AwsPorts {
+        stacks: Arc::new(CloudFormation::new(config, deploy_role_arn)),
+        users: iam.clone(),
+        roles: iam,
+        secrets: Arc::new(StoredSecrets::new(config)),
+        functions: Arc::new(Lambda::new(config)),
+        resources: Arc::new(Tagging::new(config)),
+    }
+}

@@ -1,0 +1,26 @@
+//! Service bindings: one file for each request of OSBAPI, and the steps that requests share.
+
+pub(super) mod access;
+pub(super) mod bind;
+pub(super) mod bindable;
+pub(super) mod credentials;
+pub(super) mod fetch;
+pub(super) mod function;
+pub(super) mod identity;
+pub(super) mod last_operation;
+pub(super) mod outcome;
+pub(super) mod policy;
+pub(super) mod references;
+pub(super) mod removal;
+pub(super) mod rotation;
+pub(super) mod stored_secrets;
+pub(super) mod unbind;
+pub(super) mod view;
+
+pub use self::{
+    bind::{Bound, bind},
+    fetch::fetch,
+    last_operation::last_operation,
+    unbind::unbind,
+    view::{BindingView, Endpoint},
+};

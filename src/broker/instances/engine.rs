@@ -1,0 +1,184 @@
+//! The engine, which advances an instance's operation as far as CloudFormation has come.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    adoption, deletion,
+    outcome::{self, CREATE_AGAIN, DELETE_INSTANCE, NO_STACK, advice},
+};
+use crate::broker::{
+    Broker,
+    error::{Error, Result},
+    observation,
+    records::{Instance, InstanceId, Operation, OperationKind},
+    stacks::{OperationEvents, Progress, Sight, StackEvent, StackStatus, description, progress},
+};
+
+/// The longest time for which CloudFormation may leave a stack at rest instead of deleting it.
+/// After that, the deletion fails.
+///
+/// The time counts from the stack's last event, by CloudFormation's clock. The broker may repeat
+/// the deletion request only some polls later.
+const BEGIN_DELETION_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// The time for which a deletion is retried before [`BEGIN_DELETION_WITHIN`] applies.
+const LONGEST_BEGINNING: SignedDuration = SignedDuration::from_hours(1);
+
+pub async fn find_instance(broker: &Broker, id: &InstanceId) -> Result<Instance> {
+    let instance = broker
+        .records
+        .instance(id, broker.environment.now())
+        .await?;
+    let instance = instance
+        .filter(|instance| !instance.is_tombstone())
+        .ok_or_else(Error::instance_not_found)?;
+    observation::observe(broker, &instance.attributes);
+    Ok(instance)
+}
+
+/// Returns the instance; a creation or update that has ended is recorded first.
+pub async fn find_current_instance(broker: &Broker, id: &InstanceId) -> Result<Instance> {
+    let instance = find_instance(broker, id).await?;
+    if instance.operation.kind == OperationKind::Deprovision {
+        return Ok(instance);
+    }
+    Ok(advance(broker, instance).await?.0)
+}
+
+/// Advances the instance's operation as far as possible now. Returns the events of the
+/// operation if it was in progress.
+pub async fn advance(broker: &Broker, instance: Instance) -> Result<(Instance, OperationEvents)> {
+    if !instance.operation.in_progress() {
+        return Ok((instance, OperationEvents::default()));
+    }
+
+    let events = broker
+        .stacks_of(&instance)
+        .await
+        .events(instance.stack(), &instance.operation.id)
+        .await?;
+    let sight = Sight::of(events.as_ref());
+    let mut events = events.unwrap_or_default();
+    if instance.has_secret_parameters() {
+        description::withhold_reasons(&mut events);
+    }
+
+    let advanced = match progress(instance.operation.kind, sight) {
+        Progress::NotStarted => start_again(broker, instance, sight, &events).await?,
+        Progress::Running => instance,
+        Progress::Succeeded if sight == Sight::NoStack => {
+            end_without_stack(broker, instance, &events).await?
+        }
+        Progress::Succeeded => outcome::succeed(broker, instance).await?,
+        Progress::Failed => end_failed(broker, instance, sight, &events).await?,
+    };
+    Ok((advanced, events))
+}
+
+/// Ends a deletion whose stack is deleted, unless something of the instance may be left or may
+/// still be created.
+async fn end_without_stack(
+    broker: &Broker,
+    instance: Instance,
+    events: &OperationEvents,
+) -> Result<Instance> {
+    if instance.may_be_created_late(broker.environment.now()) {
+        return Ok(instance);
+    }
+    // Somebody may have deleted the stack outside the broker, while bindings are left.
+    if deletion::has_bindings(broker, &instance).await? {
+        return start_again(broker, instance, Sight::NoStack, events).await;
+    }
+    // A late request may have created another stack under the same name.
+    if instance.stack_id.is_some() && instance.may_have_been_created_again() {
+        return deletion::delete_successor(broker, instance).await;
+    }
+
+    outcome::succeed(broker, instance).await
+}
+
+/// Records the failure that the events report, with advice for the user.
+async fn end_failed(
+    broker: &Broker,
+    instance: Instance,
+    sight: Sight,
+    events: &OperationEvents,
+) -> Result<Instance> {
+    let usable = events
+        .current_status()
+        .is_some_and(StackStatus::is_usable_after_update);
+    let reason = match sight {
+        Sight::NoStack => NO_STACK.into(),
+        _ => description::cause(events),
+    };
+    let advice = match instance.operation.kind {
+        _ if sight == Sight::NoStack => DELETE_INSTANCE,
+        // The user's parameters were not the cause.
+        OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
+        kind => advice(kind, usable),
+    };
+
+    outcome::fail(
+        broker,
+        instance,
+        description::with_advice(&reason, advice),
+        usable,
+    )
+    .await
+}
+
+/// Resumes or ends an operation that CloudFormation knows nothing about.
+async fn start_again(
+    broker: &Broker,
+    instance: Instance,
+    sight: Sight,
+    events: &OperationEvents,
+) -> Result<Instance> {
+    let now = broker.environment.now();
+    if instance.operation.may_be_running(now) {
+        return Ok(instance);
+    }
+
+    match instance.operation.kind {
+        // Until the record has the stack's id, the broker has not asked CloudFormation to
+        // delete the stack.
+        OperationKind::Deprovision
+            if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
+        {
+            let reason =
+                "CloudFormation does not begin to delete the stack. Delete the instance again.";
+            outcome::fail(broker, instance, reason.into(), false).await
+        }
+        OperationKind::Deprovision => deletion::tear_down(broker, instance).await,
+
+        // The platform is told that the update failed, so it must not happen later.
+        OperationKind::Update => {
+            let reason = "The request did not get through to AWS, and nothing was changed. \
+                          Send it again.";
+            outcome::fail(broker, instance, reason.into(), true).await
+        }
+
+        // A stack that somebody has deleted by hand must not come back.
+        _ if sight == Sight::NoStack => {
+            let reason = "There is no stack: the request did not get through to AWS, or \
+                          somebody has deleted the stack";
+            outcome::fail(
+                broker,
+                instance,
+                description::with_advice(reason, CREATE_AGAIN),
+                false,
+            )
+            .await
+        }
+        _ => adoption::adopt_stack(broker, instance).await,
+    }
+}
+
+/// True if CloudFormation leaves the stack at rest after repeated requests to delete it.
+fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
+    let is_at_rest = |event: &StackEvent| {
+        event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
+    };
+    now.duration_since(operation.started_at) > LONGEST_BEGINNING
+        && events.foreign.last().is_some_and(is_at_rest)
+}

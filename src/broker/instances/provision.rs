@@ -1,0 +1,365 @@
+//! `PUT /v2/service_instances/:instance_id`
+
+use std::collections::BTreeMap;
+
+use catalog::Offered;
+
+use super::{
+    adoption,
+    creation::{self, Refusal},
+    engine,
+    maintenance::check_maintenance_info,
+    parameters, secret_digests,
+    view::{self, Provisioned},
+};
+use crate::{
+    broker::{
+        Broker,
+        error::{Error, Result},
+        observation,
+        records::{
+            Attributes, Instance, InstanceId, Json, Location, Operation, OperationKind,
+            OperationState, Platform, Refused, Requester, SecretParameters,
+        },
+        rules::Locations,
+    },
+    osb::{Object, ProvisionRequest},
+};
+
+/// Creates an instance: first its record, then its stack.
+///
+/// # Errors
+///
+/// [`Error::Invalid`], [`Error::AsyncRequired`], [`Error::MaintenanceInfoConflict`] before
+/// anything is written; [`Error::Conflict`] or [`Error::Concurrency`] where the id is taken. An
+/// [`Error::Port`] leaves the record: the same request, sent again, or a deletion resumes from
+/// there.
+pub async fn provision(
+    broker: &Broker,
+    id: InstanceId,
+    request: ProvisionRequest,
+    requester: Option<&Requester>,
+    accepts_incomplete: bool,
+) -> Result<Provisioned> {
+    let offered = broker.catalog.find(&request.service_id, &request.plan_id)?;
+    let platform = Platform::of(request.context.as_ref(), &Object::new());
+    check_maintenance_info(&offered, request.maintenance_info.as_ref())
+        .map_err(|error| error.for_platform(platform))?;
+
+    let mut request = request;
+    let parameters = request.parameters.take().unwrap_or_default();
+    let (location, parameters) =
+        location(broker, &id, &request.organization_guid, parameters).await?;
+
+    let parameters = offered
+        .check_parameters(parameters)
+        .map_err(Error::Invalid)?;
+    let values = parameters::of_stack(&offered, &parameters);
+    offered.check_rules(&values).map_err(Error::Invalid)?;
+
+    let (secrets, plain) = parameters::split_secret(&offered, parameters);
+    let secret_parameters = secret_digests::digester(broker, &id)
+        .digest(&secrets, None, None)
+        .await?;
+    let requested = Instance {
+        stack_name: broker.naming.stack(&offered.offering.name, &id),
+        location,
+        attributes: requested_attributes(&offered, request, plain, secret_parameters),
+        ..new_instance(broker, id, requester)
+    };
+    observation::observe(broker, &requested.attributes);
+
+    let refusal = refusal(
+        broker,
+        &offered,
+        &values,
+        &requested.attributes,
+        accepts_incomplete,
+    )
+    .await?;
+
+    let now = requested.operation.started_at;
+    match insert(broker, &offered, &requested, refusal).await? {
+        Some(existing) if !existing.gives_way_to(&requested.attributes, now) => {
+            provision_again(
+                broker,
+                &offered,
+                &requested,
+                existing,
+                &secrets,
+                accepts_incomplete,
+            )
+            .await
+        }
+        replaced => {
+            creation::start_provision(broker, &offered, requested, replaced, &secrets).await
+        }
+    }
+}
+
+/// Returns the record of a creation that starts now, without the requested attributes.
+fn new_instance(broker: &Broker, id: InstanceId, requester: Option<&Requester>) -> Instance {
+    let now = broker.environment.now();
+    Instance {
+        id,
+        attributes: Attributes::default(),
+        update: None,
+        location: None,
+        stack_name: String::new(),
+        stack_id: None,
+        created_by: requester.cloned(),
+        changed_by: requester.cloned(),
+        outputs: BTreeMap::new(),
+        operation: Operation::begin(OperationKind::Provision, broker.environment.uuid(), now),
+        previous_operation: None,
+        expires_at: None,
+        version: broker.environment.first_version(),
+    }
+}
+
+/// Inserts the record, unless there is one of this id that does not give way to it. Returns the
+/// record that was there before. Fails with the `refusal`, if there is one, unless the instance
+/// exists, or its stack exists and its record was lost.
+async fn insert(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    requested: &Instance,
+    refusal: Option<Error>,
+) -> Result<Option<Instance>> {
+    let now = requested.operation.started_at;
+    let Some(refusal) = refusal else {
+        return insert_record(broker, requested).await;
+    };
+    match broker.records.instance(&requested.id, now).await? {
+        Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
+        // A platform that does not poll cannot wait for the adoption of the stack.
+        None if !matches!(refusal, Error::AsyncRequired)
+            && adoption::has_lost_record(broker, offered, requested).await? =>
+        {
+            insert_record(broker, requested).await
+        }
+        _ => Err(refusal),
+    }
+}
+
+/// Inserts the record. If that fails, remembers the user as refused: the platform then cleans
+/// up, and the id may be that of another user's instance.
+async fn insert_record(broker: &Broker, requested: &Instance) -> Result<Option<Instance>> {
+    let now = requested.operation.started_at;
+    let inserted = broker.records.insert_instance(requested, now).await;
+    if inserted.is_err() {
+        remember_refused(broker, requested).await;
+    }
+
+    Ok(inserted?)
+}
+
+/// Answers a request for an id that is taken. The same request or another one has taken it, or
+/// its instance is being deleted.
+async fn provision_again(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    requested: &Instance,
+    existing: Instance,
+    secrets: &Object,
+    accepts_incomplete: bool,
+) -> Result<Provisioned> {
+    if !existing.attributes.same_owner(&requested.attributes) {
+        remember_refused(broker, requested).await;
+        return Err(if accepts_incomplete {
+            another_owner()
+        } else {
+            Error::AsyncRequired
+        });
+    }
+
+    if accepts_incomplete
+        && existing
+            .operation
+            .is(OperationKind::Deprovision, OperationState::InProgress)
+    {
+        // The platform does not poll a deletion that arrived late: it was told that there was
+        // nothing to delete. So this request advances the deletion.
+        engine::advance(broker, existing).await?;
+        return Err(Error::Concurrency);
+    }
+
+    let same = existing.location == requested.location
+        && existing.attributes.same_request(&requested.attributes)
+        && secret_digests::same_secrets(broker, &existing, secrets).await?;
+    match check_existing(&existing.operation, same) {
+        Ok(OperationState::Succeeded) => {
+            return Ok(Provisioned {
+                operation: None,
+                view: view::view(broker, &existing),
+            });
+        }
+        _ if !accepts_incomplete => return Err(Error::AsyncRequired),
+        checked => checked?,
+    };
+
+    let operation = existing.operation.id.clone();
+    let resumed = creation::resume_provision(broker, offered, existing, secrets).await?;
+    // A deletion may have begun in the meantime.
+    if resumed.operation.id == operation {
+        Ok(view::accepted(broker, resumed))
+    } else {
+        Err(Error::Concurrency)
+    }
+}
+
+/// Returns the reason why no new instance can be created, or `None` if one can.
+async fn refusal(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    values: &BTreeMap<String, String>,
+    attributes: &Attributes,
+    accepts_incomplete: bool,
+) -> Result<Option<Error>> {
+    if let Err(refusal) = check_new(offered, values, &attributes.owners(), accepts_incomplete) {
+        return Ok(Some(refusal));
+    }
+    match broker
+        .quotas
+        .check_instances(&*broker.records, attributes)
+        .await
+    {
+        Ok(()) => Ok(None),
+        Err(refusal @ Error::Invalid(_)) => Ok(Some(refusal)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Records that the user may have asked for another user's instance. The answer does not depend
+/// on this write.
+async fn remember_refused(broker: &Broker, requested: &Instance) {
+    let Some(requester) = requested.created_by.clone() else {
+        return;
+    };
+    let refused = Refused::new(requester, requested.operation.started_at);
+    if let Err(error) = broker
+        .records
+        .remember_refused(&requested.id, &refused)
+        .await
+    {
+        tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
+    }
+}
+
+/// Returns the location that the request chooses, and the other parameters. The location of an
+/// existing instance stays valid for the same request, even if the operator no longer allows
+/// it.
+async fn location(
+    broker: &Broker,
+    id: &InstanceId,
+    organization_guid: &str,
+    parameters: Object,
+) -> Result<(Option<Location>, Object)> {
+    if !Location::is_chosen(&parameters) {
+        return Ok((None, parameters));
+    }
+
+    let chosen = broker
+        .locations
+        .choose(&broker.place, organization_guid, parameters.clone());
+    if matches!(&chosen, Ok((Some(_), _))) {
+        return chosen;
+    }
+
+    let existing = broker
+        .records
+        .instance(id, broker.environment.now())
+        .await?;
+    let existing = existing.filter(|instance| {
+        !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid
+    });
+
+    match existing.and_then(|instance| instance.location) {
+        Some(location) => {
+            let locations = Locations::from_iter([location]);
+            locations
+                .choose(&broker.place, organization_guid, parameters)
+                .or(chosen)
+        }
+        None => chosen,
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
+        }
+    }
+}
+
+/// Returns the attributes that the request asks for, with these parameters.
+fn requested_attributes(
+    offered: &Offered<'_>,
+    request: ProvisionRequest,
+    parameters: Object,
+    secret_parameters: Option<SecretParameters>,
+) -> Attributes {
+    Attributes {
+        service_id: request.service_id.into_inner(),
+        plan_id: request.plan_id.into_inner(),
+        organization_guid: request.organization_guid.into_inner(),
+        space_guid: request.space_guid.into_inner(),
+        context: Json(request.context.unwrap_or_default()),
+        parameters: Json(parameters),
+        secret_parameters,
+        template_version: offered.offering.version.as_deref().map(str::to_owned),
+    }
+}
+
+fn another_owner() -> Error {
+    Error::Conflict(
+        "The id is that of a service instance of another space or organization. Use a new id."
+            .into(),
+    )
+}
+
+/// Returns the state of the existing instance's creation, in progress or succeeded, according to
+/// its last operation. Rejects the request if the creation or deletion has failed, if a deletion
+/// runs, or if the attributes differ.
+fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {
+    use OperationState::{Failed, InProgress, Succeeded};
+    let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
+
+    match (operation.kind, operation.state) {
+        // A tombstone blocks its id for half a minute: an earlier request for the id may still be
+        // running.
+        (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
+        (OperationKind::Deprovision, Failed) => {
+            conflict("The deletion of the service instance of this id has failed. Delete it again.")
+        }
+        _ if !same_request => {
+            conflict("A service instance of this id exists with other attributes. Use a new id.")
+        }
+        (OperationKind::Provision, Failed) => conflict(
+            "The creation of the service instance of this id has failed. Delete it, then create a \
+             new one.",
+        ),
+        (OperationKind::Provision, state) => Ok(state),
+        // Only existing instances are updated.
+        _ => Ok(Succeeded),
+    }
+}
+
+/// Checks the conditions that apply only to instances that do not exist yet.
+fn check_new(
+    offered: &Offered<'_>,
+    values: &BTreeMap<String, String>,
+    owners: &[&str],
+    accepts_incomplete: bool,
+) -> Result<()> {
+    offered.check_offered()?;
+    offered
+        .check_allowed(values, owners)
+        .map_err(Error::Invalid)?;
+    if accepts_incomplete {
+        Ok(())
+    } else {
+        Err(Error::AsyncRequired)
+    }
+}

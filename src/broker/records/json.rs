@@ -1,0 +1,56 @@
+//! JSON objects in records, and their comparison.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::osb::Object;
+
+/// A JSON object, stored as text: a DynamoDB number would not preserve `1.0`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Json(pub Object);
+
+impl Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// True if both give CloudFormation the same values. Records of earlier versions hold flags as
+/// text, and whole numbers with a fraction of zero. CloudFormation takes these as the same values.
+pub fn are_same(one: &Object, other: &Object) -> bool {
+    changed_names(one, other).is_empty()
+}
+
+/// Returns the names of the parameters whose values differ.
+pub fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
+    let value = |of: &Object, name: &str| of.get(name).map(text);
+    before
+        .keys()
+        .chain(after.keys())
+        .filter(|name| value(before, name) != value(after, name))
+        .cloned()
+        .collect()
+}
+
+/// Returns the value as text. CloudFormation takes every value as text, and a list as
+/// comma-separated text.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => catalog::plain(number.clone()).to_string(),
+        Value::Array(entries) => entries.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

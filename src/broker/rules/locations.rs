@@ -1,0 +1,200 @@
+//! The accounts and Regions that the operator allows for instances.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    broker::{
+        error::{Error, Result},
+        place::Place,
+        records::{ACCOUNT, Location, REGION, ROLE},
+    },
+    osb::Object,
+};
+
+/// The locations that the operator allows, besides the broker's own.
+///
+/// Each has the GUIDs of the organizations that may have instances there. An empty set allows every
+/// organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locations(pub BTreeMap<Location, BTreeSet<String>>);
+
+impl FromIterator<Location> for Locations {
+    /// Creates locations that every organization may use.
+    fn from_iter<T: IntoIterator<Item = Location>>(locations: T) -> Self {
+        Self(
+            locations
+                .into_iter()
+                .map(|location| (location, BTreeSet::new()))
+                .collect(),
+        )
+    }
+}
+
+impl Locations {
+    /// Returns the location that a provision request chooses, and the other parameters. `None` is
+    /// the broker's own location.
+    ///
+    /// If the operator allows no other location, these are ordinary parameters, which no plan has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the operator does not allow the location, or several match.
+    pub fn choose(
+        &self,
+        home: &Place,
+        organization_guid: &str,
+        mut parameters: Object,
+    ) -> Result<(Option<Location>, Object)> {
+        if self.0.is_empty() {
+            return Ok((None, parameters));
+        }
+
+        let mut take = |name| match parameters.shift_remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::Invalid(format!(
+                "The parameter `{name}` is not valid: it is not a string."
+            ))),
+        };
+
+        let (account, region, role) = (take(ACCOUNT)?, take(REGION)?, take(ROLE)?);
+        let account = account.as_deref().unwrap_or(&home.account_id);
+        let region = region.as_deref().unwrap_or(&home.region);
+        if role.is_none() && (account, region) == (&home.account_id, &home.region) {
+            return Ok((None, parameters));
+        }
+
+        let fits = |location: &&Location| {
+            (location.account_id.as_str(), location.region.as_str()) == (account, region)
+                && role.as_ref().is_none_or(|role| location.role_name == *role)
+        };
+        let fitting: Vec<_> = self.of(organization_guid).filter(fits).collect();
+
+        match fitting[..] {
+            [location] => Ok((Some(location.clone()), parameters)),
+            [] => Err(Error::Invalid(format!(
+                "The broker's operator does not allow instances there. Choose one of: {}.",
+                self.choices(home, organization_guid)
+            ))),
+            _ => Err(Error::Invalid(format!(
+                "Name a {ROLE} as well. Choose one of: {}.",
+                self.choices(home, organization_guid)
+            ))),
+        }
+    }
+
+    /// Removes the parameters that choose a location from an update request. They must have the
+    /// instance's values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] if they choose another location.
+    pub fn keep(
+        &self,
+        home: &Place,
+        current: Option<&Location>,
+        parameters: &mut Object,
+    ) -> Result<()> {
+        if self.0.is_empty() && current.is_none() {
+            return Ok(());
+        }
+
+        let (account, region) = current.map_or((&home.account_id, &home.region), |at| {
+            (&at.account_id, &at.region)
+        });
+        let role = current.map(|location| &location.role_name);
+
+        for (name, value) in [
+            (ACCOUNT, Some(account)),
+            (REGION, Some(region)),
+            (ROLE, role),
+        ] {
+            if let Some(requested) = parameters.shift_remove(name)
+                && requested.as_str() != value.map(String::as_str)
+            {
+                return Err(Error::Unsupported(format!(
+                    "An existing instance cannot change `{name}`. Create a new instance."
+                )));
+            }
+        }
+
+        Ok(())
+    }
+
+    /// The JSON Schema properties of the parameters that choose a location. Empty if the operator
+    /// allows no other location.
+    pub fn schema(&self, home: &Place) -> Object {
+        let mut properties = Object::new();
+        if self.0.is_empty() {
+            return properties;
+        }
+
+        let mut add = |name: &str, description: &str, default: Option<&str>, values: Vec<&str>| {
+            let mut values = values;
+            values.sort_unstable();
+            values.dedup();
+            let mut property =
+                json!({"type": "string", "description": description, "enum": values});
+            if let (Some(default), Some(property)) = (default, property.as_object_mut()) {
+                property.insert("default".into(), default.into());
+            }
+            properties.insert(name.into(), property);
+        };
+
+        let of_all =
+            |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
+        let (account, region) = (home.account_id.as_str(), home.region.as_str());
+
+        let accounts = of_all(Some(account), |location| &location.account_id);
+        add(
+            ACCOUNT,
+            "The AWS account that the instance is to be in.",
+            Some(account),
+            accounts,
+        );
+
+        let regions = of_all(Some(region), |location| &location.region);
+        add(
+            REGION,
+            "The AWS Region that the instance is to be in.",
+            Some(region),
+            regions,
+        );
+
+        let roles = of_all(None, |location| &location.role_name);
+        let description = "The role that the broker is to assume there, where the account and the \
+                           Region have several.";
+        add(ROLE, description, None, roles);
+
+        properties
+    }
+
+    /// The locations that the organization may use.
+    fn of(&self, organization_guid: &str) -> impl Iterator<Item = &Location> {
+        let may_use = move |organizations: &BTreeSet<String>| {
+            organizations.is_empty() || organizations.contains(organization_guid)
+        };
+        self.0
+            .iter()
+            .filter(move |(_, organizations)| may_use(organizations))
+            .map(|(location, _)| location)
+    }
+
+    fn choices(&self, home: &Place, organization_guid: &str) -> String {
+        let own = format!("`{}` in `{}`", home.account_id, home.region);
+        let others = self.of(organization_guid).map(|location| {
+            let Location {
+                account_id,
+                region,
+                role_name,
+            } = location;
+            format!("`{account_id}` in `{region}` by `{role_name}`")
+        });
+        std::iter::once(own)
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}

@@ -1,0 +1,278 @@
+//! Descriptions of operations for a platform's users: progress, or the reason of a failure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    events::{OperationEvents, StackEvent, Subject},
+    progress::Sight,
+    status::StackStatus,
+};
+use crate::broker::records::{Operation, OperationKind, OperationState};
+
+/// The end of CloudFormation's reason for a resource that it stopped after another one had failed.
+const CANCELLED: &str = "cancelled";
+
+const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the \
+                        broker's operator finds it in the stack's events";
+
+/// Describes a creation, update or deletion of an instance. `template_resources` is the number of
+/// resources in the template; conditions may exclude some.
+pub fn of_instance(
+    operation: &Operation,
+    events: &OperationEvents,
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
+    match operation.state {
+        OperationState::InProgress => running(operation.kind, events, template_resources, now),
+        OperationState::Succeeded => match operation.kind {
+            OperationKind::Deprovision => operation
+                .reason
+                .clone()
+                .unwrap_or_else(|| "The instance is deleted.".into()),
+            OperationKind::Update => "The instance is updated.".into(),
+            _ => "The instance is created.".into(),
+        },
+        OperationState::Failed => reason(operation),
+    }
+}
+
+/// Describes a creation or deletion of a binding.
+pub fn of_binding(operation: &Operation) -> String {
+    match (operation.kind, operation.state) {
+        (_, OperationState::Failed) => reason(operation),
+        (OperationKind::Unbind, OperationState::InProgress) => {
+            "The binding is being deleted.".into()
+        }
+        (OperationKind::Unbind, OperationState::Succeeded) => "The binding is deleted.".into(),
+        (_, OperationState::InProgress) => "The binding is being created.".into(),
+        (_, OperationState::Succeeded) => "The binding is created.".into(),
+    }
+}
+
+/// Joins AWS's reason, which may lack its full stop, and advice for the user.
+pub fn with_advice(reason: &str, advice: &str) -> String {
+    format!("{}. {advice}", reason.trim_end_matches('.'))
+}
+
+fn reason(operation: &Operation) -> String {
+    operation
+        .reason
+        .clone()
+        .unwrap_or_else(|| "The operation failed.".into())
+}
+
+fn running(
+    kind: OperationKind,
+    events: &OperationEvents,
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
+    use StackStatus as S;
+
+    if let Some(act) = events
+        .foreign
+        .last()
+        .filter(|event| event.stack_status().is_in_progress())
+    {
+        return format!(
+            "Somebody else is at work on the stack in AWS ({}). The broker waits for its end.",
+            act.status
+        );
+    }
+
+    let sight = Sight::of(Some(events));
+    let events = &*events.own;
+    match sight {
+        Sight::Reached(S::RollbackInProgress) => {
+            let cause = root_cause(events);
+            format!("The creation failed and is being undone. {cause}")
+        }
+        Sight::Reached(
+            S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
+        ) => {
+            let cause = root_cause(events);
+            format!("The update failed and is being undone. {cause}")
+        }
+        Sight::Reached(S::UpdateCompleteCleanupInProgress) => {
+            "Updating: all changes are made; what they replaced is being removed.".into()
+        }
+        _ => how_far(kind, events, template_resources, now),
+    }
+}
+
+/// The number of resources done, and the resource that has been in progress for longest.
+fn how_far(
+    kind: OperationKind,
+    events: &[StackEvent],
+    template_resources: Option<usize>,
+    now: Timestamp,
+) -> String {
+    let doing = match kind {
+        OperationKind::Deprovision => "Deleting",
+        OperationKind::Update => "Updating",
+        _ => "Creating",
+    };
+
+    let resources = resources(events);
+    let Some((current, at_work)) = resources
+        .iter()
+        .filter(|(_, resource)| resource.in_progress)
+        .min_by_key(|(_, resource)| resource.since)
+    else {
+        return format!("{doing}: {}.", done(&resources, kind, template_resources));
+    };
+
+    format!(
+        "{doing}: {}; {current} ({}) has taken {} so far.",
+        done(&resources, kind, template_resources),
+        at_work.kind,
+        spell_out(now.duration_since(at_work.since)),
+    )
+}
+
+/// The number of resources done, and the template's maximum. An update has no maximum: it touches
+/// only changed resources, and nobody counts them in advance.
+fn done(
+    resources: &BTreeMap<&str, Resource<'_>>,
+    kind: OperationKind,
+    template_resources: Option<usize>,
+) -> String {
+    let done = resources.values().filter(|resource| resource.done).count();
+    match template_resources.filter(|_| kind != OperationKind::Update) {
+        Some(all) => format!("{done} of at most {all} resources done"),
+        None => format!("{done} resource{} done", if done == 1 { "" } else { "s" }),
+    }
+}
+
+/// The progress of one resource.
+pub struct Resource<'a> {
+    kind: &'a str,
+    in_progress: bool,
+    done: bool,
+    since: Timestamp,
+}
+
+fn resources(events: &[StackEvent]) -> BTreeMap<&str, Resource<'_>> {
+    let mut resources: BTreeMap<&str, Resource<'_>> = BTreeMap::new();
+    for event in events {
+        let Subject::Resource { logical_id, kind } = &event.subject else {
+            continue;
+        };
+
+        let in_progress = event.status.ends_with("_IN_PROGRESS");
+        // CloudFormation reports the start twice: when it begins, and when the service has accepted
+        // the request.
+        let begun = resources
+            .get(logical_id.as_str())
+            .filter(|before| in_progress && before.in_progress);
+        let since = begun.map_or(event.at, |before| before.since);
+        let done = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
+
+        resources.insert(
+            logical_id,
+            Resource {
+                kind,
+                in_progress,
+                done,
+                since,
+            },
+        );
+    }
+
+    resources
+}
+
+/// Replaces CloudFormation's reasons, which may quote values of `NoEcho` parameters. The broker
+/// does not store these values, so it cannot find them in a text.
+pub fn withhold_reasons(events: &mut OperationEvents) {
+    for event in events.own.iter_mut().chain(&mut events.foreign) {
+        // Cancelled resources must stay distinguishable from the one that failed.
+        event.reason = event.reason.take().map(|reason| {
+            let withheld = if reason.ends_with(CANCELLED) {
+                CANCELLED
+            } else {
+                WITHHELD
+            };
+            withheld.to_owned()
+        });
+    }
+}
+
+/// The reason why an operation failed: an interruption by somebody else, or the first failure.
+pub fn cause(events: &OperationEvents) -> String {
+    match events.interruption() {
+        None => root_cause(&events.own),
+        Some(act) => {
+            let reason = act
+                .reason
+                .as_deref()
+                .map(|reason| format!(": {}", readable(reason)))
+                .unwrap_or_default();
+            format!(
+                "Somebody else has interrupted it in AWS ({}{}).",
+                act.status,
+                reason.trim_end_matches('.')
+            )
+        }
+    }
+}
+
+/// The first failure in one sentence: all later ones follow from it.
+pub fn root_cause(events: &[StackEvent]) -> String {
+    let failed = events
+        .iter()
+        .find_map(|event| match (&event.subject, &event.reason) {
+            (Subject::Resource { logical_id, kind }, Some(reason))
+                if event.status.ends_with("_FAILED") && !reason.ends_with(CANCELLED) =>
+            {
+                let action = event
+                    .status
+                    .trim_end_matches("_FAILED")
+                    .to_ascii_lowercase();
+                Some(format!(
+                    "CloudFormation could not {action} {logical_id} ({kind}): {}",
+                    readable(reason)
+                ))
+            }
+            _ => None,
+        });
+
+    let of_stack = || {
+        let of_stack = events
+            .iter()
+            .filter(|event| event.subject == Subject::Stack);
+        of_stack
+            .filter_map(|event| event.reason.as_deref())
+            .next_back()
+            .map(|reason| readable(reason).to_owned())
+    };
+
+    let text = failed
+        .or_else(of_stack)
+        .unwrap_or_else(|| "CloudFormation gives no reason".into());
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+/// The reason without the text that CloudFormation and the SDK of the resource's handler add.
+fn readable(reason: &str) -> &str {
+    let message = reason
+        .strip_prefix("Resource handler returned message: \"")
+        .unwrap_or(reason);
+    let end = [" (Service: ", "\" (RequestToken: ", " (RequestToken: "]
+        .iter()
+        .filter_map(|end| message.find(end))
+        .min();
+    let message = end.and_then(|end| message.get(..end)).unwrap_or(message);
+    message.trim_end_matches('"').trim()
+}
+
+fn spell_out(duration: SignedDuration) -> String {
+    match duration.as_secs().max(0) {
+        1 => "1 second".into(),
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}
