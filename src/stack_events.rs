@@ -54,7 +54,7 @@ pub fn is_event(request: &Request) -> bool {
     )
 }
 
-/// ProgressCache up the stack that the event names, and updates the instance's record.
+/// Looks up the stack that the event names, and updates the instance's record.
 ///
 /// # Errors
 ///

@@ -27,6 +27,7 @@ pub mod ports;
 pub mod records;
 pub mod rules;
 pub mod stacks;
+mod tags;
 pub mod upkeep;
 mod waiting;
 

@@ -2,7 +2,7 @@
 
 use aws_service_broker::broker::{
     ports::PortErrorKind::{Denied, Throttled},
-    records::Identity,
+    records::{Grant, UserGrant},
     rules::BindingRules,
 };
 use axum::http::Uri;
@@ -293,7 +293,7 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
         let mut users: Vec<_> = account
             .bindings
             .values_mut()
-            .map(|binding| &mut binding.identity)
+            .map(|binding| &mut binding.grants)
             .collect();
         let [one, two] = users.as_mut_slice() else {
             panic!("two bindings")
@@ -310,10 +310,12 @@ async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed()
             .bindings
             .values_mut()
             .find(|binding| binding.id.as_str() == "three");
-        let Some(Identity::User {
-            access_key: Some(key),
-            ..
-        }) = &mut binding.expect("a binding").identity
+        let [
+            Grant::User(UserGrant {
+                access_key: Some(key),
+                ..
+            }),
+        ] = &mut *binding.expect("a binding").grants
         else {
             panic!("a key")
         };

@@ -15,8 +15,9 @@ use aws_service_broker::{
     broker::{
         ports::{PortErrorKind, Records, ScannedRecord, WriteOutcome},
         records::{
-            Attributes, BindFunction, Binding, BindingId, Identity, Instance, InstanceId, Json,
-            Lifetime, Location, Operation, OperationKind, Sealed, SealedAccessKey, ServiceAccount,
+            Attributes, Binding, BindingId, FunctionGrant, Grant, Instance, InstanceId, Json,
+            Lifetime, Location, Operation, OperationKind, RoleGrant, RolePolicyGrant, Sealed,
+            SealedAccessKey, ServiceAccount, UserGrant,
         },
     },
 };
@@ -120,11 +121,11 @@ fn location() -> Option<Location> {
     })
 }
 
-fn user(access_key: Option<SealedAccessKey>) -> Identity {
-    Identity::User {
+fn user(access_key: Option<SealedAccessKey>) -> Grant {
+    Grant::User(UserGrant {
         user_name: "osb-a-user".into(),
         access_key,
-    }
+    })
 }
 
 fn binding() -> Binding {
@@ -137,8 +138,7 @@ fn binding() -> Binding {
         app_guid: None,
         parameters: object(json!({"Scope": "All"})),
         predecessor_id: None,
-        identity: Some(user(None)),
-        function: None,
+        grants: vec![user(None)],
         lifetime: None,
         operation: operation(OperationKind::Bind, 3),
         previous_operation: None,
@@ -258,10 +258,10 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     let bound = Binding {
         app_guid: Some("an-app".into()),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        identity: Some(user(Some(SealedAccessKey {
+        grants: vec![user(Some(SealedAccessKey {
             id: "AKIA".into(),
             secret: Sealed("c2VhbGVk".into()),
-        }))),
+        }))],
         lifetime: Some(Lifetime {
             renew_before: now(),
             ends_at: now() + SignedDuration::from_hours(24),
@@ -278,12 +278,12 @@ fn bindings() -> Vec<(&'static str, Binding)> {
     };
     let unbound = Binding {
         operation: unbinding.operation.clone().succeeded(),
-        identity: None,
+        grants: Vec::new(),
         expires_at: Some(now() + SignedDuration::from_hours(168)),
         ..unbinding.clone()
     };
     let without_user = Binding {
-        identity: None,
+        grants: Vec::new(),
         operation: binding().operation.succeeded(),
         ..binding()
     };
@@ -292,33 +292,32 @@ fn bindings() -> Vec<(&'static str, Binding)> {
             namespace: "a-namespace".into(),
             name: "an-account".into(),
         };
-        Some(Identity::Role {
+        vec![Grant::Role(RoleGrant {
             role_name: "osb-a-role".into(),
             role_arn: role_arn.map(str::to_owned),
             service_account,
-        })
+        })]
     };
     let with_role = Binding {
-        identity: role(Some("arn:aws:iam::0:role/osb/osb-a-role")),
+        grants: role(Some("arn:aws:iam::0:role/osb/osb-a-role")),
         operation: binding().operation.succeeded(),
         version: 1,
         ..binding()
     };
     let role_arn = "arn:aws:iam::0:role/an-applications".into();
-    let with_policy = Identity::RolePolicy {
+    let with_policy = Grant::RolePolicy(RolePolicyGrant {
         role_arn,
         policy_name: "osb-a-policy".into(),
-    };
+    });
     let function = |credentials: Option<&str>| {
         let credentials = credentials.map(|sealed| Sealed(sealed.into()));
-        Some(BindFunction {
+        Grant::Function(FunctionGrant {
             name: "a-function".into(),
             credentials,
         })
     };
     let by_function = Binding {
-        identity: None,
-        function: function(Some("c2VhbGVk")),
+        grants: vec![function(Some("c2VhbGVk"))],
         operation: binding().operation.succeeded(),
         version: 1,
         ..binding()
@@ -347,7 +346,7 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         (
             "binding-being-created-with-role",
             Binding {
-                identity: role(None),
+                grants: role(None),
                 ..binding()
             },
         ),
@@ -355,14 +354,14 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         (
             "binding-with-policy-of-role",
             Binding {
-                identity: Some(with_policy),
+                grants: vec![with_policy],
                 ..binding()
             },
         ),
         (
             "binding-being-created-by-function",
             Binding {
-                function: function(None),
+                grants: vec![user(None), function(None)],
                 ..binding()
             },
         ),

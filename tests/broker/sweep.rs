@@ -10,7 +10,7 @@ use aws_service_broker::{
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
-use crate::support::{Client, FakeStack, Fault, INSTANCE, World, catalog};
+use crate::support::{Client, FakeStack, Fault, INSTANCE, World, catalog, user_of};
 
 /// Invokes the function with this payload.
 async fn sweep(client: &Client, payload: Value) -> Value {
@@ -98,7 +98,7 @@ fn lose_the_records(client: &Client) -> (String, String) {
         .world
         .bindings()
         .pop()
-        .and_then(|binding| binding.user_name().map(str::to_owned))
+        .and_then(|binding| user_of(&binding).map(|user| user.user_name.clone()))
         .expect("a user");
     client.world.edit(|account| {
         account.instances.retain(|id, _| id.as_str() != INSTANCE);

@@ -20,7 +20,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_id};
+use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_id, user_of};
 
 #[tokio::test]
 async fn idm_01_02_03_a_provision_request_that_comes_again() {
@@ -408,7 +408,7 @@ async fn check_end(client: &Client) {
         .world
         .bindings()
         .into_iter()
-        .filter_map(|binding| binding.user_name().map(str::to_owned))
+        .filter_map(|binding| user_of(&binding).map(|user| user.user_name.clone()))
         .collect();
     for user in client.world.users().keys() {
         assert!(recorded.contains(user), "an orphan: {user}");

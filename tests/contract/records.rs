@@ -7,9 +7,9 @@ use aws_service_broker::{
     broker::{
         ports::{BindingInsertion, Environment, Records, ScannedRecord, WriteOutcome},
         records::{
-            Attributes, BINDING_TOMBSTONE_LIFETIME, Binding, BindingId,
-            INSTANCE_TOMBSTONE_LIFETIME, Identity, Instance, InstanceId, Json, LONGEST_REQUEST,
-            Lifetime, Operation, OperationKind, Refused, Requester, Sealed, SealedAccessKey,
+            Attributes, BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, Grant,
+            INSTANCE_TOMBSTONE_LIFETIME, Instance, InstanceId, Json, LONGEST_REQUEST, Lifetime,
+            Operation, OperationKind, Refused, Requester, Sealed, SealedAccessKey, UserGrant,
         },
     },
 };
@@ -90,14 +90,13 @@ pub fn binding(instance: &Instance) -> Binding {
         app_guid: None,
         parameters: object(json!({})),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
-        identity: Some(Identity::User {
+        grants: vec![Grant::User(UserGrant {
             user_name: "a-user".into(),
             access_key: Some(SealedAccessKey {
                 id: "AKIA".into(),
                 secret: Sealed("c2VhbGVk".into()),
             }),
-        }),
-        function: None,
+        })],
         lifetime: Some(Lifetime {
             renew_before: System.now(),
             ends_at: System.now() + SignedDuration::from_hours(24),

@@ -1,4 +1,4 @@
-//! ProgressCache for secrets, in every form that they may have.
+//! Searches for secrets, in every form that they may have.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use memchr::memmem::Finder;

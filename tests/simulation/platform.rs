@@ -10,7 +10,7 @@ use aws_service_broker::{
         Broker,
         ports::Environment,
         records::{
-            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_TOMBSTONE_LIFETIME, Identity,
+            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, Grant, INSTANCE_TOMBSTONE_LIFETIME,
             Instance, InstanceId, Operation, OperationKind, OperationState, SealedAccessKey,
             latest_reusable_expiry,
         },
@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of,
+    Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of, user_of,
 };
 
 /// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
@@ -613,7 +613,7 @@ impl Platform {
         }
 
         for binding in account.bindings.values() {
-            let is_empty = binding.identity.is_none();
+            let is_empty = binding.grants.is_empty();
             promise!(
                 binding.is_tombstone() && binding.expires_at.is_some() && is_empty,
                 "left: {binding:?}"
@@ -768,21 +768,18 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
 
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
-    users.retain(|name, _| {
-        going
-            .iter()
-            .all(|binding| binding.user_name() != Some(name))
-    });
+    users.retain(|name, _| going.iter().all(|binding| user_name(binding) != Some(name)));
     let roles = going.is_empty().then(|| account.roles.clone());
 
     (instances, bindings, stacks, users, roles)
 }
 
 fn access_key(binding: &Binding) -> Option<SealedAccessKey> {
-    match &binding.identity {
-        Some(Identity::User { access_key, .. }) => access_key.clone(),
-        _ => None,
-    }
+    user_of(binding)?.access_key.clone()
+}
+
+fn user_name(binding: &Binding) -> Option<&str> {
+    user_of(binding).map(|user| user.user_name.as_str())
 }
 
 /// Nothing exists that no record names, and what there is is what the records say.
@@ -798,7 +795,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
     for user in account.users.keys() {
         let mut records = account.bindings.values();
         promise!(
-            records.any(|binding| binding.user_name() == Some(user) && !binding.is_tombstone()),
+            records.any(|binding| user_name(binding) == Some(user) && !binding.is_tombstone()),
             "an orphan: the user {user}"
         );
     }
@@ -831,10 +828,10 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
     for binding in account
         .bindings
         .values()
-        .filter(|binding| binding.is_usable() && binding.user_name().is_some())
+        .filter(|binding| binding.is_usable() && user_name(binding).is_some())
     {
         let key = access_key(binding).map(|key| key.id);
-        let user = binding.user_name().and_then(|name| account.users.get(name));
+        let user = user_name(binding).and_then(|name| account.users.get(name));
         promise!(
             user.is_some_and(|user| user.access_keys.iter().eq(&key) && !user.policy.is_null()),
             "the keys of {} are {user:?}, and recorded is {key:?}",
@@ -852,15 +849,14 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
             .bindings
             .values()
             .filter(|binding| !binding.is_tombstone());
-        bindings.any(|binding| match &binding.identity {
-            Some(Identity::Role { role_name, .. }) => {
-                role_name == role && ["", "binding"].contains(&policy)
-            }
-            Some(Identity::RolePolicy {
-                role_arn,
-                policy_name,
-            }) => role_arn.ends_with(role) && ["", policy_name].contains(&policy),
-            _ => false,
+        bindings.any(|binding| {
+            binding.grants.iter().any(|grant| match grant {
+                Grant::Role(own) => own.role_name == role && ["", "binding"].contains(&policy),
+                Grant::RolePolicy(added) => {
+                    added.role_arn.ends_with(role) && ["", &added.policy_name].contains(&policy)
+                }
+                Grant::User(_) | Grant::Function(_) => false,
+            })
         })
     };
 
@@ -882,10 +878,10 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
         .values()
         .filter(|binding| binding.is_usable())
     {
-        let (role, policy) = match &binding.identity {
-            Some(Identity::Role { role_name, .. }) => (account.roles.get(role_name), "binding"),
-            Some(Identity::RolePolicy { policy_name, .. }) => {
-                (account.roles.get(APPLICATION), policy_name.as_str())
+        let (role, policy) = match binding.grants.first() {
+            Some(Grant::Role(own)) => (account.roles.get(&own.role_name), "binding"),
+            Some(Grant::RolePolicy(added)) => {
+                (account.roles.get(APPLICATION), added.policy_name.as_str())
             }
             _ => continue,
         };

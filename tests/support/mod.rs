@@ -18,5 +18,5 @@ pub use offering::{body_of, catalog_of, ids_of};
 pub use seed::seed_or;
 pub use world::{
     Account, Act, FakeFunction, FakeStack, Fault, World, catalog, everything, password_of,
-    secret_of,
+    secret_of, user_of,
 };

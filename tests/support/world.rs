@@ -23,9 +23,9 @@ use aws_service_broker::{
             UserCreation, Users, Vault, WriteOutcome,
         },
         records::{
-            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_ID_TAG, Instance, InstanceId,
-            Location, Operation, OperationKind, OperationState, Purpose, Refused, Requester,
-            SPACE_TAG, Sealed, Tag, latest_reusable_expiry,
+            BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, Grant, INSTANCE_ID_TAG, Instance,
+            InstanceId, Location, Operation, OperationKind, OperationState, Purpose, Refused,
+            Requester, SPACE_TAG, Sealed, Tag, UserGrant, latest_reusable_expiry,
         },
         stacks::{OperationEvents, StackEvent, StackStatus, Subject},
     },
@@ -1594,6 +1594,14 @@ impl Functions for World {
         })
         .await
     }
+}
+
+/// The user that a binding has created, if it has one.
+pub fn user_of(binding: &Binding) -> Option<&UserGrant> {
+    binding.grants.iter().find_map(|grant| match grant {
+        Grant::User(user) => Some(user),
+        _ => None,
+    })
 }
 
 /// The password that a function makes for a binding.

@@ -1,19 +1,16 @@
-//! Credentials and endpoints of a binding: the template's `Bindings.Credentials` and
-//! `Bindings.Endpoints`, with their references replaced.
+//! The template's `Bindings.Credentials`, with their references replaced.
 
 use std::cmp::Reverse;
 
-use catalog::{Offered, reference};
+use catalog::reference;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{
-    access::Access,
-    references::References,
-    stored_secrets::{self, StoredSecrets},
+    access::Access, references::StoredSecrets, service_instance::ServiceInstance, stored_secrets,
 };
 use crate::{
-    broker::{Broker, error::Result, records::Instance},
+    broker::{Broker, error::Result},
     osb::Object,
 };
 
@@ -48,31 +45,21 @@ impl TemplateCredentials {
     }
 }
 
-/// The template's credentials. A credential that refers to something the stack does not have is
-/// left out.
+/// Returns the template's credentials. A credential that refers to something the stack does not
+/// have is left out.
 ///
 /// # Errors
 ///
 /// An error if a secret that they refer to cannot be read.
-pub async fn template_credentials(
+pub async fn of_template(
     broker: &Broker,
-    offered: &Offered<'_>,
-    instance: &Instance,
+    service: &ServiceInstance<'_>,
     access: Option<&Access>,
 ) -> Result<TemplateCredentials> {
-    let secrets = stored_secrets::stored_secrets(broker, offered, instance).await?;
-    let outputs = &instance.outputs;
-    let place = broker.place_of(instance.location.as_ref());
-    let owner = instance.attributes.owner();
-    let references = References {
-        place: &place,
-        owner: &owner,
-        outputs,
-        access,
-        secrets: Some(&secrets),
-    };
+    let secrets = stored_secrets::read(broker, service).await?;
+    let references = service.references().with(access, &secrets);
 
-    let declared = offered.offering.bindings.credentials.iter();
+    let declared = service.offered.offering.bindings.credentials.iter();
     let credentials = declared.filter_map(|credential| {
         let value = reference::render_credential(&credential.value, |name| references.value(name))?;
         let key = match credential.output() {

@@ -1,6 +1,9 @@
 //! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id`
 
-use super::view::{self, BindingView};
+use super::{
+    service_instance::ServiceInstance,
+    view::{self, BindingView},
+};
 use crate::{
     broker::{
         Broker,
@@ -34,13 +37,10 @@ pub async fn fetch(
     let binding = binding
         .filter(Binding::is_usable)
         .ok_or_else(Error::binding_not_found)?;
-    let offered = broker.catalog.find(
-        &instance.attributes.service_id,
-        &instance.attributes.plan_id,
-    )?;
+    let service = ServiceInstance::find(broker, &instance)?;
 
     Ok((
-        view::binding_view(broker, &offered, &instance, &binding).await?,
+        view::of_binding(broker, &service, &binding).await?,
         binding.parameters.0,
     ))
 }

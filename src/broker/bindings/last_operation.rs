@@ -1,6 +1,10 @@
 //! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id/last_operation`
 
-use super::{bind, function::LONGEST_HELPER_WAIT, outcome, removal};
+use super::{
+    creation,
+    grants::{self, Kind, LONGEST_FUNCTION_WAIT},
+    outcome, removal,
+};
 use crate::broker::{
     Broker,
     deadline::Deadline,
@@ -91,31 +95,28 @@ async fn take_up(
     let done = match operation.kind {
         OperationKind::Unbind => {
             waiting
-                .result_of(removal::release_binding(broker, binding.clone()))
+                .result_of(removal::release(broker, binding.clone()))
                 .await
         }
         _ => {
             waiting
-                .result_of(bind::resume_bind(broker, instance, binding.clone()))
+                .result_of(creation::resume(broker, instance, binding.clone()))
                 .await
         }
     };
 
     match done {
-        Ok(None)
-            if binding.function.is_some()
-                && operation.age(broker.environment.now()) > LONGEST_HELPER_WAIT =>
-        {
-            outcome::fail_binding(
-                broker,
-                binding,
-                Error::Function("It does not answer.".into()),
-            )
-            .await
+        Ok(None) => {
+            let timeout = grants::kinds(&binding).find_map(Kind::timeout);
+            match timeout {
+                Some(error) if operation.age(broker.environment.now()) > LONGEST_FUNCTION_WAIT => {
+                    outcome::fail(broker, binding, error).await
+                }
+                _ => Ok(operation),
+            }
         }
-        Ok(None) => Ok(operation),
         Ok(Some(())) => Ok(operation.succeeded()),
         Err(Error::Concurrency) => Ok(operation),
-        Err(error) => outcome::fail_binding(broker, binding, error).await,
+        Err(error) => outcome::fail(broker, binding, error).await,
     }
 }

@@ -3,16 +3,18 @@
 pub(super) mod access;
 pub(super) mod bind;
 pub(super) mod bindable;
+pub(super) mod creation;
 pub(super) mod credentials;
 pub(super) mod fetch;
-pub(super) mod function;
-pub(super) mod identity;
+pub(super) mod grants;
 pub(super) mod last_operation;
 pub(super) mod outcome;
 pub(super) mod policy;
 pub(super) mod references;
 pub(super) mod removal;
+pub(super) mod requested;
 pub(super) mod rotation;
+pub(super) mod service_instance;
 pub(super) mod stored_secrets;
 pub(super) mod unbind;
 pub(super) mod view;
@@ -21,6 +23,7 @@ pub use self::{
     bind::{Bound, bind},
     fetch::fetch,
     last_operation::last_operation,
+    service_instance::Endpoint,
     unbind::unbind,
-    view::{BindingView, Endpoint},
+    view::BindingView,
 };

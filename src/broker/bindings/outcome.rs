@@ -9,7 +9,7 @@ use crate::broker::{
 
 /// Records that the binding's operation has failed. If another request was faster, its outcome
 /// counts: a platform does not poll after a final state.
-pub async fn fail_binding(broker: &Broker, binding: Binding, error: Error) -> Result<Operation> {
+pub async fn fail(broker: &Broker, binding: Binding, error: Error) -> Result<Operation> {
     let failed = Binding {
         operation: binding.operation.clone().failed(error.to_string()),
         ..binding

@@ -1,21 +1,14 @@
 //! The permissions of a binding's identity: a scope of the template's `Bindings.Policies`, filled
 //! in.
 
-use catalog::{Offered, policy, reference};
+use catalog::{model::Scope, policy, reference};
 use serde_json::Value;
 
 use super::references::References;
-use crate::{
-    broker::{
-        Broker,
-        error::{Error, Result},
-        records::{Instance, Lifetime},
-    },
-    osb::Object,
+use crate::broker::{
+    error::{Error, Result},
+    records::Lifetime,
 };
-
-/// The bind parameter that selects the permissions of the binding's identity.
-const SCOPE: &str = "Scope";
 
 /// The permissions of a binding's identity.
 pub struct Policy {
@@ -24,35 +17,20 @@ pub struct Policy {
     statements: Vec<Value>,
 }
 
-/// Returns the policy of the binding's identity. Returns `None` if the template has no scopes,
-/// or if no statement of the scope applies to this stack. The binding then has no identity.
-pub fn policy(
-    broker: &Broker,
-    offered: &Offered<'_>,
-    instance: &Instance,
-    parameters: &Object,
-) -> Result<Option<Policy>> {
-    let bindings = &offered.offering.bindings;
-    let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
-        Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
-        None => bindings.scopes.get(bindings.default_scope),
-    };
-    let Some(scope) = scope else { return Ok(None) };
-
-    let statements: Vec<Value> = serde_json::from_str(&scope.statements)
-        .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
-    let place = broker.place_of(instance.location.as_ref());
-    let owner = instance.attributes.owner();
-    let references = References::new(&place, &owner, &instance.outputs);
-    let statements = reference::render_statements(&statements, |name| references.value(name));
-
-    Ok((!statements.is_empty()).then(|| Policy {
-        scope: scope.name.to_string(),
-        statements,
-    }))
-}
-
 impl Policy {
+    /// Returns the policy of a scope. `None` if no statement of it applies to the stack: the
+    /// resources that they are about are not there.
+    pub fn of(scope: &Scope, references: &References<'_>) -> Result<Option<Self>> {
+        let statements: Vec<Value> = serde_json::from_str(&scope.statements)
+            .map_err(|error| Error::Corrupt(format!("scope {}: {error}", scope.name)))?;
+        let statements = reference::render_statements(&statements, |name| references.value(name));
+
+        Ok((!statements.is_empty()).then(|| Self {
+            scope: scope.name.to_string(),
+            statements,
+        }))
+    }
+
     /// True if a statement denies something. On a role that has other policies, it would override
     /// what these allow.
     pub fn denies(&self) -> bool {

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{access::Access, stored_secrets::StoredSecrets};
+use super::access::Access;
 use crate::broker::{place::Place, records::Owner};
+
+/// Values of references to stored secrets, by the name in the reference: `Output` or `Output.key`.
+pub type StoredSecrets = BTreeMap<String, SecretString>;
 
 /// The values of `${…}` references in a template's bindings.
 pub struct References<'a> {
-    pub place: &'a Place,
-    pub owner: &'a Owner,
-    pub outputs: &'a BTreeMap<String, String>,
-    pub access: Option<&'a Access>,
-    pub secrets: Option<&'a StoredSecrets>,
+    place: &'a Place,
+    owner: &'a Owner,
+    outputs: &'a BTreeMap<String, String>,
+    access: Option<&'a Access>,
+    secrets: Option<&'a StoredSecrets>,
 }
 
 impl<'a> References<'a> {
@@ -25,6 +28,16 @@ impl<'a> References<'a> {
             outputs,
             access: None,
             secrets: None,
+        }
+    }
+
+    /// Returns the references with the application's access, and with stored secrets.
+    #[must_use]
+    pub fn with(self, access: Option<&'a Access>, secrets: &'a StoredSecrets) -> Self {
+        Self {
+            access,
+            secrets: Some(secrets),
+            ..self
         }
     }
 

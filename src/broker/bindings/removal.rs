@@ -1,6 +1,6 @@
-//! The removal of a binding: its function's data, its identity, then its record.
+//! The removal of a binding: its grants, then its record.
 
-use super::{function, identity};
+use super::grants;
 use crate::broker::{
     Broker,
     error::{Error, Result},
@@ -8,25 +8,22 @@ use crate::broker::{
     records::{BINDING_TOMBSTONE_LIFETIME, Binding},
 };
 
-/// Calls the template's function, if it has one, then revokes the identity and removes the
-/// binding.
-pub async fn release_binding(broker: &Broker, binding: Binding) -> Result<()> {
-    function::invoke_unbind(broker, &binding).await?;
-    identity::revoke_identity(broker, &binding).await?;
-    remove_binding(broker, binding).await
+/// Revokes and removes every grant, the last one first, then the record.
+pub async fn release(broker: &Broker, binding: Binding) -> Result<()> {
+    for grant in grants::kinds(&binding).rev() {
+        grant.revoke(broker, &binding).await?;
+        grant.remove(broker, &binding).await?;
+    }
+    bury(broker, binding).await
 }
 
-/// Deletes the identity, whose keys and policy must be gone, then turns the record into a
-/// tombstone. Every step can be repeated.
-pub async fn remove_binding(broker: &Broker, binding: Binding) -> Result<()> {
-    identity::delete_identity(broker, &binding).await?;
-
+/// Turns the record of a binding without grants into a tombstone. This can be repeated.
+pub async fn bury(broker: &Broker, binding: Binding) -> Result<()> {
     let (instance_id, id) = (binding.instance_id.clone(), binding.id.clone());
     let now = broker.environment.now();
     let tombstone = Binding {
         operation: binding.operation.clone().succeeded(),
-        identity: None,
-        function: None,
+        grants: Vec::new(),
         expires_at: Some(now + BINDING_TOMBSTONE_LIFETIME),
         ..binding
     };

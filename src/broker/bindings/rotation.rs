@@ -3,10 +3,20 @@
 use crate::broker::{
     Broker,
     error::{Error, Result},
-    records::{Binding, BindingId, InstanceId},
+    records::{Binding, BindingId, InstanceId, Json},
 };
 
-/// The binding to rotate.
+/// The binding to rotate, with what its successor inherits.
+pub struct Predecessor {
+    /// The binding's id.
+    pub id: BindingId,
+    /// The application's GUID, if there is one.
+    pub app_guid: Option<String>,
+    /// The user's parameters.
+    pub parameters: Json,
+}
+
+/// Returns the binding to rotate.
 ///
 /// A repeated request may come after the predecessor was deleted. It then inherits from the
 /// binding that the first request created.
@@ -15,14 +25,14 @@ pub async fn predecessor(
     instance_id: &InstanceId,
     predecessor: &str,
     successor: &BindingId,
-) -> Result<Binding> {
+) -> Result<Predecessor> {
     let (id, now) = (BindingId::new(predecessor)?, broker.environment.now());
     let (_, binding) = broker
         .records
         .instance_and_binding(instance_id, &id, now)
         .await?;
     if let Some(binding) = binding.filter(|binding| binding.is_valid(now)) {
-        return Ok(binding);
+        return Ok(inherited(id, binding));
     }
 
     let (_, existing) = broker
@@ -30,11 +40,19 @@ pub async fn predecessor(
         .instance_and_binding(instance_id, successor, now)
         .await?;
     match existing.filter(|existing| existing.predecessor_id.as_ref() == Some(&id)) {
-        Some(existing) => Ok(Binding { id, ..existing }),
+        Some(existing) => Ok(inherited(id, existing)),
         None => Err(Error::Invalid(
             "The predecessor_binding_id is not that of a binding of this service instance \
              that has not expired. Create a binding without a predecessor."
                 .into(),
         )),
+    }
+}
+
+fn inherited(id: BindingId, from: Binding) -> Predecessor {
+    Predecessor {
+        id,
+        app_guid: from.app_guid,
+        parameters: from.parameters,
     }
 }

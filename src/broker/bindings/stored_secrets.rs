@@ -3,19 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Offered, reference};
+use catalog::reference;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::{references::StoredSecrets, service_instance::ServiceInstance};
 use crate::broker::{
     Broker,
     error::{Error, Result},
     ports::{PortErrorKind, PortResult, Secrets},
-    records::Instance,
 };
-
-/// Values of references, by the name in the reference: `Output` or `Output.key`.
-pub type StoredSecrets = BTreeMap<String, SecretString>;
 
 /// The store of a secret, as an output names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,11 +59,12 @@ impl<'a> Store<'a> {
 ///
 /// [`Error::LostSecret`] where a secret no longer exists; the error of a port; or
 /// [`Error::Corrupt`] where a secret does not have the key that is referred to.
-pub async fn stored_secrets(
-    broker: &Broker,
-    offered: &Offered<'_>,
-    instance: &Instance,
-) -> Result<StoredSecrets> {
+pub async fn read(broker: &Broker, service: &ServiceInstance<'_>) -> Result<StoredSecrets> {
+    let ServiceInstance {
+        record: instance,
+        offered,
+        ..
+    } = service;
     let stores = broker.ports_at(instance.location.as_ref()).await.secrets;
     let (mut read, mut secrets) = (BTreeMap::new(), StoredSecrets::new());
 

@@ -47,8 +47,6 @@ pub async fn unbind(
     }
 
     let operation = binding.operation.id.clone();
-    let released = waiting
-        .result_of(removal::release_binding(broker, binding))
-        .await?;
+    let released = waiting.result_of(removal::release(broker, binding)).await?;
     Ok(released.is_none().then_some(operation))
 }

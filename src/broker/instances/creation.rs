@@ -6,7 +6,6 @@ use super::{
     adoption::{self, LEAVES_ALONE, reason_of_misfit},
     outcome::{self, advice},
     parameters,
-    tags::tags,
     view::{self, Provisioned},
 };
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
         ports::{NewStack, StackCreation, WriteOutcome},
         records::{Instance, OperationKind},
         stacks::description,
+        tags::tags,
     },
     osb::Object,
 };

@@ -11,8 +11,8 @@ use super::{
 use crate::broker::{
     Broker,
     bindings::{
-        function::{self, LONGEST_HELPER_WAIT},
-        identity, removal,
+        grants::{self, Kind, LONGEST_FUNCTION_WAIT},
+        removal,
     },
     error::{Error, Result},
     ports::{Stack, StackDeletion, WriteOutcome},
@@ -20,8 +20,8 @@ use crate::broker::{
     stacks::description,
 };
 
-/// The function's time limit for one last call per binding, after [`LONGEST_HELPER_WAIT`].
-const LAST_HELPER_CALL: Duration = Duration::from_secs(5);
+/// The function's time limit for one last call per binding, after [`LONGEST_FUNCTION_WAIT`].
+const LAST_FUNCTION_CALL: Duration = Duration::from_secs(5);
 
 /// Deletes the instance's bindings and its stack. Every step can be repeated. While a request
 /// may still work on a binding, a later poll does the rest.
@@ -31,7 +31,7 @@ pub async fn tear_down(broker: &Broker, instance: Instance) -> Result<Instance> 
     };
 
     for binding in revoked {
-        match remove_binding_of_what_goes(broker, binding, instance.operation.started_at).await {
+        match remove_binding(broker, binding, instance.operation.started_at).await {
             Err(Error::Concurrency) => return Ok(instance),
             Err(error @ Error::IdentityInUse { .. }) => {
                 return outcome::fail(broker, instance, error.to_string(), true).await;
@@ -97,11 +97,11 @@ async fn revoke_binding(broker: &Broker, binding: Binding) -> Result<Revoked> {
         return Ok(Revoked::Busy);
     }
 
-    identity::revoke_identity(broker, &binding).await?;
+    grants::revoke(broker, &binding).await?;
     Ok(Revoked::Done(Box::new(binding)))
 }
 
-/// ProgressCache for the stack of an instance whose record lacks the stack's id. Deletes the stack if
+/// Looks for the stack of an instance whose record lacks the stack's id. Deletes the stack if
 /// it is the instance's.
 async fn find_stack(broker: &Broker, instance: Instance) -> Result<Instance> {
     let Some(stack) = broker
@@ -190,31 +190,39 @@ async fn forget_without_stack(broker: &Broker, instance: Instance) -> Result<Ins
     outcome::succeed(broker, instance).await
 }
 
-/// Removes a binding whose instance is being deleted.
+/// Removes a binding whose instance is being deleted, and whose grants are revoked.
 ///
-/// A function's data for the binding is deleted with the instance, so its failure blocks
-/// nothing. If it does not respond, the deletion waits no longer than [`LONGEST_HELPER_WAIT`].
-async fn remove_binding_of_what_goes(
+/// What the stack keeps for the binding is deleted with the stack, so its failure blocks nothing.
+async fn remove_binding(broker: &Broker, binding: Binding, begun: Timestamp) -> Result<()> {
+    for grant in grants::kinds(&binding).rev() {
+        if grant.timeout().is_some() {
+            remove_with_stack(broker, grant, &binding, begun).await?;
+        } else {
+            grant.remove(broker, &binding).await?;
+        }
+    }
+    removal::bury(broker, binding).await
+}
+
+/// Removes a grant that is deleted with the stack. If the stack's function does not respond, the
+/// deletion waits no longer than [`LONGEST_FUNCTION_WAIT`].
+async fn remove_with_stack(
     broker: &Broker,
-    binding: Binding,
+    grant: &dyn Kind,
+    binding: &Binding,
     begun: Timestamp,
 ) -> Result<()> {
-    let is_last_call = broker.environment.now().duration_since(begun) > LONGEST_HELPER_WAIT;
+    let is_last_call = broker.environment.now().duration_since(begun) > LONGEST_FUNCTION_WAIT;
+    let removed = grant.remove(broker, binding);
     if !is_last_call {
-        function::invoke_unbind(broker, &binding)
-            .await
-            .or_else(Error::unless_passing)?;
-        return removal::remove_binding(broker, binding).await;
+        return removed.await.or_else(Error::unless_passing);
     }
 
-    let failure =
-        match tokio::time::timeout(LAST_HELPER_CALL, function::invoke_unbind(broker, &binding))
-            .await
-        {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
-            Err(_) => Some("it does not answer".into()),
-        };
+    let failure = match tokio::time::timeout(LAST_FUNCTION_CALL, removed).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+        Err(_) => Some("it does not answer".into()),
+    };
     if let Some(reason) = failure {
         let binding_id = binding.id.as_str();
         tracing::warn!(
@@ -223,8 +231,7 @@ async fn remove_binding_of_what_goes(
             "the service's function was not told of the unbinding; removing the binding"
         );
     }
-
-    removal::remove_binding(broker, binding).await
+    Ok(())
 }
 
 /// True if the instance has bindings other than tombstones.

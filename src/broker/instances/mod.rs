@@ -17,7 +17,6 @@ pub(super) mod parameters;
 pub(super) mod provision;
 pub(super) mod secret_digests;
 pub(super) mod stack_changed;
-pub(super) mod tags;
 pub(super) mod update;
 pub(super) mod view;
 

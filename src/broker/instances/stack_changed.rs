@@ -4,7 +4,7 @@
 use super::engine;
 use crate::broker::{Broker, error::Result, observation, records::Instance};
 
-/// ProgressCache up the state of this stack's instance, as a poll would. AWS has reported that the
+/// Looks up the state of this stack's instance, as a poll would. AWS has reported that the
 /// stack has changed. The report may be out of date, so it is only a reason to look.
 ///
 /// # Errors

@@ -15,7 +15,6 @@ use super::{
     engine,
     maintenance::check_maintenance_info,
     outcome, parameters, secret_digests,
-    tags::tags,
     view::{self, Provisioned},
 };
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
             Platform, Requester, SecretParameters,
         },
         stacks::{OperationEvents, StackStatus},
+        tags::tags,
     },
     osb::{NonEmpty, Object, UpdateRequest},
 };

@@ -4,9 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    function::BindFunction,
+    grant::Grant,
     id::{BindingId, InstanceId},
-    identity::Identity,
     json::{self, Json},
     location::Location,
     operation::{Operation, OperationKind, OperationState},
@@ -38,12 +37,8 @@ pub struct Binding {
     /// The binding that this one replaces, if the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor_id: Option<BindingId>,
-    /// The binding's identity in IAM; absent if the template grants no permissions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
-    /// The function that creates the credentials; absent if the template has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub function: Option<BindFunction>,
+    /// What the binding creates for its application, in the order of creation.
+    pub grants: Vec<Grant>,
     /// The validity period of the IAM user's access key; absent without a user, or if the operator
     /// has set no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,14 +89,6 @@ impl Binding {
     pub fn is_tombstone(&self) -> bool {
         self.operation
             .is(OperationKind::Unbind, OperationState::Succeeded)
-    }
-
-    /// The name of the binding's IAM user, if it has one.
-    pub fn user_name(&self) -> Option<&str> {
-        match &self.identity {
-            Some(Identity::User { user_name, .. }) => Some(user_name),
-            _ => None,
-        }
     }
 
     /// True if the same bind request would create both bindings.

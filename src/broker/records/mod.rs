@@ -2,9 +2,8 @@
 //! without asking anybody.
 
 mod binding;
-mod function;
+mod grant;
 mod id;
-mod identity;
 mod instance;
 pub(super) mod json;
 mod location;
@@ -17,9 +16,11 @@ mod tag;
 
 pub use self::{
     binding::{BINDING_TOMBSTONE_LIFETIME, Binding, Lifetime},
-    function::BindFunction,
+    grant::{
+        FunctionGrant, Grant, RoleGrant, RolePolicyGrant, SealedAccessKey, ServiceAccount,
+        UserGrant,
+    },
     id::{BindingId, InstanceId, InvalidId, digest},
-    identity::{Identity, SealedAccessKey, ServiceAccount},
     instance::{Attributes, INSTANCE_TOMBSTONE_LIFETIME, Instance, Owner, latest_reusable_expiry},
     json::{Json, are_same},
     location::{ACCOUNT, Location, REGION, ROLE},

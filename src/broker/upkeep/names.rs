@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::pages::{Pages, SCAN_PAUSE};
 use crate::broker::{
     Broker,
+    bindings::grants::{self, IamResource, Kind},
     ports::{PortResult, ScannedRecord},
-    records::{Identity, Instance},
+    records::Instance,
 };
 
 /// Names of stacks, each with the stack's id, and names of users and roles.
@@ -37,11 +38,14 @@ impl Names {
             {
                 self.stacks.remove(&instance.stack_name);
             }
-            ScannedRecord::Binding(binding) if !binding.is_tombstone() => match &binding.identity {
-                Some(Identity::User { user_name, .. }) => drop(self.users.remove(user_name)),
-                Some(Identity::Role { role_name, .. }) => drop(self.roles.remove(role_name)),
-                Some(Identity::RolePolicy { .. }) | None => {}
-            },
+            ScannedRecord::Binding(binding) if !binding.is_tombstone() => {
+                for resource in grants::kinds(binding).filter_map(Kind::iam_resource) {
+                    match resource {
+                        IamResource::User(name) => drop(self.users.remove(name)),
+                        IamResource::Role(name) => drop(self.roles.remove(name)),
+                    }
+                }
+            }
             ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
             // Names in an unreadable record must not count as lost.
             ScannedRecord::Unreadable(record) => {

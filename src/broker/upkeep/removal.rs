@@ -14,7 +14,7 @@ use super::{
 };
 use crate::broker::{
     Broker,
-    bindings::identity::{delete_role, delete_user},
+    bindings::grants::{delete_role, delete_user},
     deadline::Deadline,
     error::{Error, Result},
     instances,

@@ -10,7 +10,7 @@
 //! item's shape; writes are conditional on `version`. `expires_at` is the table's TTL attribute.
 //! DynamoDB takes days to delete expired items, so reads check it, too.
 
-use std::{collections::HashMap, ops::RangeInclusive, sync::OnceLock};
+use std::{collections::HashMap, sync::OnceLock};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -29,10 +29,13 @@ use aws_sdk_dynamodb::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+mod shapes;
+
+use self::shapes::Shape;
 use super::error::Service;
 use crate::broker::{
     ports::{
@@ -40,21 +43,12 @@ use crate::broker::{
     },
     records::{
         BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_TOMBSTONE_LIFETIME, Instance,
-        InstanceId, LONGEST_REQUEST, Location, Operation, Refused, Requester,
+        InstanceId, LONGEST_REQUEST, Operation, OperationKind, OperationState, Refused, Requester,
         latest_reusable_expiry,
     },
 };
 
 const SERVICE: Service = Service("DynamoDB");
-/// The schemas that this version of the broker reads. It replaces an item's operation without
-/// reading the item, because an operation has the same shape in all of them. A new schema whose
-/// operation differs must also raise the start of this range.
-const SCHEMAS: RangeInclusive<u32> = AT_HOME..=LOCATED;
-/// The schema of records in the broker's own account and Region.
-const AT_HOME: u32 = 1;
-/// The schema of records in another location. A broker version without locations would look for
-/// them in its own account and Region, and treat them as deleted. This number makes it reject them.
-const LOCATED: u32 = 2;
 /// The sort key of an instance's own item.
 const META: &str = "META";
 /// Prefix of the sort key of a binding's item.
@@ -147,7 +141,11 @@ impl DynamoDb {
     /// Builds the write of an intent, which needs no read before it. It puts an operation into an
     /// item and keeps the previous one. The caller sets the condition, in which `#operation`,
     /// `#state` and `#schema` are defined.
-    fn begin(&self, key: Item, operation: &Operation) -> PortResult<UpdateItemFluentBuilder> {
+    fn begin<R: Shape>(
+        &self,
+        key: Item,
+        operation: &Operation,
+    ) -> PortResult<UpdateItemFluentBuilder> {
         Ok(self
             .client()
             .update_item()
@@ -163,8 +161,8 @@ impl DynamoDb {
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":operation", attribute(operation)?)
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":oldest_schema", number(SCHEMAS.start()))
-            .expression_attribute_values(":newest_schema", number(SCHEMAS.end()))
+            .expression_attribute_values(":oldest_schema", number(R::VERSIONS.start()))
+            .expression_attribute_values(":newest_schema", number(R::VERSIONS.end()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld))
     }
@@ -378,7 +376,7 @@ impl Records for DynamoDb {
         operation: &Operation,
     ) -> PortResult<Option<Instance>> {
         let written = self
-            .begin(instance_key(id), operation)?
+            .begin::<Instance>(instance_key(id), operation)?
             .condition_expression(
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :deprovision AND #operation.#state <> :failed) \
@@ -386,10 +384,10 @@ impl Records for DynamoDb {
                  AND attributes.service_id = :service_id",
             )
             .expression_attribute_values(":service_id", string(service_id))
-            .expression_attribute_values(":deprovision", string("deprovision"))
-            .expression_attribute_values(":failed", string("failed"))
-            .expression_attribute_values(":update", string("update"))
-            .expression_attribute_values(":in_progress", string("in_progress"))
+            .expression_attribute_values(":deprovision", attribute(&OperationKind::Deprovision)?)
+            .expression_attribute_values(":failed", attribute(&OperationState::Failed)?)
+            .expression_attribute_values(":update", attribute(&OperationKind::Update)?)
+            .expression_attribute_values(":in_progress", attribute(&OperationState::InProgress)?)
             .customize()
             .config_override(waiting_for_transactions::<UpdateItemError>())
             .send()
@@ -549,7 +547,7 @@ impl Records for DynamoDb {
     ) -> PortResult<Option<Binding>> {
         let nobody_since = (operation.started_at - LONGEST_REQUEST).as_second();
         let written = self
-            .begin(binding_key(instance_id, binding_id), operation)?
+            .begin::<Binding>(binding_key(instance_id, binding_id), operation)?
             .condition_expression(
                 "attribute_exists(pk) AND #schema BETWEEN :oldest_schema AND :newest_schema \
                  AND NOT (#operation.kind = :unbind AND #operation.#state <> :failed) \
@@ -558,10 +556,10 @@ impl Records for DynamoDb {
                  AND service_id = :service_id",
             )
             .expression_attribute_values(":service_id", string(service_id))
-            .expression_attribute_values(":unbind", string("unbind"))
-            .expression_attribute_values(":failed", string("failed"))
-            .expression_attribute_values(":bind", string("bind"))
-            .expression_attribute_values(":in_progress", string("in_progress"))
+            .expression_attribute_values(":unbind", attribute(&OperationKind::Unbind)?)
+            .expression_attribute_values(":failed", attribute(&OperationState::Failed)?)
+            .expression_attribute_values(":bind", attribute(&OperationKind::Bind)?)
+            .expression_attribute_values(":in_progress", attribute(&OperationState::InProgress)?)
             .expression_attribute_values(":nobody_since", number(nobody_since))
             .customize()
             .config_override(waiting_for_transactions::<UpdateItemError>())
@@ -635,6 +633,11 @@ fn names_in(item: &Item) -> Vec<String> {
         .flat_map(|(key, value)| match value {
             AttributeValue::S(name) if NAMES.contains(&key.as_str()) => vec![name.clone()],
             AttributeValue::M(fields) => names_in(fields),
+            AttributeValue::L(entries) => entries
+                .iter()
+                .filter_map(|entry| entry.as_m().ok())
+                .flat_map(names_in)
+                .collect(),
             _ => Vec::new(),
         })
         .collect()
@@ -715,14 +718,13 @@ fn key(pk: String, sk: impl Into<String>) -> Item {
 }
 
 fn instance_item(instance: &Instance) -> PortResult<Item> {
-    let schema = schema_of(instance.location.as_ref());
     let organization =
         (!instance.is_tombstone()).then(|| organization_key(instance.attributes.quota_owner()));
     item(Stored {
         pk: partition(&instance.id),
         sk: META.into(),
         organization,
-        schema,
+        schema: *Instance::VERSIONS.end(),
         record: instance,
     })
 }
@@ -743,34 +745,31 @@ fn binding_item(binding: &Binding) -> PortResult<Item> {
         pk,
         sk,
         organization: None,
-        schema: schema_of(binding.location.as_ref()),
+        schema: *Binding::VERSIONS.end(),
         record: binding,
     })
-}
-
-fn schema_of(location: Option<&Location>) -> u32 {
-    if location.is_some() { LOCATED } else { AT_HOME }
 }
 
 fn item(stored: Stored<&impl Serialize>) -> PortResult<Item> {
     serde_dynamo::to_item(stored).map_err(|error| SERVICE.unreadable(error))
 }
 
-fn record<R: DeserializeOwned>(item: Item) -> PortResult<R> {
-    let schema = item
+/// Reads a record of any version that this broker knows.
+fn record<R: Shape>(item: Item) -> PortResult<R> {
+    let version = item
         .get("schema")
         .and_then(|schema| schema.as_n().ok()?.parse::<u32>().ok());
-    if !schema.is_some_and(|schema| SCHEMAS.contains(&schema)) {
-        let schema = schema.map_or("none".into(), |schema| schema.to_string());
+    let Some(version) = version.filter(|version| R::VERSIONS.contains(version)) else {
+        let version = version.map_or("none".into(), |version| version.to_string());
         return Err(SERVICE.unreadable(format!(
-            "the number of its shape is {schema}, and this version of the broker knows {} to {}",
-            SCHEMAS.start(),
-            SCHEMAS.end(),
+            "the number of its shape is {version}, and this version of the broker knows {} to {}",
+            R::VERSIONS.start(),
+            R::VERSIONS.end(),
         )));
-    }
-    let stored: Stored<R> =
-        serde_dynamo::from_item(item).map_err(|error| SERVICE.unreadable(error))?;
-    Ok(stored.record)
+    };
+
+    let stored = R::upgrade(item, version).and_then(serde_dynamo::from_item::<_, Stored<R>>);
+    Ok(stored.map_err(|error| SERVICE.unreadable(error))?.record)
 }
 
 fn attribute(value: &impl Serialize) -> PortResult<AttributeValue> {

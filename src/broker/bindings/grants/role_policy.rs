@@ -1,0 +1,206 @@
+//! An inline policy for one binding in an application's own role.
+
+use async_trait::async_trait;
+
+use super::{
+    kind::{Context, Created, Kind},
+    parameters::{ROLE_ARN, ROLE_NAME},
+};
+use crate::broker::{
+    Broker,
+    bindings::{access::Access, policy::Policy},
+    error::{Error, Result},
+    ports::{PortError, PortErrorKind, Role, Roles},
+    records::{Binding, Grant, Instance, RolePolicyGrant},
+};
+
+/// Returns the grant for the role with the name that a bind request gives.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a role that the operator or its owner has not allowed, or if the policy
+/// would take permissions from it.
+pub async fn requested_by_name(
+    broker: &Broker,
+    name: &str,
+    instance: &Instance,
+    policy_name: String,
+    policy: &Policy,
+) -> Result<Grant> {
+    let role_arn = application_role(broker, name, instance).await?.arn;
+    grant(role_arn, policy_name, policy)
+}
+
+/// Returns the grant for the role with the ARN that a bind request gives.
+///
+/// # Errors
+///
+/// The same as for [`requested_by_name`].
+pub async fn requested_by_arn(
+    broker: &Broker,
+    arn: &str,
+    instance: &Instance,
+    policy_name: String,
+    policy: &Policy,
+) -> Result<Grant> {
+    let role_arn = application_role(broker, role_name(arn), instance)
+        .await?
+        .arn;
+    if role_arn != arn {
+        return Err(no_such_role());
+    }
+    grant(role_arn, policy_name, policy)
+}
+
+fn grant(role_arn: String, policy_name: String, policy: &Policy) -> Result<Grant> {
+    if policy.denies() {
+        return Err(denies_a_role(policy));
+    }
+    Ok(Grant::RolePolicy(RolePolicyGrant {
+        role_arn,
+        policy_name,
+    }))
+}
+
+#[async_trait]
+impl Kind for RolePolicyGrant {
+    async fn create(&self, context: &Context<'_>, _: Option<&Access>) -> Result<Created> {
+        let Some(policy) = context.policy else {
+            return Ok(Created::nothing(Grant::RolePolicy(self.clone())));
+        };
+        let location = context.binding.location.as_ref();
+        let roles = context.broker.ports_at(location).await.roles;
+        let (role_name, policy) = (role_name(&self.role_arn), policy.document(None));
+        add_to_role(&*roles, role_name, &self.policy_name, &policy).await?;
+
+        Ok(Created {
+            grant: Grant::RolePolicy(self.clone()),
+            access: Some(Access::Role {
+                arn: self.role_arn.clone(),
+            }),
+            credentials: None,
+        })
+    }
+
+    /// The role's owner may have withdrawn the consent.
+    async fn check_again(&self, broker: &Broker, instance: &Instance) -> Result<()> {
+        let role = application_role(broker, role_name(&self.role_arn), instance).await?;
+        if role.arn == self.role_arn {
+            Ok(())
+        } else {
+            Err(no_such_role())
+        }
+    }
+
+    async fn access(&self, _: &Broker, _: &Binding) -> Result<Option<Access>> {
+        Ok(Some(Access::Role {
+            arn: self.role_arn.clone(),
+        }))
+    }
+
+    async fn revoke(&self, broker: &Broker, binding: &Binding) -> Result<()> {
+        let roles = broker.ports_at(binding.location.as_ref()).await.roles;
+        let role_name = role_name(&self.role_arn);
+        Ok(roles.delete_policy(role_name, &self.policy_name).await?)
+    }
+}
+
+/// Returns an application's role to which bindings of this instance may add a policy. The
+/// operator and the role's owner must both have allowed it.
+async fn application_role(broker: &Broker, name: &str, instance: &Instance) -> Result<Role> {
+    if broker.rules.roles.is_empty() {
+        return Err(Error::Invalid(format!(
+            "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} \
+             and {ROLE_ARN}."
+        )));
+    }
+
+    let not_allowed = || {
+        let reason = "The broker's operator has not allowed this role to be bound. Choose one \
+                      that is, or ask the operator.";
+        Error::Invalid(reason.into())
+    };
+
+    let role = match broker.ports_at(None).await.roles.find(name).await {
+        Err(PortError {
+            kind: PortErrorKind::Denied,
+            detail,
+            ..
+        }) => {
+            tracing::warn!(reason = detail, "a role that the broker may not see");
+            return Err(not_allowed());
+        }
+        found => found?.ok_or_else(no_such_role)?,
+    };
+
+    // No binding may add to the broker's own roles or to those of bindings, whatever the
+    // patterns say.
+    if broker.naming.is_ours(&role.name)
+        || broker.rules.own_roles.contain(&role.arn)
+        || !broker.rules.roles.allow(&role.arn)
+    {
+        return Err(not_allowed());
+    }
+
+    if !has_consent(&role, instance) {
+        return Err(no_consent(instance));
+    }
+    Ok(role)
+}
+
+/// True if the role's owner has tagged it with the instance's space or organization. Knowing a
+/// role's name gives no right to it.
+fn has_consent(role: &Role, instance: &Instance) -> bool {
+    instance
+        .attributes
+        .owner_tags()
+        .iter()
+        .any(|tag| role.tags.get(tag.key) == Some(&tag.value))
+}
+
+fn no_consent(instance: &Instance) -> Error {
+    let [organization, space] = instance.attributes.owner_tags();
+    let tags = [space, organization].map(|tag| format!("{} with the value {}", tag.key, tag.value));
+    Error::Invalid(format!(
+        "The role's owner has not allowed instances of this space to use it. Have the owner give \
+         the role the tag {}.",
+        tags.join(", or ")
+    ))
+}
+
+fn denies_a_role(policy: &Policy) -> Error {
+    Error::Invalid(format!(
+        "The scope {} of this plan denies things, which a role of an application would lose for \
+         all that it does. Bind without RoleName and RoleArn, or with a ServiceAccount.",
+        policy.scope
+    ))
+}
+
+/// Adds the policy to an application's role. The role's owner may have deleted it since the broker
+/// looked it up.
+async fn add_to_role(
+    roles: &dyn Roles,
+    role_name: &str,
+    policy_name: &str,
+    policy: &str,
+) -> Result<()> {
+    let Err(error) = roles.put_policy(role_name, policy_name, policy).await else {
+        return Ok(());
+    };
+    match roles.find(role_name).await? {
+        Some(_) => Err(error.into()),
+        None => Err(no_such_role()),
+    }
+}
+
+/// The role's name: the last part of its ARN, which may contain a path.
+fn role_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn no_such_role() -> Error {
+    Error::Invalid(format!(
+        "There is no such IAM role in the account that the broker works in: check {ROLE_NAME} or \
+         {ROLE_ARN}."
+    ))
+}
