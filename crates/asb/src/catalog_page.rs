@@ -6,7 +6,7 @@ use catalog::{compiler::Inspection, model::Plan};
 
 /// Returns a table with one row per service. `folder` is the path from the page to the templates.
 pub fn services(services: &[Inspection], folder: &str) -> String {
-    let mut table = String::from("| Service | Plans | What it is |\n|---|---|---|\n");
+    let mut table = String::from("| Service | Plans | Description |\n|---|---|---|\n");
     for Inspection { offering, .. } in services {
         let plans: Vec<_> = offering
             .plans

@@ -19,7 +19,7 @@ pub fn render(service: &Inspection) -> Result<String> {
     let metadata: Value = serde_json::from_str(&offering.metadata)?;
     let text = |key: &str| metadata[key].as_str().unwrap_or_default();
 
-    let mut page = String::from("<!-- Made from template.yaml by `make generate`. -->\n\n");
+    let mut page = String::from("<!-- Generated from template.yaml by `make generate`. -->\n\n");
     writeln!(
         page,
         "# {} (`{}`)\n\n{}\n",
@@ -28,7 +28,7 @@ pub fn render(service: &Inspection) -> Result<String> {
         offering.description
     )?;
     writeln!(page, "{}\n", text("longDescription"))?;
-    write!(page, "[Documentation of AWS]({})", text("documentationUrl"))?;
+    write!(page, "[AWS documentation]({})", text("documentationUrl"))?;
     if let Some(version) = &offering.version {
         write!(page, " · template version {version}")?;
     }
@@ -70,7 +70,7 @@ fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
         writeln!(page, "- {bullet}")?;
     }
     if let Some(cost) = metadata["cost"].as_str() {
-        writeln!(page, "- [Price]({cost})")?;
+        writeln!(page, "- [Pricing]({cost})")?;
     }
     page.push('\n');
 
@@ -83,15 +83,15 @@ fn plan_changes(offering: &Offering) -> String {
     let changeable: Vec<_> = changeable.map(|plan| code(&plan.name)).collect();
 
     match changeable.len() {
-        0 => "An instance keeps its plan.".to_owned(),
+        0 => "The plan of an instance cannot be changed.".to_owned(),
         all if all == offering.plans.len() => {
-            "The plan of an instance can be changed, as long as that changes no parameter that \
-             cannot be."
+            "The plan of an instance can be changed, unless this changes a parameter that is not \
+             updatable."
                 .to_owned()
         }
         _ => format!(
-            "The plan of an instance can be changed, as long as that changes no parameter that \
-             cannot be, from {}.",
+            "The plan of an instance can be changed from {}, unless this changes a parameter that \
+             is not updatable.",
             changeable.join(", ")
         ),
     }
@@ -113,7 +113,7 @@ fn parameters(page: &mut String, offering: &Offering) -> Result<()> {
 
     writeln!(
         page,
-        "| Parameter | Values | Default | Updates | What it is |\n|---|---|---|---|---|"
+        "| Parameter | Values | Default | Updatable | Description |\n|---|---|---|---|---|"
     )?;
     for name in names {
         parameter_row(page, offering, &schemas, name)?;
@@ -153,7 +153,8 @@ fn parameter_row(
     let only = if plans.len() == schemas.len() {
         String::new()
     } else {
-        format!(" (plan {})", plans.join(", "))
+        let noun = if plans.len() == 1 { "plan" } else { "plans" };
+        format!(" ({noun} {})", plans.join(", "))
     };
     let (values, default) = (values(property), defaults(&offered));
     let updates = if offering.is_updatable(name) {
@@ -167,7 +168,7 @@ fn parameter_row(
         page,
         "| {}{only} | {values} | {default} | {updates} | {} |",
         code(name),
-        cell(description)
+        prose(description)
     )?;
     Ok(())
 }
@@ -178,10 +179,10 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
         return Ok(());
     }
 
-    writeln!(page, "## Settings of the operator\n")?;
+    writeln!(page, "## Operator settings\n")?;
     writeln!(
         page,
-        "| Setting of the broker's stack | Plans that need it | What it allows |\n|---|---|---|"
+        "| Parameter of the broker's stack | Required by plans | Description |\n|---|---|---|"
     )?;
     for (of_operator, setting) in service.settings.iter().zip(&*service.offering.settings) {
         let plans: Vec<_> = setting.plans.iter().map(|plan| code(plan)).collect();
@@ -195,7 +196,7 @@ fn settings(page: &mut String, service: &Inspection) -> Result<()> {
             page,
             "| {} | {plans} | {} |",
             code(&of_operator.name),
-            cell(&of_operator.description)
+            prose(&of_operator.description)
         )?;
     }
 
@@ -256,26 +257,23 @@ fn defaults(offered: &[(&Plan, &Value)]) -> String {
 
 fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
     let bindings = &service.offering.bindings;
-    writeln!(
-        page,
-        "## What a binding holds\n\n| Key | What it is |\n|---|---|"
-    )?;
+    writeln!(page, "## Credentials\n\n| Key | Description |\n|---|---|")?;
     for credential in &*bindings.credentials {
         let meaning = credential_meaning(service, credential);
-        writeln!(page, "| {} | {} |", code(&credential.key), cell(&meaning))?;
+        writeln!(page, "| {} | {meaning} |", code(&credential.key))?;
     }
     page.push('\n');
 
     writeln!(
         page,
-        "`${{…}}` stands for a value of the instance, such as an ARN, or for a Region or domain \
-         of AWS.\n"
+        "`${{…}}` is a placeholder for a value of the instance, such as an ARN, or for an AWS \
+         Region or domain.\n"
     )?;
     if !bindings.scopes.is_empty() {
         writeln!(
             page,
-            "SDKs find the keys that begin with `AWS_` [by \
-             themselves](../README.md#what-sdks-find-by-themselves).\n"
+            "AWS SDKs read the keys that start with `AWS_` [from environment \
+             variables](../README.md#what-sdks-find-by-themselves).\n"
         )?;
     }
 
@@ -286,7 +284,7 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
 fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
     match reference::names(&credential.value)[..] {
         ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
-            "The same, by the name that the SDK for Python and the AWS CLI read.".to_owned()
+            "AWS Region of the instance, for the SDK for Python and the AWS CLI.".to_owned()
         }
         ["AWS::Region"]
             if credential.output().is_none()
@@ -295,17 +293,17 @@ fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
             "AWS Region of the instance.".to_owned()
         }
         ["Identity.AccessKeyId"] => {
-            "Access key of the binding's own IAM user, unless it has a role, or nothing to be \
-             allowed."
+            "Access key ID of the binding's IAM user. Absent if the binding has a role or no \
+             permissions."
                 .to_owned()
         }
-        ["Identity.SecretAccessKey"] => "Secret of that access key.".to_owned(),
+        ["Identity.SecretAccessKey"] => "Secret access key of the binding's IAM user.".to_owned(),
         ["Identity.RoleArn"] => {
-            "ARN of the binding's role, if it asked for one in the place of an access key."
+            "ARN of the binding's IAM role, if it requested a role instead of an access key."
                 .to_owned()
         }
         [output] if credential.output() == Some(output) => {
-            service.outputs.get(output).cloned().unwrap_or_default()
+            prose(service.outputs.get(output).map_or("", String::as_str))
         }
         _ => code(&credential.value),
     }
@@ -319,7 +317,7 @@ fn endpoints(page: &mut String, endpoints: &[Endpoint]) -> Result<()> {
 
     writeln!(
         page,
-        "Hosts that the application connects to (`endpoints` of the binding):\n"
+        "Hosts to which the application connects (`endpoints` of the binding):\n"
     )?;
     for endpoint in endpoints {
         writeln!(
@@ -338,13 +336,13 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
     let bindings = &offering.bindings;
     writeln!(page, "## Scopes\n")?;
     if bindings.scopes.is_empty() {
-        writeln!(page, "A binding has no identity of its own.\n")?;
+        writeln!(page, "Bindings have no AWS identity.\n")?;
         return Ok(());
     }
 
     writeln!(
         page,
-        "The parameter `Scope` of a binding says what it may do.\n"
+        "The binding parameter `Scope` selects the permissions of the binding.\n"
     )?;
     for (index, Scope { name, statements }) in bindings.scopes.iter().enumerate() {
         let default = if index == bindings.default_scope {
@@ -363,7 +361,7 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
 
     writeln!(
         page,
-        "A statement about something that the instance does not have is left out.\n"
+        "Statements on resources that the instance does not have are omitted.\n"
     )?;
     Ok(())
 }
@@ -371,13 +369,13 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
 /// Returns the meaning of an IAM statement, in words.
 fn statement_text(statement: &Value) -> String {
     let verb = if statement["Effect"] == "Deny" {
-        "may never"
+        "Denies"
     } else {
-        "may"
+        "Allows"
     };
     let condition = statement
         .get("Condition")
-        .map(|condition| format!(", if {}", code(&condition.to_string())));
+        .map(|condition| format!(", with the condition {}", code(&condition.to_string())));
 
     format!(
         "{verb} {} on {}{}",
@@ -422,7 +420,7 @@ Cloud Foundry:
 
 {commands}
 
-Kubernetes Service Catalog; the keys are in the secret `my-{name}`:
+Kubernetes Service Catalog, which stores the credentials in the secret `my-{name}`:
 
 ```yaml
 {manifests}
@@ -519,6 +517,11 @@ fn literal(value: &Value) -> String {
         Some(text) => code(text),
         None => code(&value.to_string()),
     }
+}
+
+/// Escapes a text for a cell of a table, with its `*` and `<` as they are.
+fn prose(text: &str) -> String {
+    cell(text).replace('*', r"\*").replace('<', r"\<")
 }
 
 /// Escapes a text for a cell of a table.

@@ -157,7 +157,7 @@ fn description(parameter: &Parameter) -> Option<String> {
             .constraint_description
             .as_deref()
             .map(|text| match text.strip_prefix("must ") {
-                Some(rest) => format!("It must {}.", rest.trim_end_matches('.')),
+                Some(rest) => format!("Must {}.", rest.trim_end_matches('.')),
                 None => text.to_owned(),
             });
 
