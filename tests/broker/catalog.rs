@@ -115,7 +115,7 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
     assert!(
         delay["description"]
             .as_str()
-            .is_some_and(|text| text.contains("Seconds"))
+            .is_some_and(|text| text.contains("in seconds"))
     );
     assert!(delay["title"].is_string());
     // What the plan fixes is not for the user.

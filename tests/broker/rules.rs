@@ -202,7 +202,7 @@ async fn objects_of_a_bucket_do_not_expire_before_they_move() {
         if refused {
             let description = answer.expect(400).description().to_owned();
             assert!(
-                description.starts_with("Objects must not expire before they move;"),
+                description.starts_with("ExpirationDays must be greater than TransitionDays"),
                 "{description}"
             );
         } else {
@@ -220,7 +220,7 @@ async fn a_subscription_without_an_endpoint_is_refused_at_once() {
     });
     let answer = client.provision(members).await.expect(400);
     assert!(
-        answer.description().contains("needs an Endpoint"),
+        answer.description().contains("requires an Endpoint"),
         "{}",
         answer.description()
     );
@@ -236,14 +236,14 @@ async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_i
         (
             "sqs",
             "https://shop.example/",
-            Some("With the Protocol sqs, the Endpoint must be the ARN of a queue."),
+            Some("With Protocol sqs, Endpoint must be the ARN of a queue."),
         ),
         (
             "https",
             queue,
-            Some("With the Protocol https, the Endpoint must be a URL"),
+            Some("With Protocol https, Endpoint must be a URL"),
         ),
-        ("email", "+14155550100", Some("must be an e-mail address")),
+        ("email", "+14155550100", Some("must be an email address")),
         ("sms", "a@shop.example", Some("must be a phone number")),
         ("lambda", queue, Some("must be the ARN of a function")),
         (
@@ -312,7 +312,7 @@ async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
             "t.fifo",
             "email",
             "a@shop.example",
-            Some("A FIFO topic delivers to queues only"),
+            Some("FIFO topics deliver only to queues"),
         ),
     ] {
         let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
@@ -324,7 +324,7 @@ async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
         "sns",
         "topicwithsub",
         parameters,
-        Some("does not deliver to FIFO queues"),
+        Some("do not deliver to FIFO queues"),
     )
     .await;
 }
@@ -335,7 +335,8 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
         "arn:aws:sqs:us-east-1:000000000000:q",
         "arn:aws:sqs:us-east-1:000000000000:q.fifo",
     );
-    let standard = Some("must not be that of a FIFO queue, because the topic is a standard one");
+    let standard =
+        Some("must not be the ARN of a FIFO queue, because the topic is a standard topic");
     for (topic, endpoint, dead_letters, refusal) in [
         ("t", queue, queue, None),
         ("t", queue, fifo, standard),
@@ -346,7 +347,7 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
             "t.fifo",
             fifo,
             queue,
-            Some("must be that of a FIFO queue, because the Endpoint is that of one"),
+            Some("must be the ARN of a FIFO queue, because Endpoint is a FIFO queue"),
         ),
     ] {
         let topic = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
@@ -369,25 +370,25 @@ async fn a_service_publishes_for_a_source_of_its_own() {
         "arn:aws:s3:::orders",
         "arn:aws:ses:us-east-1:000000000000:configuration-set/orders",
     );
-    let missing = Some("PublishingService needs a PublishingSourceArn");
+    let missing = Some("PublishingService requires a PublishingSourceArn");
     for (publishing, source, refusal) in [
         ("cloudwatch", alarm, None),
         (
             "cloudwatch",
             bucket,
-            Some("the PublishingSourceArn must be that of an alarm"),
+            Some("PublishingSourceArn must be the ARN of an alarm"),
         ),
         ("s3", bucket, None),
         (
             "s3",
             mail,
-            Some("the PublishingSourceArn must be that of a bucket"),
+            Some("PublishingSourceArn must be the ARN of a bucket"),
         ),
         ("ses", mail, None),
         (
             "ses",
             alarm,
-            Some("must be that of a configuration set or an identity"),
+            Some("must be the ARN of a configuration set or an identity"),
         ),
         ("ses", "", missing),
         ("none", "", None),
@@ -400,14 +401,14 @@ async fn a_service_publishes_for_a_source_of_its_own() {
 
 #[tokio::test]
 async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag() {
-    let flag = Some("SubscribableEndpoints needs AllowSubscriptions to be true.");
+    let flag = Some("SubscribableEndpoints requires AllowSubscriptions to be true.");
     for (allowed, endpoints, refusal) in [
         ("true", "*@shop.example,+14155550100", None),
         ("true", "", None),
         (
             "true",
             "+14155550100,+14155550100",
-            Some("none of them twice"),
+            Some("without duplicates"),
         ),
         ("false", "", None),
         ("false", "*@shop.example", flag),
@@ -420,7 +421,7 @@ async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag()
 #[tokio::test]
 async fn a_key_is_used_by_services_for_sources_that_are_named() {
     let topics = "arn:aws:sns:us-east-1:000000000000:orders-*";
-    let missing = Some("ServicePrincipals needs ServiceSourceArns");
+    let missing = Some("ServicePrincipals requires ServiceSourceArns");
     for (services, sources, refusal) in [
         ("sns.amazonaws.com", topics, None),
         ("sns.amazonaws.com", "", missing),
@@ -480,7 +481,7 @@ async fn values_of_a_record_have_the_form_of_its_type() {
             "HostedZoneId": "Z0123456789ABCDEFGHIJ", "RecordName": "www.example.com",
             "RecordType": record_type, "RecordValues": values,
         });
-        let refusal = format!("of the type {record_type} ");
+        let refusal = format!("With RecordType {record_type}, RecordValues must be ");
         assert_outcome(
             "route53",
             "recordset",
@@ -493,7 +494,7 @@ async fn values_of_a_record_have_the_form_of_its_type() {
 
 #[tokio::test]
 async fn a_record_has_each_of_its_values_once() {
-    let differ = Some("RecordValues must differ from each other.");
+    let differ = Some("RecordValues must not contain duplicates.");
     for (record_type, values, refusal) in [
         ("A", "192.0.2.1,192.0.2.11", None),
         ("A", "192.0.2.1,192.0.2.2, 192.0.2.1", differ),
@@ -510,7 +511,7 @@ async fn a_record_has_each_of_its_values_once() {
 
 #[tokio::test]
 async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
-    let subdomain = Some("MailFromDomain must be a subdomain of the domain to send from");
+    let subdomain = Some("MailFromDomain must be a subdomain of the sender's domain");
     for (identity, sender, mail_from, refusal) in [
         ("Domain", "example.com", "", None),
         ("Domain", "example.com", "bounces.example.com", None),
@@ -547,9 +548,9 @@ async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
 
 #[tokio::test]
 async fn cost_tracking_needs_complete_ids_of_its_kind() {
-    let complete = Some("must be complete, without *");
-    let of_model = Some("must be that of a model, without a geography");
-    let of_profile = Some("must begin with a geography");
+    let complete = Some("must be a complete ID without *");
+    let of_model = Some("must be the ID of a model without a geography");
+    let of_profile = Some("must start with a geography");
     for (tracking, id, refusal) in [
         ("none", "amazon.nova-*", None),
         ("none", "us.amazon.nova-lite-v1:0", None),
@@ -678,7 +679,7 @@ async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
 
 #[tokio::test]
 async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
-    let https = Some("for localhost only; use https");
+    let https = Some("must use https, except for http://localhost");
     for (callback, refusal) in [
         ("https://shop.example/callback", None),
         ("http://localhost", None),
@@ -714,9 +715,9 @@ async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
         )
         .await;
     }
-    let from = Some("EmailFrom is needed");
+    let from = Some("EmailFrom is required");
     let (form, address) = (
-        Some("a name without an @"),
+        Some("a name without @"),
         Some("must be an address of the identity"),
     );
     for (identity, sender, refusal) in [

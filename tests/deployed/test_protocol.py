@@ -91,7 +91,7 @@ class ProtocolTest(BrokerTestCase):
         # The values are good each by itself: it is a rule of the template that is broken, which CloudFormation checks.
         change = {"VisibilityTimeout": 61, "FifoThroughputLimit": "perMessageGroupId"}
         refused = BROKER.update(instance, plan, {"parameters": change}).expect(400)
-        self.assertIn("FifoThroughputLimit perMessageGroupId needs", refused["description"])
+        self.assertIn("FifoThroughputLimit perMessageGroupId requires", refused["description"])
         self.assertEqual(attributes(credentials)["VisibilityTimeout"], "60")
         self.assertEqual(BROKER.fetch_instance(instance, plan).expect(200)["parameters"], {"VisibilityTimeout": 60})
         self.update(instance, plan, {"parameters": {**change, "DeduplicationScope": "messageGroup"}})

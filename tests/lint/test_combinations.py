@@ -153,7 +153,7 @@ class RulesTest(unittest.TestCase):
         self.assert_rules(
             "sns",
             {**topic, "SubscribableEndpoints": "*"},
-            "SubscribableEndpoints needs AllowSubscriptions to be true.",
+            "SubscribableEndpoints requires AllowSubscriptions to be true.",
         )
 
     def test_settings_of_an_alias_need_an_alias(self) -> None:
@@ -163,15 +163,15 @@ class RulesTest(unittest.TestCase):
         self.assert_rules("route53", values)
         self.assert_rules("route53", alias)
         self.assert_rules(
-            "route53", {**values, "AliasTargetZoneId": "Z1"}, "AliasTargetZoneId needs an AliasTargetName."
+            "route53", {**values, "AliasTargetZoneId": "Z1"}, "AliasTargetZoneId requires an AliasTargetName."
         )
         self.assert_rules(
-            "route53", {**values, "EvaluateTargetHealth": "true"}, "EvaluateTargetHealth needs an AliasTargetName."
+            "route53", {**values, "EvaluateTargetHealth": "true"}, "EvaluateTargetHealth requires an AliasTargetName."
         )
         self.assert_rules(
             "route53",
             {**alias, "RecordType": "TXT"},
-            "A record that leads to a CloudFront distribution has the RecordType A or AAAA.",
+            "An alias of a CloudFront distribution requires RecordType A or AAAA.",
         )
 
 

@@ -72,7 +72,7 @@ class KmsTest(ServiceTestCase):
     def test_a_service_without_a_source_is_refused_at_once(self) -> None:
         parameters = {"ServicePrincipals": "sns.amazonaws.com"}
         answer = BROKER.provision(str(uuid.uuid4()), BROKER.plan("kms", "default"), parameters).expect(400)
-        self.assertIn("ServicePrincipals needs ServiceSourceArns", answer["description"])
+        self.assertIn("ServicePrincipals requires ServiceSourceArns", answer["description"])
 
     def key_of_a_deleted_instance(self, parameters: dict[str, Any]) -> dict[str, Any]:
         instance, ids = self.provision(self.service, "default", parameters)

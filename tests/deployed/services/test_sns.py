@@ -275,7 +275,7 @@ class PublishingServiceTest(BrokerTestCase):
     def test_a_service_without_a_source_is_refused_at_once(self) -> None:
         parameters = {"KmsKeyArn": kms_key(), "PublishingService": "ses"}
         answer = BROKER.provision(str(uuid.uuid4()), BROKER.plan("sns", "topic"), parameters).expect(400)
-        self.assertIn("PublishingService needs a PublishingSourceArn", answer["description"])
+        self.assertIn("PublishingService requires a PublishingSourceArn", answer["description"])
 
 
 def subscription(topic: str, mailbox: Mailbox) -> dict[str, str]:
