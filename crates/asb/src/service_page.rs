@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use catalog::{
+    bind_parameters::SCOPE,
     compiler::Inspection,
     model::{Credential, Endpoint, Offering, Plan, Scope},
-    reference,
+    reference::{self, Reference},
 };
 use serde_json::{Map, Value, json};
 
@@ -282,28 +283,18 @@ fn credentials(page: &mut String, service: &Inspection) -> Result<()> {
 
 /// Returns the meaning of a credential, in the broker's words or those of its output.
 fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
-    match reference::names(&credential.value)[..] {
-        ["AWS::Region"] if &*credential.key == "AWS_DEFAULT_REGION" => {
+    let names = reference::names(&credential.value);
+    let reference = match names[..] {
+        [name] => Reference::parse(name).filter(|_| credential.value == format!("${{{name}}}")),
+        _ => None,
+    };
+    match (reference, &names[..]) {
+        (Some(Reference::Region), _) if &*credential.key == "AWS_DEFAULT_REGION" => {
             "AWS Region of the instance, for the SDK for Python and the AWS CLI.".to_owned()
         }
-        ["AWS::Region"]
-            if credential.output().is_none()
-                && credential.value.len() == "${AWS::Region}".len() =>
-        {
-            "AWS Region of the instance.".to_owned()
-        }
-        ["Identity.AccessKeyId"] => {
-            "Access key ID of the binding's IAM user. Absent if the binding has a role or no \
-             permissions."
-                .to_owned()
-        }
-        ["Identity.SecretAccessKey"] => "Secret access key of the binding's IAM user.".to_owned(),
-        ["Identity.RoleArn"] => {
-            "ARN of the binding's IAM role, if it requested a role instead of an access key."
-                .to_owned()
-        }
-        [output] if credential.output() == Some(output) => {
-            prose(service.outputs.get(output).map_or("", String::as_str))
+        (Some(reference), _) => reference.description().to_owned(),
+        (None, [output]) if credential.output() == Some(output) => {
+            prose(service.outputs.get(*output).map_or("", String::as_str))
         }
         _ => code(&credential.value),
     }
@@ -410,7 +401,7 @@ fn examples(page: &mut String, offering: &Offering) -> Result<()> {
         .bindings
         .scopes
         .get(offering.bindings.default_scope)
-        .map(|scope| json!({"Scope": scope.name}));
+        .map(|scope| json!({(SCOPE): scope.name}));
 
     writeln!(
         page,

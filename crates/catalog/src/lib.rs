@@ -41,6 +41,7 @@
     clippy::unwrap_used
 )]
 
+pub mod bind_parameters;
 pub mod compiler;
 mod consent;
 pub mod model;

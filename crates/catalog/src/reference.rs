@@ -12,6 +12,86 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// A reference that every template has. Any other name is that of an output of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// Name of the stack's Region.
+    Region,
+    /// Id of the stack's account.
+    AccountId,
+    /// Partition of the account: `aws`, `aws-cn`, …
+    Partition,
+    /// Domain suffix of AWS's endpoints.
+    UrlSuffix,
+    /// GUID of the instance's organization.
+    OrganizationGuid,
+    /// GUID of the instance's space.
+    SpaceGuid,
+    /// Access key id of the binding's IAM user.
+    AccessKeyId,
+    /// Secret access key of the binding's IAM user.
+    SecretAccessKey,
+    /// ARN of the binding's IAM role, or of the application's.
+    RoleArn,
+}
+
+impl Reference {
+    /// All references.
+    const ALL: [Self; 9] = [
+        Self::Region,
+        Self::AccountId,
+        Self::Partition,
+        Self::UrlSuffix,
+        Self::OrganizationGuid,
+        Self::SpaceGuid,
+        Self::AccessKeyId,
+        Self::SecretAccessKey,
+        Self::RoleArn,
+    ];
+
+    /// Returns the reference of this name, as in `${AWS::Region}`. None if the name is an output's.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|reference| reference.name() == name)
+    }
+
+    /// The name, as templates write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Region => "AWS::Region",
+            Self::AccountId => "AWS::AccountId",
+            Self::Partition => "AWS::Partition",
+            Self::UrlSuffix => "AWS::URLSuffix",
+            Self::OrganizationGuid => "Instance.OrganizationGuid",
+            Self::SpaceGuid => "Instance.SpaceGuid",
+            Self::AccessKeyId => "Identity.AccessKeyId",
+            Self::SecretAccessKey => "Identity.SecretAccessKey",
+            Self::RoleArn => "Identity.RoleArn",
+        }
+    }
+
+    /// A sentence about the value, for developers.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Region => "AWS Region of the instance.",
+            Self::AccountId => "AWS account of the instance.",
+            Self::Partition => "AWS partition of the instance.",
+            Self::UrlSuffix => "Domain suffix of AWS's endpoints.",
+            Self::OrganizationGuid => "GUID of the instance's organization.",
+            Self::SpaceGuid => "GUID of the instance's space.",
+            Self::AccessKeyId => {
+                "Access key ID of the binding's IAM user. Absent if the binding has a role or no \
+                 permissions."
+            }
+            Self::SecretAccessKey => "Secret access key of the binding's IAM user.",
+            Self::RoleArn => {
+                "ARN of the binding's IAM role, if it requested a role instead of an access key."
+            }
+        }
+    }
+}
+
 /// A piece of a text: literal text, or the name of a reference.
 #[derive(Debug, PartialEq)]
 enum Piece<'a> {

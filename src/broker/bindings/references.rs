@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::reference::Reference;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::access::Access;
@@ -43,22 +44,29 @@ impl<'a> References<'a> {
 
     /// The value of a reference; `None` if the instance does not have it, or has it empty.
     pub fn value(&self, name: &str) -> Option<&'a str> {
-        match (name, self.access) {
-            ("AWS::Region", _) => Some(&self.place.region),
-            ("AWS::AccountId", _) => Some(&self.place.account_id),
-            ("AWS::Partition", _) => Some(&self.place.partition),
-            ("AWS::URLSuffix", _) => Some(self.place.url_suffix()),
-            ("Instance.OrganizationGuid", _) => given(&self.owner.organization_guid),
-            ("Instance.SpaceGuid", _) => given(&self.owner.space_guid),
-            ("Identity.AccessKeyId", Some(Access::Key(key))) => Some(&key.id),
-            ("Identity.SecretAccessKey", Some(Access::Key(key))) => {
-                Some(key.secret.expose_secret())
-            }
-            ("Identity.RoleArn", Some(Access::Role { arn })) => Some(arn),
-            _ => match self.secrets.and_then(|secrets| secrets.get(name)) {
+        let Some(reference) = Reference::parse(name) else {
+            return match self.secrets.and_then(|secrets| secrets.get(name)) {
                 Some(secret) => Some(secret.expose_secret()),
                 None => self.outputs.get(name).and_then(|value| given(value)),
-            },
+            };
+        };
+
+        match (reference, self.access) {
+            (Reference::Region, _) => Some(&self.place.region),
+            (Reference::AccountId, _) => Some(&self.place.account_id),
+            (Reference::Partition, _) => Some(&self.place.partition),
+            (Reference::UrlSuffix, _) => Some(self.place.url_suffix()),
+            (Reference::OrganizationGuid, _) => given(&self.owner.organization_guid),
+            (Reference::SpaceGuid, _) => given(&self.owner.space_guid),
+            (Reference::AccessKeyId, Some(Access::Key(key))) => Some(&key.id),
+            (Reference::SecretAccessKey, Some(Access::Key(key))) => {
+                Some(key.secret.expose_secret())
+            }
+            (Reference::RoleArn, Some(Access::Role { arn })) => Some(arn),
+            (
+                Reference::AccessKeyId | Reference::SecretAccessKey | Reference::RoleArn,
+                None | Some(Access::Key(_) | Access::Role { .. }),
+            ) => None,
         }
     }
 }

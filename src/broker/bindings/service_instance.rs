@@ -1,6 +1,6 @@
 //! The instance that a binding belongs to, with its plan.
 
-use catalog::{Offered, reference};
+use catalog::{Offered, bind_parameters::SCOPE, reference};
 use serde_json::Value;
 
 use super::{policy::Policy, references::References};
@@ -14,9 +14,6 @@ use crate::{
     },
     osb::Object,
 };
-
-/// The bind parameter that selects the permissions of the binding's identity.
-const SCOPE: &str = "Scope";
 
 /// An instance's record, with its plan in the catalog and the place of its stack.
 pub struct ServiceInstance<'a> {

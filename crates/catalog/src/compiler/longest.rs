@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::document::Parameter;
+use crate::reference::Reference;
 
 /// IAM's limit of all inline policies of a user, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
@@ -84,20 +85,31 @@ pub const PARTITIONS: [Partition; 8] = [
 impl Partition {
     /// Returns the value of a pseudo parameter or of `NamePrefix`, if all stacks have the same.
     pub fn reference(&self, name: &str) -> Option<&'static str> {
-        Some(match name {
-            "AWS::Partition" => self.name,
-            "AWS::Region" => self.region,
-            "AWS::URLSuffix" => self.url_suffix,
-            "AWS::AccountId" => ACCOUNT_ID,
-            "NamePrefix" => NAME_PREFIX,
-            _ => return None,
-        })
+        if name == "NamePrefix" {
+            return Some(NAME_PREFIX);
+        }
+        match Reference::parse(name)? {
+            Reference::Partition => Some(self.name),
+            Reference::Region => Some(self.region),
+            Reference::UrlSuffix => Some(self.url_suffix),
+            Reference::AccountId => Some(ACCOUNT_ID),
+            Reference::OrganizationGuid
+            | Reference::SpaceGuid
+            | Reference::AccessKeyId
+            | Reference::SecretAccessKey
+            | Reference::RoleArn => None,
+        }
     }
 }
 
 /// Returns the value of a reference to the instance's organization or space. Platforms use UUIDs.
 pub fn of_instance(name: &str) -> Option<&'static str> {
-    matches!(name, "Instance.OrganizationGuid" | "Instance.SpaceGuid").then_some(UUID)
+    let reference = Reference::parse(name)?;
+    matches!(
+        reference,
+        Reference::OrganizationGuid | Reference::SpaceGuid
+    )
+    .then_some(UUID)
 }
 
 /// Returns the maximum of a length over all partitions.

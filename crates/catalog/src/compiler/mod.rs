@@ -28,11 +28,12 @@ pub use self::{
     settings::OperatorSetting,
 };
 use crate::{
+    bind_parameters,
     model::{
         Bindings, Constraint, Credential, Endpoint, FUNCTION_OUTPUT, List, Offering, Plan, Scope,
         StackParameter, Text,
     },
-    reference,
+    reference::{self, Reference},
     spelling::{self, screaming_snake_case},
 };
 
@@ -50,34 +51,19 @@ const MAX_NAME_LENGTH: usize = 63;
 /// Maximum length of a string that OSBAPI recommends, in characters (Catalog Management).
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// References that are not outputs of the stack: CloudFormation's pseudo parameters, the instance's
-/// organization and space, and the binding's own identity.
-const PSEUDO_REFERENCES: [&str; 9] = [
-    "AWS::Region",
-    "AWS::AccountId",
-    "AWS::Partition",
-    "AWS::URLSuffix",
-    "Instance.OrganizationGuid",
-    "Instance.SpaceGuid",
-    "Identity.AccessKeyId",
-    "Identity.SecretAccessKey",
-    ROLE_ARN,
-];
-/// Reference to the ARN of the role that a binding uses if it has no access key.
-const ROLE_ARN: &str = "Identity.RoleArn";
-/// Credentials key of that role's ARN: an environment variable of SDKs. They read it if there is
-/// also a web identity token.
+/// Credentials key of the ARN of a binding's role: an environment variable of SDKs. They read it if
+/// there is also a web identity token.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts-minimum-sdk.html>
 const ROLE_ARN_KEY: &str = "AWS_ROLE_ARN";
 /// Credentials keys of a binding's access key and Region: the environment variables that SDKs read.
 /// The SDK for Python, and so the AWS CLI, reads `AWS_DEFAULT_REGION`. All others read
 /// `AWS_REGION`.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>
-const SDK_CREDENTIALS: [(&str, &str); 4] = [
-    ("AWS_REGION", "AWS::Region"),
-    ("AWS_DEFAULT_REGION", "AWS::Region"),
-    ("AWS_ACCESS_KEY_ID", "Identity.AccessKeyId"),
-    ("AWS_SECRET_ACCESS_KEY", "Identity.SecretAccessKey"),
+const SDK_CREDENTIALS: [(&str, Reference); 4] = [
+    ("AWS_REGION", Reference::Region),
+    ("AWS_DEFAULT_REGION", Reference::Region),
+    ("AWS_ACCESS_KEY_ID", Reference::AccessKeyId),
+    ("AWS_SECRET_ACCESS_KEY", Reference::SecretAccessKey),
 ];
 /// Prefixes of outputs that refer to a secret: in Parameter Store, in Secrets Manager, or of an app
 /// client of Cognito.
@@ -671,7 +657,7 @@ fn credentials(template: &Template, scopes: &[Scope]) -> Checked<Vec<Credential>
     };
 
     if !scopes.is_empty() && !credentials.iter().any(names_role) {
-        credentials.push(credential(ROLE_ARN_KEY.into(), ROLE_ARN));
+        credentials.push(credential(ROLE_ARN_KEY.into(), Reference::RoleArn.name()));
     }
     Ok(credentials)
 }
@@ -692,7 +678,7 @@ fn declared_credential(
 
 /// True if the credential refers to the ARN of the binding's role.
 fn names_role(credential: &Credential) -> bool {
-    reference::names(&credential.value).contains(&ROLE_ARN)
+    reference::names(&credential.value).contains(&Reference::RoleArn.name())
 }
 
 /// Returns the hosts that an application connects to, in the author's order.
@@ -795,7 +781,7 @@ fn check_references(template: &Template, json: &Value, shown: Shown) -> Result<(
 /// Checks a reference: an output, a pseudo reference, or `Output.key`. The last one is a key of a
 /// secret, which is JSON.
 fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), String> {
-    if PSEUDO_REFERENCES.contains(&name) {
+    if Reference::parse(name).is_some() {
         return Ok(());
     }
 
@@ -836,7 +822,7 @@ fn published_credentials(template: &Template, has_identity: bool) -> Vec<Credent
 
     let identity = SDK_CREDENTIALS
         .into_iter()
-        .map(|(key, reference)| credential(key.into(), reference));
+        .map(|(key, reference)| credential(key.into(), reference.name()));
     outputs.chain(identity.filter(|_| has_identity)).collect()
 }
 
@@ -856,9 +842,9 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
 
     let text = |pattern, description| json!({"type": "string", "description": description, "pattern": pattern});
     let properties = [
-        ("Scope", scope),
+        (bind_parameters::SCOPE, scope),
         (
-            "RoleName",
+            bind_parameters::ROLE_NAME,
             text(
                 r"^[\w+=,.@-]{1,64}$",
                 "Name of an IAM role that gets the permissions, in the place of a new access key. \
@@ -866,14 +852,14 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             ),
         ),
         (
-            "RoleArn",
+            bind_parameters::ROLE_ARN,
             text(
                 r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
                 "ARN of that role, in the place of its name.",
             ),
         ),
         (
-            "ServiceAccount",
+            bind_parameters::SERVICE_ACCOUNT,
             text(
                 "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
                 "Kubernetes service account, as name or namespace/name, that may assume a new IAM \
@@ -896,12 +882,12 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
 fn binding_constraints() -> List<Constraint> {
     let constraints = [
         (
-            "RoleName",
+            bind_parameters::ROLE_NAME,
             "must be the name of an IAM role, without its path",
         ),
-        ("RoleArn", "must be the ARN of an IAM role"),
+        (bind_parameters::ROLE_ARN, "must be the ARN of an IAM role"),
         (
-            "ServiceAccount",
+            bind_parameters::SERVICE_ACCOUNT,
             "must be a service account, as name or namespace/name",
         ),
     ];

@@ -10,15 +10,15 @@ use super::{
     document::{self, Specification},
     fault,
 };
-use crate::reference;
+use crate::reference::{self, Reference};
 
 /// References that those statements may have: CloudFormation's pseudo parameters, and the prefix of
 /// all stacks' names. A `DeployPolicy` may also refer to the template's settings.
 const REFERENCES: [&str; 5] = [
-    "AWS::Partition",
-    "AWS::Region",
-    "AWS::AccountId",
-    "AWS::URLSuffix",
+    Reference::Partition.name(),
+    Reference::Region.name(),
+    Reference::AccountId.name(),
+    Reference::UrlSuffix.name(),
     "NamePrefix",
 ];
 

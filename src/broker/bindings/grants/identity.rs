@@ -1,12 +1,10 @@
 //! The choice of a binding's identity: a user, a role of its own, or a policy in an application's
 //! role.
 
+use catalog::bind_parameters::{ROLE_ARN, ROLE_NAME, SERVICE_ACCOUNT};
 use serde_json::Value;
 
-use super::{
-    parameters::{ROLE_ARN, ROLE_NAME, SERVICE_ACCOUNT},
-    role, role_policy,
-};
+use super::{role, role_policy};
 use crate::{
     broker::{
         Broker,

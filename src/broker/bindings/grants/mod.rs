@@ -14,7 +14,6 @@
 mod function;
 mod identity;
 mod kind;
-mod parameters;
 mod role;
 mod role_policy;
 mod user;

@@ -1,11 +1,9 @@
 //! An IAM role for one binding, which a Kubernetes service account may assume.
 
 use async_trait::async_trait;
+use catalog::bind_parameters::SERVICE_ACCOUNT;
 
-use super::{
-    kind::{Context, Created, IamResource, Kind},
-    parameters::SERVICE_ACCOUNT,
-};
+use super::kind::{Context, Created, IamResource, Kind};
 use crate::{
     broker::{
         Broker,

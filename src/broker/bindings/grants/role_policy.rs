@@ -1,11 +1,9 @@
 //! An inline policy for one binding in an application's own role.
 
 use async_trait::async_trait;
+use catalog::bind_parameters::{ROLE_ARN, ROLE_NAME};
 
-use super::{
-    kind::{Context, Created, Kind},
-    parameters::{ROLE_ARN, ROLE_NAME},
-};
+use super::kind::{Context, Created, Kind};
 use crate::broker::{
     Broker,
     bindings::{access::Access, policy::Policy},
