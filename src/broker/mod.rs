@@ -20,6 +20,7 @@ mod error;
 pub mod instances;
 mod last_operation;
 mod masking;
+mod mutation;
 mod naming;
 mod observation;
 mod place;
@@ -39,6 +40,7 @@ pub use self::{
     deadline::Deadline,
     error::{Error, Result},
     last_operation::LastOperation,
+    mutation::Mutation,
     naming::Naming,
     place::Place,
     waiting::Waiting,

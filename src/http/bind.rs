@@ -3,16 +3,15 @@
 use axum::{
     Extension, Json,
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
 
-use super::{App, body::Body, error::ApiError, path::BindingPath, query::Query};
+use super::{App, body::Body, error::ApiError, mutation, path::BindingPath, query::Query};
 use crate::{
     broker::{
-        Deadline, Waiting,
-        bindings::{self, BindingView, Bound},
+        Deadline, Mutation, Waiting,
+        bindings::{self, BindingView},
         records::Lifetime,
     },
     osb::{
@@ -30,21 +29,18 @@ pub async fn bind(
 ) -> Result<Response, ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
 
-    Ok(
-        match bindings::bind(&app.broker, &instance_id, binding_id, request, waiting).await? {
-            Bound::Created(binding) => {
-                (StatusCode::CREATED, Json(response(binding, None))).into_response()
-            }
-            Bound::Exists(binding) => Json(response(binding, None)).into_response(),
-            Bound::Accepted { operation } => (
-                StatusCode::ACCEPTED,
-                Json(OperationResponse {
-                    operation: Some(operation),
-                }),
-            )
-                .into_response(),
-        },
-    )
+    let mutation = bindings::bind(&app.broker, &instance_id, binding_id, request, waiting).await?;
+
+    let status = mutation::status(&mutation);
+    Ok(match mutation {
+        Mutation::Created(binding) | Mutation::Done(binding) => {
+            (status, Json(response(binding, None))).into_response()
+        }
+        Mutation::InProgress { operation, .. } => {
+            let operation = Some(operation);
+            (status, Json(OperationResponse { operation })).into_response()
+        }
+    })
 }
 
 /// Converts an existing binding. Only a fetch returns parameters.

@@ -3,7 +3,8 @@
 use axum::{Extension, Json, extract::State, http::StatusCode};
 
 use super::{
-    App, error::ApiError, originating_identity::RequestedBy, path::InstancePath, query::Query,
+    App, error::ApiError, mutation, originating_identity::RequestedBy, path::InstancePath,
+    query::Query,
 };
 use crate::{
     broker::{Deadline, Waiting, instances},
@@ -19,12 +20,10 @@ pub async fn deprovision(
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
     let service_id = &query.service_id;
-    let operation =
+    let mutation =
         instances::deprovision(&app.broker, &id, service_id, requester.as_ref(), waiting).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(OperationResponse {
-            operation: Some(operation),
-        }),
-    ))
+
+    let status = mutation::status(&mutation);
+    let operation = mutation::operation(mutation);
+    Ok((status, Json(OperationResponse { operation })))
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 
 use super::{App, error::ApiError, path::InstancePath, provision, query::Query};
 use crate::{
-    broker::{instances, records::Location},
+    broker::instances,
     osb::{Hints, InstanceMaintenanceInfo, InstanceResponse},
 };
 
@@ -14,18 +14,14 @@ pub async fn fetch_instance(
     Query(_hints): Query<Hints>,
 ) -> Result<Json<InstanceResponse>, ApiError> {
     let instance = instances::fetch(&app.broker, &id).await?;
-    let view = instances::view(&app.broker, &instance);
-    let mut parameters = instance.attributes.parameters.0;
-    parameters.extend(instance.location.iter().flat_map(Location::parameters));
     Ok(Json(InstanceResponse {
-        service_id: instance.attributes.service_id,
-        plan_id: instance.attributes.plan_id,
-        parameters,
+        service_id: instance.service_id,
+        plan_id: instance.plan_id,
+        parameters: instance.parameters,
         maintenance_info: instance
-            .attributes
             .template_version
             .map(|version| InstanceMaintenanceInfo { version }),
-        metadata: provision::metadata(&view),
-        dashboard_url: view.dashboard_url,
+        metadata: provision::metadata(&instance.view),
+        dashboard_url: instance.view.dashboard_url,
     }))
 }

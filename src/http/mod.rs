@@ -23,6 +23,7 @@ mod fetch_binding;
 mod fetch_instance;
 pub mod front_door;
 mod last_operation;
+mod mutation;
 mod originating_identity;
 mod panic;
 mod path;

@@ -3,11 +3,14 @@
 use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
-    App, body::Body, error::ApiError, originating_identity::RequestedBy, path::InstancePath,
-    query::Query,
+    App, body::Body, error::ApiError, mutation, originating_identity::RequestedBy,
+    path::InstancePath, query::Query,
 };
 use crate::{
-    broker::instances::{self, InstanceView, Provisioned},
+    broker::{
+        Mutation,
+        instances::{self, InstanceView},
+    },
     osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
 };
 
@@ -25,22 +28,20 @@ pub async fn provision(
 }
 
 /// Returns the response to a provision or update request.
-pub fn response(provisioned: Provisioned) -> (StatusCode, Json<ProvisionResponse>) {
-    let status = if provisioned.operation.is_some() {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
+/// Returns the response to a provision or update request.
+pub fn response(mutation: Mutation<InstanceView>) -> (StatusCode, Json<ProvisionResponse>) {
+    let status = mutation::status(&mutation);
+    let (view, operation) = match mutation {
+        Mutation::Created(view) | Mutation::Done(view) => (view, None),
+        Mutation::InProgress { operation, view } => (view, Some(operation)),
     };
-    let metadata = metadata(&provisioned.view);
-    let (dashboard_url, operation) = (provisioned.view.dashboard_url, provisioned.operation);
-    (
-        status,
-        Json(ProvisionResponse {
-            dashboard_url,
-            operation,
-            metadata,
-        }),
-    )
+    let metadata = metadata(&view);
+    let body = ProvisionResponse {
+        dashboard_url: view.dashboard_url,
+        operation,
+        metadata,
+    };
+    (status, Json(body))
 }
 
 pub fn metadata(view: &InstanceView) -> InstanceMetadata {

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 
-use super::{App, error::ApiError, path::BindingPath, query::Query};
+use super::{App, error::ApiError, mutation, path::BindingPath, query::Query};
 use crate::{
     broker::{Deadline, Waiting, bindings},
     osb::{DeleteQuery, OperationResponse},
@@ -16,12 +16,10 @@ pub async fn unbind(
 ) -> Result<(StatusCode, Json<OperationResponse>), ApiError> {
     let waiting = Waiting::new(query.accepts_incomplete, deadline);
     let service_id = &query.service_id;
-    let operation =
+    let mutation =
         bindings::unbind(&app.broker, &instance_id, &binding_id, service_id, waiting).await?;
-    let status = if operation.is_some() {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
-    };
+
+    let status = mutation::status(&mutation);
+    let operation = mutation::operation(mutation);
     Ok((status, Json(OperationResponse { operation })))
 }

@@ -825,10 +825,7 @@ impl Records for World {
         self.call("records.update_instance", |state| {
             match state.account.instances.get_mut(&instance.id) {
                 Some(stored) if stored.version == instance.version => {
-                    *stored = Instance {
-                        version: instance.version + 1,
-                        ..instance.clone()
-                    };
+                    *stored = instance.clone().next_version();
                     WriteOutcome::Done
                 }
                 _ => WriteOutcome::Conflict,
@@ -995,10 +992,7 @@ impl Records for World {
                 .get_mut(&(binding.instance_id.clone(), binding.id.clone()))
             {
                 Some(stored) if stored.version == binding.version => {
-                    *stored = Binding {
-                        version: binding.version + 1,
-                        ..binding.clone()
-                    };
+                    *stored = binding.clone().next_version();
                     WriteOutcome::Done
                 }
                 _ => WriteOutcome::Conflict,

@@ -334,10 +334,7 @@ impl Records for DynamoDb {
     }
 
     async fn update_instance(&self, instance: &Instance) -> PortResult<WriteOutcome> {
-        let next = Instance {
-            version: instance.version + 1,
-            ..instance.clone()
-        };
+        let next = instance.clone().next_version();
         self.replace(instance_item(&next)?, instance.version).await
     }
 
@@ -531,10 +528,7 @@ impl Records for DynamoDb {
     }
 
     async fn update_binding(&self, binding: &Binding) -> PortResult<WriteOutcome> {
-        let next = Binding {
-            version: binding.version + 1,
-            ..binding.clone()
-        };
+        let next = binding.clone().next_version();
         self.replace(binding_item(&next)?, binding.version).await
     }
 

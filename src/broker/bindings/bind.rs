@@ -14,25 +14,13 @@ use crate::{
         Broker,
         error::{Error, Result},
         instances::engine,
-        ports::{BindingInsertion, WriteOutcome},
+        mutation::Mutation,
+        ports::BindingInsertion,
         records::{Binding, BindingId, InstanceId, OperationKind, OperationState},
         waiting::Waiting,
     },
     osb::BindRequest,
 };
-
-/// The outcome of an accepted bind request.
-pub enum Bound {
-    /// The binding exists, and this request created it.
-    Created(BindingView),
-    /// The binding existed before this request.
-    Exists(BindingView),
-    /// The binding is being created.
-    Accepted {
-        /// The operation id for the platform's polls.
-        operation: String,
-    },
-}
 
 /// Creates a binding: its record, then its grants, whose secrets are sealed into the record.
 ///
@@ -49,7 +37,7 @@ pub async fn bind(
     id: BindingId,
     request: BindRequest,
     waiting: Waiting,
-) -> Result<Bound> {
+) -> Result<Mutation<BindingView, ()>> {
     requested::check_complete(&request)?;
     let instance = engine::find_current_instance(broker, instance_id).await?;
     check_bindable(broker, &instance).await?;
@@ -84,7 +72,7 @@ pub async fn bind(
         .insert_binding(&instance, &binding, now)
         .await?
     {
-        BindingInsertion::Done if binding.is_usable() => Ok(Bound::Created(
+        BindingInsertion::Done if binding.is_usable() => Ok(Mutation::Created(
             view::of_binding(broker, &service, &binding).await?,
         )),
         BindingInsertion::Done => create(broker, &service, binding, policy, waiting).await,
@@ -116,7 +104,7 @@ async fn bind_again(
     existing: Binding,
     requested: &Binding,
     waiting: Waiting,
-) -> Result<Bound> {
+) -> Result<Mutation<BindingView, ()>> {
     let now = broker.environment.now();
     let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
 
@@ -143,7 +131,7 @@ async fn bind_again(
             );
         }
         (_, OperationState::Succeeded) => {
-            return Ok(Bound::Exists(
+            return Ok(Mutation::Done(
                 view::of_binding(broker, service, &existing).await?,
             ));
         }
@@ -153,8 +141,9 @@ async fn bind_again(
     if !existing.operation.may_be_running(now) {
         take_up(broker, service, existing, waiting).await
     } else if waiting.is_polled() {
-        Ok(Bound::Accepted {
+        Ok(Mutation::InProgress {
             operation: existing.operation.id,
+            view: (),
         })
     } else {
         Err(Error::Concurrency)
@@ -167,7 +156,7 @@ async fn take_up(
     service: &ServiceInstance<'_>,
     mut existing: Binding,
     waiting: Waiting,
-) -> Result<Bound> {
+) -> Result<Mutation<BindingView, ()>> {
     if let Err(Error::Invalid(reason)) =
         creation::check_again(broker, service.record, &existing).await
     {
@@ -178,14 +167,11 @@ async fn take_up(
 
     // Only one request may resume the operation of another one.
     existing.operation = existing.operation.taken_up(broker.environment.now());
-    match broker.records.update_binding(&existing).await? {
-        WriteOutcome::Done => {
-            existing.version += 1;
-            let policy = service.policy(&existing.parameters.0)?;
-            create(broker, service, existing, policy, waiting).await
-        }
-        WriteOutcome::Conflict => Err(Error::Concurrency),
-    }
+    let Some(binding) = broker.records.replace_binding(&existing).await? else {
+        return Err(Error::Concurrency);
+    };
+    let policy = service.policy(&binding.parameters.0)?;
+    create(broker, service, binding, policy, waiting).await
 }
 
 /// Creates the grants, for as long as the platform waits.
@@ -195,11 +181,14 @@ async fn create(
     binding: Binding,
     policy: Option<Policy>,
     waiting: Waiting,
-) -> Result<Bound> {
+) -> Result<Mutation<BindingView, ()>> {
     let operation = binding.operation.id.clone();
     let created = creation::create(broker, service, binding, policy);
     Ok(match waiting.result_of(created).await? {
-        Some(view) => Bound::Created(view),
-        None => Bound::Accepted { operation },
+        Some(view) => Mutation::Created(view),
+        None => Mutation::InProgress {
+            operation,
+            view: (),
+        },
     })
 }

@@ -11,7 +11,6 @@ use crate::broker::{
     error::{Error, Result},
     last_operation::{self, LastOperation},
     observation,
-    ports::WriteOutcome,
     records::{Binding, BindingId, Instance, InstanceId, Operation, OperationKind},
     stacks::description,
     waiting::Waiting,
@@ -85,11 +84,10 @@ async fn take_up(
     }
 
     binding.operation = binding.operation.taken_up(broker.environment.now());
-    match broker.records.update_binding(&binding).await? {
-        WriteOutcome::Done => binding.version += 1,
+    let Some(binding) = broker.records.replace_binding(&binding).await? else {
         // Another request resumes it.
-        WriteOutcome::Conflict => return Ok(binding.operation),
-    }
+        return Ok(binding.operation);
+    };
 
     let operation = binding.operation.clone();
     let done = match operation.kind {

@@ -20,10 +20,6 @@ pub(super) mod unbind;
 pub(super) mod view;
 
 pub use self::{
-    bind::{Bound, bind},
-    fetch::fetch,
-    last_operation::last_operation,
-    service_instance::Endpoint,
-    unbind::unbind,
-    view::BindingView,
+    bind::bind, fetch::fetch, last_operation::last_operation, service_instance::Endpoint,
+    unbind::unbind, view::BindingView,
 };

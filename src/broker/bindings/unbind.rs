@@ -4,13 +4,14 @@ use super::removal;
 use crate::broker::{
     Broker,
     error::{Error, Result},
+    mutation::Mutation,
     observation,
     records::{BindingId, InstanceId, Operation, OperationKind},
     waiting::Waiting,
 };
 
-/// Deletes a binding in whatever state it is: its identity, then its record. Returns the
-/// operation to poll, if the platform polls and AWS takes longer than a request may.
+/// Deletes a binding in any state: its grants, then its record. The operation stays in progress if
+/// the platform polls and AWS takes longer than a request may.
 ///
 /// # Errors
 ///
@@ -23,7 +24,7 @@ pub async fn unbind(
     id: &BindingId,
     service_id: &str,
     waiting: Waiting,
-) -> Result<Option<String>> {
+) -> Result<Mutation<()>> {
     let operation = Operation::begin(
         OperationKind::Unbind,
         broker.environment.uuid(),
@@ -48,5 +49,11 @@ pub async fn unbind(
 
     let operation = binding.operation.id.clone();
     let released = waiting.result_of(removal::release(broker, binding)).await?;
-    Ok(released.is_none().then_some(operation))
+    Ok(match released {
+        Some(()) => Mutation::Done(()),
+        None => Mutation::InProgress {
+            operation,
+            view: (),
+        },
+    })
 }

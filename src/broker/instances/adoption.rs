@@ -91,7 +91,7 @@ pub async fn adopt_stack(broker: &Broker, instance: Instance) -> Result<Instance
     ) {
         Ok(offered) => offered,
         Err(not_offered) => {
-            return outcome::fail(broker, instance, not_offered.to_string(), false).await;
+            return outcome::fail(broker, instance, not_offered.to_string()).await;
         }
     };
 
@@ -99,7 +99,7 @@ pub async fn adopt_stack(broker: &Broker, instance: Instance) -> Result<Instance
         Ok(()) => outcome::succeed(broker, instance).await,
         Err(misfit) => {
             let reason = format!("{LEAVES_ALONE} {}", reason_of_misfit(&instance, &misfit));
-            outcome::fail(broker, instance, reason, false).await
+            outcome::fail(broker, instance, reason).await
         }
     }
 }

@@ -6,12 +6,13 @@ use super::{
     adoption::{self, LEAVES_ALONE, reason_of_misfit},
     outcome::{self, advice},
     parameters,
-    view::{self, Provisioned},
+    view::{self, InstanceView},
 };
 use crate::{
     broker::{
         Broker,
         error::{Error, Result},
+        mutation::Mutation,
         ports::{NewStack, StackCreation, WriteOutcome},
         records::{Instance, OperationKind},
         stacks::description,
@@ -28,9 +29,9 @@ pub async fn start_provision(
     instance: Instance,
     replaced: Option<Instance>,
     secrets: &Object,
-) -> Result<Provisioned> {
+) -> Result<Mutation<InstanceView>> {
     let Some(refusal) = create_stack(broker, offered, &instance, secrets).await? else {
-        return Ok(view::accepted(broker, instance));
+        return Ok(view::in_progress(broker, instance));
     };
 
     let forgotten = match replaced {
@@ -51,7 +52,7 @@ pub async fn start_provision(
         // The same request was sent again, and has resumed the creation.
         WriteOutcome::Conflict => outcome::joined(broker, &instance)
             .await
-            .map(|instance| view::accepted(broker, instance)),
+            .map(|instance| view::in_progress(broker, instance)),
     }
 }
 
@@ -64,14 +65,13 @@ pub async fn resume_provision(
     secrets: &Object,
 ) -> Result<Instance> {
     instance.operation = instance.operation.taken_up(broker.environment.now());
-    if broker.records.update_instance(&instance).await? == WriteOutcome::Conflict {
+    let Some(instance) = broker.records.replace_instance(&instance).await? else {
         return outcome::joined(broker, &instance).await;
-    }
-    instance.version += 1;
+    };
     match create_stack(broker, offered, &instance, secrets).await? {
         None => Ok(instance),
         // The other request's call may still reach CloudFormation, so the record stays.
-        Some(refusal) => outcome::fail(broker, instance, refusal.reason_of_failure(), false).await,
+        Some(refusal) => outcome::fail(broker, instance, refusal.reason_of_failure()).await,
     }
 }
 
@@ -124,10 +124,9 @@ impl Refusal {
     /// Returns the text for a platform that knows of the instance and has to delete it.
     fn reason_of_failure(&self) -> String {
         match self {
-            Self::ByCloudFormation(error) => description::with_advice(
-                &error.to_string(),
-                advice(OperationKind::Provision, false),
-            ),
+            Self::ByCloudFormation(error) => {
+                description::with_advice(&error.to_string(), advice(OperationKind::Provision))
+            }
             Self::ByStack(error) => format!("{LEAVES_ALONE} {error}"),
         }
     }

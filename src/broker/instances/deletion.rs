@@ -15,7 +15,7 @@ use crate::broker::{
         removal,
     },
     error::{Error, Result},
-    ports::{Stack, StackDeletion, WriteOutcome},
+    ports::{Stack, StackDeletion},
     records::{Binding, INSTANCE_ID_TAG, Instance, Operation, OperationKind, Tag},
     stacks::description,
 };
@@ -34,7 +34,7 @@ pub async fn tear_down(broker: &Broker, instance: Instance) -> Result<Instance> 
         match remove_binding(broker, binding, instance.operation.started_at).await {
             Err(Error::Concurrency) => return Ok(instance),
             Err(error @ Error::IdentityInUse { .. }) => {
-                return outcome::fail(broker, instance, error.to_string(), true).await;
+                return outcome::fail(broker, instance, error.to_string()).await;
             }
             removed => removed?,
         }
@@ -153,11 +153,10 @@ async fn delete_found_stack(
     stack_id: String,
 ) -> Result<Instance> {
     instance.stack_id = Some(stack_id);
-    if broker.records.update_instance(&instance).await? == WriteOutcome::Conflict {
-        return outcome::reread(broker, &instance).await;
+    match broker.records.replace_instance(&instance).await? {
+        Some(instance) => delete_stack(broker, instance).await,
+        None => outcome::reread(broker, &instance).await,
     }
-    instance.version += 1;
-    delete_stack(broker, instance).await
 }
 
 async fn delete_stack(broker: &Broker, instance: Instance) -> Result<Instance> {
@@ -177,8 +176,8 @@ async fn delete_stack(broker: &Broker, instance: Instance) -> Result<Instance> {
 
 /// Records that the deletion has failed.
 async fn fail_deletion(broker: &Broker, instance: Instance, reason: &str) -> Result<Instance> {
-    let reason = description::with_advice(reason, advice(OperationKind::Deprovision, true));
-    outcome::fail(broker, instance, reason, true).await
+    let reason = description::with_advice(reason, advice(OperationKind::Deprovision));
+    outcome::fail(broker, instance, reason).await
 }
 
 /// Ends the deletion of an instance without a stack of its own, unless one may still be

@@ -4,6 +4,7 @@ use super::{deletion, engine};
 use crate::broker::{
     Broker,
     error::{Error, Result},
+    mutation::Mutation,
     observation,
     records::{Instance, InstanceId, Operation, OperationKind, Requester},
     waiting::Waiting,
@@ -28,7 +29,7 @@ pub async fn deprovision(
     service_id: &str,
     requester: Option<&Requester>,
     waiting: Waiting,
-) -> Result<String> {
+) -> Result<Mutation<()>> {
     if !waiting.is_polled() {
         let instance = broker
             .records
@@ -57,7 +58,10 @@ pub async fn deprovision(
     waiting
         .result_of(deletion::tear_down(broker, instance))
         .await?;
-    Ok(operation)
+    Ok(Mutation::InProgress {
+        operation,
+        view: (),
+    })
 }
 
 async fn begin_deprovision(

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     adoption, deletion,
-    outcome::{self, CREATE_AGAIN, DELETE_INSTANCE, NO_STACK, advice},
+    outcome::{self, CREATE_AGAIN, DELETE_INSTANCE, NO_STACK, advice, advice_after_update},
 };
 use crate::broker::{
     Broker,
@@ -115,16 +115,15 @@ async fn end_failed(
         _ if sight == Sight::NoStack => DELETE_INSTANCE,
         // The user's parameters were not the cause.
         OperationKind::Provision if events.interruption().is_some() => CREATE_AGAIN,
-        kind => advice(kind, usable),
+        OperationKind::Update => advice_after_update(usable),
+        kind => advice(kind),
     };
 
-    outcome::fail(
-        broker,
-        instance,
-        description::with_advice(&reason, advice),
-        usable,
-    )
-    .await
+    let reason = description::with_advice(&reason, advice);
+    match instance.operation.kind {
+        OperationKind::Update if usable => outcome::fail_unchanged(broker, instance, reason).await,
+        _ => outcome::fail(broker, instance, reason).await,
+    }
 }
 
 /// Resumes or ends an operation that CloudFormation knows nothing about.
@@ -147,7 +146,7 @@ async fn start_again(
         {
             let reason =
                 "CloudFormation does not begin to delete the stack. Delete the instance again.";
-            outcome::fail(broker, instance, reason.into(), false).await
+            outcome::fail(broker, instance, reason.into()).await
         }
         OperationKind::Deprovision => deletion::tear_down(broker, instance).await,
 
@@ -155,7 +154,7 @@ async fn start_again(
         OperationKind::Update => {
             let reason = "The request did not get through to AWS, and nothing was changed. \
                           Send it again.";
-            outcome::fail(broker, instance, reason.into(), true).await
+            outcome::fail_unchanged(broker, instance, reason.into()).await
         }
 
         // A stack that somebody has deleted by hand must not come back.
@@ -166,7 +165,6 @@ async fn start_again(
                 broker,
                 instance,
                 description::with_advice(reason, CREATE_AGAIN),
-                false,
             )
             .await
         }

@@ -1,11 +1,32 @@
 //! `GET /v2/service_instances/:instance_id`
 
-use super::engine;
-use crate::broker::{
-    Broker,
-    error::{Error, Result},
-    records::{Instance, InstanceId},
+use super::{
+    engine,
+    view::{self, InstanceView},
 };
+use crate::{
+    broker::{
+        Broker,
+        error::{Error, Result},
+        records::{InstanceId, Location},
+    },
+    osb::Object,
+};
+
+/// An instance, as a platform reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchedInstance {
+    /// The id of the service offering.
+    pub service_id: String,
+    /// The id of the plan.
+    pub plan_id: String,
+    /// The user's parameters, with those that have chosen the location and without secret ones.
+    pub parameters: Object,
+    /// The version of the stack's template; absent if the template has none.
+    pub template_version: Option<String>,
+    /// The dashboard URL and the metadata.
+    pub view: InstanceView,
+}
 
 /// Returns the instance, once it is created and until it is deleted.
 ///
@@ -14,14 +35,23 @@ use crate::broker::{
 /// - [`Error::NotFound`] if the instance does not exist, or is still being created.
 /// - [`Error::Concurrency`] during an update, between the old attributes and the new ones.
 /// - The error of a port.
-pub async fn fetch(broker: &Broker, id: &InstanceId) -> Result<Instance> {
+pub async fn fetch(broker: &Broker, id: &InstanceId) -> Result<FetchedInstance> {
     let instance = engine::find_current_instance(broker, id).await?;
     if instance.is_updating() {
         return Err(Error::Concurrency);
     }
-    if instance.exists() {
-        Ok(instance)
-    } else {
-        Err(Error::instance_not_found())
+    if !instance.exists() {
+        return Err(Error::instance_not_found());
     }
+
+    let view = view::view(broker, &instance);
+    let mut parameters = instance.attributes.parameters.0;
+    parameters.extend(instance.location.iter().flat_map(Location::parameters));
+    Ok(FetchedInstance {
+        service_id: instance.attributes.service_id,
+        plan_id: instance.attributes.plan_id,
+        parameters,
+        template_version: instance.attributes.template_version,
+        view,
+    })
 }

@@ -22,10 +22,10 @@ pub(super) mod view;
 
 pub use self::{
     deprovision::deprovision,
-    fetch::fetch,
+    fetch::{FetchedInstance, fetch},
     last_operation::last_operation,
     provision::provision,
     stack_changed::stack_changed,
     update::update,
-    view::{InstanceView, Provisioned, view},
+    view::InstanceView,
 };

@@ -4,7 +4,6 @@ use crate::broker::{
     Broker,
     error::{Error, Result},
     observation,
-    ports::WriteOutcome,
     records::{Attributes, INSTANCE_TOMBSTONE_LIFETIME, Instance, Operation, OperationKind},
     stacks::description,
 };
@@ -26,7 +25,6 @@ pub async fn succeed(broker: &Broker, instance: Instance) -> Result<Instance> {
             broker,
             instance,
             description::with_advice(NO_STACK, DELETE_INSTANCE),
-            false,
         )
         .await;
     };
@@ -73,47 +71,47 @@ fn tombstone(broker: &Broker, instance: Instance, operation: Operation) -> Insta
 }
 
 /// Records that the operation has failed. After a failed update, the attributes stay as they
-/// were. `usable` applies to updates only: true if the instance can still be used.
-pub async fn fail(
-    broker: &Broker,
-    instance: Instance,
-    reason: String,
-    usable: bool,
-) -> Result<Instance> {
+/// were, and the instance cannot be used.
+pub async fn fail(broker: &Broker, instance: Instance, reason: String) -> Result<Instance> {
     let instance_usable = match instance.operation.kind {
         OperationKind::Provision => None,
         // A resource that AWS does not delete, such as a bucket with objects, can still be
         // bound.
         OperationKind::Deprovision => Some(!instance.outputs.is_empty()),
-        _ => Some(usable),
+        _ => Some(false),
     };
+    finish(broker, failed(instance, reason, instance_usable)).await
+}
 
+/// Records that an update has failed without a change of the stack: the instance can be used.
+pub async fn fail_unchanged(
+    broker: &Broker,
+    instance: Instance,
+    reason: String,
+) -> Result<Instance> {
+    finish(broker, failed(instance, reason, Some(true))).await
+}
+
+fn failed(instance: Instance, reason: String, instance_usable: Option<bool>) -> Instance {
     let operation = Operation {
         instance_usable,
         ..instance.operation.clone().failed(reason)
     };
-    finish(
-        broker,
-        Instance {
-            operation,
-            update: None,
-            ..instance
-        },
-    )
-    .await
+    Instance {
+        operation,
+        update: None,
+        ..instance
+    }
 }
 
 async fn finish(broker: &Broker, instance: Instance) -> Result<Instance> {
-    match broker.records.update_instance(&instance).await? {
-        WriteOutcome::Done => {
-            observation::observe_end(broker, &instance);
-            Ok(Instance {
-                version: instance.version + 1,
-                ..instance
-            })
+    match broker.records.replace_instance(&instance).await? {
+        Some(finished) => {
+            observation::observe_end(broker, &finished);
+            Ok(finished)
         }
         // Another poll was faster, or a deletion has begun.
-        WriteOutcome::Conflict => reread(broker, &instance).await,
+        None => reread(broker, &instance).await,
     }
 }
 
@@ -143,14 +141,20 @@ pub const DELETE_INSTANCE: &str = "Delete the instance.";
 
 pub const CREATE_AGAIN: &str = "Delete the instance, then create it again.";
 
-/// Advice for the user after a failure. `usable` applies to updates only.
-pub fn advice(kind: OperationKind, usable: bool) -> &'static str {
+/// Advice for the user after a failed creation or deletion.
+pub fn advice(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Deprovision => "Remove the cause, then delete the instance again.",
-        OperationKind::Update if usable => "The instance is as it was before the update.",
-        OperationKind::Update => {
+        _ => "Delete the instance, then create it again with other parameters.",
+    }
+}
+
+/// Advice for the user after a failed update. `usable` is true if the update was undone.
+pub fn advice_after_update(usable: bool) -> &'static str {
+    match usable {
+        true => "The instance is as it was before the update.",
+        false => {
             "The update could not be undone either; the broker's operator has to repair the stack."
         }
-        _ => "Delete the instance, then create it again with other parameters.",
     }
 }

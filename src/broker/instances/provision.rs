@@ -10,12 +10,13 @@ use super::{
     engine,
     maintenance::check_maintenance_info,
     parameters, secret_digests,
-    view::{self, Provisioned},
+    view::{self, InstanceView},
 };
 use crate::{
     broker::{
         Broker,
         error::{Error, Result},
+        mutation::Mutation,
         observation,
         records::{
             Attributes, Instance, InstanceId, Json, Location, Operation, OperationKind,
@@ -40,7 +41,7 @@ pub async fn provision(
     request: ProvisionRequest,
     requester: Option<&Requester>,
     accepts_incomplete: bool,
-) -> Result<Provisioned> {
+) -> Result<Mutation<InstanceView>> {
     let offered = broker.catalog.find(&request.service_id, &request.plan_id)?;
     let platform = Platform::of(request.context.as_ref(), &Object::new());
     check_maintenance_info(&offered, request.maintenance_info.as_ref())
@@ -163,7 +164,7 @@ async fn provision_again(
     existing: Instance,
     secrets: &Object,
     accepts_incomplete: bool,
-) -> Result<Provisioned> {
+) -> Result<Mutation<InstanceView>> {
     if !existing.attributes.same_owner(&requested.attributes) {
         remember_refused(broker, requested).await;
         return Err(if accepts_incomplete {
@@ -189,10 +190,7 @@ async fn provision_again(
         && secret_digests::same_secrets(broker, &existing, secrets).await?;
     match check_existing(&existing.operation, same) {
         Ok(OperationState::Succeeded) => {
-            return Ok(Provisioned {
-                operation: None,
-                view: view::view(broker, &existing),
-            });
+            return Ok(Mutation::Done(view::view(broker, &existing)));
         }
         _ if !accepts_incomplete => return Err(Error::AsyncRequired),
         checked => checked?,
@@ -202,7 +200,7 @@ async fn provision_again(
     let resumed = creation::resume_provision(broker, offered, existing, secrets).await?;
     // A deletion may have begun in the meantime.
     if resumed.operation.id == operation {
-        Ok(view::accepted(broker, resumed))
+        Ok(view::in_progress(broker, resumed))
     } else {
         Err(Error::Concurrency)
     }

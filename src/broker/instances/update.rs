@@ -15,12 +15,13 @@ use super::{
     engine,
     maintenance::check_maintenance_info,
     outcome, parameters, secret_digests,
-    view::{self, Provisioned},
+    view::{self, InstanceView},
 };
 use crate::{
     broker::{
         Broker,
         error::{Error, Result},
+        mutation::Mutation,
         ports::{Stack, StackUpdate, UpdatedStack, WriteOutcome},
         records::{
             Attributes, Instance, InstanceId, Json, Operation, OperationKind, OperationState,
@@ -49,7 +50,7 @@ pub async fn update(
     request: UpdateRequest,
     requester: Option<&Requester>,
     accepts_incomplete: bool,
-) -> Result<Provisioned> {
+) -> Result<Mutation<InstanceView>> {
     let (instance, events) =
         engine::advance(broker, engine::find_instance(broker, id).await?).await?;
     if instance.is_tombstone() {
@@ -78,7 +79,7 @@ async fn update_instance(
     platform: Platform,
     requester: Option<&Requester>,
     accepts_incomplete: bool,
-) -> Result<Provisioned> {
+) -> Result<Mutation<InstanceView>> {
     let view = view::view(broker, &instance);
     let (target, secrets) = target(broker, &instance, request, platform).await?;
     check_state(&instance, &target)?;
@@ -96,10 +97,7 @@ async fn update_instance(
     let running = instance.operation.in_progress();
     if !running && target.same_stack(&instance.attributes) {
         update_record(broker, instance, target, requester).await?;
-        return Ok(Provisioned {
-            operation: None,
-            view,
-        });
+        return Ok(Mutation::Done(view));
     }
 
     if !accepts_incomplete {
@@ -114,7 +112,10 @@ async fn update_instance(
     } else {
         Some(instance.operation.id)
     };
-    Ok(Provisioned { operation, view })
+    Ok(match operation {
+        Some(operation) => Mutation::InProgress { operation, view },
+        None => Mutation::Done(view),
+    })
 }
 
 /// Returns the attributes that the instance has after the update, and the secret parameters
@@ -242,15 +243,14 @@ async fn start_update(
         broker.environment.uuid(),
         broker.environment.now(),
     );
-    let mut instance = Instance {
+    let instance = Instance {
         update: Some(target.clone()),
         ..instance.begin(operation)
     };
-    if broker.records.update_instance(&instance).await? == WriteOutcome::Conflict {
-        return Err(Error::Concurrency);
+    match broker.records.replace_instance(&instance).await? {
+        Some(instance) => submit_update(broker, instance, &target, secrets).await,
+        None => Err(Error::Concurrency),
     }
-    instance.version += 1;
-    submit_update(broker, instance, &target, secrets, true).await
 }
 
 /// Resumes an update that another request has begun and that has not reached CloudFormation. It
@@ -263,13 +263,12 @@ async fn resume_update(
     secrets: &Object,
 ) -> Result<Option<String>> {
     instance.operation = instance.operation.taken_up(broker.environment.now());
-    if broker.records.update_instance(&instance).await? == WriteOutcome::Conflict {
-        return outcome::joined(broker, &instance)
+    match broker.records.replace_instance(&instance).await? {
+        Some(instance) => submit_update(broker, instance, target, secrets).await,
+        None => outcome::joined(broker, &instance)
             .await
-            .map(|joined| Some(joined.operation.id));
+            .map(|joined| Some(joined.operation.id)),
     }
-    instance.version += 1;
-    submit_update(broker, instance, target, secrets, false).await
 }
 
 /// Sends the update, and restores the record if CloudFormation rejects it. The record stays if
@@ -279,7 +278,6 @@ async fn submit_update(
     instance: Instance,
     target: &Attributes,
     secrets: &Object,
-    is_alone: bool,
 ) -> Result<Option<String>> {
     let refused = match send_update(broker, &instance, target, secrets).await {
         Ok((StackUpdate::Accepted, _)) => return Ok(Some(instance.operation.id)),
@@ -301,7 +299,7 @@ async fn submit_update(
         .events(instance.stack(), &instance.operation.id)
         .await?;
     let events = events.unwrap_or_default();
-    if !is_alone || !events.own.is_empty() {
+    if instance.operation.is_taken_up || !events.own.is_empty() {
         return Ok(Some(instance.operation.id));
     }
 

@@ -1,6 +1,6 @@
 //! `dashboard_url` and `metadata` of an instance.
 
-use crate::broker::{Broker, records::Instance};
+use crate::broker::{Broker, mutation::Mutation, records::Instance};
 
 /// Properties of an instance that platforms show their users besides the requested ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +27,10 @@ pub fn view(broker: &Broker, instance: &Instance) -> InstanceView {
     }
 }
 
-/// The response to an accepted request that creates or updates an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provisioned {
-    /// The operation to poll. Absent if the instance already is as requested.
-    pub operation: Option<String>,
-    /// The instance's dashboard URL and metadata, for the response.
-    pub view: InstanceView,
-}
-
-pub fn accepted(broker: &Broker, instance: Instance) -> Provisioned {
-    Provisioned {
+/// The response to a request whose operation runs.
+pub fn in_progress(broker: &Broker, instance: Instance) -> Mutation<InstanceView> {
+    Mutation::InProgress {
         view: view(broker, &instance),
-        operation: Some(instance.operation.id),
+        operation: instance.operation.id,
     }
 }

@@ -32,6 +32,15 @@ pub trait Records: Send + Sync {
     /// Replaces the record and increments its version, if its version is still that of `instance`.
     async fn update_instance(&self, instance: &Instance) -> PortResult<WriteOutcome>;
 
+    /// Replaces the record like [`Self::update_instance`], and returns it as it is stored. `None`
+    /// after a conflict.
+    async fn replace_instance(&self, instance: &Instance) -> PortResult<Option<Instance>> {
+        Ok(match self.update_instance(instance).await? {
+            WriteOutcome::Done => Some(instance.clone().next_version()),
+            WriteOutcome::Conflict => None,
+        })
+    }
+
     /// Deletes the record, if its version and operation are still those of `instance`.
     async fn delete_instance(&self, instance: &Instance) -> PortResult<WriteOutcome>;
 
@@ -82,6 +91,15 @@ pub trait Records: Send + Sync {
 
     /// Replaces the record and increments its version, if its version is still that of `binding`.
     async fn update_binding(&self, binding: &Binding) -> PortResult<WriteOutcome>;
+
+    /// Replaces the record like [`Self::update_binding`], and returns it as it is stored. `None`
+    /// after a conflict.
+    async fn replace_binding(&self, binding: &Binding) -> PortResult<Option<Binding>> {
+        Ok(match self.update_binding(binding).await? {
+            WriteOutcome::Done => Some(binding.clone().next_version()),
+            WriteOutcome::Conflict => None,
+        })
+    }
 
     /// Writes `operation` into the record, and returns the resulting record or `None` if there is
     /// none. The record stays unchanged if a deletion is running, or if it is a tombstone or of

@@ -91,6 +91,15 @@ impl Binding {
             .is(OperationKind::Unbind, OperationState::Succeeded)
     }
 
+    /// Returns the record as a write stores it: with the next version.
+    #[must_use]
+    pub fn next_version(self) -> Self {
+        Self {
+            version: self.version + 1,
+            ..self
+        }
+    }
+
     /// True if the same bind request would create both bindings.
     pub fn same_request(&self, other: &Self) -> bool {
         self.service_id == other.service_id

@@ -204,6 +204,15 @@ impl Instance {
         }
     }
 
+    /// Returns the record as a write stores it: with the next version.
+    #[must_use]
+    pub fn next_version(self) -> Self {
+        Self {
+            version: self.version + 1,
+            ..self
+        }
+    }
+
     /// Returns the instance with a new operation as its last one.
     #[must_use]
     pub fn begin(self, operation: Operation) -> Self {
