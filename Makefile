@@ -24,6 +24,8 @@ ASB := cargo run --quiet --locked --package asb --
 LOCAL := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=infra:infra/local:benches:tests/deployed $(TOOLS)/emulator/bin/python
 DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+MACHETE_VERSION := 0.9.2
+MACHETE := $(TOOLS)/cargo-machete-$(MACHETE_VERSION)/bin/cargo-machete
 MUTANTS_VERSION := 27.1.0
 MUTANTS := $(TOOLS)/cargo-mutants-$(MUTANTS_VERSION)/bin/cargo-mutants
 # As cargo's environment variables spell it.
@@ -66,7 +68,7 @@ test-deployed: ## Run the tests that need the broker of `make serve`, whose brok
 	$(LOCAL) -m unittest discover tests/hostile
 
 .PHONY: lint
-lint: tools ## Check formatting, templates, code and dependencies
+lint: tools $(MACHETE) ## Check formatting, templates, code and dependencies
 	cargo fmt --all --check
 	$(BUILD)/ruff format --check --quiet
 	$(BUILD)/ruff check --quiet
@@ -81,6 +83,7 @@ lint: tools ## Check formatting, templates, code and dependencies
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test local_aws --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps
+	$(MACHETE) --skip-target-dir
 	@$(MAKE) --no-print-directory deny
 
 .PHONY: deny
@@ -118,7 +121,7 @@ fmt: tools ## Format the code
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed
-	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator scan cargo-deny-$(DENY_VERSION) cargo-mutants-$(MUTANTS_VERSION))
+	rm -rf target infra/.aws-sam $(addprefix $(TOOLS)/,build cache emulator scan cargo-deny-$(DENY_VERSION) cargo-machete-$(MACHETE_VERSION) cargo-mutants-$(MUTANTS_VERSION))
 
 .PHONY: tools
 tools:
@@ -128,6 +131,10 @@ $(DENY):
 	@echo "Installing cargo-deny into $(TOOLS) ..."
 	@# Unoptimised: it runs for a second or two, and compiling takes a minute instead of three.
 	@cargo install --locked --quiet --debug --root $(TOOLS)/cargo-deny-$(DENY_VERSION) cargo-deny@$(DENY_VERSION)
+
+$(MACHETE):
+	@echo "Installing cargo-machete into $(TOOLS) ..."
+	@cargo install --locked --quiet --debug --root $(TOOLS)/cargo-machete-$(MACHETE_VERSION) cargo-machete@$(MACHETE_VERSION)
 
 $(MUTANTS):
 	@echo "Installing cargo-mutants into $(TOOLS) ..."

@@ -66,49 +66,61 @@ impl Service {
         E: ProvideErrorMetadata + Error + 'static,
     {
         move |error| {
-            let is_failure = error
-                .raw_response()
-                .is_some_and(|response| response.status().is_server_error());
-
-            let (kind, detail) = match error.as_service_error() {
-                // The service does not document such a response.
-                Some(answer) if answer.code().is_none() && answer.message().is_none() => (
-                    if is_failure {
-                        PortErrorKind::Unavailable
-                    } else {
-                        PortErrorKind::Unexpected
-                    },
-                    chain(&error),
-                ),
-                Some(answer) => {
-                    let (code, message) = (
-                        answer.code().unwrap_or("no code"),
-                        answer.message().unwrap_or("no message"),
-                    );
-                    match self.remedy(answer) {
-                        Some(remedy) => (
-                            PortErrorKind::Misconfigured,
-                            format!("{code}: {message} ({remedy})"),
-                        ),
-                        None if is_failure => {
-                            (PortErrorKind::Unavailable, format!("{code}: {message}"))
-                        }
-                        None => (self.kind_of(code, message), format!("{code}: {message}")),
-                    }
-                }
-                // The SDK could not build a request from the broker's input.
-                None if matches!(error, SdkError::ConstructionFailure(_)) => {
-                    (PortErrorKind::Unexpected, chain(&error))
-                }
-                None => unanswered(&error),
-            };
-
+            let (kind, detail) = self.classify(&error);
             PortError {
                 service: self.0,
                 action,
                 kind,
                 detail,
             }
+        }
+    }
+
+    /// Returns the kind of the error, and its detail for the log.
+    fn classify<E>(self, error: &SdkError<E, HttpResponse>) -> (PortErrorKind, String)
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let is_failure = error
+            .raw_response()
+            .is_some_and(|response| response.status().is_server_error());
+
+        match error.as_service_error() {
+            // The service does not document such a response.
+            Some(answer) if answer.code().is_none() && answer.message().is_none() => (
+                if is_failure {
+                    PortErrorKind::Unavailable
+                } else {
+                    PortErrorKind::Unexpected
+                },
+                chain(error),
+            ),
+            Some(answer) => self.classify_answer(answer, is_failure),
+            // The SDK could not build a request from the broker's input.
+            None if matches!(error, SdkError::ConstructionFailure(_)) => {
+                (PortErrorKind::Unexpected, chain(error))
+            }
+            None => unanswered(error),
+        }
+    }
+
+    /// Returns the kind and the detail of the service's own answer. `is_failure` is true for a 5xx.
+    fn classify_answer(
+        self,
+        answer: &impl ProvideErrorMetadata,
+        is_failure: bool,
+    ) -> (PortErrorKind, String) {
+        let (code, message) = (
+            answer.code().unwrap_or("no code"),
+            answer.message().unwrap_or("no message"),
+        );
+        match self.remedy(answer) {
+            Some(remedy) => (
+                PortErrorKind::Misconfigured,
+                format!("{code}: {message} ({remedy})"),
+            ),
+            None if is_failure => (PortErrorKind::Unavailable, format!("{code}: {message}")),
+            None => (self.kind_of(code, message), format!("{code}: {message}")),
         }
     }
 

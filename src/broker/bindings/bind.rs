@@ -66,19 +66,30 @@ pub async fn bind(
         with_grants => with_grants?,
     };
 
+    insert(broker, &service, binding, policy, waiting).await
+}
+
+/// Inserts the record, and creates the grants that it lists.
+async fn insert(
+    broker: &Broker,
+    service: &ServiceInstance<'_>,
+    binding: Binding,
+    policy: Option<Policy>,
+    waiting: Waiting,
+) -> Result<Mutation<BindingView, ()>> {
     let now = broker.environment.now();
     match broker
         .records
-        .insert_binding(&instance, &binding, now)
+        .insert_binding(service.record, &binding, now)
         .await?
     {
         BindingInsertion::Done if binding.is_usable() => Ok(Mutation::Created(
-            view::of_binding(broker, &service, &binding).await?,
+            view::of_binding(broker, service, &binding).await?,
         )),
-        BindingInsertion::Done => create(broker, &service, binding, policy, waiting).await,
+        BindingInsertion::Done => create(broker, service, binding, policy, waiting).await,
         BindingInsertion::InstanceChanged => Err(Error::Concurrency),
         BindingInsertion::Exists(existing) => {
-            bind_again(broker, &service, *existing, &binding, waiting).await
+            bind_again(broker, service, *existing, &binding, waiting).await
         }
     }
 }
@@ -106,8 +117,6 @@ async fn bind_again(
     waiting: Waiting,
 ) -> Result<Mutation<BindingView, ()>> {
     let now = broker.environment.now();
-    let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
-
     match (existing.operation.kind, existing.operation.state) {
         // The platform was told that there was nothing to delete, so nobody polls this late
         // deletion.
@@ -121,14 +130,12 @@ async fn bind_again(
         // run.
         (OperationKind::Unbind, _) => return Err(Error::Concurrency),
         _ if !existing.same_request(requested) => {
-            return conflict(
-                "A service binding of this id exists with other attributes. Use a new id.",
-            );
+            let reason = "A service binding of this id exists with other attributes. Use a new id.";
+            return Err(Error::Conflict(reason.into()));
         }
         (_, OperationState::Failed) => {
-            return conflict(
-                "The creation of the service binding of this id has failed. Delete it.",
-            );
+            let reason = "The creation of the service binding of this id has failed. Delete it.";
+            return Err(Error::Conflict(reason.into()));
         }
         (_, OperationState::Succeeded) => {
             return Ok(Mutation::Done(
@@ -139,15 +146,15 @@ async fn bind_again(
     }
 
     if !existing.operation.may_be_running(now) {
-        take_up(broker, service, existing, waiting).await
-    } else if waiting.is_polled() {
-        Ok(Mutation::InProgress {
+        return take_up(broker, service, existing, waiting).await;
+    }
+    if waiting.is_polled() {
+        return Ok(Mutation::InProgress {
             operation: existing.operation.id,
             view: (),
-        })
-    } else {
-        Err(Error::Concurrency)
+        });
     }
+    Err(Error::Concurrency)
 }
 
 /// Resumes a bind operation that no request works on any more.

@@ -73,20 +73,7 @@ pub async fn read(broker: &Broker, service: &ServiceInstance<'_>) -> Result<Stor
         let (output, key) = name
             .split_once('.')
             .map_or((name, None), |(output, key)| (output, Some(key)));
-        if !offered
-            .offering
-            .secret_outputs
-            .iter()
-            .any(|secret| secret == output)
-        {
-            continue;
-        }
-
-        let Some((store, outputs_key)) = instance
-            .outputs
-            .get(output)
-            .and_then(|value| Store::of(value))
-        else {
+        let Some((store, outputs_key)) = store(service, output) else {
             continue;
         };
 
@@ -113,6 +100,16 @@ pub async fn read(broker: &Broker, service: &ServiceInstance<'_>) -> Result<Stor
     }
 
     Ok(secrets)
+}
+
+/// Returns the store that an output names, and the key in it. `None` if the author did not write
+/// the output as a reference to a secret, or if the stack does not have it.
+fn store<'a>(service: &ServiceInstance<'a>, output: &str) -> Option<(Store<'a>, Option<&'a str>)> {
+    let secret_outputs = &service.offered.offering.secret_outputs;
+    if !secret_outputs.iter().any(|secret| secret == output) {
+        return None;
+    }
+    Store::of(service.record.outputs.get(output)?)
 }
 
 /// Returns the secret that an output names. For a deleted secret, AWS may answer that access is

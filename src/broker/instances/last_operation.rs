@@ -57,7 +57,16 @@ pub async fn last_operation(
         observation::observe_running(broker, &instance.operation);
         return Ok(LastOperation::new(&instance.operation, description, now));
     }
+    look(broker, instance, deadline, now).await
+}
 
+/// Advances the operation as far as the deadline allows, and describes it.
+async fn look(
+    broker: &Broker,
+    instance: Instance,
+    deadline: Deadline,
+    now: Timestamp,
+) -> Result<LastOperation> {
     let seen = deadline
         .limit(engine::advance(broker, instance.clone()))
         .await;

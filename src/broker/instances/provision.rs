@@ -47,27 +47,11 @@ pub async fn provision(
     check_maintenance_info(&offered, request.maintenance_info.as_ref())
         .map_err(|error| error.for_platform(platform))?;
 
-    let mut request = request;
-    let parameters = request.parameters.take().unwrap_or_default();
-    let (location, parameters) =
-        location(broker, &id, &request.organization_guid, parameters).await?;
-
-    let parameters = offered
-        .check_parameters(parameters)
-        .map_err(Error::Invalid)?;
-    let values = parameters::of_stack(&offered, &parameters);
-    offered.check_rules(&values).map_err(Error::Invalid)?;
-
-    let (secrets, plain) = parameters::split_secret(&offered, parameters);
-    let secret_parameters = secret_digests::digester(broker, &id)
-        .digest(&secrets, None, None)
-        .await?;
-    let requested = Instance {
-        stack_name: broker.naming.stack(&offered.offering.name, &id),
-        location,
-        attributes: requested_attributes(&offered, request, plain, secret_parameters),
-        ..new_instance(broker, id, requester)
-    };
+    let Requested {
+        instance: requested,
+        values,
+        secrets,
+    } = requested(broker, &offered, id, request, requester).await?;
     observation::observe(broker, &requested.attributes);
 
     let refusal = refusal(
@@ -96,6 +80,51 @@ pub async fn provision(
             creation::start_provision(broker, &offered, requested, replaced, &secrets).await
         }
     }
+}
+
+/// What a provision request asks for.
+struct Requested {
+    /// The record of the instance.
+    instance: Instance,
+    /// Values of all parameters of the stack.
+    values: BTreeMap<String, String>,
+    /// Values of the user's `NoEcho` parameters, which are in no record.
+    secrets: Object,
+}
+
+/// Checks the request's parameters, and returns what it asks for.
+async fn requested(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    id: InstanceId,
+    mut request: ProvisionRequest,
+    requester: Option<&Requester>,
+) -> Result<Requested> {
+    let parameters = request.parameters.take().unwrap_or_default();
+    let (location, parameters) =
+        location(broker, &id, &request.organization_guid, parameters).await?;
+
+    let parameters = offered
+        .check_parameters(parameters)
+        .map_err(Error::Invalid)?;
+    let values = parameters::of_stack(offered, &parameters);
+    offered.check_rules(&values).map_err(Error::Invalid)?;
+
+    let (secrets, plain) = parameters::split_secret(offered, parameters);
+    let secret_parameters = secret_digests::digester(broker, &id)
+        .digest(&secrets, None, None)
+        .await?;
+    let instance = Instance {
+        stack_name: broker.naming.stack(&offered.offering.name, &id),
+        location,
+        attributes: requested_attributes(offered, request, plain, secret_parameters),
+        ..new_instance(broker, id, requester)
+    };
+    Ok(Requested {
+        instance,
+        values,
+        secrets,
+    })
 }
 
 /// Returns the record of a creation that starts now, without the requested attributes.

@@ -144,37 +144,48 @@ async fn target(
         check_plan_change(&before, &after)?;
     }
 
-    let changes = match request.parameters {
-        Some(whole_set) if platform.sends_whole_set() => with_resets(current, whole_set),
-        changes => changes.unwrap_or_default(),
-    };
+    let changes = changes(current, request.parameters, platform);
     let requested = requested_changes(broker, instance, changes, &before, &after)?;
 
     let (secrets, plain) = parameters::split_secret(&after, requested);
     let secret_parameters = digest_of_update(broker, instance, &secrets).await?;
-
-    let mut parameters = parameters::merge(current.parameters.0.clone(), &plain);
-    let mut template_version = current.template_version.clone();
-    if changes_plan || request.maintenance_info.is_some() {
-        template_version = after.offering.version.as_deref().map(str::to_owned);
-        // Parameters that the new plan fixes, or that a newer template no longer has, are
-        // dropped.
-        parameters.retain(|name, _| after.takes(name));
-    }
 
     let target = Attributes {
         plan_id,
         context: request
             .context
             .map_or_else(|| current.context.clone(), Json),
-        parameters: Json(parameters),
+        parameters: Json(parameters::merge(current.parameters.0.clone(), &plain)),
         secret_parameters,
-        template_version,
         ..current.clone()
+    };
+    let target = if changes_plan || request.maintenance_info.is_some() {
+        with_new_template(target, &after)
+    } else {
+        target
     };
 
     check_update((&before, current), (&after, &target), &secrets)?;
     Ok((target, secrets))
+}
+
+/// Returns the changes of the parameters. Kubernetes sends all parameters, and leaves out those that
+/// it resets.
+fn changes(current: &Attributes, parameters: Option<Object>, platform: Platform) -> Object {
+    match parameters {
+        Some(whole_set) if platform.sends_whole_set() => with_resets(current, whole_set),
+        changes => changes.unwrap_or_default(),
+    }
+}
+
+/// Returns the attributes with the current template of the plan. Parameters that the plan fixes, or
+/// that the template no longer has, are dropped.
+fn with_new_template(mut target: Attributes, after: &Offered<'_>) -> Attributes {
+    target.parameters.0.retain(|name, _| after.takes(name));
+    Attributes {
+        template_version: after.offering.version.as_deref().map(str::to_owned),
+        ..target
+    }
 }
 
 /// Returns the requested changes of parameters, normalised and checked. The location, which has
@@ -391,20 +402,7 @@ async fn send_update(
         ));
     };
 
-    if stack.status.is_in_progress() {
-        return Err(Error::Concurrency);
-    }
-    if !stack.status.can_be_updated() {
-        let advice = if stack.status.can_only_be_deleted() {
-            "Delete the instance."
-        } else {
-            "The broker's operator has to repair it."
-        };
-        return Err(Error::UnfitState(format!(
-            "The instance's stack is in the status {}, in which it cannot be updated. {advice}",
-            stack.status
-        )));
-    }
+    check_status(stack.status)?;
 
     let known_to_stack = stack.parameters.keys().cloned().collect();
     let new_template = target.needs_new_template(current);
@@ -430,6 +428,24 @@ async fn send_update(
         token: &instance.operation.id,
     };
     Ok((stacks.update(&update).await?, stack))
+}
+
+/// Checks that CloudFormation updates a stack in this status.
+fn check_status(status: StackStatus) -> Result<()> {
+    if status.is_in_progress() {
+        return Err(Error::Concurrency);
+    }
+    if status.can_be_updated() {
+        return Ok(());
+    }
+    let advice = if status.can_only_be_deleted() {
+        "Delete the instance."
+    } else {
+        "The broker's operator has to repair it."
+    };
+    Err(Error::UnfitState(format!(
+        "The instance's stack is in the status {status}, in which it cannot be updated. {advice}"
+    )))
 }
 
 impl Attributes {

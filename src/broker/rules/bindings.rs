@@ -27,7 +27,7 @@ pub struct BindingRules {
 /// and `?` one, as in IAM's policies. Without a pattern, no role is allowed.
 ///
 /// ```
-/// # use aws_service_broker::broker::RolePatterns;
+/// # use aws_service_broker::broker::rules::RolePatterns;
 /// let patterns = RolePatterns::new("team/*, web-?");
 /// assert!(patterns.allow("arn:aws:iam::123456789012:role/team/a/worker"));
 /// assert!(patterns.allow("arn:aws:iam::123456789012:role/web-1"));
@@ -75,7 +75,7 @@ impl OwnRoles {
     /// The roles of the stack to which the deploy role with this ARN belongs.
     ///
     /// ```
-    /// # use aws_service_broker::broker::OwnRoles;
+    /// # use aws_service_broker::broker::rules::OwnRoles;
     /// let roles = OwnRoles::beside("arn:aws:iam::123456789012:role/aws-service-broker-DeployRole-1ABC");
     /// assert!(roles.contain("arn:aws:iam::123456789012:role/aws-service-broker-FunctionRole-2DEF"));
     /// assert!(!roles.contain("arn:aws:iam::123456789012:role/aws-service"));

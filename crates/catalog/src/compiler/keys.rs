@@ -183,10 +183,14 @@ fn check_specification(specification: &Node) -> Checked<()> {
         check_each_entry(plan.get("Costs"), &COST_KEYS, "a cost")?;
     }
 
-    let Some(bindings) = specification.get("Bindings") else {
-        return Ok(());
-    };
+    match specification.get("Bindings") {
+        Some(bindings) => check_bindings(bindings),
+        None => Ok(()),
+    }
+}
 
+/// Checks the keys of the specification's `Bindings`.
+fn check_bindings(bindings: &Node) -> Checked<()> {
     check_keys(bindings, &BINDINGS_KEYS, "Bindings")?;
     check_each_entry(
         bindings.get("Boundary"),
