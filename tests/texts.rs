@@ -114,9 +114,10 @@ fn reader_of(macro_name: &str, around: Reader) -> Reader {
 
 /// True for a text of several words. Names, keys and expressions of DynamoDB are not.
 fn is_prose(text: &str) -> bool {
-    let words = text
-        .split_whitespace()
-        .filter(|word| word.chars().all(|c| c.is_alphabetic() || ",.;:'’`()".contains(c)));
+    let words = text.split_whitespace().filter(|word| {
+        word.chars()
+            .all(|c| c.is_alphabetic() || ",.;:'’`()".contains(c))
+    });
     let is_expression = text.contains(" = :") || text.contains(" AND ") || text.contains(" <= :");
     words.count() >= 3 && !is_expression
 }

@@ -12,8 +12,8 @@ use crate::{
 pub(super) fn observe(broker: &Broker, attributes: &Attributes) {
     observe_plan(broker, &attributes.service_id, &attributes.plan_id);
     facts::note(|facts| {
-        facts.organization_guid = Some(attributes.organization_guid.clone());
-        facts.space_guid = Some(attributes.space_guid.clone());
+        facts.organization_guid = Some(attributes.organization_guid.to_string());
+        facts.space_guid = Some(attributes.space_guid.to_string());
     });
 }
 

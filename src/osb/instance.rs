@@ -111,9 +111,9 @@ pub enum LastOperationState {
 #[derive(Debug, Serialize)]
 pub struct InstanceResponse {
     /// The id of the instance's offering.
-    pub service_id: String,
+    pub service_id: NonEmpty,
     /// The id of the instance's plan.
-    pub plan_id: String,
+    pub plan_id: NonEmpty,
     /// The instance's page in the AWS console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dashboard_url: Option<String>,

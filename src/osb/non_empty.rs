@@ -1,4 +1,7 @@
-use std::ops::Deref;
+use std::{
+    fmt::{self, Display, Formatter},
+    ops::Deref,
+};
 
 use serde::{Deserialize, Serialize, de::Error};
 
@@ -14,11 +17,6 @@ impl NonEmpty {
     pub fn new(text: impl Into<String>) -> Option<Self> {
         Some(text.into()).filter(|text| !text.is_empty()).map(Self)
     }
-
-    /// Returns the plain string.
-    pub fn into_inner(self) -> String {
-        self.0
-    }
 }
 
 impl Deref for NonEmpty {
@@ -26,6 +24,18 @@ impl Deref for NonEmpty {
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl PartialEq<str> for NonEmpty {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl Display for NonEmpty {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
     }
 }
 

@@ -122,18 +122,6 @@ async fn a_policy_names_the_space_as_its_tag_does() {
 }
 
 #[tokio::test]
-async fn a_statement_about_a_space_that_is_not_known_is_dropped() {
-    let (client, ids) = with_data_of_a_space("a-space").await;
-    client.world.edit(|account| {
-        let instance = account.instances.values_mut().next().expect("an instance");
-        instance.attributes.space_guid = String::new();
-    });
-    client.bind("one", ids).await.expect(201);
-    let organization = json!({"s3:BucketTag/servicebroker:organization-guid": "an-organization"});
-    assert_eq!(conditions(&client), [organization]);
-}
-
-#[tokio::test]
 async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with_its_record() {
     let client = Client::new();
     let parameters = json!({"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Protocol": "email", "Endpoint": "a@b.example"});

@@ -20,6 +20,7 @@ use aws_service_broker::{
             SealedAccessKey, ServiceAccount, UserGrant,
         },
     },
+    osb::NonEmpty,
 };
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::{
@@ -82,12 +83,16 @@ fn object(value: Value) -> Json {
     Json(value.as_object().expect("an object").clone())
 }
 
+fn non_empty(text: &str) -> NonEmpty {
+    NonEmpty::new(text).expect("a text")
+}
+
 fn attributes() -> Attributes {
     Attributes {
-        service_id: "a-service".into(),
-        plan_id: "a-plan".into(),
-        organization_guid: "an-organization".into(),
-        space_guid: "a-space".into(),
+        service_id: non_empty("a-service"),
+        plan_id: non_empty("a-plan"),
+        organization_guid: non_empty("an-organization"),
+        space_guid: non_empty("a-space"),
         context: object(json!({"platform": "cloudfoundry"})),
         parameters: object(json!({"Size": 1.0, "Name": "é", "List": [null, 1e300]})),
         secret_parameters: None,
@@ -133,8 +138,8 @@ fn binding() -> Binding {
         id: BindingId::new("a-binding").expect("an id"),
         instance_id: InstanceId::new("an-instance").expect("an id"),
         location: None,
-        service_id: "a-service".into(),
-        plan_id: "a-plan".into(),
+        service_id: non_empty("a-service"),
+        plan_id: non_empty("a-plan"),
         app_guid: None,
         parameters: object(json!({"Scope": "All"})),
         predecessor_id: None,
@@ -256,7 +261,7 @@ fn instances() -> Vec<(&'static str, Instance)> {
 
 fn bindings() -> Vec<(&'static str, Binding)> {
     let bound = Binding {
-        app_guid: Some("an-app".into()),
+        app_guid: Some(non_empty("an-app")),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
         grants: vec![user(Some(SealedAccessKey {
             id: "AKIA".into(),

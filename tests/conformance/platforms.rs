@@ -1,8 +1,11 @@
 //! What Cloud Foundry and Service Catalog demand on top, as their clients read answers.
 
-use aws_service_broker::broker::{
-    ports::PortErrorKind::Throttled,
-    stacks::StackStatus::{RollbackComplete, UpdateRollbackComplete},
+use aws_service_broker::{
+    broker::{
+        ports::PortErrorKind::Throttled,
+        stacks::StackStatus::{RollbackComplete, UpdateRollbackComplete},
+    },
+    osb::NonEmpty,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -365,7 +368,7 @@ async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
         .into_iter()
         .map(|binding| binding.app_guid)
         .collect();
-    assert_eq!(apps, [Some("an-app".to_owned()), None]);
+    assert_eq!(apps, [NonEmpty::new("an-app"), None]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use aws_service_broker::{
             Operation, OperationKind, Refused, Requester, Sealed, SealedAccessKey, UserGrant,
         },
     },
+    osb::NonEmpty,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -66,12 +67,16 @@ pub fn instance() -> Instance {
     }
 }
 
+fn non_empty(text: &str) -> NonEmpty {
+    NonEmpty::new(text).expect("a text")
+}
+
 fn attributes(plan: &str) -> Attributes {
     Attributes {
-        service_id: "a-service".into(),
-        plan_id: plan.into(),
-        organization_guid: "an-organization".into(),
-        space_guid: "a-space".into(),
+        service_id: non_empty("a-service"),
+        plan_id: non_empty(plan),
+        organization_guid: non_empty("an-organization"),
+        space_guid: non_empty("a-space"),
         context: object(json!({"platform": "kubernetes"})),
         // Numbers, order and texts that do not survive every way of storing them.
         parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
@@ -85,8 +90,8 @@ pub fn binding(instance: &Instance) -> Binding {
         id: BindingId::new(unique()).expect("an id"),
         instance_id: instance.id.clone(),
         location: None,
-        service_id: "a-service".into(),
-        plan_id: "a-plan".into(),
+        service_id: non_empty("a-service"),
+        plan_id: non_empty("a-plan"),
         app_guid: None,
         parameters: object(json!({})),
         predecessor_id: Some(BindingId::new("a-predecessor").expect("an id")),
@@ -766,8 +771,8 @@ pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
 
     let years_later = now + SignedDuration::from_hours(9 * 365 * 24);
     let (mut other_space, mut other_organization) = (tombstone.clone(), tombstone.clone());
-    other_space.attributes.space_guid = "another".into();
-    other_organization.attributes.organization_guid = "another".into();
+    other_space.attributes.space_guid = non_empty("another");
+    other_organization.attributes.organization_guid = non_empty("another");
     for other in [other_space, other_organization] {
         assert_eq!(
             table
@@ -799,7 +804,7 @@ pub async fn instances_of_an_organization_are_counted_without_tombstones(table: 
     let (now, organization) = (System.now(), unique());
     let of_organization = || {
         let mut instance = instance();
-        instance.attributes.organization_guid = organization.clone();
+        instance.attributes.organization_guid = non_empty(&organization);
         instance.attributes.context = Json::default();
         instance
     };

@@ -288,7 +288,7 @@ impl Client {
         let instance = self.world.instance(INSTANCE);
         let service_id = instance.map_or_else(
             || service_id("sqs"),
-            |instance| instance.attributes.service_id,
+            |instance| instance.attributes.service_id.to_string(),
         );
         format!("service_id={service_id}&plan_id=any")
     }

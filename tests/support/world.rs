@@ -863,7 +863,7 @@ impl Records for World {
     ) -> PortResult<Option<Instance>> {
         self.call("records.begin_deprovision", |state| {
             let instance = state.account.instances.get_mut(id)?;
-            let is_meant = instance.attributes.service_id == service_id;
+            let is_meant = instance.attributes.service_id == *service_id;
             let deleting = instance.operation.kind == OperationKind::Deprovision
                 && instance.operation.state != OperationState::Failed;
 
@@ -1020,7 +1020,7 @@ impl Records for World {
                 _ => current.may_be_running(operation.started_at),
             };
 
-            if !busy && binding.service_id == service_id {
+            if !busy && binding.service_id == *service_id {
                 binding.previous_operation =
                     Some(std::mem::replace(&mut binding.operation, operation.clone()));
                 binding.version += 1;

@@ -279,9 +279,9 @@ impl Records for DynamoDb {
             .expression_attribute_values(":reusable", reusable(INSTANCE_TOMBSTONE_LIFETIME, now))
             .expression_attribute_values(
                 ":organization",
-                string(&instance.attributes.organization_guid),
+                string(&*instance.attributes.organization_guid),
             )
-            .expression_attribute_values(":space", string(&instance.attributes.space_guid))
+            .expression_attribute_values(":space", string(&*instance.attributes.space_guid))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()

@@ -56,8 +56,8 @@ impl<'a> References<'a> {
             (Reference::AccountId, _) => Some(&self.place.account_id),
             (Reference::Partition, _) => Some(&self.place.partition),
             (Reference::UrlSuffix, _) => Some(self.place.url_suffix()),
-            (Reference::OrganizationGuid, _) => given(&self.owner.organization_guid),
-            (Reference::SpaceGuid, _) => given(&self.owner.space_guid),
+            (Reference::OrganizationGuid, _) => Some(&self.owner.organization_guid),
+            (Reference::SpaceGuid, _) => Some(&self.owner.space_guid),
             (Reference::AccessKeyId, Some(Access::Key(key))) => Some(&key.id),
             (Reference::SecretAccessKey, Some(Access::Key(key))) => {
                 Some(key.secret.expose_secret())

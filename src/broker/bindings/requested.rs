@@ -15,7 +15,7 @@ use crate::{
         error::{Error, Result},
         records::{Binding, BindingId, Instance, Json, Lifetime, Operation, OperationKind},
     },
-    osb::{BindRequest, NonEmpty, Object},
+    osb::{BindRequest, Object},
 };
 
 /// Returns the record of the requested binding, with normalised parameters and without grants. A
@@ -54,7 +54,7 @@ pub fn binding(
         location: instance.location.clone(),
         service_id: instance.attributes.service_id.clone(),
         plan_id: instance.attributes.plan_id.clone(),
-        app_guid: app_guid.map(NonEmpty::into_inner).or(predecessors_app),
+        app_guid: app_guid.or(predecessors_app),
         parameters: check_parameters(&service.offered, parameters, is_rotation)?,
         predecessor_id,
         grants: Vec::new(),

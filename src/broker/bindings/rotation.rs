@@ -1,9 +1,12 @@
 //! The predecessor of a rotated binding.
 
-use crate::broker::{
-    Broker,
-    error::{Error, Result},
-    records::{Binding, BindingId, InstanceId, Json},
+use crate::{
+    broker::{
+        Broker,
+        error::{Error, Result},
+        records::{Binding, BindingId, InstanceId, Json},
+    },
+    osb::NonEmpty,
 };
 
 /// The binding to rotate, with what its successor inherits.
@@ -11,7 +14,7 @@ pub struct Predecessor {
     /// The binding's id.
     pub id: BindingId,
     /// The application's GUID, if there is one.
-    pub app_guid: Option<String>,
+    pub app_guid: Option<NonEmpty>,
     /// The user's parameters.
     pub parameters: Json,
 }

@@ -39,7 +39,7 @@ pub async fn unbind(
         .filter(|binding| !binding.is_tombstone())
         .ok_or(Error::Gone)?;
 
-    if binding.service_id != service_id {
+    if binding.service_id != *service_id {
         return Err(Error::of_another_service("service binding"));
     }
     observation::observe_plan(broker, &binding.service_id, &binding.plan_id);

@@ -87,7 +87,7 @@ async fn begin_deprovision(
     let instance = instance
         .filter(|instance| !instance.is_tombstone())
         .ok_or(Error::Gone)?;
-    if instance.attributes.service_id != service_id {
+    if instance.attributes.service_id != *service_id {
         return Err(Error::of_another_service("service instance"));
     }
 

@@ -10,16 +10,16 @@ use crate::{
         error::{Error, Result},
         records::{InstanceId, Location},
     },
-    osb::Object,
+    osb::{NonEmpty, Object},
 };
 
 /// An instance, as a platform reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchedInstance {
     /// The id of the service offering.
-    pub service_id: String,
+    pub service_id: NonEmpty,
     /// The id of the plan.
-    pub plan_id: String,
+    pub plan_id: NonEmpty,
     /// The user's parameters, with those that have chosen the location and without secret ones.
     pub parameters: Object,
     /// The version of the stack's template; absent if the template has none.

@@ -114,11 +114,10 @@ async fn requested(
     let secret_parameters = secret_digests::digester(broker, &id)
         .digest(&secrets, None, None)
         .await?;
+    let attributes = requested_attributes(offered, request, plain, secret_parameters);
     let instance = Instance {
-        stack_name: broker.naming.stack(&offered.offering.name, &id),
         location,
-        attributes: requested_attributes(offered, request, plain, secret_parameters),
-        ..new_instance(broker, id, requester)
+        ..new_instance(broker, id, offered, attributes, requester)
     };
     Ok(Requested {
         instance,
@@ -127,15 +126,21 @@ async fn requested(
     })
 }
 
-/// Returns the record of a creation that starts now, without the requested attributes.
-fn new_instance(broker: &Broker, id: InstanceId, requester: Option<&Requester>) -> Instance {
+/// Returns the record of a creation that starts now, at the broker's own location.
+fn new_instance(
+    broker: &Broker,
+    id: InstanceId,
+    offered: &Offered<'_>,
+    attributes: Attributes,
+    requester: Option<&Requester>,
+) -> Instance {
     let now = broker.environment.now();
     Instance {
+        stack_name: broker.naming.stack(&offered.offering.name, &id),
         id,
-        attributes: Attributes::default(),
+        attributes,
         update: None,
         location: None,
-        stack_name: String::new(),
         stack_id: None,
         created_by: requester.cloned(),
         changed_by: requester.cloned(),
@@ -298,7 +303,7 @@ async fn location(
         .instance(id, broker.environment.now())
         .await?;
     let existing = existing.filter(|instance| {
-        !instance.is_tombstone() && instance.attributes.organization_guid == organization_guid
+        !instance.is_tombstone() && instance.attributes.organization_guid == *organization_guid
     });
 
     match existing.and_then(|instance| instance.location) {
@@ -328,10 +333,10 @@ fn requested_attributes(
     secret_parameters: Option<SecretParameters>,
 ) -> Attributes {
     Attributes {
-        service_id: request.service_id.into_inner(),
-        plan_id: request.plan_id.into_inner(),
-        organization_guid: request.organization_guid.into_inner(),
-        space_guid: request.space_guid.into_inner(),
+        service_id: request.service_id,
+        plan_id: request.plan_id,
+        organization_guid: request.organization_guid,
+        space_guid: request.space_guid,
         context: Json(request.context.unwrap_or_default()),
         parameters: Json(parameters),
         secret_parameters,

@@ -30,7 +30,7 @@ use crate::{
         stacks::{OperationEvents, StackStatus},
         tags::tags,
     },
-    osb::{NonEmpty, Object, UpdateRequest},
+    osb::{Object, UpdateRequest},
 };
 
 /// Updates an instance: first its record, then its stack.
@@ -132,9 +132,7 @@ async fn target(
         return Err(Error::of_another_service("service instance"));
     }
 
-    let plan_id = request
-        .plan_id
-        .map_or_else(|| current.plan_id.clone(), NonEmpty::into_inner);
+    let plan_id = request.plan_id.unwrap_or_else(|| current.plan_id.clone());
     let before = broker.catalog.find(&current.service_id, &current.plan_id)?;
     let after = broker.catalog.find(&current.service_id, &plan_id)?;
     check_maintenance_info(&after, request.maintenance_info.as_ref())?;

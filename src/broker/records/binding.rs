@@ -10,6 +10,7 @@ use super::{
     location::Location,
     operation::{Operation, OperationKind, OperationState},
 };
+use crate::osb::NonEmpty;
 
 /// The lifetime of a binding's tombstone, for platforms that still poll. Cloud Foundry polls for up
 /// to 10,080 minutes.
@@ -26,12 +27,12 @@ pub struct Binding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// The id of the instance's service offering.
-    pub service_id: String,
+    pub service_id: NonEmpty,
     /// The id of the instance's plan at the time of the bind request.
-    pub plan_id: String,
+    pub plan_id: NonEmpty,
     /// The application's GUID, if the request named one. A rotation inherits its predecessor's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_guid: Option<String>,
+    pub app_guid: Option<NonEmpty>,
     /// The user's parameters, normalised. A rotation without parameters inherits its predecessor's.
     pub parameters: Json,
     /// The binding that this one replaces, if the request named one.

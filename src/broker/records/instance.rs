@@ -15,6 +15,7 @@ use super::{
     secret_parameters::SecretParameters,
     tag::{ORGANIZATION_TAG, SPACE_TAG, Tag, tag_value},
 };
+use crate::osb::NonEmpty;
 
 /// The lifetime of an instance's tombstone: ten years.
 ///
@@ -80,16 +81,16 @@ pub struct Instance {
 }
 
 /// The attributes of an instance that a platform requests.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attributes {
     /// The id of the service offering.
-    pub service_id: String,
+    pub service_id: NonEmpty,
     /// The id of the plan.
-    pub plan_id: String,
+    pub plan_id: NonEmpty,
     /// The GUID of the platform's organization; on Kubernetes, of the cluster.
-    pub organization_guid: String,
+    pub organization_guid: NonEmpty,
     /// The GUID of the platform's space; on Kubernetes, of the namespace.
-    pub space_guid: String,
+    pub space_guid: NonEmpty,
     /// The platform's context object, as requested.
     pub context: Json,
     /// The user's parameters, normalised, without those that the template declares `NoEcho`.
