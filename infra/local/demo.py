@@ -30,16 +30,16 @@ def main() -> int:
                 show_log(local, broker)
                 raise
     except KeyboardInterrupt:
-        print("\n  Interrupted. Everything that was started has been stopped.\n")
+        print("\n  Interrupted. Everything has been stopped.\n")
         return 130
     except Exception as error:
         # These two say all there is to say; others are better known by their names.
         name = "" if isinstance(error, (DemoFailed, LocalAwsError)) else f"{type(error).__name__}: "
         print(f"\n  {steps.paint('Failed', 31)} after {steps.passed} steps and {steps.elapsed}: {name}{error}")
-        print(f"  Everything that was started has been stopped; logs are in {FOLDER}.\n")
+        print(f"  Everything has been stopped; logs are in {FOLDER}.\n")
         return 1
     print(f"\n  {steps.paint('Passed', 32)}: {steps.passed} steps in {steps.elapsed}.")
-    print("  Everything that was started has been stopped.\n")
+    print("  Everything has been stopped.\n")
     return 0
 
 
@@ -55,7 +55,7 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
     with steps.step(f"Provision {SERVICE}/{PLAN}") as step:
         operation = client.provision(instance, plan).expect(202).get("operation")
         step.note = f"accepted: operation {operation}"
-    with steps.step("Poll until the queue is there") as step:
+    with steps.step("Poll until the queue exists") as step:
         client.wait(instance, plan, operation)
         step.note = ", ".join(stacks_of(local, instance))
 
@@ -82,7 +82,7 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
     with steps.step("Fetch the binding"):
         fetched = client.fetch_binding(instance, binding, plan).expect(200)["credentials"]
         if fetched != credentials:
-            raise DemoFailed("the broker now names other credentials than it did when it made the binding")
+            raise DemoFailed("the broker returned other credentials than when it created the binding")
 
     with steps.step("Update the queue") as step:
         change = {"parameters": {"VisibilityTimeout": 90}}
@@ -96,26 +96,26 @@ def main_job(steps: Steps, local: LocalAws, broker: Broker) -> None:
 
     with steps.step("Unbind"):
         client.unbind(instance, binding, plan).expect(200)
-    with steps.step("The credentials have stopped working") as step:
+    with steps.step("The credentials no longer work") as step:
         late = {"QueueUrl": queue, "MessageBody": "too late"}
         step.note = expect_error(lambda: application.send_message(**late), aws.UNKNOWN_KEY)
 
     with steps.step("Deprovision") as step:
         operation = client.deprovision(instance, plan).expect(202).get("operation")
         step.note = f"accepted: operation {operation}"
-    with steps.step("Poll until the instance is gone"):
+    with steps.step("Poll until the instance is deleted"):
         client.wait(instance, plan, operation)
-    with steps.step("Its stack is gone"):
+    with steps.step("Its stack no longer exists"):
         if stacks := stacks_of(local, instance):
-            raise DemoFailed(f"still there: {', '.join(stacks)}")
+            raise DemoFailed(f"still exists: {', '.join(stacks)}")
 
-    with steps.step("The function's log holds no secrets") as step:
+    with steps.step("The function's log contains no secrets") as step:
         lines = list(aws.log_lines(local.client("logs"), broker.outputs["LogGroupName"]))
         secrets = [broker.password, secret_key, client.authorization]
         if not any(instance in line for line in lines):
             raise DemoFailed("the log does not mention the instance, so looking for secrets in it proves nothing")
         if leaks := aws.leaked(secrets, "\n".join(lines)):
-            raise DemoFailed(f"the log holds {', '.join(map(mask, leaks))}")
+            raise DemoFailed(f"the log contains {', '.join(map(mask, leaks))}")
         step.note = f"none in {len(lines)} lines"
 
 

@@ -105,8 +105,8 @@ class LocalAws:
                 probe.bind((HOST, port))
                 self._port: int = probe.getsockname()[1]
         except (OSError, OverflowError) as error:
-            advice = "choose another with PORT=<number>, or none for a free one"
-            raise LocalAwsError(f"port {port} cannot be had ({error}): {advice}") from None
+            advice = "choose another one with PORT=<number>, or omit PORT for a free one"
+            raise LocalAwsError(f"port {port} is not available ({error}): {advice}") from None
         self.endpoint = f"http://{HOST}:{self._port}"
 
     def __enter__(self) -> LocalAws:
@@ -154,7 +154,7 @@ class LocalAws:
     def serve(self) -> None:
         """Stays until interrupted. The emulator ends by itself only when something is wrong."""
         self._process.wait()
-        raise LocalAwsError(f"the local AWS has stopped by itself:\n{tail(self._log)}")
+        raise LocalAwsError(f"the local AWS stopped unexpectedly:\n{tail(self._log)}")
 
     @property
     def environment(self) -> dict[str, str]:
