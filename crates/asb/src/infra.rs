@@ -56,7 +56,7 @@ fn settings(services: &[Inspection]) -> Result<Vec<&OperatorSetting>> {
             None => settings.push(setting),
             Some(known) if *known == setting => {}
             Some(_) => bail!(
-                "two services have a setting `{}` and describe it differently",
+                "two services describe the setting `{}` differently",
                 setting.name
             ),
         }
@@ -263,7 +263,7 @@ fn policies(services: &[Inspection]) -> Result<Vec<Policy<'_>>> {
         let added: usize = statements.iter().map(longest).sum();
         if ENVELOPE_LENGTH + added > MAX_MANAGED_POLICY {
             bail!(
-                "the DeployPolicy of `{name}` alone may have {added} characters; IAM takes \
+                "the DeployPolicy of `{name}` alone may have {added} characters; IAM allows \
                  {MAX_MANAGED_POLICY}"
             );
         }
@@ -377,7 +377,7 @@ pub fn boundary(services: &[Inspection]) -> Result<String> {
     let length = ENVELOPE_LENGTH + merged.iter().map(longest).sum::<usize>();
     if length > MAX_MANAGED_POLICY {
         bail!(
-            "the permissions boundary may have {length} characters; IAM takes {MAX_MANAGED_POLICY}"
+            "the permissions boundary may have {length} characters; IAM allows {MAX_MANAGED_POLICY}"
         );
     }
 

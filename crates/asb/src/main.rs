@@ -77,7 +77,7 @@ fn check() -> Result<()> {
         return Ok(());
     }
     bail!(
-        "not what the templates say; run `make generate`: {}",
+        "generated files are not up to date; run `make generate`: {}",
         paths.join(", ")
     )
 }

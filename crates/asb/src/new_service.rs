@@ -18,8 +18,8 @@ pub fn start(name: &str) -> Result<()> {
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !is_name || !name.split('-').all(is_word) {
         bail!(
-            "`{name}` is not a name: words of small letters and digits, a letter first, with \
-             hyphens in between"
+            "`{name}` is not a valid name: use words of lowercase letters and digits that begin \
+             with a letter, separated by hyphens"
         );
     }
 
@@ -40,7 +40,7 @@ pub fn start(name: &str) -> Result<()> {
         ),
     ];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
-        bail!("{} exists already", path.display());
+        bail!("{} already exists", path.display());
     }
 
     for (path, text) in files {

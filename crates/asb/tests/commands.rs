@@ -149,7 +149,7 @@ fn what_is_there_is_not_started_again() {
     let repository = Repository::new();
     repository.succeeds(&["new", "queue"]);
     repository.write("templates/queue/template.yaml", "mine");
-    repository.fails(&["new", "queue"], "exists already");
+    repository.fails(&["new", "queue"], "already exists");
     assert_eq!(repository.read("templates/queue/template.yaml"), "mine");
 }
 
@@ -159,7 +159,7 @@ fn a_name_is_one_that_platforms_and_files_take() {
     for name in [
         "", "Queue", "-queue", "queue-", "a b", "../queue", "1queue", "a--b",
     ] {
-        repository.fails(&["new", name], "is not a name");
+        repository.fails(&["new", name], "is not a valid name");
     }
     assert!(!Path::new(&repository.0).join("tests").exists());
 }
