@@ -104,7 +104,7 @@ pub async fn answer(
             format!("{:?} is allowed", request.request_type),
         ),
         Some(reason) => {
-            tracing::warn!(reason, "the guard refuses what CloudFormation asks for");
+            tracing::warn!(reason, "the guard rejected a request of CloudFormation");
             (Status::Failed, fitting(reason))
         }
     };
@@ -158,9 +158,10 @@ fn fitting(text: &str) -> String {
 
 /// Returns the reason why the broker must stay, for its operator; `None` if it can be deleted.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
-    let give_up = "To give them up, delete this stack with --retain-resources Guard. If \
-                   StackRolesBoundary then cannot be deleted, because roles of instances still use \
-                   it, delete once more with --retain-resources StackRolesBoundary.";
+    let give_up = "To abandon the instances, delete this stack with --retain-resources Guard. If \
+                   the deletion then fails, because roles of instances still use \
+                   StackRolesBoundary, delete the stack again with --retain-resources \
+                   StackRolesBoundary.";
 
     let remaining = match broker {
         Ok(broker) => upkeep::remaining(broker)
@@ -173,7 +174,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         Ok(remaining) => remaining,
         Err(reason) => {
             return Some(format!(
-                "Whether instances remain cannot be seen ({reason}). {give_up}"
+                "The broker could not check whether instances remain ({reason}). {give_up}"
             ));
         }
     };
@@ -194,7 +195,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
     };
 
     Some(format!(
-        "{count}, which nobody could delete without the broker: {named}{more}. Deprovision on the \
+        "{count}, which only the broker can delete: {named}{more}. Delete the instances on the \
          platforms, then delete this stack again. {give_up}"
     ))
 }

@@ -84,13 +84,13 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
     /// A missing variable: its name.
-    #[error("the environment variable {0} is not set, or empty: infra/template.yaml sets it")]
+    #[error("the environment variable {0} is missing or empty: infra/template.yaml sets it")]
     Missing(&'static str),
     /// A wrong variable: its name, and the values that it may have.
-    #[error("the environment variable {0} is not {1}: infra/template.yaml sets it")]
+    #[error("the environment variable {0} must be {1}: infra/template.yaml sets it")]
     Wrong(&'static str, &'static str),
     /// An unusable variable: its name, and the reason.
-    #[error("the environment variable {0} is not usable: {1}")]
+    #[error("the environment variable {0} is not valid: {1}")]
     Unusable(&'static str, String),
 }
 
@@ -282,8 +282,8 @@ fn consents(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Consents 
 fn locations(list: &str, prefix: &str, has_external_id: bool) -> Result<Locations, InvalidSetting> {
     let wrong = InvalidSetting::Wrong(
         "LOCATIONS",
-        "a list of account/region/role, of roles of this broker, each with \
-         =organization|organization or without",
+        "a list of account/region/role, with roles of this broker, each optionally followed by \
+         =organization|organization",
     );
 
     let texts = list
@@ -346,8 +346,7 @@ fn nobody_elses(prefix: String) -> Result<String, InvalidSetting> {
     if PREFIXES_OF_OTHERS.contains(&prefix.as_str()) {
         return Err(InvalidSetting::Wrong(
             "NAME_PREFIX",
-            "a word of its own: the names of roles that are not of instances begin with aws or \
-             service",
+            "a prefix other than aws and service, which the names of other roles begin with",
         ));
     }
     Ok(prefix)
@@ -360,7 +359,7 @@ fn outside(prefix: &str, table_name: String) -> Result<String, InvalidSetting> {
     if table_name.starts_with(&format!("{prefix}-")) {
         return Err(InvalidSetting::Wrong(
             "NAME_PREFIX",
-            "a word of its own: the broker's stack has a name that begins with it",
+            "a prefix that the broker's stack name does not begin with",
         ));
     }
     Ok(table_name)

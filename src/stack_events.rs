@@ -60,7 +60,7 @@ pub fn is_event(request: &Request) -> bool {
 ///
 /// Fails if the event is not such an event, or if AWS does not answer. Lambda then retries twice.
 pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
-    let unknown = "neither a request of an API, nor an event of CloudFormation";
+    let unknown = "neither an API request nor a CloudFormation event";
     let event: StackStatusChange = serde_json::from_slice(request.body()).map_err(|_| unknown)?;
     let stack_name = event
         .stack_name()
@@ -77,7 +77,7 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     let failure = match seen {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
-        Err(_) => Some("AWS did not answer in time".into()),
+        Err(_) => Some("AWS did not respond in time".into()),
     };
 
     lines::Request {

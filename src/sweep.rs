@@ -59,7 +59,10 @@ pub async fn handle(
     let swept = sweep(broker, &event.payload.remove).await;
     swept.map_err(|error| {
         let detail = error.detail().unwrap_or_else(|| error.to_string());
-        tracing::error!(reason = detail, "the sweep was not finished");
+        tracing::error!(
+            reason = detail,
+            "the sweep failed; the same request can be sent again"
+        );
         detail.into()
     })
 }
@@ -75,7 +78,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
         unreadable_records = findings.unreadable_records.len(),
         retained_resources = findings.retained_resources.len(),
         unreachable_locations = findings.unreachable_locations.len(),
-        "swept"
+        "the sweep is complete"
     );
     let removed = upkeep::remove(broker, &findings, removal).await?;
     Ok(SweepResponse { findings, removed })

@@ -134,35 +134,35 @@ impl Service {
         };
 
         match (self.0, answer.code()?) {
-            ("DynamoDB", "ResourceNotFoundException") => Some(
-                "there is no table of the name in TABLE_NAME: restore it, or correct the setting",
-            ),
+            ("DynamoDB", "ResourceNotFoundException") => {
+                Some("the table in TABLE_NAME does not exist: restore it, or correct the setting")
+            }
             // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
             ("DynamoDB", _) if says("KMS") => Some(
-                "the table's key, that of KEY_ARN, must exist and be enabled, and the role must \
-                 be allowed to decrypt",
+                "the table's key, KEY_ARN, must exist and be enabled, and the role must be \
+                 allowed to decrypt with it",
             ),
             // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
-            ("KMS", "DisabledException") => Some("enable the key of KEY_ARN"),
+            ("KMS", "DisabledException") => Some("enable the key in KEY_ARN"),
             ("KMS", "KMSInvalidStateException") => {
-                Some("cancel the deletion of the key of KEY_ARN and enable it")
+                Some("cancel the deletion of the key in KEY_ARN and enable it")
             }
             ("KMS", "NotFoundException") => {
-                Some("there is no key of the ARN in KEY_ARN: correct the setting")
+                Some("the key in KEY_ARN does not exist: correct the setting")
             }
             ("Secrets Manager", "ResourceNotFoundException") => {
-                Some("there is no secret of the ARN in CREDENTIALS_SECRET_ARN: correct the setting")
+                Some("the secret in CREDENTIALS_SECRET_ARN does not exist: correct the setting")
             }
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
             ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
                 Some(
-                    "the role of DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com \
+                    "the role in DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com \
                      assume it",
                 )
             }
-            ("IAM", "NoSuchEntity") if says("is not attachable") => Some(
-                "there is no policy of the ARN in PERMISSIONS_BOUNDARY_ARN: correct the setting",
-            ),
+            ("IAM", "NoSuchEntity") if says("is not attachable") => {
+                Some("the policy in PERMISSIONS_BOUNDARY_ARN does not exist: correct the setting")
+            }
             _ => None,
         }
     }
@@ -233,7 +233,7 @@ fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
         .and_then(ProvideErrorMetadata::code)
     {
         Some(code) if ROLE_REFUSALS.contains(&code) => {
-            let remedy = "the role in LOCATIONS must exist, trust the broker's role and know the \
+            let remedy = "the role in LOCATIONS must exist, and trust the broker's role with the \
                           EXTERNAL_ID";
             (PortErrorKind::Misconfigured, format!("{detail} ({remedy})"))
         }

@@ -81,7 +81,7 @@ impl Functions for Lambda {
 
         match String::from_utf8(answer) {
             Ok(answer) => Ok(Invocation::Answered(answer.into())),
-            Err(_) => Err(SERVICE.unexpected("Invoke", "the function's answer is not UTF-8")),
+            Err(_) => Err(SERVICE.unexpected("Invoke", "the function's response is not UTF-8")),
         }
     }
 }
@@ -93,7 +93,7 @@ fn message(answer: &[u8]) -> String {
         .flatten()
         .collect();
     if words.is_empty() {
-        "It does not say why.".into()
+        "It gave no reason.".into()
     } else {
         words.join(": ")
     }

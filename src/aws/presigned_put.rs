@@ -26,10 +26,10 @@ pub async fn put_json(url: &str, text: Vec<u8>) -> Result<(), Error> {
     let connector = Connector::builder().tls_provider(TLS).build();
     let response = tokio::time::timeout(LIMIT, connector.call(request))
         .await
-        .map_err(|_| "AWS has not accepted the text in time")??;
+        .map_err(|_| "AWS did not accept the upload in time")??;
 
     if response.status().is_success() {
         return Ok(());
     }
-    Err(format!("AWS has not accepted the text: {}", response.status()).into())
+    Err(format!("AWS rejected the upload: {}", response.status()).into())
 }

@@ -141,9 +141,9 @@ impl Stacks for CloudFormation {
             return Ok(None);
         }
 
-        let id = stack
-            .stack_id()
-            .ok_or_else(|| SERVICE.unexpected("DescribeStacks", "a stack without an id"))?;
+        let id = stack.stack_id().ok_or_else(|| {
+            SERVICE.unexpected("DescribeStacks", "a stack in the response has no id")
+        })?;
         Ok(Some(Stack {
             id: id.to_owned(),
             status,
@@ -320,7 +320,7 @@ fn is_refusal(error: &impl ProvideErrorMetadata) -> bool {
 fn reason(error: &impl ProvideErrorMetadata) -> String {
     error
         .message()
-        .unwrap_or("CloudFormation gives no reason.")
+        .unwrap_or("CloudFormation gave no reason.")
         .to_owned()
 }
 

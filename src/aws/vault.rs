@@ -53,7 +53,7 @@ impl Vault for Kms {
             .map_err(SERVICE.failed("Encrypt"))?;
         let text = encrypted
             .ciphertext_blob
-            .ok_or_else(|| SERVICE.unexpected("Encrypt", "no ciphertext"))?;
+            .ok_or_else(|| SERVICE.unexpected("Encrypt", "the response has no ciphertext"))?;
         Ok(Sealed(BASE64_STANDARD.encode(text)))
     }
 
@@ -74,9 +74,9 @@ impl Vault for Kms {
 
         let plain = decrypted
             .plaintext
-            .ok_or_else(|| SERVICE.unexpected("Decrypt", "no plaintext"))?;
+            .ok_or_else(|| SERVICE.unexpected("Decrypt", "the response has no plaintext"))?;
         let plain = String::from_utf8(plain.into_inner())
-            .map_err(|_| SERVICE.unexpected("Decrypt", "not UTF-8"))?;
+            .map_err(|_| SERVICE.unexpected("Decrypt", "the plaintext is not UTF-8"))?;
         Ok(plain.into())
     }
 }

@@ -107,8 +107,8 @@ impl Known {
                 self.failure = None;
             }
             Err(error) => {
-                tracing::warn!(reason = %error, "the accepted user names and passwords cannot be \
-                                                 read");
+                tracing::warn!(reason = %error, "could not read the accepted user names and \
+                                                 passwords; retrying on a later request");
                 self.failure = Some(Failure { error, at: now });
             }
         }

@@ -48,16 +48,16 @@ pub enum Error {
     #[error("{0}")]
     NotFound(String),
     /// The instance or binding to delete does not exist.
-    #[error("There is nothing to delete: it does not exist, or no longer.")]
+    #[error("The service instance or binding does not exist, or has already been deleted.")]
     Gone,
     /// The service's function for credentials has failed, or has returned an invalid response.
-    #[error("The service's own function for bindings has failed. {0}")]
+    #[error("The service's own function for bindings failed. {0}")]
     Function(String),
     /// AWS does not delete a binding's user or role, because somebody has added something to it.
     #[error(
-        "The IAM identity {name} has something that the broker did not give it ({reason}), so \
-         that AWS does not delete it. What the broker gave it is deleted; what was added still \
-         works. Have the broker's operator remove it, then send the deletion again."
+        "AWS does not delete the IAM identity {name}, because it has additions that are not the \
+         broker's ({reason}). The broker has deleted its own part; the additions still work. Have \
+         the broker's operator remove them, then retry the deletion."
     )]
     IdentityInUse {
         /// The name of the IAM user or role.
@@ -68,8 +68,8 @@ pub enum Error {
     /// A secret that the instance keeps in AWS cannot be read.
     #[error(
         "The broker cannot read the secret that the output {output} of the instance's stack \
-         names. Have the broker's operator restore it: the log says what is wrong. If it is lost, \
-         delete the instance, with its data, and create another one."
+         names. Have the broker's operator restore it: the cause is in the log. If it is lost, \
+         delete the instance with its data, then create a new one."
     )]
     LostSecret {
         /// The name of the stack's output that refers to the secret.
@@ -88,10 +88,11 @@ pub enum Error {
 fn outdated(offered: Option<&str>) -> String {
     match offered {
         Some(offered) => format!(
-            "The plan is offered in the version {offered}, and the request is for another one. \
-             Fetch the catalog again."
+            "maintenance_info.version does not match the plan's current version, {offered}. Fetch \
+             the catalog again."
         ),
-        None => "This plan has no version, but the request asks for one. Fetch the catalog again."
+        None => "The plan has no version, but the request has maintenance_info.version. Fetch the \
+                 catalog again."
             .into(),
     }
 }
@@ -99,8 +100,8 @@ fn outdated(offered: Option<&str>) -> String {
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-const CORRUPT: &str = "The broker cannot read what it has stored for this request. Its operator \
-                       finds the reason in its log.";
+const CORRUPT: &str = "The broker cannot read the data that it stored for this request. The \
+                       broker's operator can find the cause in the log.";
 
 fn advice(
     PortError {
@@ -111,35 +112,37 @@ fn advice(
     }: &PortError,
 ) -> String {
     match kind {
-        PortErrorKind::Throttled => format!("AWS {service} has too many requests. Send this one \
-                                             again in a minute."),
+        PortErrorKind::Throttled => {
+            format!("AWS {service} is throttling requests. Retry in a minute.")
+        }
         PortErrorKind::Denied => format!(
-            "The broker is not permitted to do this in AWS {service}. Its operator finds what is \
-             missing in its log."
+            "AWS {service} denied the broker access. The broker's operator can find the missing \
+             permission in the log."
         ),
-        PortErrorKind::Unavailable => format!("AWS {service} does not answer. Send the request \
-                                               again."),
+        PortErrorKind::Unavailable => {
+            format!("AWS {service} is not available at the moment. Retry the request.")
+        }
         PortErrorKind::Misconfigured => format!(
-            "Something that the broker needs in AWS {service} is missing or switched off. Its \
-             operator finds what to repair in its log."
+            "A resource that the broker needs in AWS {service} is missing or disabled. The \
+             broker's operator can find the repair in the log."
         ),
         PortErrorKind::Exhausted => format!(
-            "The account has reached a limit of AWS {service} ({detail}). Delete what is not \
-             needed, or have the broker's operator ask AWS for more."
+            "The account has reached a quota of AWS {service} ({detail}). Delete resources that \
+             are not needed, or have the broker's operator request a quota increase."
         ),
         PortErrorKind::PolicyTooLong => {
-            "The permissions of this binding are longer than AWS IAM takes. Choose another \
-                                         Scope; or, if it adds them to a role, one with fewer policies of its own."
+            "The permissions of this binding exceed the size that AWS IAM allows. Choose another \
+             Scope. If the binding adds them to a role, choose a role with fewer inline policies."
                 .into()
         }
-        PortErrorKind::InUse => {
-            format!("Somebody has added something in AWS {service} that has to go first \
-                     ({detail}). Have it removed.")
-        }
+        PortErrorKind::InUse => format!(
+            "AWS {service} rejected the deletion, because somebody has added something \
+             ({detail}). Have it removed, then retry the deletion."
+        ),
         PortErrorKind::Corrupt => CORRUPT.into(),
         PortErrorKind::Unexpected => format!(
-            "AWS {service} did not do what the broker asked for. Send the request again; if that \
-             does not help, the broker's operator finds the reason in its log."
+            "AWS {service} returned an unexpected response. Retry the request. If that does not \
+             help, the broker's operator can find the cause in the log."
         ),
     }
 }
@@ -186,22 +189,22 @@ impl Error {
     /// `secrets` are masked.
     pub(super) fn rejected(reason: &str, secrets: &Object) -> Self {
         let reason = masking::without_secrets(reason, secrets);
-        Self::Invalid(format!("AWS CloudFormation refuses this request: {reason}"))
+        Self::Invalid(format!("AWS CloudFormation rejected the request: {reason}"))
     }
 
     /// The error for a `service_id` that is not the one of this instance or binding.
     pub fn of_another_service(what: &str) -> Self {
         Self::Invalid(format!(
-            "The {what} is of another service offering. Send the service_id that it has."
+            "service_id does not match the {what}. Send the service_id that it was created with."
         ))
     }
 
     pub(super) fn instance_not_found() -> Self {
-        Self::NotFound("There is no service instance of this id.".into())
+        Self::NotFound("No service instance with this id exists.".into())
     }
 
     pub(super) fn binding_not_found() -> Self {
-        Self::NotFound("There is no service binding of this id.".into())
+        Self::NotFound("No service binding with this id exists.".into())
     }
 }
 

@@ -38,7 +38,8 @@ impl LastOperation {
         Self {
             kind: operation.kind,
             state: operation.state,
-            description: "In progress. AWS is too busy to say how far it is.".into(),
+            description: "In progress. AWS is throttling status requests; details will follow."
+                .into(),
             instance_usable: None,
             retry_after: Some(LONGEST_RETRY),
         }
@@ -62,7 +63,7 @@ impl LastOperation {
 /// deletion halted it: no other operation does.
 pub(super) fn superseded(_broker: &Broker, operation: Operation, now: Timestamp) -> LastOperation {
     let operation = if operation.in_progress() {
-        operation.failed("It was halted by a deletion.")
+        operation.failed("Cancelled by a later deletion.")
     } else {
         operation
     };

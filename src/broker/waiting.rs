@@ -47,8 +47,8 @@ impl Waiting {
 
         match tokio::time::timeout(deadline.left().min(LONGEST_WAIT), work).await {
             Ok(Err(Error::Port(error))) if error.is_passing() => {
-                tracing::warn!(reason = %error, "AWS is too busy or does not answer; a later \
-                                                 request resumes the operation");
+                tracing::warn!(reason = %error, "AWS is throttling or unavailable; a later request \
+                                                 resumes the operation");
                 Ok(None)
             }
             Ok(done) => done.map(Some),

@@ -45,8 +45,8 @@ fn check_version(headers: &HeaderMap, missing: MissingVersion) -> Result<(), Api
     match version.to_str().ok().and_then(parse) {
         Some((MAJOR, OLDEST_MINOR..)) => Ok(()),
         _ => Err(ApiError::precondition_failed(format!(
-            "The broker does not speak this version of the API. Send X-Broker-API-Version: 2.17, \
-             or another from {MAJOR}.{OLDEST_MINOR} on."
+            "The broker does not support this version of the API. Send X-Broker-API-Version: \
+             2.17, or another one from {MAJOR}.{OLDEST_MINOR} on."
         ))),
     }
 }

@@ -42,10 +42,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         serde_path_to_error::deserialize(value)
             .map(Self)
             .map_err(|error| {
-                ApiError::bad_request(format!(
-                    "The body does not fit the API: {}.",
-                    misfit(&error)
-                ))
+                ApiError::bad_request(format!("The body is not valid: {}.", misfit(&error)))
             })
     }
 }
@@ -77,10 +74,10 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
 fn expected(reason: &str) -> Option<&'static str> {
     let (_, expected) = reason.rsplit_once("expected ")?;
     [
-        ("a string", "a text"),
+        ("a string", "a string"),
         ("a map", "a JSON object"),
         ("a boolean", "true or false"),
-        ("a sequence", "a list"),
+        ("a sequence", "a JSON array"),
     ]
     .into_iter()
     .find_map(|(words, meant)| expected.starts_with(words).then_some(meant))

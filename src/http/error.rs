@@ -45,14 +45,15 @@ impl ApiError {
     pub fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "Send the broker's user name and password (HTTP Basic authentication).",
+            "The credentials are missing. Send the broker's user name and password with HTTP Basic \
+             authentication.",
         )
     }
 
     /// 401: the user name or the password is wrong.
     pub fn wrong_credentials() -> Self {
-        let reason = "The user name or the password is not the broker's. Its operator has both in \
-                      AWS Secrets Manager.";
+        let reason = "The user name or the password is wrong. The broker's operator can find both \
+                      in AWS Secrets Manager.";
         Self::new(StatusCode::UNAUTHORIZED, reason)
     }
 
@@ -73,7 +74,7 @@ impl ApiError {
 
     /// 500: a defect of the broker. The detail goes to the log.
     pub fn internal(detail: impl Into<String>) -> Self {
-        let description = "The broker has made a mistake. Its operator finds it in its log.";
+        let description = "Internal error. The broker's operator can find the cause in the log.";
         Self {
             detail: Some(detail.into()),
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, description)
@@ -82,7 +83,7 @@ impl ApiError {
 
     /// 504: AWS did not answer in time.
     pub fn timeout() -> Self {
-        let description = "AWS did not answer in time. Send the request again: the broker goes on \
+        let description = "AWS did not respond in time. Retry the request: the broker resumes \
                            where it stopped.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, description)
     }

@@ -204,9 +204,9 @@ pub(super) async fn refuse_malformed_url(
             "The query of the URL must have at most \
                                                   {MAX_BYTES} bytes."
         ),
-        Some(Malformed::QueryCharacter) => "The query of the URL has a character that does not \
-                                            belong there. Percent-encode spaces, quotes and angle \
-                                            brackets; a space as %20."
+        Some(Malformed::QueryCharacter) => "The query of the URL contains an invalid character. \
+                                            Percent-encode spaces, quotes and angle brackets; a \
+                                            space as %20."
             .into(),
     };
 

@@ -111,16 +111,13 @@ pub fn router(
 async fn no_such_path(uri: Uri) -> ApiError {
     let path = uri.path();
     let hint = if path.starts_with("/v2/") {
-        "Check the path; ids of instances and bindings must have no slash."
+        "Check the path. Ids of instances and bindings must not contain a slash."
     } else {
-        "Its paths begin with /v2/."
+        "Send requests to paths that begin with /v2/."
     };
-    ApiError::not_found(format!("The broker has nothing at {path}. {hint}"))
+    ApiError::not_found(format!("No such path: {path}. {hint}"))
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> ApiError {
-    ApiError::method_not_allowed(format!(
-        "The broker does not take {method} at {}.",
-        uri.path()
-    ))
+    ApiError::method_not_allowed(format!("{method} is not supported at {}.", uri.path()))
 }

@@ -64,13 +64,16 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
         .ok()
         .and_then(|text| text.trim().split_once(' '))
     else {
-        return mistake(None, "it is not a platform and a value");
+        return mistake(
+            None,
+            "the header does not consist of a platform and a value",
+        );
     };
     let Ok(json) = BASE64_STANDARD.decode(value.trim()) else {
-        return mistake(Some(platform), "its value is not Base64");
+        return mistake(Some(platform), "the value is not Base64");
     };
     let Ok(value) = serde_json::from_slice::<Object>(&json) else {
-        return mistake(Some(platform), "its value is not a JSON object");
+        return mistake(Some(platform), "the value is not a JSON object");
     };
 
     let user = USER

@@ -9,7 +9,7 @@ use super::error::ApiError;
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(
-    "a panic must unwind, or the platform gets no answer: set panic = \"unwind\" in the profile"
+    "a panic must unwind, or the platform gets no response: set panic = \"unwind\" in the profile"
 );
 
 pub fn response(cause: Box<dyn Any + Send>) -> Response {
@@ -17,5 +17,5 @@ pub fn response(cause: Box<dyn Any + Send>) -> Response {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or(cause.downcast_ref::<&str>().copied());
-    ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
+    ApiError::internal(format!("panic: {}", text.unwrap_or("no message"))).into_response()
 }

@@ -22,7 +22,7 @@ async fn segments<T: DeserializeOwned + Send>(parts: &mut Parts) -> Result<T, Ap
     let path = Path::<T>::from_request_parts(parts, &()).await;
     path.map(|Path(segments)| segments).map_err(|error| {
         let reason = error.body_text();
-        ApiError::bad_request(format!("The path does not fit the API: {reason}."))
+        ApiError::bad_request(format!("The path is not valid: {reason}."))
     })
 }
 

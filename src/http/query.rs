@@ -25,7 +25,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
                 let reason = error
                     .source()
                     .map_or_else(|| error.to_string(), ToString::to_string);
-                ApiError::bad_request(format!("The query does not fit the API: {reason}."))
+                ApiError::bad_request(format!("The query is not valid: {reason}."))
             })
     }
 }

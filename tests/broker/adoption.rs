@@ -54,8 +54,9 @@ async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() 
     let refused = client.provision(other.clone()).await.expect(400);
     let description = refused.description();
     assert!(
-        description
-            .contains("It has other values of `DelaySeconds`. A request with this instance id"),
+        description.contains(
+            "It has other values for `DelaySeconds`. A create request with this instance id"
+        ),
         "{description}"
     );
     assert!(client.world.instance(INSTANCE).is_none());
@@ -83,7 +84,7 @@ async fn assert_left_alone(client: &Client) {
     let (state, description) = state_after_a_minute(client).await;
     assert_eq!(state, "succeeded");
     assert!(
-        description.contains("was not made by it and stays in AWS"),
+        description.contains("was not created by it, and is kept"),
         "{description}"
     );
     assert_eq!(client.world.stack_names().len(), 1);
@@ -106,11 +107,11 @@ async fn a_stack_that_is_still_being_created_with_other_parameters_is_neither_ad
     let (state, description) = state_after_a_minute(&client).await;
     assert_eq!(state, "failed");
     assert!(
-        description.contains("other values of `DelaySeconds`"),
+        description.contains("other values for `DelaySeconds`"),
         "{description}"
     );
     assert!(
-        description.starts_with("Delete this failed instance; the stack stays. The stack "),
+        description.starts_with("Delete this failed instance; the stack is kept. The stack "),
         "{description}"
     );
     client.deprovision().await.expect(202);
@@ -135,7 +136,9 @@ async fn a_stack_of_somebody_else_is_neither_adopted_nor_deleted() {
         .await
         .expect(400);
     assert!(
-        refused.description().contains("Its tags do not say"),
+        refused
+            .description()
+            .contains("Its tags do not identify it"),
         "{}",
         refused.description()
     );
@@ -180,7 +183,7 @@ async fn a_deletion_leaves_alone_a_stack_that_somebody_else_has_made_under_the_i
                 .await
                 .expect(422);
             assert!(
-                refused.description().contains("does not exist any more"),
+                refused.description().contains("no longer exists"),
                 "{}",
                 refused.description()
             );
@@ -301,7 +304,7 @@ async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_s
         assert!(
             refused
                 .description()
-                .contains("Its tags do not say that it is this instance's"),
+                .contains("Its tags do not identify it as this instance's"),
             "{refused:?}"
         );
         assert!(client.world.instance(INSTANCE).is_none());

@@ -320,7 +320,7 @@ macro_rules! repairs {
             assert!(text.contains($setting) && text.contains($code) && text.contains($message), "{text}");
             assert!(!text.contains("a secret"), "{text}");
             let told = aws_service_broker::broker::Error::from(error).to_string();
-            assert!(told.contains("Its operator finds what to repair in its log."), "{told}");
+            assert!(told.contains("operator can find the repair in the log."), "{told}");
         })+
     };
 }
@@ -359,7 +359,7 @@ async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
     assert_eq!(error.kind, PortErrorKind::InUse, "{error}");
     let told = aws_service_broker::broker::Error::from(error).to_string();
     assert!(
-        told.contains(message) && told.contains("Have it removed."),
+        told.contains(message) && told.contains("Have it removed, then retry"),
         "{told}"
     );
 }
@@ -405,7 +405,7 @@ async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
             .expect(500);
         let description = answer.description();
         assert!(
-            description.contains("operator finds what to repair"),
+            description.contains("operator can find the repair"),
             "{description}"
         );
         let line = log
@@ -518,7 +518,9 @@ async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
         );
         let told = aws_service_broker::broker::Error::from(error).to_string();
         assert!(
-            told.starts_with("The permissions of this binding are longer than AWS IAM takes."),
+            told.starts_with(
+                "The permissions of this binding exceed the size that AWS IAM allows."
+            ),
             "{told}"
         );
     }

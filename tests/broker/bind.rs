@@ -255,7 +255,7 @@ async fn a_bind_request_without_its_plan_is_told_what_is_missing() {
         let refused = client.bind("one", json!({field: null})).await.expect(400);
         assert_eq!(
             refused.description(),
-            format!("The body does not fit the API: missing field `{field}`.")
+            format!("The body is not valid: missing field `{field}`.")
         );
     }
 }

@@ -135,7 +135,7 @@ async fn an_answer_that_is_no_json_object_or_too_large_is_a_failure() {
         (
             "three",
             json!({"certificate": "x".repeat(4_096)}).to_string(),
-            "has 4114 bytes, and may have 4096",
+            "has 4114 bytes; at most 4096",
         ),
     ] {
         edit(&client, |function| function.answer = Some(answer));
@@ -272,7 +272,7 @@ async fn an_unbinding_whose_function_hangs_comes_to_an_end() {
     let ended = client.binding_last_operation("one").await.expect(200);
     assert_eq!(ended.body["state"], "failed");
     assert!(
-        ended.description().contains("It does not answer"),
+        ended.description().contains("It did not respond in time"),
         "{}",
         ended.description()
     );

@@ -37,7 +37,9 @@ async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable()
     let running = client.last_operation().await.expect(200);
     assert_eq!(running.body["state"], "in progress");
     assert!(
-        running.description().contains("Somebody else is at work"),
+        running
+            .description()
+            .contains("Somebody else is changing the stack"),
         "{}",
         running.description()
     );

@@ -126,8 +126,7 @@ async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_othe
     for id in ["one", "two"] {
         client.bind(id, json!({})).await.expect(201);
     }
-    let expected =
-        "has something that the broker did not give it (injected), so that AWS does not delete it.";
+    let expected = "because it has additions that are not the broker's (injected).";
     client
         .world
         .inject("identities.delete_user", Fault::Before(InUse));
@@ -155,7 +154,7 @@ async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_othe
     assert!(
         failed
             .description()
-            .ends_with("operator remove it, then send the deletion again.")
+            .ends_with("operator remove them, then retry the deletion.")
     );
     let users: Vec<_> = client.world.users().into_values().collect();
     assert!(
@@ -213,7 +212,9 @@ async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() 
                 .await
                 .expect(400);
             assert!(
-                answer.description().contains("of another service offering"),
+                answer
+                    .description()
+                    .contains("service_id does not match the service"),
                 "{answer:?}"
             );
         }
@@ -327,7 +328,7 @@ async fn the_id_of_a_deleted_instance_stays_with_its_space() {
         assert!(
             refused
                 .description()
-                .contains("of another space or organization"),
+                .contains("in another space or organization"),
             "{refused:?}"
         );
     }

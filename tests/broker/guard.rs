@@ -149,7 +149,10 @@ async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
             reason.contains("1 instance remains") && reason.contains(stack),
             "{reason}"
         );
-        assert!(reason.contains("Deprovision on the platforms"), "{reason}");
+        assert!(
+            reason.contains("Delete the instances on the platforms"),
+            "{reason}"
+        );
         for way_out in [
             "--retain-resources Guard",
             "--retain-resources StackRolesBoundary",
@@ -200,7 +203,7 @@ async fn what_cannot_be_seen_keeps_the_stack() {
     assert_eq!(answer["Status"], "FAILED");
     let reason = answer["Reason"].as_str().expect("a reason");
     assert!(
-        reason.starts_with("Whether instances remain cannot be seen"),
+        reason.starts_with("The broker could not check whether instances remain"),
         "{reason}"
     );
 }
@@ -223,7 +226,7 @@ async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
     assert!(
         created["Reason"]
             .as_str()
-            .is_some_and(|reason| reason.contains("LOCATIONS is not a list")),
+            .is_some_and(|reason| reason.contains("LOCATIONS must be a list")),
         "{created}"
     );
     let not_made = created["PhysicalResourceId"].as_str().expect("an id");

@@ -27,7 +27,7 @@ async fn a_poll_ends_a_creation_that_did_not_reach_cloudformation() {
     let ended = client.last_operation().await.expect(200);
     assert_eq!(ended.body["state"], "failed");
     assert!(
-        ended.description().contains("did not get through to AWS"),
+        ended.description().contains("did not reach AWS"),
         "{}",
         ended.description()
     );

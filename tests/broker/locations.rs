@@ -339,7 +339,7 @@ async fn roles_are_bound_in_the_brokers_own_account_alone() {
     assert!(
         answer
             .description()
-            .contains("is not in the broker's own account"),
+            .contains("require an instance in the broker's own account"),
         "{}",
         answer.description()
     );
@@ -482,7 +482,7 @@ async fn a_location_is_for_the_organizations_that_the_operator_names() {
     assert!(
         refused
             .description()
-            .contains("does not allow instances there"),
+            .contains("does not allow this location"),
         "{refused:?}"
     );
     assert!(

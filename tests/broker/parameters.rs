@@ -336,7 +336,7 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
         ),
         (
             json!({"Plain": ["a,hunter2"]}),
-            "Each entry of the parameter `Plain` must be without a comma.",
+            "Each entry of the parameter `Plain` must not contain a comma.",
         ),
         (
             json!({"Numbers": ["hunter2"]}),
@@ -349,7 +349,7 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
         (
             json!({"Short": "{{resolve:hunter2}}"}),
             "The parameter `Short` must have at most 4 characters. The parameter `Short` must not \
-             contain a reference that begins with {{resolve, nor a part of one.",
+             contain a dynamic reference, which begins with {{resolve, or a part of one.",
         ),
         (
             json!({"Whole": -1, "Flag": 2}),
@@ -411,18 +411,18 @@ async fn what_is_unknown_or_missing_is_told_with_what_may_be_meant() {
     let near = told(platform.provision(json!({"Whol": 1})).await);
     assert!(
         near.starts_with(
-            "Unknown parameter `Whol`; did you mean `Whole`? The plan takes: `Flag`, "
+            "Unknown parameter `Whol`; did you mean `Whole`? The plan accepts: `Flag`, "
         ),
         "{near}"
     );
     let far = told(platform.provision(json!({"Colour": 1})).await);
     assert!(
-        far.starts_with("Unknown parameter `Colour`. The plan takes: `Flag`, "),
+        far.starts_with("Unknown parameter `Colour`. The plan accepts: `Flag`, "),
         "{far}"
     );
     let fixed = told(platform.provision(json!({"Fixed": "y"})).await);
     assert!(
-        fixed.starts_with("Unknown parameter `Fixed`: the plan decides it. The plan takes: "),
+        fixed.starts_with("Unknown parameter `Fixed`: the plan sets it. The plan accepts: "),
         "{fixed}"
     );
     let mut members = platform.ids.clone();
@@ -448,7 +448,7 @@ async fn an_update_is_refused_in_the_same_words() {
         ),
         (
             json!({"Whol": 1}),
-            "Unknown parameter `Whol`; did you mean `Whole`? An update of this plan takes: \
+            "Unknown parameter `Whol`; did you mean `Whole`? An update of this plan accepts: \
              `Flag`, `Whole`, `Number`, `Word`, `Choice`, `Names`, `Numbers`.",
         ),
     ] {

@@ -391,9 +391,7 @@ fn recorded(schema: &str, name: &str) -> Value {
 /// Compares what is written with what is recorded. What is not recorded yet now is, to be looked
 /// at.
 fn check_written(name: &str, written: &Value) {
-    let schema = written["schema"]["N"]
-        .as_str()
-        .expect("the number of its shape");
+    let schema = written["schema"]["N"].as_str().expect("the schema version");
     if !path(schema, name).exists() {
         let mut sorted = written.clone();
         sorted.sort_all_objects();
@@ -526,20 +524,20 @@ fn unreadable() -> Vec<(Value, &'static str)> {
     vec![
         (
             newer,
-            "the number of its shape is 3, and this version of the broker knows 1 to 2",
+            "its schema version is 3; this version of the broker supports 1 to 2",
         ),
         (
             older,
-            "the number of its shape is 0, and this version of the broker knows 1 to 2",
+            "its schema version is 0; this version of the broker supports 1 to 2",
         ),
         (
             without_schema,
-            "the number of its shape is none, and this version of the broker knows 1 to 2",
+            "its schema version is none; this version of the broker supports 1 to 2",
         ),
         (broken, "invalid type: string"),
         (
             json!({"pk": {"S": "INSTANCE#an-instance"}, "sk": {"S": "META"}}),
-            "the number of its shape is none",
+            "its schema version is none",
         ),
     ]
 }

@@ -9,19 +9,19 @@ async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
     for (members, expected) in [
         (
             json!({"parameters": "hunter2"}),
-            "The body does not fit the API: `parameters` must be a JSON object.",
+            "The body is not valid: `parameters` must be a JSON object.",
         ),
         (
             json!({"plan_id": null}),
-            "The body does not fit the API: missing field `plan_id`.",
+            "The body is not valid: missing field `plan_id`.",
         ),
         (
             json!({"space_guid": ""}),
-            "The body does not fit the API: `space_guid` must not be empty.",
+            "The body is not valid: `space_guid` must not be empty.",
         ),
         (
             json!({"maintenance_info": {"version": ["hunter2"]}}),
-            "The body does not fit the API: `maintenance_info.version` must be a text.",
+            "The body is not valid: `maintenance_info.version` must be a string.",
         ),
     ] {
         assert_eq!(
@@ -67,7 +67,7 @@ async fn a_failure_of_aws_does_not_tell_the_user_what_the_log_tells() {
     let answer = client.fetch_instance().await.expect(503);
     assert_eq!(
         answer.description(),
-        "AWS twin does not answer. Send the request again."
+        "AWS twin is not available at the moment. Retry the request."
     );
 }
 

@@ -351,11 +351,11 @@ fn owners_of_what_is_no_entry_are_told() {
         ("[]", "invalid type"),
         (
             r#"{"shop.example": ["one"]}"#,
-            "`shop.example` is no entry of a setting",
+            "`shop.example` is not an entry of a setting",
         ),
         (
             &format!(r#"{{"{topic}": ["one"]}}"#),
-            "is of ForeignTopics, which IAM alone checks",
+            "is in ForeignTopics, which only IAM checks",
         ),
         (
             r#"{"shop.example.com": []}"#,
@@ -403,7 +403,7 @@ async fn an_instance_keeps_what_it_was_created_with() {
     assert!(
         refused
             .description()
-            .contains("does not offer the plan `recordset` of `route53`"),
+            .contains("does not allow the plan `recordset` of `route53`"),
         "{refused:?}"
     );
     client.deprovision().await.expect(202);
@@ -462,7 +462,7 @@ async fn the_operator_says_which_plans_are_offered() {
     assert!(
         refused
             .description()
-            .contains("does not offer the plan `standard` of `sqs`"),
+            .contains("does not allow the plan `standard` of `sqs`"),
         "{refused:?}"
     );
     client
@@ -501,7 +501,7 @@ async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
     assert!(
         refused
             .description()
-            .contains("does not offer the plan `ondemand`"),
+            .contains("does not allow the plan `ondemand`"),
         "{refused:?}"
     );
 }
@@ -672,23 +672,23 @@ fn limits_that_are_none_are_told() {
         ),
         (
             r#"{"sqs": {"ShardCount": {"MaxValue": 1}}}"#,
-            "users of `sqs` do not choose a parameter `ShardCount`",
+            "`sqs` has no parameter `ShardCount` that users can set",
         ),
         (
             r#"{"sqs/fifo": {"FifoQueue": {"Value": true}}}"#,
-            "users of `sqs/fifo` do not choose",
+            "`sqs/fifo` has no parameter `FifoQueue`",
         ),
         (
             r#"{"kinesis": {"ShardCount": {"MaxValue": 0}}}"#,
-            "`ShardCount`: it takes no numbers within",
+            "`ShardCount`: it accepts no number between",
         ),
         (
             r#"{"kinesis": {"DeletionPolicy": {"MaxValue": 1}}}"#,
-            "`DeletionPolicy`: it takes no numbers",
+            "`DeletionPolicy`: it accepts no number",
         ),
         (
             r#"{"kinesis": {"DeletionPolicy": {"AllowedValues": ["FREE"]}}}"#,
-            "`DeletionPolicy`: it does not take these values",
+            "`DeletionPolicy`: it does not accept these values",
         ),
         (
             r#"{"kinesis": {"ShardCount": {"Most": 1}}}"#,
@@ -704,11 +704,11 @@ fn limits_that_are_none_are_told() {
         ),
         (
             r#"{"kinesis": {"ShardCount": {}}}"#,
-            "`ShardCount`: it needs MinValue, MaxValue, AllowedValues or Value",
+            "`ShardCount`: it must have MinValue, MaxValue, AllowedValues or Value",
         ),
         (
             r#"{"kinesis": {"ShardCount": {"MinValue": 5, "MaxValue": 4}}}"#,
-            "`ShardCount`: it takes no numbers within",
+            "`ShardCount`: it accepts no number between",
         ),
     ] {
         let refused = ParameterLimits::parse(text, OFFERINGS).expect_err(text);
@@ -782,7 +782,7 @@ async fn an_organization_has_no_more_instances_than_the_operator_allows() {
     assert!(
         refused
             .description()
-            .contains("namespace has the 2 service instances"),
+            .contains("namespace has reached its quota of 2 service instances"),
         "{refused:?}"
     );
     client

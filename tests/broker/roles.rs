@@ -95,17 +95,17 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
     let before = client.world.account();
     let elsewhere = "arn:aws:iam::111111111111:role/apps/worker";
     for (parameters, reason) in [
-        (json!({"RoleName": "worker"}), "has not allowed this role"),
-        (json!({"RoleArn": others}), "has not allowed this role"),
+        (json!({"RoleName": "worker"}), "does not allow this role"),
+        (json!({"RoleArn": others}), "does not allow this role"),
         (
             json!({"RoleName": "osb-of-the-broker"}),
-            "has not allowed this role",
+            "does not allow this role",
         ),
         (
             json!({"RoleName": "of-broker-FunctionRole-2"}),
-            "has not allowed this role",
+            "does not allow this role",
         ),
-        (json!({"RoleName": "nobody"}), "There is no such IAM role"),
+        (json!({"RoleName": "nobody"}), "The IAM role does not exist"),
         (
             json!({"RoleName": "worker", "RoleArn": others}),
             "Send only one of",
@@ -131,7 +131,9 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
         .await
         .expect(400);
     assert!(
-        refused.description().contains("There is no such IAM role"),
+        refused
+            .description()
+            .contains("The IAM role does not exist"),
         "{}",
         refused.description()
     );
@@ -141,7 +143,7 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
         .await
         .expect(400);
     assert!(
-        refused.description().contains("has not allowed"),
+        refused.description().contains("does not allow"),
         "{}",
         refused.description()
     );
@@ -254,7 +256,7 @@ async fn no_denial_is_ever_put_into_an_applications_role() {
     assert!(
         refused
             .description()
-            .contains("The scope Invoke of this plan denies things"),
+            .contains("The scope Invoke of this plan denies actions"),
         "{refused:?}"
     );
     assert_eq!(client.world.roles()["worker"].policies.len(), 0);
@@ -289,9 +291,12 @@ async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
     for (parameters, reason) in [
         (
             json!({"RoleName": "worker"}),
-            "has allowed no role to be bound",
+            "does not allow roles in bindings",
         ),
-        (json!({"ServiceAccount": "a/b"}), "has named no cluster"),
+        (
+            json!({"ServiceAccount": "a/b"}),
+            "has configured no Kubernetes cluster",
+        ),
     ] {
         let refused = bind(&client, "one", parameters).await.expect(400);
         assert!(
@@ -398,7 +403,7 @@ async fn the_namespace_of_a_service_account_is_the_platforms() {
     assert!(
         refused
             .description()
-            .contains("not of the namespace `shop`"),
+            .contains("must be in the binding's namespace, `shop`"),
         "{}",
         refused.description()
     );
@@ -487,7 +492,10 @@ async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() 
                 .description()
                 .to_owned()
         };
-        assert!(description.contains("no such IAM role"), "{description}");
+        assert!(
+            description.contains("The IAM role does not exist"),
+            "{description}"
+        );
         client.world.let_time_pass(SignedDuration::from_secs(31));
         client.unbind("one").await.expect(200);
         client.fetch_binding("one").await.expect(404);

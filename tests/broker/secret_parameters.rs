@@ -185,7 +185,7 @@ async fn a_lost_record_is_adopted_by_the_parameters_that_are_not_secret() {
     other["parameters"] = json!({"Size": 3});
     let refused = client.provision(other).await.expect(400);
     assert!(
-        refused.description().contains("other values of `Size`."),
+        refused.description().contains("other values for `Size`."),
         "{refused:?}"
     );
     client.provision(members).await.expect(202);

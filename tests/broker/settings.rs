@@ -109,7 +109,7 @@ fn services_that_are_enabled_are_in_the_catalog() {
     for wrong in ["sqs,mainframe", ","] {
         let error = read(wrong).expect_err(wrong).to_string();
         assert!(
-            error.contains("ENABLED_SERVICES is not a list of names of services"),
+            error.contains("ENABLED_SERVICES must be a list of names of services"),
             "{error}"
         );
     }
@@ -138,7 +138,7 @@ fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
         };
         let error = Settings::read(wrong).expect_err(value).to_string();
         assert!(
-            error.contains(name) && error.contains("is not usable"),
+            error.contains(name) && error.contains("is not valid"),
             "{error}"
         );
     }
@@ -188,7 +188,7 @@ fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
         .expect_err("the same first word")
         .to_string();
     assert!(
-        error.contains("NAME_PREFIX is not a word of its own: the broker's stack"),
+        error.contains("NAME_PREFIX must be a prefix that the broker's stack"),
         "{error}"
     );
 }
@@ -208,7 +208,7 @@ fn names_of_others_do_not_begin_with_the_prefix() {
     for prefix in ["aws", "service"] {
         let error = read(prefix).expect_err(prefix).to_string();
         assert!(
-            error.contains("NAME_PREFIX is not a word of its own: the names of roles"),
+            error.contains("NAME_PREFIX must be a prefix other than aws and service"),
             "{error}"
         );
     }
@@ -279,7 +279,7 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
         .expect_err("for one, and for all")
         .to_string();
     assert!(
-        twice.contains("LOCATIONS is not a list in which each location occurs once"),
+        twice.contains("LOCATIONS must be a list in which each location occurs once"),
         "{twice}"
     );
     let for_two = read(&format!("{good}=one|two, {good}-2"), "an-id")
@@ -299,12 +299,12 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
     ] {
         let error = read(wrong, "an-id").expect_err(wrong).to_string();
         assert!(
-            error.contains("LOCATIONS is not a list of account/region/role"),
+            error.contains("LOCATIONS must be a list of account/region/role"),
             "{error}"
         );
     }
     let error = read(good, "").expect_err("no external id").to_string();
-    assert!(error.contains("EXTERNAL_ID is not set"), "{error}");
+    assert!(error.contains("EXTERNAL_ID is missing"), "{error}");
 }
 
 /// Otherwise a deployment with a wrong value would succeed, and the broker would not start.

@@ -190,10 +190,7 @@ async fn what_is_no_event_of_a_stack_is_an_error_that_repeats_nothing_of_it() {
             .await
             .expect_err(text)
             .to_string();
-        assert_eq!(
-            error,
-            "neither a request of an API, nor an event of CloudFormation"
-        );
+        assert_eq!(error, "neither an API request nor a CloudFormation event");
     }
 }
 

@@ -202,7 +202,7 @@ async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() 
     assert_eq!(found["instances_without_stack"][0]["instance_id"], INSTANCE);
     let removed =
         sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
-    assert_eq!(removed[INSTANCE], "The instance is deleted.");
+    assert_eq!(removed[INSTANCE], "The instance has been deleted.");
     assert!(client.world.stack_names().contains(&stack));
 }
 
@@ -328,7 +328,7 @@ async fn an_instance_whose_stack_is_gone_is_deprovisioned_if_it_is_asked_for() {
         .edit(|account| drop(account.stacks.remove(&stack)));
     let removed =
         sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await["removed"].clone();
-    assert_eq!(removed[INSTANCE], "The instance is deleted.");
+    assert_eq!(removed[INSTANCE], "The instance has been deleted.");
     assert!(client.world.users().is_empty() && client.world.bindings().is_empty());
     client.deprovision().await.expect(410);
     assert_eq!(sweep(&client, json!({})).await, nothing(3, 0, 6));
@@ -435,7 +435,7 @@ async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late()
         .let_time_pass(jiff::SignedDuration::from_secs(30));
     assert_eq!(
         sweep(&client, removal).await["removed"]["creating"],
-        "The instance is deleted."
+        "The instance has been deleted."
     );
 }
 

@@ -70,7 +70,7 @@ async fn a_change_that_somebody_has_made_in_aws_already_is_recorded() {
 async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
     for (status, advice) in [
         (DeleteFailed, "Delete the instance."),
-        (UpdateRollbackFailed, "operator has to repair it."),
+        (UpdateRollbackFailed, "operator has to repair the stack."),
     ] {
         let client = Client::with_instance().await;
         client.world.settle_stacks(status, Some("No."));
@@ -78,7 +78,7 @@ async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
             .update(json!({"parameters": {"DelaySeconds": 7}}))
             .await
             .expect(422);
-        let expected = format!("status {}, in which it cannot be updated.", status);
+        let expected = format!("cannot be updated in the status {}.", status);
         let description = refused.description();
         assert!(
             description.contains(&expected) && description.ends_with(advice),
@@ -98,12 +98,12 @@ async fn an_instance_whose_stack_goes_during_an_update_is_to_be_deleted() {
     let failed = client.last_operation().await.expect(200);
     assert_eq!(
         failed.description(),
-        "The stack does not exist any more. Delete the instance."
+        "The instance's stack no longer exists. Delete the instance."
     );
     let refused = client.bind("one", json!({})).await.expect(400);
     assert!(
         refused
             .description()
-            .ends_with("does not exist any more. Delete the instance.")
+            .ends_with("no longer exists. Delete the instance.")
     );
 }

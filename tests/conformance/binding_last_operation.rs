@@ -47,7 +47,7 @@ async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
     let answer = client.binding_last_operation("one").await.expect(200);
     assert_eq!(
         (&answer.body["state"], answer.description()),
-        (&json!("succeeded"), "The binding is created.")
+        (&json!("succeeded"), "The binding has been created.")
     );
     assert_eq!(
         (
@@ -176,7 +176,7 @@ async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
         let answer = client.binding_last_operation("one").await.expect(200);
         assert_eq!(answer.body["state"], "failed");
         assert!(
-            answer.description().contains("not permitted"),
+            answer.description().contains("denied the broker access"),
             "{}",
             answer.description()
         );
@@ -284,7 +284,7 @@ async fn lob_07_the_end_is_remembered() {
         let answer = poll(&client, operation).await.expect(200);
         assert_eq!(
             (&answer.body["state"], answer.description()),
-            (&json!("succeeded"), "The binding is deleted.")
+            (&json!("succeeded"), "The binding has been deleted.")
         );
     }
     assert!(client.world.users().is_empty());
@@ -348,7 +348,7 @@ async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
     let answer = poll(&client, operation).await.expect(200);
     assert_eq!(
         (&answer.body["state"], answer.description()),
-        (&json!("failed"), "It was halted by a deletion.")
+        (&json!("failed"), "Cancelled by a later deletion.")
     );
     assert_eq!(
         client.binding_last_operation("one").await.expect(200).body["state"],

@@ -554,7 +554,7 @@ async fn gen_25_an_answer_comes_before_the_platform_gives_up() {
         "API Gateway would have given up"
     );
     assert!(
-        answer.description().contains("Send the request again"),
+        answer.description().contains("Retry the request"),
         "{}",
         answer.description()
     );

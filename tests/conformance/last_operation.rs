@@ -115,7 +115,7 @@ async fn loi_05_while_it_is_created_it_says_how_far_it_is() {
     client.world.settle_stacks(CreateComplete, None);
     assert_eq!(
         description(client.last_operation().await),
-        "The instance is created."
+        "The instance has been created."
     );
 }
 
@@ -158,7 +158,7 @@ async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
     assert_eq!(answer.body["state"], "in progress");
     assert_eq!(
         answer.description(),
-        format!("The creation failed and is being undone. {cause}")
+        format!("The creation failed and is being rolled back. {cause}")
     );
     client.world.settle_stacks(RollbackComplete, None);
     for _ in 0..2 {
@@ -214,12 +214,12 @@ async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
     assert_eq!(answer.body["state"], "in progress");
     assert_eq!(
         answer.description(),
-        "Updating: all changes are made; what they replaced is being removed."
+        "Updating: all changes are complete; the replaced resources are being deleted."
     );
     client.world.settle_stacks(UpdateComplete, None);
     assert_eq!(
         client.last_operation().await.description(),
-        "The instance is updated."
+        "The instance has been updated."
     );
 
     client.deprovision().await.expect(202);
@@ -240,7 +240,7 @@ async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
     client.world.complete_stacks();
     assert_eq!(
         client.last_operation().await.description(),
-        "The instance is deleted."
+        "The instance has been deleted."
     );
 }
 
@@ -266,7 +266,7 @@ async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_update
         assert!(
             answer
                 .description()
-                .starts_with("The update failed and is being undone. "),
+                .starts_with("The update failed and is being rolled back. "),
             "{answer:?}"
         );
         assert_eq!(answer.body.get("instance_usable"), None);
@@ -337,7 +337,7 @@ async fn loi_07_10_the_operation_that_is_asked_for_is_the_one_that_is_answered()
     let deleted = client.deprovision().await.expect(202);
     let of_creation = poll(&client, &created).await.expect(200);
     assert_eq!(of_creation.body["state"], "failed");
-    assert_eq!(of_creation.description(), "It was halted by a deletion.");
+    assert_eq!(of_creation.description(), "Cancelled by a later deletion.");
     assert_eq!(
         poll(&client, &deleted).await.expect(200).body["state"],
         "in progress"

@@ -141,7 +141,7 @@ async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
     for (parameters, expected) in [
         (
             json!({"DelaySecond": 1}),
-            "Unknown parameter `DelaySecond`; did you mean `DelaySeconds`? The plan takes: `D",
+            "Unknown parameter `DelaySecond`; did you mean `DelaySeconds`? The plan accepts: `D",
         ),
         (
             json!({"DelaySeconds": "ten"}),
@@ -157,7 +157,7 @@ async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
         ),
         (
             json!({"FifoQueue": "true"}),
-            "Unknown parameter `FifoQueue`: the plan decides it.",
+            "Unknown parameter `FifoQueue`: the plan sets it.",
         ),
     ] {
         let answer = client

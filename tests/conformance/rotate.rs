@@ -44,7 +44,9 @@ async fn rot_01_the_predecessor_is_a_binding_of_the_instance_that_has_not_expire
         .let_time_pass(SignedDuration::from_hours(90 * 24));
     let answer = client.bind("newer", rotation("old")).await.expect(400);
     assert!(
-        answer.description().contains("has not expired"),
+        answer
+            .description()
+            .contains("must name an unexpired binding"),
         "{}",
         answer.description()
     );
@@ -137,7 +139,9 @@ Outputs:
     client.bind("old", ids).await.expect(201);
     let answer = client.bind("new", rotation("old")).await.expect(400);
     assert!(
-        answer.description().contains("does not rotate"),
+        answer
+            .description()
+            .contains("does not support the rotation"),
         "{}",
         answer.description()
     );

@@ -74,6 +74,6 @@ async fn unb_07_08_09_an_interrupted_binding_can_be_deleted_when_nobody_is_at_wo
     let answer = client.binding_last_operation("one").await.expect(200);
     assert_eq!(
         (&answer.body["state"], answer.description()),
-        (&json!("succeeded"), "The binding is deleted.")
+        (&json!("succeeded"), "The binding has been deleted.")
     );
 }

@@ -178,7 +178,7 @@ async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
         ),
         (
             json!({"Siez": 1}),
-            "Unknown parameter `Siez`; did you mean `Size`? An update of this plan takes: \
+            "Unknown parameter `Siez`; did you mean `Size`? An update of this plan accepts: \
              `Password`, `Size`.",
         ),
         (json!({"Siez": null}), "Unknown parameter `Siez`;"),

@@ -212,17 +212,17 @@ def _texts_of_rules() -> Iterator[bytes]:
 # What is no fault of a request's form, and a 400 all the same: a 422 needs a word that Cloud Foundry knows.
 RIGHTLY_REFUSED = [
     # A template's rules between parameters, which the catalog's schemas cannot say.
-    b"AWS CloudFormation refuses this request",
+    b"AWS CloudFormation rejected the request",
     *_texts_of_rules(),
-    b"The last operation on the service instance has failed",
+    b"The service instance cannot be bound",
     # Which bindings there are to rotate, no schema can say.
-    b"The predecessor_binding_id is not that of a binding",
+    b"predecessor_binding_id must name an unexpired binding",
     # Nor which roles there are, which of them are allowed, and in which namespace a binding is.
-    b"There is no such IAM role",
-    b"operator has not allowed this role to be bound",
+    b"The IAM role does not exist",
+    b"operator does not allow this role in bindings",
     b"Send only one of RoleName, RoleArn and ServiceAccount",
-    b"does not tell a namespace",
-    b"is not of the namespace",
+    b"did not send a namespace",
+    b"must be in the binding's namespace",
 ]
 
 

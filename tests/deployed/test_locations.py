@@ -129,7 +129,7 @@ class LocationsTest(BrokerTestCase):
         instance = str(uuid.uuid4())
         with Role(BROKERS, self.another.stack).without("WorkElsewhere sts:AssumeRole"):
             refused = broker.provision(instance, plan, THERE).expect(500)
-            self.assertIn("operator finds what to repair in its log", refused["description"])
+            self.assertIn("operator can find the repair in the log", refused["description"])
         # The record has stayed, and the same request goes on from there.
         broker.wait(instance, plan, broker.provision(instance, plan, THERE).expect(202).get("operation"))
         broker.wait(instance, plan, broker.deprovision(instance, plan).expect(202).get("operation"))

@@ -196,7 +196,7 @@ def counted() -> Answer:
     }
     client("lambda").invoke(FunctionName=functions()[GUARDS], Payload=json.dumps(request).encode())
     said = json.load(s3.get_object(**answer)["Body"])["Reason"]
-    return Answer(500 if "cannot be seen" in said else 200, {"description": said})
+    return Answer(500 if "could not check" in said else 200, {"description": said})
 
 
 def change(instance: str, sort_key: str, path: str, value: dict[str, Any]) -> None:

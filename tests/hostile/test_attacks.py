@@ -137,7 +137,7 @@ class NamesTest(HostileUser):
         instance = self.own(self.mallory, plan)
         own = STRICT.broker.outputs["DeployRoleArn"]
         with application_role(ROLES) as role:
-            for arn, reason in ((role["Arn"], "The role's owner has not allowed"), (own, "has not allowed this role")):
+            for arn, reason in ((role["Arn"], "The role's owner has not allowed"), (own, "does not allow this role")):
                 before = client("iam").list_role_policies(RoleName=arn.rpartition("/")[2])["PolicyNames"]
                 bound = STRICT.client.bind(instance, str(uuid.uuid4()), plan, {"RoleArn": arn})
                 self.assert_refused(bound, reason)
@@ -154,7 +154,7 @@ class IdsTest(HostileUser):
     def test_nobody_deletes_an_instance_of_another_service_or_user(self) -> None:
         queue, stream = STRICT.client.plan("sqs", "standard"), STRICT.client.plan("kinesis", "ondemand")
         victim = self.own(self.alice, queue)
-        self.assert_refused(self.alice.deprovision(stream, victim), "of another service offering")
+        self.assert_refused(self.alice.deprovision(stream, victim), "service_id does not match the service")
 
         # A creation that was refused, whose answer got lost: the platform cleans up what it takes for mallory's.
         self.mallory.provision(queue, {}, victim).expect(409)
@@ -166,7 +166,7 @@ class IdsTest(HostileUser):
         deleted = self.own(self.alice, queue)
         self.remove(self.alice, queue, deleted)
         answer = self.mallory.provision(queue, {}, deleted)
-        self.assertIn("of another space or organization", answer.expect(409)["description"])
+        self.assertIn("in another space or organization", answer.expect(409)["description"])
 
     def test_nobody_adopts_a_stack_whose_record_is_lost(self) -> None:
         queue, table = STRICT.client.plan("sqs", "standard"), STRICT.broker.outputs["TableName"]
@@ -174,7 +174,7 @@ class IdsTest(HostileUser):
         key = {"pk": {"S": f"INSTANCE#{lost}"}, "sk": {"S": "META"}}
         record = client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
         client("dynamodb").delete_item(TableName=table, Key=key)
-        self.assert_refused(self.mallory.provision(queue, {}, lost), "Its tags do not say")
+        self.assert_refused(self.mallory.provision(queue, {}, lost), "Its tags do not identify it")
         client("dynamodb").put_item(TableName=table, Item=record)
 
 

@@ -85,7 +85,7 @@ class RolesTest(TwoTenants):
         instance = self.own(Tenant(BROKER, "local", "local", "local"), plan)
         with application_role(ROLES) as role:
             answer = BROKER.bind(instance, str(uuid.uuid4()), plan, {"RoleArn": role["Arn"]})
-            self.assert_refused(answer, "denies things")
+            self.assert_refused(answer, "denies actions")
             self.assertEqual(self.policies(role["RoleName"]), [])
 
     def test_nobody_gets_a_key_by_naming_it(self) -> None:

@@ -47,14 +47,14 @@ impl Consents {
                 .filter(|(_, entries)| entries.contains(entry))
                 .peekable();
             if settings.peek().is_none() {
-                return Err(format!("`{entry}` is no entry of a setting"));
+                return Err(format!("`{entry}` is not an entry of a setting"));
             }
 
             if let Some((setting, _)) =
                 settings.find(|(setting, _)| !is_checked(offerings, setting))
             {
                 return Err(format!(
-                    "`{entry}` is of {setting}, which IAM alone checks, for all users together"
+                    "`{entry}` is in {setting}, which only IAM checks, for all users"
                 ));
             }
 
@@ -125,8 +125,8 @@ pub fn refusals(
 
     let refusal = |(setting, parameter): (&Setting, _)| {
         format!(
-            "The broker's operator has not allowed the value of the parameter `{parameter}`. Use \
-             another one, or ask the operator to add it to the setting {}.",
+            "The broker's operator does not allow this value of the parameter `{parameter}`. Use \
+             another value, or ask the operator to add it to the setting {}.",
             setting.name
         )
     };

@@ -159,7 +159,7 @@ pub enum NotOffered {
     },
     /// The plan is for existing instances only, because the operator does not offer it.
     #[error(
-        "The broker's operator does not offer the plan `{plan}` of `{offering}`. Fetch the \
+        "The broker's operator does not allow the plan `{plan}` of `{offering}`. Fetch the \
          catalog again and choose another one."
     )]
     PlanForNewInstances {
@@ -397,7 +397,7 @@ impl Offered<'_> {
         let besides: Vec<_> = self.asked_for.keys().map(String::as_str).collect();
         self.check(
             &self.entry.schemas.create,
-            "The plan takes",
+            "The plan accepts",
             &besides,
             parameters,
             known,
@@ -412,7 +412,7 @@ impl Offered<'_> {
     pub fn check_changes(&self, parameters: &Object) -> Result<(), String> {
         self.check(
             &self.entry.schemas.update,
-            "An update of this plan takes",
+            "An update of this plan accepts",
             &[],
             parameters,
             &BTreeSet::new(),
@@ -507,7 +507,7 @@ impl Offered<'_> {
             let check = Check {
                 schema,
                 constraints,
-                taker: "The plan takes",
+                taker: "The plan accepts",
                 besides: &[],
                 decided: &[],
             };
@@ -561,7 +561,7 @@ impl Offered<'_> {
         let check = Check {
             schema,
             constraints,
-            taker: "A binding takes",
+            taker: "A binding accepts",
             besides: &[],
             decided: &[],
         };

@@ -68,7 +68,7 @@ pub struct ParameterSchema {
 impl ParameterSchema {
     fn compile(text: &str) -> Result<Self, String> {
         let unusable =
-            |error: &dyn std::fmt::Display| format!("The plan's schema is not usable: {error}");
+            |error: &dyn std::fmt::Display| format!("The plan's schema is not valid: {error}");
         let document: Value = serde_json::from_str(text).map_err(|error| unusable(&error))?;
         let validator = jsonschema::draft4::new(&document).map_err(|error| unusable(&error))?;
         Ok(Self {

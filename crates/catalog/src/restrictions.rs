@@ -85,7 +85,7 @@ impl EnabledPlans {
         let known: BTreeSet<_> = plans(offerings).map(|(name, ..)| name).collect();
         match names.difference(&known).next() {
             Some(unknown) => Err(format!(
-                "`{unknown}` is no plan in the catalog: write service/plan"
+                "`{unknown}` is not a plan in the catalog: write service/plan"
             )),
             None => Ok(Self(names)),
         }
@@ -130,7 +130,7 @@ impl ParameterLimits {
                     .peekable();
                 if properties.peek().is_none() {
                     return Err(format!(
-                        "users of `{name}` do not choose a parameter `{parameter}`"
+                        "`{name}` has no parameter `{parameter}` that users can set"
                     ));
                 }
 
@@ -283,7 +283,7 @@ fn limit_property(property: &mut Map<String, Value>, limited: &Value) {
 fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
     let mut limited = property.clone();
     if limit == &ParameterLimit::default() {
-        return Err("it needs MinValue, MaxValue, AllowedValues or Value".into());
+        return Err("it must have MinValue, MaxValue, AllowedValues or Value".into());
     }
 
     limit_range(
@@ -332,7 +332,7 @@ fn limit_range(
     let is_empty = property["minimum"].as_f64() > property["maximum"].as_f64()
         && property["maximum"].is_number();
     if is_limited && (is_empty || !is_numeric(property)) {
-        return Err("it takes no numbers within MinValue and MaxValue".into());
+        return Err("it accepts no number between MinValue and MaxValue".into());
     }
 
     Ok(())
@@ -356,7 +356,7 @@ fn choose_among(property: &mut Value, values: &[Value]) -> Result<(), String> {
 
     let validator = jsonschema::draft4::new(schema).map_err(|error| error.to_string())?;
     if allowed.is_empty() || allowed.iter().any(|value| !validator.is_valid(value)) {
-        return Err("it does not take these values".into());
+        return Err("it does not accept these values".into());
     }
 
     match property.get("default") {

@@ -97,7 +97,7 @@ impl Check<'_> {
 
     fn unknown_parameter(&self, name: &str, known: &[&str]) -> String {
         if self.decided.contains(&name) {
-            return format!("Unknown parameter `{name}`: the plan decides it.");
+            return format!("Unknown parameter `{name}`: the plan sets it.");
         }
         match spelling::nearest(name, known.iter().copied()) {
             Some(meant) => format!("Unknown parameter `{name}`; did you mean `{meant}`?"),
@@ -222,7 +222,7 @@ impl Mistake {
     /// Returns the schema's requirement, as it follows "must".
     fn demand(self, property: &Value) -> String {
         match self {
-            Self::EntryComma => "be without a comma".into(),
+            Self::EntryComma => "not contain a comma".into(),
             Self::Pattern | Self::EntryPattern => {
                 format!(
                     "match the pattern `{}`",
@@ -283,7 +283,7 @@ fn one_of(allowed: &[Value]) -> String {
     match texts.as_slice() {
         [only] => only.clone(),
         [first @ .., last] => format!("one of {} or {last}", first.join(", ")),
-        [] => "left out".into(),
+        [] => "omitted".into(),
     }
 }
 
@@ -311,7 +311,7 @@ type ValueCheck = (fn(&Value) -> bool, &'static str);
 const VALUE_CHECKS: [ValueCheck; 3] = [
     (
         has_dynamic_reference,
-        "must not contain a reference that begins with {{resolve, nor a part of one",
+        "must not contain a dynamic reference, which begins with {{resolve, or a part of one",
     ),
     (
         has_control_character,

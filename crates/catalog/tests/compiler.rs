@@ -142,13 +142,13 @@ fn mistakes_are_named_with_file_line_and_reason() {
             "https://${Host}/",
             "https://${Hots}/",
             15,
-            "`${Hots}` is no output",
+            "`${Hots}` is not an output",
         ),
         (
             "Resource: '${Arn}'",
             "Resource: '${ARN}'",
             17,
-            "`${ARN}` is no output",
+            "`${ARN}` is not an output",
         ),
         ("MinValue: 1", "MinValue: one", 20, "`one` is not a number"),
         ("Type: Number, ", "", 20, "Type"),
@@ -156,7 +156,7 @@ fn mistakes_are_named_with_file_line_and_reason() {
             "Name: queue",
             "Nmae: queue",
             5,
-            "`Nmae` is no key of the specification; did you mean `Name`?",
+            "`Nmae` is not a key of the specification; did you mean `Name`?",
         ),
         ("    Name: queue\n", "", 11, "missing field `Name`"),
         (
@@ -169,13 +169,13 @@ fn mistakes_are_named_with_file_line_and_reason() {
             "https://${Host}/",
             "https://${Host.name}/",
             15,
-            "the output `Host` is no secret, and so has no keys",
+            "the output `Host` is not a secret, so it has no keys",
         ),
         (
             "Arn: {Value: !GetAtt Queue.Arn}",
             "Arn: {Value: !Sub 'ssm:${X}'}",
             17,
-            "is a secret, and is for Credentials alone",
+            "is a secret, which only Credentials may contain",
         ),
         ("Outputs:", "Outputs: [", 26, ""),
     ] {
@@ -435,7 +435,7 @@ fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
     assert!(
         error
             .reason
-            .starts_with("`${Arn}` is none of AWS::Partition"),
+            .starts_with("`${Arn}` is not one of AWS::Partition"),
         "{error}"
     );
     for (deploy, reason) in [
@@ -522,7 +522,7 @@ fn a_misspelt_key_is_refused_with_the_one_that_is_meant() {
     assert!(
         error
             .reason
-            .starts_with("`Colour` is no key of the specification, whose keys are: Version, "),
+            .starts_with("`Colour` is not a key of the specification, whose keys are: Version, "),
         "{error}"
     );
 }
@@ -567,15 +567,15 @@ fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
     for (assert, reason) in [
         (
             "!EachMemberIn [!RefAll 'AWS::EC2::VPC::Id', [a]]",
-            "Fn::RefAll depends on what only AWS knows",
+            "Fn::RefAll depends on values that only AWS knows",
         ),
         (
             "!Equals [!ValueOf [Color, Tags.x], a]",
-            "Fn::ValueOf depends on what only AWS knows",
+            "Fn::ValueOf depends on values that only AWS knows",
         ),
         (
             "!EachMemberEquals [!ValueOfAll ['AWS::EC2::VPC::Id', Tags.x], a]",
-            "Fn::ValueOfAll depends on what only AWS",
+            "Fn::ValueOfAll depends on values that only AWS",
         ),
         (
             "!Equals [!Ref Colour, red]",
@@ -583,14 +583,14 @@ fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
         ),
         (
             "!Equals [!Sub '${Color}', red]",
-            "`Sub` is no function for rules",
+            "`Sub` is not a rule function",
         ),
         ("!Equals [!Ref Color]", "Fn::Equals takes two values"),
         (
             "!And [!Equals [!Ref Color, red]]",
             "Fn::And takes two to ten conditions",
         ),
-        ("'true'", "a condition of a rule is a function"),
+        ("'true'", "a condition of a rule must be a function"),
     ] {
         let error = with(assert).expect_err(assert);
         assert!(error.reason.starts_with(reason), "{assert}: {error}");
@@ -628,7 +628,7 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
         ),
         (
             "{Parameters: [Size, Color], Description: x}",
-            "an entry of Ascending names parameters of the type Number",
+            "an entry of Ascending must name parameters of the type Number",
         ),
         (
             "{Parameters: [Size, Others], Description: x}",
@@ -636,7 +636,7 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
         ),
         (
             "{Parameter: [Size, Other], Description: x}",
-            "`Parameter` is no key of an entry of Ascending",
+            "`Parameter` is not a key of an entry of Ascending",
         ),
     ] {
         let error = with(entry).expect_err(entry);
@@ -674,7 +674,7 @@ fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
         ),
         (
             "{Parameter: Color, MaxItems: two, Description: x}",
-            "MaxItems of an entry of Lists is a whole number",
+            "MaxItems of an entry of Lists must be a whole number",
         ),
         (
             "{Parameter: Colour, MaxItems: 2, Description: x}",
@@ -682,7 +682,7 @@ fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
         ),
         (
             "{Parameter: Color, MaxItem: 2, Description: x}",
-            "`MaxItem` is no key of an entry of Lists",
+            "`MaxItem` is not a key of an entry of Lists",
         ),
     ] {
         let error = with(entry).expect_err(entry);
@@ -725,7 +725,7 @@ fn matching_names_parameters_and_patterns_and_has_a_text() {
         ),
         (
             "{Parameter: Color, AllowedPatern: r, Description: x}",
-            "`AllowedPatern` is no key of an entry of Matching",
+            "`AllowedPatern` is not a key of an entry of Matching",
         ),
         (
             "{Parameter: Color, AllowedPattern: '(r', Description: x}",
@@ -771,7 +771,7 @@ fn subdomains_name_a_parameter_and_others_and_have_a_text() {
         ),
         (
             "{Parameter: Color, In: [Size], Description: x}",
-            "`In` is no key of an entry of Subdomains",
+            "`In` is not a key of an entry of Subdomains",
         ),
     ] {
         let error = with(entry).expect_err(entry);
@@ -809,7 +809,7 @@ fn senders_name_a_parameter_and_an_identity_and_have_a_text() {
         ),
         (
             "{Parameter: Color, By: Size, Description: x}",
-            "`By` is no key of an entry of Senders",
+            "`By` is not a key of an entry of Senders",
         ),
     ] {
         let error = with(entry).expect_err(entry);
@@ -860,7 +860,7 @@ fn a_policy_that_iam_would_not_take_is_refused_with_scope_length_and_limit() {
     assert_eq!(
         error.reason,
         format!(
-            "the policy of the scope `Write` may have {} characters; IAM takes 2048 of a user",
+            "the policy of the scope `Write` may have {} characters; IAM allows 2048 for a user",
             length(130, 100)
         ),
     );

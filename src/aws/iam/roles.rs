@@ -56,7 +56,7 @@ impl Roles for Iam {
             Err(error) => return Err(SERVICE.failed("CreateRole")(error)),
         };
 
-        existing.ok_or_else(|| SERVICE.unexpected("CreateRole", "the role is not there"))
+        existing.ok_or_else(|| SERVICE.unexpected("CreateRole", "the role does not exist"))
     }
 
     async fn put_policy(&self, role_name: &str, policy_name: &str, policy: &str) -> PortResult<()> {

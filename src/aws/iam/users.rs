@@ -73,7 +73,7 @@ impl Users for Iam {
             .map_err(SERVICE.failed("CreateAccessKey"))?
             .access_key;
         let key = key.ok_or_else(|| {
-            SERVICE.unexpected("CreateAccessKey", "the answer holds no access key")
+            SERVICE.unexpected("CreateAccessKey", "the response has no access key")
         })?;
 
         Ok(AccessKey {

@@ -239,9 +239,10 @@ fn why_not_inserted(
         {
             Ok(None)
         }
-        reasons if reasons.iter().any(is_throttled) => {
-            Err(SERVICE.throttled("TransactWriteItems", "a part of it was throttled"))
-        }
+        reasons if reasons.iter().any(is_throttled) => Err(SERVICE.throttled(
+            "TransactWriteItems",
+            "a part of the transaction was throttled",
+        )),
         _ => Err(SERVICE.failed("TransactWriteItems")(error)),
     }
 }
@@ -508,7 +509,7 @@ impl Records for DynamoDb {
             }
         }
 
-        Err(SERVICE.throttled("BatchGetItem", "not all of the batch was read"))
+        Err(SERVICE.throttled("BatchGetItem", "a part of the batch was not read"))
     }
 
     async fn insert_binding(
@@ -609,7 +610,7 @@ fn scanned(item: Item) -> ScannedRecord {
         Some(sk) if sk.starts_with(BINDING) => {
             record(item).map(|binding| ScannedRecord::Binding(Box::new(binding)))
         }
-        _ => Err(SERVICE.unreadable("it is neither an instance's nor a binding's")),
+        _ => Err(SERVICE.unreadable("it is neither an instance nor a binding")),
     };
 
     read.unwrap_or_else(|error| {
@@ -756,7 +757,7 @@ fn record<R: Shape>(item: Item) -> PortResult<R> {
     let Some(version) = version.filter(|version| R::VERSIONS.contains(version)) else {
         let version = version.map_or("none".into(), |version| version.to_string());
         return Err(SERVICE.unreadable(format!(
-            "the number of its shape is {version}, and this version of the broker knows {} to {}",
+            "its schema version is {version}; this version of the broker supports {} to {}",
             R::VERSIONS.start(),
             R::VERSIONS.end(),
         )));

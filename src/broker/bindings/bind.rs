@@ -130,11 +130,13 @@ async fn bind_again(
         // run.
         (OperationKind::Unbind, _) => return Err(Error::Concurrency),
         _ if !existing.same_request(requested) => {
-            let reason = "A service binding of this id exists with other attributes. Use a new id.";
+            let reason =
+                "A service binding with this id exists with other attributes. Use a new id.";
             return Err(Error::Conflict(reason.into()));
         }
         (_, OperationState::Failed) => {
-            let reason = "The creation of the service binding of this id has failed. Delete it.";
+            let reason = "The creation of the service binding with this id failed. Delete it, then \
+                          create a new one.";
             return Err(Error::Conflict(reason.into()));
         }
         (_, OperationState::Succeeded) => {

@@ -23,34 +23,30 @@ pub async fn check_bindable(broker: &Broker, instance: &Instance) -> Result<()> 
                 .describe(instance.stack())
                 .await?;
             let Some(stack) = stack else {
-                return invalid(
-                    "The stack of the service instance does not exist any more. Delete the \
-                     instance.",
-                );
+                return invalid("The instance's stack no longer exists. Delete the instance.");
             };
 
             if stack.status.can_be_updated() {
                 return Ok(());
             }
             invalid(
-                "The last update of the service instance has failed and could not be undone, \
-                 so that it cannot be bound. The broker's operator has to repair its stack.",
+                "The service instance cannot be bound: its last update failed, and so did the \
+                 rollback. The broker's operator has to repair the stack.",
             )
         }
         (_, InProgress) => Err(Error::Concurrency),
         // AWS does not delete a resource with contents, such as a bucket. An application can
         // empty it through a binding; then the deletion can be retried.
         (OperationKind::Deprovision, Failed) if !instance.outputs.is_empty() => Ok(()),
-        (OperationKind::Deprovision, Failed) => invalid(
-            "The deletion of the service instance has failed, so that it cannot be bound. \
-             Delete it again.",
-        ),
+        (OperationKind::Deprovision, Failed) => {
+            invalid("The service instance cannot be bound: its deletion failed. Delete it again.")
+        }
         (_, Failed) => invalid(
-            "The creation of the service instance has failed, so that it cannot be bound. \
-             Delete it.",
+            "The service instance cannot be bound: its creation failed. Delete it, then create a \
+             new one.",
         ),
         (kind, Succeeded) => Err(Error::Corrupt(format!(
-            "an instance whose last operation is {kind:?}"
+            "an instance has the last operation {kind:?}"
         ))),
     }
 }

@@ -17,7 +17,7 @@ pub async fn fail(broker: &Broker, binding: Binding, error: Error) -> Result<Ope
     if broker.records.update_binding(&failed).await? == WriteOutcome::Done {
         tracing::error!(
             reason = error.detail().unwrap_or_default(),
-            "a binding's operation has failed"
+            "the operation of a binding failed"
         );
         return Ok(failed.operation);
     }

@@ -74,7 +74,9 @@ pub fn binding(
 fn check_parameters(offered: &Offered<'_>, parameters: Json, is_rotation: bool) -> Result<Json> {
     if is_rotation && !offered.is_binding_rotatable() {
         return Err(Error::Invalid(
-            "The plan does not rotate bindings. Create a binding without a predecessor.".into(),
+            "The plan does not support the rotation of bindings. Create a binding without a \
+             predecessor_binding_id."
+                .into(),
         ));
     }
     let parameters = offered.check_binding_parameters(parameters.0);
@@ -137,8 +139,7 @@ pub fn check_plan(broker: &Broker, request: &BindRequest, instance: &Instance) -
         return Ok(());
     }
     broker.catalog.find(service_id, plan_id)?;
-    let reason =
-        "The service instance is not of this service_id and plan_id. Send those that it has.";
+    let reason = "service_id and plan_id do not match the service instance. Send its current ones.";
     Err(Error::Invalid(reason.into()))
 }
 
@@ -147,7 +148,7 @@ pub fn check_plan(broker: &Broker, request: &BindRequest, instance: &Instance) -
 pub fn check_complete(request: &BindRequest) -> Result<()> {
     let missing = |field| {
         Err(Error::Invalid(format!(
-            "The body does not fit the API: missing field `{field}`."
+            "The body is not valid: missing field `{field}`."
         )))
     };
 

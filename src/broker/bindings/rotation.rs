@@ -45,8 +45,8 @@ pub async fn predecessor(
     match existing.filter(|existing| existing.predecessor_id.as_ref() == Some(&id)) {
         Some(existing) => Ok(inherited(id, existing)),
         None => Err(Error::Invalid(
-            "The predecessor_binding_id is not that of a binding of this service instance \
-             that has not expired. Create a binding without a predecessor."
+            "predecessor_binding_id must name an unexpired binding of this service instance. \
+             Otherwise create a binding without a predecessor_binding_id."
                 .into(),
         )),
     }

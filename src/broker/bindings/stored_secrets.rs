@@ -123,7 +123,7 @@ fn existing(
     let detail = match read {
         Ok(Some(secret)) => return Ok(secret),
         Ok(None) => {
-            format!("the output {output} refers to {store:?}, which does not exist, or has no text")
+            format!("the output {output} refers to {store:?}, which does not exist or has no text")
         }
         Err(error) if error.kind == PortErrorKind::Denied => error.to_string(),
         Err(error) => return Err(error.into()),

@@ -47,17 +47,17 @@ pub enum Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same_request = "A request with this instance id, and with the plan and the parameters \
-                            that the stack has, takes it over with its data; otherwise ask the \
+        let same_request = "A create request with this instance id and the stack's plan and \
+                            parameters adopts the stack with its data. Otherwise ask the \
                             broker's operator.";
-        let operator = "Ask the broker's operator to save its data or to delete it.";
+        let operator = "Ask the broker's operator to save its data or delete it.";
 
         match self {
             Self::Foreign => f.write_str(
-                "Its tags do not say that it is this instance's. Create another instance.",
+                "Its tags do not identify it as this instance's. Create another instance.",
             ),
-            Self::Unfit(status) => write!(f, "It is in the status {status}. {operator}"),
-            Self::OtherPlan => write!(f, "It is of another plan. {same_request}"),
+            Self::Unfit(status) => write!(f, "Its status is {status}. {operator}"),
+            Self::OtherPlan => write!(f, "It belongs to another plan. {same_request}"),
             Self::HasSecrets => {
                 write!(
                     f,
@@ -66,7 +66,7 @@ impl fmt::Display for Misfit {
             }
             Self::OtherParameters(names) => write!(
                 f,
-                "It has other values of {}. {same_request}",
+                "It has other values for {}. {same_request}",
                 names.join(", ")
             ),
         }
@@ -181,11 +181,11 @@ pub async fn misfit(
 
 /// Advice for a creation that has failed because of an existing stack. The platform has a record of
 /// the failed instance, which its user must delete.
-pub const LEAVES_ALONE: &str = "Delete this failed instance; the stack stays.";
+pub const LEAVES_ALONE: &str = "Delete this failed instance; the stack is kept.";
 
 /// The failure reason of a creation that finds an existing stack.
 pub fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
-    format!("The stack {} exists already. {misfit}", instance.stack_name)
+    format!("The stack {} already exists. {misfit}", instance.stack_name)
 }
 
 /// True if the stack's tags name the instance, its organization and its space. The id alone proves

@@ -96,7 +96,7 @@ async fn create_stack(
     let stacks = broker.stacks_of(instance).await;
     let reason = match stacks.create(&stack).await? {
         StackCreation::Accepted => return Ok(None),
-        StackCreation::Exists => "a stack of the instance's name exists in AWS.".to_owned(),
+        StackCreation::Exists => "a stack with the instance's name already exists.".to_owned(),
         StackCreation::Rejected(reason) => reason,
     };
 

@@ -119,7 +119,7 @@ async fn find_stack(broker: &Broker, instance: Instance) -> Result<Instance> {
             let mut instance = instance;
             tracing::warn!(
                 stack_name = instance.stack_name,
-                "not created by the instance; left in AWS"
+                "the instance did not create the stack; keeping the stack in AWS"
             );
             instance.operation.reason = Some(description_of_stack_left(&instance));
             forget_without_stack(broker, instance).await
@@ -220,14 +220,14 @@ async fn remove_with_stack(
     let failure = match tokio::time::timeout(LAST_FUNCTION_CALL, removed).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
-        Err(_) => Some("it does not answer".into()),
+        Err(_) => Some("it did not respond in time".into()),
     };
     if let Some(reason) = failure {
         let binding_id = binding.id.as_str();
         tracing::warn!(
             binding_id,
             reason,
-            "the service's function was not told of the unbinding; removing the binding"
+            "could not notify the service's function of the unbind; deleting the binding anyway"
         );
     }
     Ok(())
@@ -254,8 +254,8 @@ enum Revoked {
 /// The description of a deletion that left a stack with the instance's name alone.
 fn description_of_stack_left(Instance { stack_name, .. }: &Instance) -> String {
     format!(
-        "The instance is deleted. The stack {stack_name} was not made by it and stays in AWS; the \
-         broker's operator finds it with the sweep."
+        "The instance has been deleted. The stack {stack_name} was not created by it, and is kept \
+         in AWS. The broker's operator can find it with the sweep."
     )
 }
 
@@ -276,9 +276,8 @@ fn reason_of_unknown_owner(
         .collect();
 
     format!(
-        "The stack {stack_name} exists in AWS, and its tags do not say that it is this \
-         instance's, so that the broker has not deleted it. Have the broker's operator set its \
-         tags ({}), or delete the stack.",
+        "The broker did not delete the stack {stack_name}: its tags do not identify it as this \
+         instance's. Have the broker's operator set its tags ({}) or delete the stack.",
         tags.join(", ")
     )
 }

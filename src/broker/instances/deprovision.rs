@@ -104,7 +104,9 @@ async fn check_not_refused(broker: &Broker, id: &InstanceId, requester: &Request
     }
     let instance = broker.records.instance(id, now).await?;
     if !instance.is_some_and(|instance| instance.is_known_to(requester)) {
-        tracing::warn!("a deletion for a user who was refused the id; left the instance alone");
+        tracing::warn!(
+            "rejected a deletion by a user who was refused the instance's id; the instance is kept"
+        );
         return Err(Error::Gone);
     }
     Ok(())

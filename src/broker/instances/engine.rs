@@ -145,22 +145,22 @@ async fn start_again(
             if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
         {
             let reason =
-                "CloudFormation does not begin to delete the stack. Delete the instance again.";
+                "CloudFormation did not start to delete the stack. Delete the instance again.";
             outcome::fail(broker, instance, reason.into()).await
         }
         OperationKind::Deprovision => deletion::tear_down(broker, instance).await,
 
         // The platform is told that the update failed, so it must not happen later.
         OperationKind::Update => {
-            let reason = "The request did not get through to AWS, and nothing was changed. \
-                          Send it again.";
+            let reason =
+                "The request did not reach AWS, and nothing was changed. Retry the update.";
             outcome::fail_unchanged(broker, instance, reason.into()).await
         }
 
         // A stack that somebody has deleted by hand must not come back.
         _ if sight == Sight::NoStack => {
-            let reason = "There is no stack: the request did not get through to AWS, or \
-                          somebody has deleted the stack";
+            let reason = "There is no stack: the request did not reach AWS, or somebody has \
+                          deleted the stack";
             outcome::fail(
                 broker,
                 instance,

@@ -72,12 +72,15 @@ async fn look(
         .await;
     let (instance, events) = match seen {
         Ok(Err(Error::Port(error))) if error.is_passing() => {
-            tracing::warn!(reason = %error, "how far the operation is cannot be seen now");
+            tracing::warn!(reason = %error, "could not read the operation's progress; reporting \
+                                             it as in progress");
             return Ok(unseen(broker, &instance.operation));
         }
         Ok(advanced) => advanced?,
         Err(_) => {
-            tracing::warn!("how far the operation is cannot be seen in time");
+            tracing::warn!(
+                "could not read the operation's progress in time; reporting it as in progress"
+            );
             return Ok(unseen(broker, &instance.operation));
         }
     };

@@ -135,7 +135,7 @@ pub async fn joined(broker: &Broker, instance: &Instance) -> Result<Instance> {
     }
 }
 
-pub const NO_STACK: &str = "The stack does not exist any more";
+pub const NO_STACK: &str = "The instance's stack no longer exists";
 
 pub const DELETE_INSTANCE: &str = "Delete the instance.";
 
@@ -154,7 +154,7 @@ pub fn advice_after_update(usable: bool) -> &'static str {
     match usable {
         true => "The instance is as it was before the update.",
         false => {
-            "The update could not be undone either; the broker's operator has to repair the stack."
+            "The rollback of the update failed, too. The broker's operator has to repair the stack."
         }
     }
 }

@@ -274,7 +274,8 @@ async fn remember_refused(broker: &Broker, requested: &Instance) {
         .remember_refused(&requested.id, &refused)
         .await
     {
-        tracing::warn!(reason = %error, "could not write down who was refused the instance's id");
+        tracing::warn!(reason = %error, "could not record the caller that was refused the \
+                                         instance's id; continuing");
     }
 }
 
@@ -346,7 +347,7 @@ fn requested_attributes(
 
 fn another_owner() -> Error {
     Error::Conflict(
-        "The id is that of a service instance of another space or organization. Use a new id."
+        "A service instance with this id exists in another space or organization. Use a new id."
             .into(),
     )
 }
@@ -363,13 +364,13 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
         // running.
         (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
         (OperationKind::Deprovision, Failed) => {
-            conflict("The deletion of the service instance of this id has failed. Delete it again.")
+            conflict("The deletion of the service instance with this id failed. Delete it again.")
         }
         _ if !same_request => {
-            conflict("A service instance of this id exists with other attributes. Use a new id.")
+            conflict("A service instance with this id exists with other attributes. Use a new id.")
         }
         (OperationKind::Provision, Failed) => conflict(
-            "The creation of the service instance of this id has failed. Delete it, then create a \
+            "The creation of the service instance with this id failed. Delete it, then create a \
              new one.",
         ),
         (OperationKind::Provision, state) => Ok(state),

@@ -331,7 +331,7 @@ async fn forget_update(
 ) -> Result<Option<String>> {
     let Some(operation) = instance.previous_operation.clone() else {
         return Err(Error::Corrupt(
-            "an update of an instance that nothing was done with before".into(),
+            "an update of an instance that has no previous operation".into(),
         ));
     };
     let before = Instance {
@@ -396,7 +396,7 @@ async fn send_update(
     let stacks = broker.stacks_of(instance).await;
     let Some(stack) = stacks.describe(instance.stack()).await? else {
         return Err(Error::Unsupported(
-            "The instance's stack does not exist any more. Delete the instance.".into(),
+            "The instance's stack no longer exists. Delete the instance.".into(),
         ));
     };
 
@@ -410,8 +410,8 @@ async fn send_update(
         parameters::of_same_template(&offered, current, target, secrets, &known_to_stack).map_err(
             |unknown| {
                 Error::UnfitState(format!(
-                    "The instance was made from an earlier version of its template, which does \
-                 not have: {}. Upgrade the instance first.",
+                    "The instance has an earlier version of its template, which lacks these \
+                     parameters: {}. Upgrade the instance first.",
                     unknown.join(", ")
                 ))
             },
@@ -439,10 +439,10 @@ fn check_status(status: StackStatus) -> Result<()> {
     let advice = if status.can_only_be_deleted() {
         "Delete the instance."
     } else {
-        "The broker's operator has to repair it."
+        "The broker's operator has to repair the stack."
     };
     Err(Error::UnfitState(format!(
-        "The instance's stack is in the status {status}, in which it cannot be updated. {advice}"
+        "The instance's stack cannot be updated in the status {status}. {advice}"
     )))
 }
 
@@ -563,7 +563,7 @@ fn check_rules(
 fn misfit(offered: &Offered<'_>, reason: String, changes_plan: bool) -> Error {
     if changes_plan {
         Error::Unsupported(format!(
-            "The instance does not fit the plan `{}`. {reason}",
+            "The instance is not compatible with the plan `{}`. {reason}",
             offered.plan.name
         ))
     } else {
@@ -628,9 +628,8 @@ fn changed(
 /// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1543>
 fn unseen_change(changed: &BTreeSet<String>) -> Error {
     Error::Unsupported(format!(
-        "CloudFormation finds nothing to update, so that {} was not changed. Change another \
-         parameter in the same update, or ask the broker's operator to repair the service's \
-         template.",
+        "CloudFormation found nothing to update, so {} was not changed. Change another parameter \
+         in the same update, or ask the broker's operator to repair the service's template.",
         quoted(changed)
     ))
 }
@@ -676,11 +675,11 @@ fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
             Ok(())
         }
         (_, InProgress) => Err(Error::Concurrency),
-        (OperationKind::Provision, Failed) => unfit(
-            "The creation of the service instance has failed. Delete it, then create a new one.",
-        ),
+        (OperationKind::Provision, Failed) => {
+            unfit("The creation of the service instance failed. Delete it, then create a new one.")
+        }
         (OperationKind::Deprovision, Failed) => {
-            unfit("The deletion of the service instance has failed. Delete it again.")
+            unfit("The deletion of the service instance failed. Delete it again.")
         }
         _ => Ok(()),
     }

@@ -55,7 +55,7 @@ impl Locations {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Error::Invalid(format!(
-                "The parameter `{name}` is not valid: it is not a string."
+                "The parameter `{name}` must be a string."
             ))),
         };
 
@@ -75,11 +75,11 @@ impl Locations {
         match fitting[..] {
             [location] => Ok((Some(location.clone()), parameters)),
             [] => Err(Error::Invalid(format!(
-                "The broker's operator does not allow instances there. Choose one of: {}.",
+                "The broker's operator does not allow this location. Choose one of: {}.",
                 self.choices(home, organization_guid)
             ))),
             _ => Err(Error::Invalid(format!(
-                "Name a {ROLE} as well. Choose one of: {}.",
+                "Several roles match. Send the parameter `{ROLE}`, too. Choose one of: {}.",
                 self.choices(home, organization_guid)
             ))),
         }
@@ -150,7 +150,7 @@ impl Locations {
         let accounts = of_all(Some(account), |location| &location.account_id);
         add(
             ACCOUNT,
-            "The AWS account that the instance is to be in.",
+            "The AWS account of the instance.",
             Some(account),
             accounts,
         );
@@ -158,14 +158,14 @@ impl Locations {
         let regions = of_all(Some(region), |location| &location.region);
         add(
             REGION,
-            "The AWS Region that the instance is to be in.",
+            "The AWS Region of the instance.",
             Some(region),
             regions,
         );
 
         let roles = of_all(None, |location| &location.role_name);
-        let description = "The role that the broker is to assume there, where the account and the \
-                           Region have several.";
+        let description = "The role that the broker assumes in the account. Required if the \
+                           account and the Region have several roles.";
         add(ROLE, description, None, roles);
 
         properties
@@ -190,7 +190,7 @@ impl Locations {
                 region,
                 role_name,
             } = location;
-            format!("`{account_id}` in `{region}` by `{role_name}`")
+            format!("`{account_id}` in `{region}` with the role `{role_name}`")
         });
         std::iter::once(own)
             .chain(others)

@@ -37,8 +37,8 @@ impl Quotas {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "The organization or namespace has the {quota} service instances that the broker's \
-             operator allows. Delete one, or ask the operator for more."
+            "The organization or namespace has reached its quota of {quota} service instances. \
+             Delete one, or ask the broker's operator for a higher quota."
         )))
     }
 
@@ -65,8 +65,8 @@ impl Quotas {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "The service instance has the {quota} service bindings that the broker's operator \
-             allows. Delete one, or ask the operator for more."
+            "The service instance has reached its quota of {quota} service bindings. Delete one, \
+             or ask the broker's operator for a higher quota."
         )))
     }
 }

@@ -14,8 +14,8 @@ use crate::broker::records::{Operation, OperationKind, OperationState};
 /// The end of CloudFormation's reason for a resource that it stopped after another one had failed.
 const CANCELLED: &str = "cancelled";
 
-const WITHHELD: &str = "the reason may quote a secret parameter, and is not shown here; the \
-                        broker's operator finds it in the stack's events";
+const WITHHELD: &str = "the reason is withheld, because it may quote a secret parameter; the \
+                        broker's operator can find it in the stack's events";
 
 /// Describes a creation, update or deletion of an instance. `template_resources` is the number of
 /// resources in the template; conditions may exclude some.
@@ -31,9 +31,9 @@ pub fn of_instance(
             OperationKind::Deprovision => operation
                 .reason
                 .clone()
-                .unwrap_or_else(|| "The instance is deleted.".into()),
-            OperationKind::Update => "The instance is updated.".into(),
-            _ => "The instance is created.".into(),
+                .unwrap_or_else(|| "The instance has been deleted.".into()),
+            OperationKind::Update => "The instance has been updated.".into(),
+            _ => "The instance has been created.".into(),
         },
         OperationState::Failed => reason(operation),
     }
@@ -46,9 +46,11 @@ pub fn of_binding(operation: &Operation) -> String {
         (OperationKind::Unbind, OperationState::InProgress) => {
             "The binding is being deleted.".into()
         }
-        (OperationKind::Unbind, OperationState::Succeeded) => "The binding is deleted.".into(),
+        (OperationKind::Unbind, OperationState::Succeeded) => {
+            "The binding has been deleted.".into()
+        }
         (_, OperationState::InProgress) => "The binding is being created.".into(),
-        (_, OperationState::Succeeded) => "The binding is created.".into(),
+        (_, OperationState::Succeeded) => "The binding has been created.".into(),
     }
 }
 
@@ -78,7 +80,7 @@ fn running(
         .filter(|event| event.stack_status().is_in_progress())
     {
         return format!(
-            "Somebody else is at work on the stack in AWS ({}). The broker waits for its end.",
+            "Somebody else is changing the stack in AWS ({}). The broker waits until this ends.",
             act.status
         );
     }
@@ -88,16 +90,16 @@ fn running(
     match sight {
         Sight::Reached(S::RollbackInProgress) => {
             let cause = root_cause(events);
-            format!("The creation failed and is being undone. {cause}")
+            format!("The creation failed and is being rolled back. {cause}")
         }
         Sight::Reached(
             S::UpdateRollbackInProgress | S::UpdateRollbackCompleteCleanupInProgress,
         ) => {
             let cause = root_cause(events);
-            format!("The update failed and is being undone. {cause}")
+            format!("The update failed and is being rolled back. {cause}")
         }
         Sight::Reached(S::UpdateCompleteCleanupInProgress) => {
-            "Updating: all changes are made; what they replaced is being removed.".into()
+            "Updating: all changes are complete; the replaced resources are being deleted.".into()
         }
         _ => how_far(kind, events, template_resources, now),
     }
@@ -212,7 +214,7 @@ pub fn cause(events: &OperationEvents) -> String {
                 .map(|reason| format!(": {}", readable(reason)))
                 .unwrap_or_default();
             format!(
-                "Somebody else has interrupted it in AWS ({}{}).",
+                "Somebody else interrupted the operation in AWS ({}{}).",
                 act.status,
                 reason.trim_end_matches('.')
             )
@@ -252,7 +254,7 @@ pub fn root_cause(events: &[StackEvent]) -> String {
 
     let text = failed
         .or_else(of_stack)
-        .unwrap_or_else(|| "CloudFormation gives no reason".into());
+        .unwrap_or_else(|| "CloudFormation gave no reason".into());
     format!("{}.", text.trim_end_matches('.'))
 }
 

@@ -63,8 +63,6 @@ fn name(record: ScannedRecord) -> Option<String> {
             (!instance.is_tombstone()).then_some(instance.stack_name)
         }
         ScannedRecord::Binding(_) => None,
-        ScannedRecord::Unreadable(record) => {
-            Some(format!("the record {}, which cannot be read", record.key))
-        }
+        ScannedRecord::Unreadable(record) => Some(format!("the unreadable record {}", record.key)),
     }
 }

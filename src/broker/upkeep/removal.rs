@@ -114,7 +114,7 @@ async fn remove_stack(broker: &Broker, found: Option<&Located<StackSummary>>) ->
     Ok(match stacks.delete(&stack.item.id, &token).await? {
         StackDeletion::Accepted => "is being deleted".into(),
         StackDeletion::Rejected(reason) => {
-            format!("CloudFormation refuses to delete it: {reason}")
+            format!("CloudFormation rejected the deletion: {reason}")
         }
     })
 }
@@ -167,8 +167,8 @@ async fn remove_instance(broker: &Broker, id: &str, found: bool) -> Result<Strin
         Ok(_) => Ok(instances::last_operation(broker, &id, None, deadline)
             .await?
             .description),
-        Err(Error::Concurrency) => Ok("nothing was done: a request is at work on it".into()),
-        Err(Error::Gone) => Ok("gone".into()),
+        Err(Error::Concurrency) => Ok("nothing was done: a request for it is in progress".into()),
+        Err(Error::Gone) => Ok("already deleted".into()),
         Err(error) => Err(error),
     }
 }
@@ -203,7 +203,11 @@ fn find<'a, T>(
 fn note(removed: &mut Removed, name: &str, outcome: Result<String>) {
     let outcome = outcome.unwrap_or_else(|error| {
         let reason = error.detail().unwrap_or_else(|| error.to_string());
-        tracing::error!(name, reason, "could not remove a finding of the sweep");
+        tracing::error!(
+            name,
+            reason,
+            "could not remove a finding of the sweep; continuing with the next one"
+        );
         format!("failed: {reason}")
     });
     match removed.get_mut(name) {

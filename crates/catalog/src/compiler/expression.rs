@@ -74,7 +74,10 @@ impl Stack<'_> {
 
     fn condition(&self, node: &Node) -> Checked<bool> {
         let Content::Call(function, argument) = &node.content else {
-            return Err(fault(node, "a condition is a function, such as Fn::Equals"));
+            return Err(fault(
+                node,
+                "a condition must be a function, such as Fn::Equals",
+            ));
         };
 
         let mut conditions = argument.entries().iter().map(|entry| self.condition(entry));
@@ -89,7 +92,7 @@ impl Stack<'_> {
             },
             _ => Err(fault(
                 node,
-                format!("`{function}` is no function for conditions"),
+                format!("`{function}` is not a condition function"),
             )),
         }
     }
@@ -99,7 +102,10 @@ impl Stack<'_> {
             Content::Null => Ok(Value::Text(String::new())),
             Content::Text(text) => Ok(Value::Text(text.clone())),
             Content::List(entries) => self.texts(entries).map(Value::List),
-            Content::Map(_) => Err(fault(node, "a value is a text, a list or a function")),
+            Content::Map(_) => Err(fault(
+                node,
+                "a value must be a string, a list or a function",
+            )),
             Content::Call(function, argument) => self.call(node, function, argument),
         }
     }
@@ -112,12 +118,7 @@ impl Stack<'_> {
     }
 
     fn call(&self, node: &Node, function: &str, argument: &Node) -> Checked<Value> {
-        let malformed = || {
-            fault(
-                node,
-                format!("`{function}` does not have the arguments that it takes"),
-            )
-        };
+        let malformed = || fault(node, format!("the arguments of `{function}` are not valid"));
 
         match (function, argument.entries()) {
             ("Ref", _) => self.named(argument, argument.text().unwrap_or_default()),
@@ -155,14 +156,14 @@ impl Stack<'_> {
             ("Join" | "Split" | "Select" | "If", _) => Err(malformed()),
             _ => Err(fault(
                 node,
-                format!("the length of what `{function}` makes is not known"),
+                format!("the length of the result of `{function}` is unknown"),
             )),
         }
     }
 
     fn substitute(&self, text: &Node, variables: Option<&Node>) -> Checked<Value> {
         let Some(pattern) = text.text() else {
-            return Err(fault(text, "Fn::Sub takes a text"));
+            return Err(fault(text, "Fn::Sub takes a string"));
         };
         let mut values = BTreeMap::new();
         for name in reference::names(pattern) {

@@ -251,9 +251,9 @@ fn unknown(
 ) -> Fault {
     let name = &key.value;
     let reason = match meant {
-        Some(meant) => format!("`{name}` is no key of {place}; did you mean `{meant}`?"),
+        Some(meant) => format!("`{name}` is not a key of {place}; did you mean `{meant}`?"),
         None => format!(
-            "`{name}` is no key of {place}, whose keys are: {}",
+            "`{name}` is not a key of {place}, whose keys are: {}",
             known.join(", ")
         ),
     };

@@ -134,7 +134,7 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
             }
 
             let reason = format!(
-                "the service is named `{}`, unlike its folder",
+                "the service is named `{}`, but its folder is not",
                 offering.name
             );
             Err(TemplateError {
@@ -337,7 +337,7 @@ fn check_description(description: &str) -> Result<(), String> {
         0 => Err("a Description must not be empty".into()),
         1..=MAX_DESCRIPTION_LENGTH => Ok(()),
         length => Err(format!(
-            "a Description of {length} characters; at most {MAX_DESCRIPTION_LENGTH} are allowed"
+            "a Description has {length} characters; at most {MAX_DESCRIPTION_LENGTH} are allowed"
         )),
     }
 }
@@ -789,15 +789,15 @@ fn check_reference(template: &Template, name: &str, shown: Shown) -> Result<(), 
         .split_once('.')
         .map_or((name, None), |(output, key)| (output, Some(key)));
     let Some(declared) = template.outputs.get(output) else {
-        return Err(format!("`${{{name}}}` is no output of the template"));
+        return Err(format!("`${{{name}}}` is not an output of the template"));
     };
 
     match (is_secret(&declared["Value"]), key) {
         (true, _) if shown == Shown::ToAll => Err(format!(
-            "`${{{name}}}` is a secret, and is for Credentials alone"
+            "`${{{name}}}` is a secret, which only Credentials may contain"
         )),
         (false, Some(_)) => Err(format!(
-            "`${{{name}}}`: the output `{output}` is no secret, and so has no keys"
+            "`${{{name}}}`: the output `{output}` is not a secret, so it has no keys"
         )),
         _ => Ok(()),
     }
@@ -835,7 +835,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     let names: Vec<_> = scopes.iter().map(|scope| &scope.name).collect();
     let scope = json!({
         "type": "string",
-        "description": "What the binding may do.",
+        "description": "Permissions of the binding.",
         "enum": names,
         "default": default.name,
     });
@@ -847,15 +847,15 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             bind_parameters::ROLE_NAME,
             text(
                 r"^[\w+=,.@-]{1,64}$",
-                "Name of an IAM role that gets the permissions, in the place of a new access key. \
-                 It must be one of those that the broker's operator has allowed.",
+                "Name of an IAM role that gets the permissions, instead of a new access key. The \
+                 broker's operator must allow the role.",
             ),
         ),
         (
             bind_parameters::ROLE_ARN,
             text(
                 r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
-                "ARN of that role, in the place of its name.",
+                "ARN of that role, instead of its name.",
             ),
         ),
         (
@@ -863,7 +863,7 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
             text(
                 "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
                 "Kubernetes service account, as name or namespace/name, that may assume a new IAM \
-                 role with the permissions. The credentials hold its AWS_ROLE_ARN in the place of \
+                 role with the permissions. The credentials contain its AWS_ROLE_ARN instead of \
                  an access key.",
             ),
         ),
@@ -920,7 +920,7 @@ fn template_body(text: &str) -> Result<String, String> {
     match body.len() {
         0..=MAX_TEMPLATE_BODY_BYTES => Ok(body),
         bytes => Err(format!(
-            "{bytes} bytes without Metadata; CloudFormation takes {MAX_TEMPLATE_BODY_BYTES}"
+            "{bytes} bytes without Metadata; CloudFormation allows {MAX_TEMPLATE_BODY_BYTES}"
         )),
     }
 }

@@ -89,7 +89,7 @@ fn check_references(json: &Value, known: &[&str]) -> Result<(), String> {
             .into_iter()
             .find(|name| !known.contains(name))
         {
-            Some(name) => Err(format!("`${{{name}}}` is none of {}", known.join(", "))),
+            Some(name) => Err(format!("`${{{name}}}` is not one of {}", known.join(", "))),
             None => Ok(()),
         },
         Value::Array(entries) => entries

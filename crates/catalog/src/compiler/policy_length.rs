@@ -39,8 +39,8 @@ pub fn check(template: &Template, node: &Node) -> Checked<()> {
 
             if length > MAX_USER_POLICY {
                 let reason = format!(
-                    "the policy of the scope `{scope}` may have {length} characters; IAM takes \
-                     {MAX_USER_POLICY} of a user"
+                    "the policy of the scope `{scope}` may have {length} characters; IAM allows \
+                     {MAX_USER_POLICY} for a user"
                 );
                 return Err(fault(statements, reason));
             }
@@ -143,7 +143,7 @@ impl<'t> Scope<'t> {
                 &compared,
             );
             if combinations.len() * values.len() > MAX_COMBINATIONS {
-                let reason = "depends on too many parameters to be tried: a policy's outputs \
+                let reason = "depends on too many parameters to calculate it: a policy's outputs \
                               should depend on few";
                 return Err(fault(
                     parameter,

@@ -70,7 +70,7 @@ impl Compiler<'_> {
             .ok_or_else(|| fault(node, format!("the rule `{rule}` has no Assert")))?;
         let description = node.get("AssertDescription").and_then(Node::text);
         let description = description.map_or_else(
-            || format!("The parameters break the rule `{rule}` of the template."),
+            || format!("The parameters violate the rule `{rule}` of the template."),
             |text| text.trim().to_owned(),
         );
         Ok(Assertion {
@@ -83,7 +83,7 @@ impl Compiler<'_> {
         let Content::Call(function, argument) = &node.content else {
             return Err(fault(
                 node,
-                "a condition of a rule is a function, such as Fn::Equals",
+                "a condition of a rule must be a function, such as Fn::Equals",
             ));
         };
 
@@ -129,9 +129,10 @@ impl Compiler<'_> {
             }
             Content::Call(function, name) if function == "Ref" => self.reference(name),
             Content::Call(function, _) => Err(self.no_function(node, function)),
-            Content::Null | Content::Map(_) => {
-                Err(fault(node, "a rule compares texts and lists of texts"))
-            }
+            Content::Null | Content::Map(_) => Err(fault(
+                node,
+                "a rule can only compare strings and lists of strings",
+            )),
         }
     }
 
@@ -163,11 +164,11 @@ impl Compiler<'_> {
 
     fn no_function(&self, node: &Node, function: &str) -> Fault {
         if OF_THE_ACCOUNT.contains(&function) {
-            let reason = "depends on what only AWS knows, so that the broker cannot evaluate the \
-                          rule before it begins";
+            let reason = "depends on values that only AWS knows, so the broker cannot evaluate the \
+                          rule in advance";
             return fault(node, format!("Fn::{function} {reason}"));
         }
-        fault(node, format!("`{function}` is no function for rules"))
+        fault(node, format!("`{function}` is not a rule function"))
     }
 
     /// Compiles numbers that must increase, such as the days until objects are moved, then deleted.
@@ -192,7 +193,7 @@ impl Compiler<'_> {
                 Some(parameter) if schema::is_number(&parameter.value) => self.reference(name),
                 Some(_) => Err(fault(
                     name,
-                    "an entry of Ascending names parameters of the type Number",
+                    "an entry of Ascending must name parameters of the type Number",
                 )),
                 None => self.reference(name),
             }
@@ -330,7 +331,7 @@ fn assertions(
 /// Returns the maximum number of entries in a list, as given by `MaxItems`.
 fn max_items(node: &Node) -> Checked<usize> {
     let limit = node.text().and_then(|text| text.parse().ok());
-    limit.ok_or_else(|| fault(node, "MaxItems of an entry of Lists is a whole number"))
+    limit.ok_or_else(|| fault(node, "MaxItems of an entry of Lists must be a whole number"))
 }
 
 /// Returns a regular expression that the evaluation of rules can compile.

@@ -85,7 +85,9 @@ fn check_name(name: &str) -> Result<(), String> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric())
         || !name.starts_with(|c: char| c.is_ascii_uppercase())
     {
-        return Err("its name consists of letters and digits and begins with a capital".into());
+        return Err(
+            "its name must consist of letters and digits, and begin with a capital letter".into(),
+        );
     }
     Ok(())
 }
@@ -109,7 +111,7 @@ fn check_entry_pattern(entry_pattern: &str) -> Result<(), String> {
         .any(|text| pattern.is_match(text))
         || entry_pattern.contains('\'')
     {
-        return Err("an entry must not be empty, and has neither commas, bars nor quotes".into());
+        return Err("an entry must not be empty, nor contain commas, bars or quotes".into());
     }
     Ok(())
 }
@@ -119,7 +121,9 @@ fn form(name: &str, declared: Option<&str>) -> Result<String, String> {
     let reference = format!("${{{name}}}");
     let form = declared.unwrap_or(&reference);
     if reference::names(form) != [name] {
-        return Err(format!("its Form has the reference `{reference}`, once"));
+        return Err(format!(
+            "its Form must contain the reference `{reference}` once"
+        ));
     }
     Ok(form.to_owned())
 }

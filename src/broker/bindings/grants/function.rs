@@ -73,13 +73,14 @@ impl Kind for FunctionGrant {
             Invocation::Answered(answer) => answer,
             Invocation::Failed { message } => return Err(failed(&message, &template)),
             Invocation::Missing => {
-                return Err(Error::Function("It does not exist any more.".into()));
+                return Err(Error::Function("It no longer exists.".into()));
             }
         };
 
         let length = answer.expose_secret().len();
         if length > MAX_ANSWER_BYTES {
-            let reason = format!("Its answer has {length} bytes, and may have {MAX_ANSWER_BYTES}.");
+            let reason =
+                format!("Its response has {length} bytes; at most {MAX_ANSWER_BYTES} are allowed.");
             return Err(Error::Function(reason));
         }
 
@@ -126,7 +127,7 @@ impl Kind for FunctionGrant {
             Invocation::Missing => {
                 tracing::warn!(
                     function = self.name,
-                    "a binding's function does not exist any more"
+                    "the function of a binding no longer exists; deleting the binding without it"
                 );
                 Ok(())
             }
@@ -134,7 +135,7 @@ impl Kind for FunctionGrant {
     }
 
     fn timeout(&self) -> Option<Error> {
-        Some(Error::Function("It does not answer.".into()))
+        Some(Error::Function("It did not respond in time.".into()))
     }
 }
 
@@ -174,7 +175,7 @@ async fn template_credentials(
 fn parse(answer: &SecretString) -> Result<Object> {
     // A parser's message would quote the response.
     serde_json::from_str(answer.expose_secret())
-        .map_err(|_| Error::Function("Its answer is not a JSON object.".into()))
+        .map_err(|_| Error::Function("Its response is not a JSON object.".into()))
 }
 
 /// The error with the function's message, without the credentials that it was invoked with.

@@ -42,8 +42,8 @@ pub async fn requested(
             access_key: None,
         })),
         _ if is_elsewhere => Err(Error::Invalid(format!(
-            "The instance is not in the broker's own account and Region, where roles can be \
-             bound. Bind without {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
+            "Bindings with a role require an instance in the broker's own account and Region. Bind \
+             without {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
         ))),
         (Some(name), None, None) => {
             role_policy::requested_by_name(broker, name, instance, own_name, policy).await

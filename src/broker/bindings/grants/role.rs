@@ -109,7 +109,7 @@ fn service_account(
 ) -> Result<ServiceAccount> {
     if !broker.rules.workload_identity.is_configured() {
         return Err(Error::Invalid(format!(
-            "The broker's operator has named no cluster whose service accounts can be bound. \
+            "The broker's operator has configured no Kubernetes cluster for service accounts. \
              Bind without {SERVICE_ACCOUNT}."
         )));
     }
@@ -120,13 +120,12 @@ fn service_account(
         (Some((namespace, name)), Some(platforms)) if namespace == platforms => (namespace, name),
         (Some(_), Some(platforms)) => {
             return Err(Error::Invalid(format!(
-                "The {SERVICE_ACCOUNT} is not of the namespace `{platforms}`, in which the \
-                 binding is."
+                "The {SERVICE_ACCOUNT} must be in the binding's namespace, `{platforms}`."
             )));
         }
         (None, None) => {
             return Err(Error::Invalid(format!(
-                "The platform does not tell a namespace. Write the {SERVICE_ACCOUNT} as \
+                "The platform did not send a namespace. Send the {SERVICE_ACCOUNT} as \
                  namespace/name."
             )));
         }

@@ -108,14 +108,14 @@ impl Kind for RolePolicyGrant {
 async fn application_role(broker: &Broker, name: &str, instance: &Instance) -> Result<Role> {
     if broker.rules.roles.is_empty() {
         return Err(Error::Invalid(format!(
-            "The broker's operator has allowed no role to be bound. Bind without {ROLE_NAME} \
-             and {ROLE_ARN}."
+            "The broker's operator does not allow roles in bindings. Bind without {ROLE_NAME} and \
+             {ROLE_ARN}."
         )));
     }
 
     let not_allowed = || {
-        let reason = "The broker's operator has not allowed this role to be bound. Choose one \
-                      that is, or ask the operator.";
+        let reason = "The broker's operator does not allow this role in bindings. Choose an \
+                      allowed role, or ask the operator.";
         Error::Invalid(reason.into())
     };
 
@@ -125,7 +125,10 @@ async fn application_role(broker: &Broker, name: &str, instance: &Instance) -> R
             detail,
             ..
         }) => {
-            tracing::warn!(reason = detail, "a role that the broker may not see");
+            tracing::warn!(
+                reason = detail,
+                "the broker lacks permission to read the requested role; rejecting the request"
+            );
             return Err(not_allowed());
         }
         found => found?.ok_or_else(no_such_role)?,
@@ -160,16 +163,16 @@ fn no_consent(instance: &Instance) -> Error {
     let [organization, space] = instance.attributes.owner_tags();
     let tags = [space, organization].map(|tag| format!("{} with the value {}", tag.key, tag.value));
     Error::Invalid(format!(
-        "The role's owner has not allowed instances of this space to use it. Have the owner give \
-         the role the tag {}.",
+        "The role's owner has not allowed instances of this space to use the role. Have the owner \
+         add the tag {} to the role.",
         tags.join(", or ")
     ))
 }
 
 fn denies_a_role(policy: &Policy) -> Error {
     Error::Invalid(format!(
-        "The scope {} of this plan denies things, which a role of an application would lose for \
-         all that it does. Bind without RoleName and RoleArn, or with a ServiceAccount.",
+        "The scope {} of this plan denies actions, and would deny them to the application's role \
+         for all its uses. Bind without RoleName and RoleArn, or with a ServiceAccount.",
         policy.scope
     ))
 }
@@ -198,7 +201,6 @@ fn role_name(arn: &str) -> &str {
 
 fn no_such_role() -> Error {
     Error::Invalid(format!(
-        "There is no such IAM role in the account that the broker works in: check {ROLE_NAME} or \
-         {ROLE_ARN}."
+        "The IAM role does not exist in the broker's account. Check {ROLE_NAME} or {ROLE_ARN}."
     ))
 }
