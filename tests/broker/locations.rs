@@ -228,8 +228,8 @@ async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
         let description = answer.description();
         assert!(
             description.contains(&format!(
-                "Choose one of: `000000000000` in `us-east-1`, `222222222222` in `eu-west-1` by \
-                 `{ROLE}`."
+                "Choose one of: `000000000000` in `us-east-1`, `222222222222` in `eu-west-1` with \
+                 the role `{ROLE}`."
             )),
             "{description}"
         );
@@ -239,7 +239,7 @@ async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
         .await
         .expect(400);
     assert!(
-        answer.description().contains("`region` is not valid"),
+        answer.description().contains("`region` must be a string"),
         "{}",
         answer.description()
     );
@@ -261,7 +261,7 @@ async fn of_several_roles_one_has_to_be_named() {
     assert!(
         answer
             .description()
-            .contains("Name a target_role_name as well."),
+            .contains("Send the parameter `target_role_name`, too."),
         "{}",
         answer.description()
     );

@@ -782,7 +782,7 @@ async fn an_organization_has_no_more_instances_than_the_operator_allows() {
     assert!(
         refused
             .description()
-            .contains("namespace has reached its quota of 2 service instances"),
+            .contains("namespace has reached its quota of service instances, 2"),
         "{refused:?}"
     );
     client
@@ -827,7 +827,9 @@ async fn an_instance_has_no_more_bindings_than_the_operator_allows() {
     let bound = client.bind("one", json!({})).await.expect(201);
     let refused = client.bind("two", json!({})).await.expect(400);
     assert!(
-        refused.description().contains("has the 1 service bindings"),
+        refused
+            .description()
+            .contains("quota of service bindings, 1"),
         "{refused:?}"
     );
     assert_eq!(

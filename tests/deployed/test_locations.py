@@ -108,7 +108,7 @@ class LocationsTest(BrokerTestCase):
         broker = self.another.client
         plan = broker.plan("sqs", "standard")
         refused = broker.provision(str(uuid.uuid4()), plan, {"region": "eu-central-1"}).expect(400)
-        self.assertIn(f"`{ACCOUNT}` in `{REGION}` by `{ROLE}`", refused["description"])
+        self.assertIn(f"`{ACCOUNT}` in `{REGION}` with the role `{ROLE}`", refused["description"])
 
         # Nobody else gets in, and the broker not without the external id.
         role = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", "RoleSessionName": "a-session"}

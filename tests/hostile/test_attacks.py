@@ -190,9 +190,9 @@ class WalletTest(HostileUser):
         plan = STRICT.client.plan("sqs", "standard")
         instance = self.own(self.mallory, plan)
         self.own(self.mallory, plan)
-        self.assert_refused(self.mallory.provision(plan), "has the 2 service instances")
+        self.assert_refused(self.mallory.provision(plan), "quota of service instances, 2")
         STRICT.client.bind(instance, str(uuid.uuid4()), plan).expect(201)
-        self.assert_refused(STRICT.client.bind(instance, str(uuid.uuid4()), plan), "has the 1 service bindings")
+        self.assert_refused(STRICT.client.bind(instance, str(uuid.uuid4()), plan), "quota of service bindings, 1")
 
 
 class StrangerTest(BrokerTestCase):

@@ -198,7 +198,7 @@ fn more_than_a_policy_can_hold_is_refused() {
         .expect("a boundary");
     let large = format!("{before}      Boundary:\n        {statement}{after}");
     repository.write("templates/queue/template.yaml", &large);
-    repository.fails(&["generate"], "IAM takes 6144");
+    repository.fails(&["generate"], "IAM allows 6144");
     let (before, after) = template
         .split_once("    DeployPolicy:\n")
         .expect("a deploy policy");

@@ -37,7 +37,7 @@ impl Quotas {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "The organization or namespace has reached its quota of {quota} service instances. \
+            "The organization or namespace has reached its quota of service instances, {quota}. \
              Delete one, or ask the broker's operator for a higher quota."
         )))
     }
@@ -65,7 +65,7 @@ impl Quotas {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "The service instance has reached its quota of {quota} service bindings. Delete one, \
+            "The service instance has reached its quota of service bindings, {quota}. Delete one, \
              or ask the broker's operator for a higher quota."
         )))
     }

@@ -134,7 +134,7 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
             }
 
             let reason = format!(
-                "the service is named `{}`, but its folder is not",
+                "the name of the service, `{}`, must be the name of its folder",
                 offering.name
             );
             Err(TemplateError {
