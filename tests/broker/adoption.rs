@@ -273,7 +273,7 @@ async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
     assert_eq!(state, "failed");
     let expected = format!(
         "Have the broker's operator set its tags ({INSTANCE_ID_TAG} to {INSTANCE}, \
-         {ORGANIZATION_TAG} to an-organization, {SPACE_TAG} to a-space), or delete the stack."
+         {ORGANIZATION_TAG} to an-organization, {SPACE_TAG} to a-space) or delete the stack."
     );
     assert!(description.contains(&expected), "{description}");
     assert_eq!(client.world.stack_names().len(), 1);

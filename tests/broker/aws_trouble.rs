@@ -194,7 +194,7 @@ async fn answers(client: &Client) -> Vec<(Duration, u16)> {
         let started = Instant::now();
         let answer = client.request(method, &path, body).await;
         assert!(
-            answer.description().contains("Send"),
+            answer.description().contains("Retry"),
             "{}",
             answer.description()
         );

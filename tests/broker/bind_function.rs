@@ -108,7 +108,7 @@ async fn a_function_that_fails_is_told_in_its_own_words_without_secrets() {
     let failed = client.bind("one", ids.clone()).await.expect(500);
     assert_eq!(
         failed.description(),
-        "The service's own function for bindings has failed. Exception: no such database: \
+        "The service's own function for bindings failed. Exception: no such database: \
          (credential)"
     );
     client.world.let_time_pass(SignedDuration::from_secs(30));

@@ -476,7 +476,7 @@ async fn a_binding_is_refused_in_the_same_words() {
         ),
         (
             json!({"scop": "Use"}),
-            "Unknown parameter `scop`; did you mean `Scope`? A binding takes: `Scope`, \
+            "Unknown parameter `scop`; did you mean `Scope`? A binding accepts: `Scope`, \
              `RoleName`, `RoleArn`, `ServiceAccount`.",
         ),
     ] {

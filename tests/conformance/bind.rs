@@ -160,7 +160,7 @@ async fn bnd_11_parameters_are_checked() {
         ),
         (
             json!({"Scop": "Send"}),
-            "Unknown parameter `Scop`; did you mean `Scope`? A binding takes: `Scope`, \
+            "Unknown parameter `Scop`; did you mean `Scope`? A binding accepts: `Scope`, \
              `RoleName`, `RoleArn`, `ServiceAccount`.",
         ),
     ] {
