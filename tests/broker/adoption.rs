@@ -34,7 +34,7 @@ async fn state_after_a_minute(client: &Client) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_same_request_adopts_the_stack_of_a_lost_record() {
+async fn resent_request_adopts_stack_of_lost_record() {
     let client = with_lost_record().await;
     let before = client.world.stack();
     client
@@ -48,7 +48,7 @@ async fn the_same_request_adopts_the_stack_of_a_lost_record() {
 
 /// A platform has an instance deleted whose creation has failed.
 #[tokio::test]
-async fn a_request_with_other_parameters_is_refused_at_once_and_loses_nothing() {
+async fn mismatched_parameters_are_refused_and_stack_is_kept() {
     let client = with_lost_record().await;
     let other = json!({"parameters": {"DelaySeconds": 8}});
     let refused = client.provision(other.clone()).await.expect(400);
@@ -91,8 +91,7 @@ async fn assert_left_alone(client: &Client) {
 }
 
 #[tokio::test]
-async fn a_stack_that_is_still_being_created_with_other_parameters_is_neither_adopted_nor_deleted()
-{
+async fn mismatched_stack_in_creation_is_neither_adopted_nor_deleted() {
     let client = Client::new();
     client
         .provision(json!({"parameters": {"DelaySeconds": 7}}))
@@ -126,7 +125,7 @@ async fn delete(client: &Client) {
 }
 
 #[tokio::test]
-async fn a_stack_of_somebody_else_is_neither_adopted_nor_deleted() {
+async fn untagged_stack_is_not_adopted() {
     let client = with_lost_record().await;
     client
         .world
@@ -163,7 +162,7 @@ async fn stack_of_somebody_else() -> FakeStack {
 }
 
 #[tokio::test]
-async fn a_deletion_leaves_alone_a_stack_that_somebody_else_has_made_under_the_instances_name() {
+async fn deletion_keeps_foreign_stack_with_instance_name() {
     let stack = stack_of_somebody_else().await;
     for is_known in [false, true] {
         let client = Client::new();
@@ -195,7 +194,7 @@ async fn a_deletion_leaves_alone_a_stack_that_somebody_else_has_made_under_the_i
 }
 
 #[tokio::test]
-async fn a_second_deletion_leaves_alone_a_stack_that_came_in_the_place_of_the_instances() {
+async fn repeated_deletion_keeps_foreign_replacement_stack() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteFailed, Some("No."));
@@ -213,7 +212,7 @@ async fn a_second_deletion_leaves_alone_a_stack_that_came_in_the_place_of_the_in
 }
 
 #[tokio::test]
-async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
+async fn deletion_removes_own_stack_without_its_tags() {
     for (is_known, fails_first) in [(false, false), (false, true), (true, false), (true, true)] {
         let client = Client::new();
         client.provision(json!({})).await.expect(202);
@@ -234,7 +233,7 @@ async fn a_deletion_takes_the_stack_whose_tags_somebody_has_changed() {
 
 /// Nobody may look for hours.
 #[tokio::test]
-async fn a_stack_of_a_lost_record_stays_however_late_the_deletion_is_looked_at() {
+async fn late_poll_of_deletion_keeps_unadopted_stack() {
     let client = with_lost_record().await;
     client
         .world
@@ -256,7 +255,7 @@ async fn a_stack_of_a_lost_record_stays_however_late_the_deletion_is_looked_at()
 /// A record of an earlier version does not know its stack's id, and that of a deletion not what was
 /// before it.
 #[tokio::test]
-async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
+async fn deletion_fails_if_stack_ownership_is_unknown() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteFailed, Some("No."));
@@ -296,7 +295,7 @@ async fn a_deletion_that_cannot_tell_whose_the_stack_is_fails_and_says_so() {
 
 /// On Kubernetes, users choose ids.
 #[tokio::test]
-async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_space() {
+async fn other_space_cannot_adopt_or_delete_lost_stack() {
     for other in ["space_guid", "organization_guid"] {
         let request = json!({other: "another", "parameters": {"DelaySeconds": 7}});
         let client = with_lost_record().await;
@@ -324,7 +323,7 @@ async fn the_stack_of_a_lost_record_is_neither_adopted_nor_deleted_for_another_s
 
 /// CloudFormation shows the first event of a stack a moment after the stack.
 #[tokio::test]
-async fn a_deletion_takes_a_stack_that_has_no_events_yet() {
+async fn deletion_removes_stack_without_events() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.edit(|account| {

@@ -18,7 +18,7 @@ async fn catalog_with(client: &Client, authorization: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-async fn without_the_right_pair_nothing_is_revealed() {
+async fn wrong_credentials_always_get_401() {
     let client = Client::new();
     let wrong = basic("broker", "wrong");
     let other_user = basic("mallory", "local-only-password");
@@ -62,7 +62,7 @@ async fn without_the_right_pair_nothing_is_revealed() {
 }
 
 #[tokio::test]
-async fn guessing_costs_one_read_of_the_secret_in_ten_seconds() {
+async fn repeated_guesses_read_secret_once() {
     let client = Client::new();
     for guess in 0..20 {
         catalog_with(&client, Some(&basic("broker", &guess.to_string())))
@@ -73,7 +73,7 @@ async fn guessing_costs_one_read_of_the_secret_in_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_new_password_works_after_ten_seconds_and_the_old_one_until_it_is_read_again() {
+async fn new_password_replaces_old_after_ten_seconds() {
     let client = Client::new();
     let (old, new) = (
         basic("broker", "local-only-password"),
@@ -89,7 +89,7 @@ async fn a_new_password_works_after_ten_seconds_and_the_old_one_until_it_is_read
 }
 
 #[tokio::test]
-async fn a_withdrawn_password_stops_working_in_five_minutes() {
+async fn withdrawn_password_stops_working_after_five_minutes() {
     let client = Client::new();
     let old = basic("broker", "local-only-password");
     catalog_with(&client, Some(&old)).await.expect(200);
@@ -99,7 +99,7 @@ async fn a_withdrawn_password_stops_working_in_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_the_operators_error() {
+async fn denied_secret_read_is_an_internal_error() {
     let client = Client::new();
     client
         .world
@@ -115,7 +115,7 @@ async fn a_secret_that_cannot_be_read_is_the_operators_error() {
 }
 
 #[tokio::test]
-async fn guessing_costs_one_read_in_ten_seconds_also_while_the_secret_cannot_be_read() {
+async fn repeated_guesses_read_unreadable_secret_once() {
     for kind in [Denied, Throttled, Unavailable] {
         let client = Client::new();
         client
@@ -139,7 +139,7 @@ async fn guessing_costs_one_read_in_ten_seconds_also_while_the_secret_cannot_be_
 }
 
 #[tokio::test]
-async fn a_known_pair_is_accepted_for_an_hour_while_secrets_manager_does_not_answer() {
+async fn known_credentials_work_during_secret_outage() {
     let client = Client::new();
     let (known, guess) = (
         basic("broker", "local-only-password"),
@@ -166,7 +166,7 @@ async fn a_known_pair_is_accepted_for_an_hour_while_secrets_manager_does_not_ans
 }
 
 #[tokio::test]
-async fn an_outage_of_an_hour_is_too_long() {
+async fn known_credentials_expire_after_one_hour_of_outage() {
     let known = basic("broker", "local-only-password");
     for (seconds, status) in [(3_599, 200), (3_600, 503)] {
         let client = Client::new();
@@ -183,7 +183,7 @@ async fn an_outage_of_an_hour_is_too_long() {
 
 /// After a rotation to the same value, and in a secret that somebody has written twice.
 #[tokio::test]
-async fn a_pair_that_is_there_twice_is_accepted() {
+async fn duplicated_credentials_are_accepted() {
     let client = Client::new();
     client
         .world
@@ -194,7 +194,7 @@ async fn a_pair_that_is_there_twice_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_pair_that_the_broker_may_no_longer_read_is_not_accepted() {
+async fn known_credentials_fail_if_secret_read_is_denied() {
     let client = Client::new();
     let known = basic("broker", "local-only-password");
     catalog_with(&client, Some(&known)).await.expect(200);

@@ -204,7 +204,7 @@ async fn answers(client: &Client) -> Vec<(Duration, u16)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_retried_within_the_time_of_a_request_and_then_told() {
+async fn throttled_calls_are_retried_within_25_seconds() {
     let aws = Aws::saying(THROTTLED);
     let client = aws.platform().await;
     for (elapsed, status) in answers(&client).await {
@@ -216,7 +216,7 @@ async fn throttling_is_retried_within_the_time_of_a_request_and_then_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aws_that_never_answers_is_waited_for_within_the_time_of_a_request() {
+async fn hanging_calls_are_retried_within_25_seconds() {
     let aws = Aws::saying(None);
     let client = aws.platform().await;
     for (elapsed, status) in answers(&client).await {
@@ -327,7 +327,7 @@ macro_rules! repairs {
 
 /// The texts are those that AWS documents, or answers.
 #[tokio::test]
-async fn what_the_operator_has_to_repair_is_named_in_the_log() {
+async fn misconfiguration_error_names_the_setting() {
     repairs! {
         read_record: 400 "ResourceNotFoundException" "Requested resource not found" => "TABLE_NAME",
         seal: 400 "DisabledException" "arn:aws:kms:x:0:key/k is disabled." => "KEY_ARN",
@@ -352,7 +352,7 @@ async fn what_the_operator_has_to_repair_is_named_in_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
+async fn user_deletion_conflict_quotes_iam() {
     let message = "Cannot delete entity, must remove users from group first.";
     let aws = Aws::saying(Some((409, "DeleteConflict", message)));
     let error = delete_user(aws.broker().await).await.expect_err("a group");
@@ -365,7 +365,7 @@ async fn what_somebody_has_added_to_a_user_is_told_in_iams_words() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_told_from_one_without_words() {
+async fn unreadable_aws_error_is_reported_as_invalid_xml() {
     // XML has no such character.
     let aws = Aws::saying(Some((400, "ValidationError", "a\u{1}")));
     let error = create_stack(aws.broker().await).await.expect_err("no XML");
@@ -376,7 +376,7 @@ async fn an_answer_that_cannot_be_read_is_told_from_one_without_words() {
 }
 
 #[tokio::test]
-async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
+async fn misconfiguration_is_a_500_and_logged_with_its_setting() {
     let log = Log::watch();
     let missing_table = ("ResourceNotFoundException", "Requested resource not found");
     let disabled_key = (
@@ -425,7 +425,7 @@ async fn what_the_operator_has_to_repair_is_a_500_whose_log_line_names_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_is_never_asked_for_twice_where_the_first_request_may_have_come_through() {
+async fn uncertain_stack_creation_is_not_retried() {
     for words in [
         None,
         Some((500, "InternalFailure", "Sorry")),
@@ -443,7 +443,7 @@ async fn a_stack_is_never_asked_for_twice_where_the_first_request_may_have_come_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request() {
+async fn failed_invocation_is_retried_within_24_seconds() {
     let too_many = Some((429, "TooManyRequestsException", "Rate exceeded"));
     for (words, least_calls) in [
         (None, 2),
@@ -474,12 +474,12 @@ async fn a_function_is_waited_for_and_invoked_again_within_the_time_of_a_request
 }
 
 #[test]
-fn each_record_begins_with_a_version_of_its_own() {
+fn first_record_versions_are_unique() {
     assert_ne!(aws::System.first_version(), aws::System.first_version());
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_told_as_aws_tells_it() {
+async fn missing_permission_is_reported_in_aws_words() {
     let message = "User: arn:aws:sts::0:assumed-role/broker is not authorized to perform: \
                    iam:CreateUser on resource: u";
     let aws = Aws::saying(Some((403, "AccessDenied", message)));
@@ -501,7 +501,7 @@ async fn put_policy(broker: Broker) -> Result<(), PortError> {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
+async fn policy_size_limit_differs_from_account_quota() {
     for message in [
         "Maximum policy size of 2048 bytes exceeded for user osb-a-user",
         "Maximum policy size of 10240 bytes exceeded for role worker",
@@ -536,7 +536,7 @@ async fn a_policy_that_is_too_long_is_no_quota_of_the_account() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_accounts_number_of_stacks_is_no_fault_of_the_request() {
+async fn stack_quota_and_capability_errors_are_500s() {
     for (code, kind) in [
         ("LimitExceededException", PortErrorKind::Exhausted),
         // The broker sends the capabilities that its templates need.
@@ -571,7 +571,7 @@ async fn the_accounts_number_of_stacks_is_no_fault_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_the_sdk_cannot_make_is_the_brokers_fault() {
+async fn unbuildable_sdk_request_is_an_unexpected_error() {
     let aws = Aws::saying(THROTTLED);
     let invoked = aws
         .broker()

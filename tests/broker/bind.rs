@@ -38,7 +38,7 @@ Resources:
 ";
 
 #[tokio::test]
-async fn outputs_that_the_stack_does_not_have_are_left_out() {
+async fn empty_outputs_are_omitted_from_credentials() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     for output in [
@@ -109,7 +109,7 @@ fn conditions(client: &Client) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_policy_names_the_space_as_its_tag_does() {
+async fn policy_condition_uses_sanitized_space_id() {
     let (client, ids) = with_data_of_a_space("space <1>").await;
     client.bind("one", ids).await.expect(201);
     assert_eq!(
@@ -122,7 +122,7 @@ async fn a_policy_names_the_space_as_its_tag_does() {
 }
 
 #[tokio::test]
-async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with_its_record() {
+async fn binding_without_policy_creates_no_user() {
     let client = Client::new();
     let parameters = json!({"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Protocol": "email", "Endpoint": "a@b.example"});
     let plan = json!({
@@ -156,7 +156,7 @@ async fn a_binding_without_an_applicable_policy_has_no_identity_and_is_done_with
 }
 
 #[tokio::test]
-async fn only_a_finished_instance_can_be_bound() {
+async fn unavailable_instance_cannot_be_bound() {
     let client = Client::new();
     client.bind("one", json!({})).await.expect(404);
     client.provision(json!({})).await.expect(202);
@@ -171,7 +171,7 @@ async fn only_a_finished_instance_can_be_bound() {
 }
 
 #[tokio::test]
-async fn a_binding_that_was_interrupted_is_taken_up_when_nobody_can_be_at_work_on_it() {
+async fn interrupted_binding_is_resumed_after_30_seconds() {
     for call in [
         "identities.create_user",
         "identities.put_policy",
@@ -201,7 +201,7 @@ async fn a_binding_that_was_interrupted_is_taken_up_when_nobody_can_be_at_work_o
 }
 
 #[tokio::test]
-async fn the_secret_key_is_stored_sealed_only() {
+async fn secret_key_is_stored_encrypted_only() {
     let client = Client::with_instance().await;
     let bound = client.bind("one", json!({})).await.expect(201);
     let secret = bound.body["credentials"]["AWS_SECRET_ACCESS_KEY"]
@@ -217,7 +217,7 @@ async fn the_secret_key_is_stored_sealed_only() {
 }
 
 #[tokio::test]
-async fn a_binding_id_is_the_binding_of_its_instance_alone() {
+async fn binding_ids_are_scoped_to_their_instance() {
     let client = Client::with_instance().await;
     client.provision_as("another", json!({})).await.expect(202);
     client.world.settle_stacks(CreateComplete, None);
@@ -233,7 +233,7 @@ async fn a_binding_id_is_the_binding_of_its_instance_alone() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
+async fn interrupted_unbinding_does_not_block_its_id() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client
@@ -249,7 +249,7 @@ async fn a_deletion_that_nobody_takes_up_does_not_keep_the_id() {
 }
 
 #[tokio::test]
-async fn a_bind_request_without_its_plan_is_told_what_is_missing() {
+async fn bind_request_reports_missing_ids() {
     let client = Client::with_instance().await;
     for field in ["service_id", "plan_id"] {
         let refused = client.bind("one", json!({field: null})).await.expect(400);

@@ -66,8 +66,7 @@ fn invocation(request_type: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_is_the_credentials()
-{
+async fn bind_function_follows_published_contract() {
     let (client, ids) = client().await;
     let bound = client.bind("one", ids.clone()).await.expect(201);
     let expected = json!({"username": "user-one", "password": password_of("one")});
@@ -100,7 +99,7 @@ async fn the_function_is_invoked_as_the_published_contract_says_and_its_answer_i
 }
 
 #[tokio::test]
-async fn a_function_that_fails_is_told_in_its_own_words_without_secrets() {
+async fn function_failure_is_reported_without_secrets() {
     let (client, ids) = client().await;
     edit(&client, |function| {
         function.failure = Some("Exception: no such database: this-is-secret".into())
@@ -127,7 +126,7 @@ async fn a_function_that_fails_is_told_in_its_own_words_without_secrets() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_object_or_too_large_is_a_failure() {
+async fn invalid_or_oversized_function_result_fails_binding() {
     let (client, ids) = client().await;
     for (id, answer, reason) in [
         ("one", "[]".to_owned(), "not a JSON object"),
@@ -157,7 +156,7 @@ async fn an_answer_that_is_no_json_object_or_too_large_is_a_failure() {
 }
 
 #[tokio::test]
-async fn whoever_takes_up_a_binding_invokes_the_function_again() {
+async fn resent_request_resumes_interrupted_binding() {
     for call in ["functions.invoke", "vault.seal", "records.update_binding"] {
         for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
             let (client, ids) = client().await;
@@ -177,7 +176,7 @@ async fn whoever_takes_up_a_binding_invokes_the_function_again() {
 }
 
 #[tokio::test]
-async fn a_slow_function_is_waited_for_while_the_platform_polls() {
+async fn throttled_function_is_retried_by_polls() {
     let (client, ids) = client().await;
     client
         .world
@@ -203,7 +202,7 @@ async fn a_slow_function_is_waited_for_while_the_platform_polls() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_gone_or_broken_does_not_keep_what_is_deleted() {
+async fn broken_or_missing_function_does_not_block_deletion() {
     let (client, ids) = client().await;
     client.bind("one", ids.clone()).await.expect(201);
     client.bind("two", ids.clone()).await.expect(201);
@@ -223,7 +222,7 @@ async fn a_function_that_is_gone_or_broken_does_not_keep_what_is_deleted() {
 
 /// Its function may run in the network of the stack that is being deleted.
 #[tokio::test(start_paused = true)]
-async fn a_function_that_hangs_does_not_keep_its_instance() {
+async fn hanging_function_does_not_block_instance_deletion() {
     let (client, ids) = client().await;
     client.bind("one", ids).await.expect(201);
     client.world.inject("functions.invoke", Fault::Hang);
@@ -257,7 +256,7 @@ async fn a_function_that_hangs_does_not_keep_its_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unbinding_whose_function_hangs_comes_to_an_end() {
+async fn unbinding_with_hanging_function_ends_as_failed() {
     let (client, ids) = client().await;
     client.bind("one", ids).await.expect(201);
     client.world.inject("functions.invoke", Fault::Hang);

@@ -17,7 +17,7 @@ fn plans() -> Vec<Value> {
 /// Those of the broker that this one succeeds have its names, from which their ids follow. Whoever
 /// has instances of a plan relies on it.
 #[test]
-fn services_and_plans_that_were_ever_offered_still_are() {
+fn published_services_and_plans_are_still_offered() {
     let promised = json!([
         ["athena", ["default"]],
         ["bedrock", ["models", "guarded"]],
@@ -52,7 +52,7 @@ fn services_and_plans_that_were_ever_offered_still_are() {
 }
 
 #[test]
-fn services_and_plans_say_all_that_a_person_needs_to_choose() {
+fn services_and_plans_have_complete_metadata() {
     let says = |entry: &Value, path: &str| {
         let text = entry
             .pointer(path)
@@ -103,7 +103,7 @@ fn every_parameter_has_a_label_and_a_description() {
 }
 
 #[test]
-fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
+fn parameter_schema_reflects_the_template() {
     let standard = plan("sqs", "standard");
     let properties = &standard["schemas"]["service_instance"]["create"]["parameters"]["properties"];
     let delay = &properties["DelaySeconds"];
@@ -123,7 +123,7 @@ fn a_parameter_is_described_with_all_that_the_template_says_of_it() {
 }
 
 #[test]
-fn the_operator_says_which_services_are_offered() {
+fn operator_selects_offered_services() {
     let names = |services: &[&str]| {
         let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
         let offered = body_of(&catalog().only(&services));

@@ -31,7 +31,7 @@ async fn delete(client: &Client) {
 }
 
 #[tokio::test]
-async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable() {
+async fn cancelled_update_fails_and_keeps_instance_usable() {
     let client = updating().await;
     client.world.act(Act::CancelUpdate);
     let running = client.last_operation().await.expect(200);
@@ -74,7 +74,7 @@ async fn an_update_that_is_cancelled_has_failed_and_leaves_the_instance_usable()
 }
 
 #[tokio::test]
-async fn what_became_of_a_cancelled_update_is_not_what_a_later_one_reached() {
+async fn cancelled_update_stays_failed_after_later_update() {
     let client = updating().await;
     client.world.act(Act::CancelUpdate);
     client.world.complete_stacks();
@@ -91,7 +91,7 @@ async fn what_became_of_a_cancelled_update_is_not_what_a_later_one_reached() {
 }
 
 #[tokio::test]
-async fn an_update_that_succeeded_has_succeeded_whatever_somebody_did_afterwards() {
+async fn completed_update_succeeds_despite_later_console_update() {
     let client = updating().await;
     client.world.complete_stacks();
     client.world.act(Act::Update);
@@ -103,7 +103,7 @@ async fn an_update_that_succeeded_has_succeeded_whatever_somebody_did_afterwards
 }
 
 #[tokio::test]
-async fn an_update_that_comes_a_moment_after_one_in_the_console_is_to_be_sent_again() {
+async fn update_racing_a_console_update_can_be_resent() {
     let client = Client::with_instance().await;
     let before = client.world.instance(INSTANCE);
     client
@@ -133,7 +133,7 @@ async fn an_update_that_comes_a_moment_after_one_in_the_console_is_to_be_sent_ag
 }
 
 #[tokio::test]
-async fn a_rollback_that_is_continued_by_hand_leaves_the_instance_usable() {
+async fn continued_rollback_leaves_instance_usable() {
     let client = updating().await;
     client
         .world
@@ -148,7 +148,7 @@ async fn a_rollback_that_is_continued_by_hand_leaves_the_instance_usable() {
 }
 
 #[tokio::test]
-async fn a_half_created_stack_that_somebody_deletes_does_not_come_back() {
+async fn stack_deleted_during_creation_is_not_recreated() {
     for seen in [false, true] {
         let client = Client::new();
         client.provision(json!({})).await.expect(202);
@@ -176,7 +176,7 @@ async fn a_half_created_stack_that_somebody_deletes_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn an_instance_whose_stack_somebody_has_deleted_can_be_deleted() {
+async fn instance_without_its_stack_can_be_deleted() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.world.act(Act::Delete);
@@ -190,7 +190,7 @@ async fn an_instance_whose_stack_somebody_has_deleted_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_deletion_waits_for_the_update_that_somebody_has_begun() {
+async fn deletion_waits_for_running_console_update() {
     let client = Client::with_instance().await;
     client.world.act(Act::Update);
     client.deprovision().await.expect(202);
@@ -212,7 +212,7 @@ async fn a_deletion_waits_for_the_update_that_somebody_has_begun() {
 }
 
 #[tokio::test]
-async fn a_deletion_by_hand_that_fails_is_tried_again_by_the_instances_own() {
+async fn failed_console_deletion_is_retried_by_the_broker() {
     let client = Client::with_instance().await;
     client.world.act(Act::Delete);
     client.deprovision().await.expect(202);
@@ -230,7 +230,7 @@ async fn a_deletion_by_hand_that_fails_is_tried_again_by_the_instances_own() {
 }
 
 #[tokio::test]
-async fn a_creation_that_somebody_has_updated_since_has_succeeded() {
+async fn creation_keeps_its_outcome_after_console_changes() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(CreateComplete, None);

@@ -80,7 +80,7 @@ async fn with_database() -> (Client, Value) {
 }
 
 #[tokio::test]
-async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
+async fn referenced_secrets_are_read_once_and_never_stored() {
     let (client, ids) = with_database().await;
     let bound = client.bind("one", ids).await.expect(201);
     let calls = client.world.take_calls();
@@ -121,7 +121,7 @@ async fn secrets_are_read_where_they_are_kept_each_once_and_never_stored() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_rotated_is_the_new_one_when_it_is_asked_for() {
+async fn credentials_follow_a_rotated_secret() {
     let (client, ids) = with_database().await;
     client.bind("one", ids.clone()).await.expect(201);
     client.world.edit(|account| {
@@ -139,7 +139,7 @@ async fn a_secret_that_was_rotated_is_the_new_one_when_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_uri_parses_back_whatever_the_password_is() {
+async fn credential_uris_escape_the_password() {
     let (client, ids) = with_database().await;
     let bound = client.bind("one", ids).await.expect(201);
     let text = |key: &str| {
@@ -192,7 +192,7 @@ async fn a_uri_parses_back_whatever_the_password_is() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
+async fn unreadable_secret_does_not_lose_the_binding() {
     let (client, ids) = with_database().await;
     client
         .world
@@ -243,7 +243,7 @@ async fn a_secret_that_cannot_be_read_is_no_reason_to_lose_the_binding() {
 /// What a user makes an output's value be is no reference: only what the template's author has
 /// written is.
 #[tokio::test]
-async fn a_users_parameter_names_no_secret() {
+async fn user_supplied_reference_is_not_resolved() {
     let (client, ids) = with_database().await;
     client.world.edit(|account| {
         let instance = account.instances.values_mut().next().expect("the instance");
@@ -259,7 +259,7 @@ async fn a_users_parameter_names_no_secret() {
 }
 
 #[tokio::test]
-async fn the_keys_are_the_outputs_names_if_the_operator_says_so() {
+async fn operator_can_keep_output_names_as_keys() {
     let rules = BindingRules {
         outputs_as_is: true,
         ..BindingRules::default()
@@ -284,7 +284,7 @@ async fn the_keys_are_the_outputs_names_if_the_operator_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_sealed_for_one_binding_does_not_open_for_another_nor_changed() {
+async fn swapped_or_altered_sealed_keys_do_not_open() {
     let client = Client::with_instance().await;
     for id in ["one", "two"] {
         client.bind(id, json!({})).await.expect(201);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Client, Fault, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
-async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
+async fn next_request_resumes_interrupted_deletion() {
     for call in [
         "records.bindings",
         "identities.access_keys",
@@ -38,7 +38,7 @@ async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
 
 /// AWS does not delete a bucket that holds objects: somebody has to be able to delete them.
 #[tokio::test]
-async fn an_instance_whose_deletion_has_failed_can_be_bound_to_empty_it() {
+async fn instance_with_failed_deletion_can_be_bound() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.settle_stacks(
@@ -67,7 +67,7 @@ async fn an_instance_whose_deletion_has_failed_can_be_bound_to_empty_it() {
 }
 
 #[tokio::test]
-async fn an_instance_that_never_was_cannot_be_bound_when_its_deletion_has_failed() {
+async fn failed_creation_stays_unbindable_after_failed_deletion() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackFailed, Some("no"));
@@ -86,7 +86,7 @@ async fn an_instance_that_never_was_cannot_be_bound_when_its_deletion_has_failed
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_is_accepted_in_time_however_long_it_takes_to_tear_down() {
+async fn hanging_deletion_is_accepted_within_24_seconds() {
     for call in [
         "records.bindings",
         "identities.access_keys",
@@ -120,8 +120,7 @@ async fn a_deletion_is_accepted_in_time_however_long_it_takes_to_tear_down() {
 
 /// IAM does not delete a user that somebody has put into a group, or given a password.
 #[tokio::test]
-async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_other_binding_its_keys()
-{
+async fn undeletable_users_lose_their_keys_and_fail_the_deletion() {
     let client = Client::with_instance().await;
     for id in ["one", "two"] {
         client.bind(id, json!({})).await.expect(201);
@@ -183,7 +182,7 @@ async fn what_somebody_has_added_to_a_binding_by_hand_is_told_and_leaves_no_othe
 }
 
 #[tokio::test]
-async fn a_refusal_of_awss_and_the_advice_are_two_sentences() {
+async fn deletion_failure_quotes_aws_then_advises() {
     let client = Client::with_instance().await;
     client.world.inject(
         "stacks.delete",
@@ -199,7 +198,7 @@ async fn a_refusal_of_awss_and_the_advice_are_two_sentences() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() {
+async fn deletion_naming_another_service_is_refused() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     let before = client.world.account();
@@ -228,7 +227,7 @@ async fn a_deletion_that_names_another_service_is_refused_and_changes_nothing() 
 
 /// Its creation was never seen to be over, so that the deletion looks for the stack.
 #[tokio::test]
-async fn a_refusal_of_awss_ends_the_deletion_of_a_stack_that_had_to_be_found() {
+async fn rejected_deletion_of_looked_up_stack_fails() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
@@ -259,7 +258,7 @@ fn provision_in(space: &str) -> Value {
 }
 
 #[tokio::test]
-async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone() {
+async fn orphan_mitigation_keeps_instances_of_others() {
     let client = Client::new();
     send_for(&client, "alice", "PUT", provision_in("shop"))
         .await
@@ -311,7 +310,7 @@ async fn orphan_mitigation_of_a_refused_request_leaves_anothers_instance_alone()
 
 /// Applications keep names that follow from the id, such as that of a repository or of a bus.
 #[tokio::test]
-async fn the_id_of_a_deleted_instance_stays_with_its_space() {
+async fn deleted_instance_id_stays_with_its_space() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.settle_stacks(DeleteComplete, None);
@@ -349,7 +348,7 @@ async fn the_id_of_a_deleted_instance_stays_with_its_space() {
 /// An earlier version of the broker did not write down who had created it, and not every platform
 /// tells.
 #[tokio::test]
-async fn orphan_mitigation_leaves_an_instance_alone_whose_user_is_not_known() {
+async fn orphan_mitigation_keeps_instance_of_unknown_user() {
     let client = Client::with_instance().await;
     send_for(&client, "mallory", "PUT", provision_in("elsewhere"))
         .await
@@ -363,7 +362,7 @@ async fn orphan_mitigation_leaves_an_instance_alone_whose_user_is_not_known() {
 }
 
 #[tokio::test]
-async fn a_refused_user_may_delete_the_instance_a_day_later_or_after_changing_it() {
+async fn refused_user_may_delete_after_a_day_or_a_change() {
     for delay in [None, Some(5), Some(0)] {
         let client = Client::new();
         send_for(&client, "alice", "PUT", provision_in("shop"))

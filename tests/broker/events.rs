@@ -68,7 +68,7 @@ async fn send_event(client: &Client, event: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_good_events_are_a_whole_life() {
+async fn good_events_cover_the_instance_lifecycle() {
     let client = Client::new();
     let catalog = send(&client, "catalog").await.expect(200);
     assert!(
@@ -127,7 +127,7 @@ async fn the_good_events_are_a_whole_life() {
 const FRONT_DOORS: [&str; 3] = ["", "rest-api-", "function-url-"];
 
 #[tokio::test]
-async fn a_request_is_the_same_through_every_front_door() {
+async fn every_front_door_serves_catalog_and_provision() {
     for front_door in FRONT_DOORS {
         let client = Client::new();
         let catalog = send(&client, &format!("{front_door}catalog"))
@@ -150,7 +150,7 @@ async fn a_request_is_the_same_through_every_front_door() {
 
 /// HTTP APIs decode the path, the others do not.
 #[tokio::test]
-async fn an_id_is_the_same_through_every_front_door() {
+async fn every_front_door_decodes_ids_alike() {
     for (front_door, sent) in
         FRONT_DOORS
             .into_iter()
@@ -172,7 +172,7 @@ async fn an_id_is_the_same_through_every_front_door() {
 
 /// Platforms append `/v2/…` to the URL that they were given.
 #[tokio::test]
-async fn the_brokers_url_may_end_with_slashes() {
+async fn broker_url_may_end_with_slashes() {
     for front_door in FRONT_DOORS {
         for slashes in ["//", "///"] {
             let client = Client::new();
@@ -205,7 +205,7 @@ async fn the_brokers_url_may_end_with_slashes() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
+async fn malformed_query_is_refused_and_logged() {
     let log = Log::watch();
     for (number, front_door) in ["", "function-url-"].into_iter().enumerate() {
         for (query, name) in [
@@ -257,7 +257,7 @@ async fn a_query_that_is_none_is_refused_and_logged_as_any_other_mistake() {
 
 /// Nothing longer comes through a front door, but whoever may invoke the function needs none.
 #[tokio::test]
-async fn a_url_that_is_too_long_is_refused() {
+async fn overlong_url_is_refused() {
     let long = "a".repeat(70_000);
     for (front_door, path) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
         let mut event = read(&format!("{front_door}catalog"));
@@ -287,7 +287,7 @@ async fn a_url_that_is_too_long_is_refused() {
 
 /// The client chooses it, and API Gateway hands it on.
 #[tokio::test]
-async fn a_host_that_is_none_changes_nothing() {
+async fn malformed_host_is_ignored() {
     for front_door in FRONT_DOORS {
         for host in ["a b", "[", "a:b:c", "", "x/../"] {
             let mut event = read(&format!("{front_door}catalog"));
@@ -312,7 +312,7 @@ async fn a_host_that_is_none_changes_nothing() {
 
 /// REST APIs and function URLs hand over the path as it came.
 #[tokio::test]
-async fn a_path_that_is_none_is_not_found() {
+async fn malformed_path_is_not_found() {
     for (front_door, member) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
         for path in [
             "/v2/<catalog>",
@@ -333,7 +333,7 @@ async fn a_path_that_is_none_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_answer_is_what_every_front_door_takes() {
+async fn response_has_lambda_proxy_format() {
     let response = Response::builder()
         .status(StatusCode::UNAUTHORIZED)
         .header("content-type", "application/json")
@@ -352,7 +352,7 @@ async fn an_answer_is_what_every_front_door_takes() {
 }
 
 #[tokio::test]
-async fn the_bad_events_are_refused_and_change_nothing() {
+async fn bad_events_are_refused_and_change_nothing() {
     for (event, status) in BAD {
         let client = Client::with_instance().await;
         let before = client.world.instance(crate::support::INSTANCE);
@@ -372,7 +372,7 @@ async fn the_bad_events_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn every_event_is_tried() {
+fn every_bad_event_is_tested() {
     let names = fs::read_dir(folder()).expect("the folder").map(|entry| {
         entry
             .expect("an entry")

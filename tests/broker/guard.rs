@@ -102,7 +102,7 @@ async fn answer(client: &Client, request_type: &str) -> Value {
 }
 
 #[tokio::test]
-async fn where_there_is_no_instance_the_stack_may_go() {
+async fn stack_without_instances_can_be_deleted() {
     let client = Client::new();
     assert_eq!(answer(&client, "Delete").await["Status"], "SUCCESS");
 
@@ -121,7 +121,7 @@ async fn where_there_is_no_instance_the_stack_may_go() {
 }
 
 #[tokio::test]
-async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
+async fn any_instance_blocks_stack_deletion_and_is_named() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     let states: [fn(&Client); 3] = [
@@ -163,7 +163,7 @@ async fn an_instance_in_whatever_state_keeps_the_stack_and_is_named() {
 }
 
 #[tokio::test]
-async fn of_many_instances_some_are_named_and_the_others_counted() {
+async fn reason_names_ten_instances_and_counts_the_rest() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
         let instance = account
@@ -194,7 +194,7 @@ async fn of_many_instances_some_are_named_and_the_others_counted() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_seen_keeps_the_stack() {
+async fn unreadable_records_block_stack_deletion() {
     let client = Client::new();
     client
         .world
@@ -209,7 +209,7 @@ async fn what_cannot_be_seen_keeps_the_stack() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_refused() {
+async fn guard_accepts_creations_and_updates() {
     let client = Client::with_instance().await;
     for request_type in ["Create", "Update"] {
         assert_eq!(answer(&client, request_type).await["Status"], "SUCCESS");
@@ -219,7 +219,7 @@ async fn nothing_else_is_refused() {
 
 /// The stack is undone then, with what was made of the guard.
 #[tokio::test]
-async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
+async fn guard_reports_invalid_settings() {
     let wrong = InvalidSetting::Wrong("LOCATIONS", "a list");
     let created = answer_of(Err(&wrong), "Create", "").await;
     assert_eq!(created["Status"], "FAILED");
@@ -245,7 +245,7 @@ async fn a_broker_that_could_not_start_is_refused_with_what_is_wrong() {
 
 /// AWS's own words go into a reason, whatever they are.
 #[tokio::test]
-async fn every_reason_fits_into_an_answer_and_has_no_control_characters() {
+async fn reasons_are_short_and_free_of_control_characters() {
     for text in
         ["\"", "\\", "\u{1b}", "\n", "ü", "🦀", "a"].map(|character| character.repeat(5_000))
     {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Client, Fault};
 
 #[tokio::test]
-async fn a_poll_ends_a_creation_that_did_not_reach_cloudformation() {
+async fn poll_fails_creation_that_never_reached_cloudformation() {
     let client = Client::new();
     client
         .world
@@ -35,7 +35,7 @@ async fn a_poll_ends_a_creation_that_did_not_reach_cloudformation() {
 }
 
 #[tokio::test]
-async fn a_creation_that_did_not_reach_cloudformation_is_resumed_by_the_same_request() {
+async fn resent_request_resumes_interrupted_creation() {
     let client = Client::new();
     client
         .world
@@ -52,7 +52,7 @@ async fn a_creation_that_did_not_reach_cloudformation_is_resumed_by_the_same_req
 }
 
 #[tokio::test]
-async fn a_poll_takes_up_a_deletion_that_did_not_reach_cloudformation() {
+async fn poll_resumes_interrupted_deletion() {
     let client = Client::with_instance().await;
     client.bind("a-binding", json!({})).await.expect(201);
     client
@@ -73,7 +73,7 @@ async fn a_poll_takes_up_a_deletion_that_did_not_reach_cloudformation() {
 }
 
 #[tokio::test]
-async fn an_instance_that_failed_cannot_be_fetched() {
+async fn failed_instance_cannot_be_fetched() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, None);
@@ -82,7 +82,7 @@ async fn an_instance_that_failed_cannot_be_fetched() {
 }
 
 #[tokio::test]
-async fn while_aws_is_too_busy_to_say_more_an_operation_is_in_progress() {
+async fn aws_outage_keeps_operation_in_progress() {
     for kind in [Throttled, Unavailable] {
         for call in [
             "stacks.events",
@@ -107,7 +107,7 @@ async fn while_aws_is_too_busy_to_say_more_an_operation_is_in_progress() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_by_itself_is_an_error_of_a_poll() {
+async fn denied_access_fails_the_poll() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.inject("stacks.events", Fault::Before(Denied));

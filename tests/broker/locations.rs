@@ -45,7 +45,7 @@ async fn with_instance_in_ireland() -> (Client, World) {
 }
 
 #[tokio::test]
-async fn nobody_can_choose_where_the_operator_allows_nothing() {
+async fn location_parameters_need_allowed_locations() {
     let client = Client::new();
     for parameter in ["target_account_id", "target_role_name", "region"] {
         let answer = client
@@ -65,7 +65,7 @@ async fn nobody_can_choose_where_the_operator_allows_nothing() {
 }
 
 #[tokio::test]
-async fn a_misspelt_choice_is_told_with_what_may_be_meant() {
+async fn misspelt_location_parameter_gets_a_suggestion() {
     let (client, _) = two_places();
     let refused = client
         .provision(json!({"parameters": {"regoin": "eu-west-1"}}))
@@ -84,7 +84,7 @@ async fn a_misspelt_choice_is_told_with_what_may_be_meant() {
 }
 
 #[tokio::test]
-async fn the_catalog_shows_what_can_be_chosen() {
+async fn catalog_lists_allowed_locations() {
     let (client, _) = two_places();
     let catalog = client.request("GET", "/v2/catalog", None).await.expect(200);
     for offering in catalog.body["services"].as_array().expect("offerings") {
@@ -111,7 +111,7 @@ async fn the_catalog_shows_what_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
+async fn stack_and_users_live_in_requested_location() {
     let (client, there) = with_instance_in_ireland().await;
     assert_eq!(there.stack().parameters["DelaySeconds"], "5");
     assert!(
@@ -167,7 +167,7 @@ async fn all_that_belongs_to_an_instance_is_where_it_was_asked_for() {
 
 /// Only the broker's own account tells of its stacks.
 #[tokio::test]
-async fn every_poll_looks_at_what_is_elsewhere() {
+async fn polls_inspect_remote_stacks_despite_stack_events() {
     let (client, there) = two_places();
     let broker = Broker {
         progress_cache: ProgressCache::beside_events(),
@@ -187,7 +187,7 @@ async fn every_poll_looks_at_what_is_elsewhere() {
 }
 
 #[tokio::test]
-async fn an_instance_goes_even_where_the_operator_allows_nothing_any_more() {
+async fn instance_in_disallowed_location_can_be_deleted() {
     let (client, there) = with_instance_in_ireland().await;
     let client = client.with_locations(&[]);
     client.deprovision().await.expect(202);
@@ -200,7 +200,7 @@ async fn an_instance_goes_even_where_the_operator_allows_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn the_brokers_own_place_can_be_named() {
+async fn brokers_own_location_can_be_requested() {
     let (client, there) = two_places();
     let members =
         json!({"parameters": {"target_account_id": "000000000000", "region": "us-east-1"}});
@@ -212,7 +212,7 @@ async fn the_brokers_own_place_can_be_named() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
+async fn disallowed_location_is_refused_with_alternatives() {
     let (client, there) = two_places();
     for parameters in [
         json!({"region": "eu-west-1"}),
@@ -247,7 +247,7 @@ async fn a_place_that_is_not_allowed_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn of_several_roles_one_has_to_be_named() {
+async fn ambiguous_location_needs_a_role_name() {
     let (one, other) = (
         ireland(),
         location(
@@ -273,7 +273,7 @@ async fn of_several_roles_one_has_to_be_named() {
 }
 
 #[tokio::test]
-async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not() {
+async fn resent_request_must_name_the_same_location() {
     let (client, there) = two_places();
     client.provision(in_ireland()).await.expect(202);
     client.provision(in_ireland()).await.expect(202);
@@ -287,7 +287,7 @@ async fn the_same_request_finds_its_instance_and_one_for_another_place_does_not(
 }
 
 #[tokio::test]
-async fn the_same_request_finds_its_instance_where_the_operator_allows_the_place_no_more() {
+async fn resent_request_works_after_location_is_disallowed() {
     let (client, there) = with_instance_in_ireland().await;
     for locations in [
         vec![],
@@ -308,7 +308,7 @@ async fn the_same_request_finds_its_instance_where_the_operator_allows_the_place
 }
 
 #[tokio::test]
-async fn an_instance_stays_where_it_is() {
+async fn update_cannot_move_the_instance() {
     let (client, there) = with_instance_in_ireland().await;
     let answer = client
         .update(json!({"parameters": {"region": "us-east-1"}}))
@@ -330,7 +330,7 @@ async fn an_instance_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn roles_are_bound_in_the_brokers_own_account_alone() {
+async fn instances_of_other_accounts_cannot_bind_roles() {
     let (client, _) = with_instance_in_ireland().await;
     let answer = client
         .bind("one", json!({"parameters": {"RoleName": "web"}}))
@@ -363,7 +363,7 @@ async fn orphans_in_two_places() -> (Client, World) {
 
 /// It lists stacks, users and roles, reads the records and lists again: six calls.
 #[tokio::test(start_paused = true)]
-async fn a_location_that_fails_at_any_call_is_reported_and_contributes_nothing() {
+async fn sweep_reports_failing_location_without_its_orphans() {
     for call in 0..6 {
         let (client, there) = orphans_in_two_places().await;
         there.script([(call, Fault::Before(PortErrorKind::Misconfigured))]);
@@ -390,7 +390,7 @@ async fn a_location_that_fails_at_any_call_is_reported_and_contributes_nothing()
 }
 
 #[tokio::test(start_paused = true)]
-async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
+async fn instances_of_failing_location_are_not_reported_lost() {
     for call in 0..6 {
         let (client, there) = with_instance_in_ireland().await;
         there.edit(|account| account.stacks.clear());
@@ -419,7 +419,7 @@ async fn instances_of_a_location_that_fails_are_not_taken_for_lost() {
 
 /// Its instances are still there, and may be the only trace of it.
 #[tokio::test(start_paused = true)]
-async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
+async fn sweep_reports_failing_disallowed_location() {
     let (client, there) = with_instance_in_ireland().await;
     let client = client.with_locations(&[]);
     there.script([(0, Fault::Before(PortErrorKind::Misconfigured))]);
@@ -433,7 +433,7 @@ async fn a_location_that_is_not_allowed_any_more_and_fails_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sweep_looks_everywhere_and_says_where() {
+async fn sweep_removes_orphans_in_other_locations() {
     let (client, there) = with_instance_in_ireland().await;
     client.bind("one", json!({})).await.expect(201);
     let findings = upkeep::sweep(&client.broker()).await.expect("a sweep");
@@ -467,7 +467,7 @@ async fn the_sweep_looks_everywhere_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_location_is_for_the_organizations_that_the_operator_names() {
+async fn location_is_restricted_to_its_organizations() {
     let allowed = Locations(BTreeMap::from([(
         ireland(),
         BTreeSet::from(["an-organization".to_owned()]),

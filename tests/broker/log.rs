@@ -127,7 +127,7 @@ fn metrics(line: &Value) -> Vec<(Value, Vec<&str>)> {
 }
 
 #[tokio::test]
-async fn a_request_leaves_one_line_which_says_what_its_metrics_are() {
+async fn request_is_logged_once_with_its_metrics() {
     let watched = Watched::new("one-line");
     watched.provision().await;
 
@@ -157,7 +157,7 @@ async fn a_request_leaves_one_line_which_says_what_its_metrics_are() {
 }
 
 #[tokio::test]
-async fn a_request_about_no_plan_has_no_metric_of_one() {
+async fn request_without_plan_has_no_plan_metrics() {
     let watched = Watched::new("no-plan");
     watched.fetch().await.expect(404);
 
@@ -179,7 +179,7 @@ async fn a_request_about_no_plan_has_no_metric_of_one() {
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[tokio::test]
-async fn what_a_line_calls_a_metric_is_a_number_and_what_it_calls_a_dimension_is_a_text() {
+async fn metrics_are_numbers_and_dimensions_are_strings() {
     let watched = Watched::new("well-formed");
     watched.provision().await;
     watched.poll().await;
@@ -222,7 +222,7 @@ async fn what_a_line_calls_a_metric_is_a_number_and_what_it_calls_a_dimension_is
 }
 
 #[tokio::test]
-async fn an_operation_that_ends_is_logged_once_however_often_it_is_polled() {
+async fn completed_operation_is_logged_once() {
     let watched = Watched::new("ends-once");
     watched.provision().await;
     watched
@@ -255,7 +255,7 @@ async fn an_operation_that_ends_is_logged_once_however_often_it_is_polled() {
 }
 
 #[tokio::test]
-async fn an_operation_that_fails_is_logged_as_a_warning_without_the_reason() {
+async fn failed_operation_is_logged_without_its_reason() {
     let watched = Watched::new("fails");
     watched.provision().await;
     watched.client.world.settle_stacks(
@@ -279,7 +279,7 @@ async fn an_operation_that_fails_is_logged_as_a_warning_without_the_reason() {
 }
 
 #[tokio::test]
-async fn every_request_that_is_to_change_something_leaves_a_line_for_the_audit() {
+async fn only_mutating_requests_are_audited() {
     let watched = Watched::new("audited");
     watched.provision_for("683ea748").await;
     watched.poll().await;
@@ -317,7 +317,7 @@ async fn every_request_that_is_to_change_something_leaves_a_line_for_the_audit()
 }
 
 #[tokio::test]
-async fn who_is_not_known_leaves_nothing_in_the_audit() {
+async fn unauthenticated_requests_are_not_audited() {
     let watched = Watched::new("stranger");
     let request = http::Request::delete(format!("/v2/service_instances/{}", watched.instance));
     let request = request
@@ -397,7 +397,7 @@ fn written(level: Level, detailed: bool) -> Vec<Value> {
 }
 
 #[test]
-fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
+fn request_and_audit_lines_ignore_the_log_level() {
     let messages: Vec<_> = written(Level::ERROR, true)
         .into_iter()
         .map(|line| line["message"].clone())
@@ -406,7 +406,7 @@ fn the_lines_that_metrics_and_audits_are_made_of_are_written_at_every_level() {
 }
 
 #[test]
-fn an_operator_who_wants_few_metrics_gets_those_that_alarms_look_at() {
+fn basic_metrics_omit_the_plan_dimension() {
     let lines = written(Level::INFO, false);
     assert_eq!(
         metrics(&lines[0])[0],

@@ -203,7 +203,7 @@ fn deleted(instance: Instance) -> Instance {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sweep_reads_a_million_records_and_keeps_none() {
+async fn sweep_reads_a_million_records_in_bounded_memory() {
     let (broker, table) = a_million(|instance| instance).await;
     let findings = upkeep::sweep(&broker).await.expect("a sweep");
     assert_eq!(
@@ -222,7 +222,7 @@ async fn the_sweep_reads_a_million_records_and_keeps_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_guard_reads_a_million_tombstones_and_lets_the_broker_go() {
+async fn guard_reads_a_million_tombstones_in_bounded_memory() {
     let (broker, table) = a_million(deleted).await;
     let remaining = upkeep::remaining(&broker).await.expect("a count");
     assert_eq!(
@@ -238,7 +238,7 @@ async fn the_guard_reads_a_million_tombstones_and_lets_the_broker_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_guard_need_not_read_them_all_to_say_no() {
+async fn guard_stops_counting_at_ten_thousand_instances() {
     let (broker, table) = a_million(|instance| instance).await;
     let remaining = upkeep::remaining(&broker).await.expect("a count");
     assert_eq!(

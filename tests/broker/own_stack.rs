@@ -28,7 +28,7 @@ struct Properties {
 /// users that the new one would not be.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-managedpolicy.html>
 #[test]
-fn an_upgrade_replaces_no_boundary() {
+fn boundary_descriptions_never_change() {
     for template in [
         include_str!("../../infra/template.yaml"),
         include_str!("../../infra/target-account.yaml"),

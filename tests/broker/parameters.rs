@@ -94,7 +94,7 @@ impl Platform {
 }
 
 #[tokio::test]
-async fn the_catalog_shows_flags_and_whole_numbers_as_what_they_are() {
+async fn schema_types_follow_template_parameters() {
     let schema = Platform::new().schema();
     for (name, kind, default) in [
         ("Flag", "boolean", json!(false)),
@@ -116,14 +116,14 @@ async fn the_catalog_shows_flags_and_whole_numbers_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_pattern_is_anchored_once() {
+async fn pattern_is_anchored_once() {
     let schema = Platform::new().schema();
     assert_eq!(schema["Anchored"]["pattern"], "^[a-z]{0,9}$");
     assert_eq!(schema["Pattern"]["pattern"], "^(?:[a-z]*)$");
 }
 
 #[tokio::test]
-async fn a_choice_that_is_anchored_at_its_ends_alone_is_anchored_as_a_whole() {
+async fn partly_anchored_alternation_is_anchored_as_a_whole() {
     let template = TEMPLATE.replace("'^[a-z]{0,9}$'", "'^a|b$'");
     let catalog = body_of(&catalog_of(&template));
     let plan = &catalog["services"][0]["plans"][0];
@@ -133,7 +133,7 @@ async fn a_choice_that_is_anchored_at_its_ends_alone_is_anchored_as_a_whole() {
 
 /// Command lines and Terraform send texts; YAML readers make booleans of words.
 #[tokio::test]
-async fn every_form_of_a_value_is_taken_and_recorded_as_the_catalog_shows_it() {
+async fn equivalent_value_forms_are_normalized() {
     for (given, recorded, in_stack) in [
         (json!({"Flag": "true"}), json!({"Flag": true}), "true"),
         (json!({"Flag": true}), json!({"Flag": true}), "true"),
@@ -185,7 +185,7 @@ async fn every_form_of_a_value_is_taken_and_recorded_as_the_catalog_shows_it() {
 }
 
 #[tokio::test]
-async fn the_same_request_in_another_form_is_the_same_request() {
+async fn equivalent_values_count_as_the_same_request() {
     let platform = Platform::new();
     platform
         .provision(json!({"Whole": "60", "Flag": "true", "Secret": "5", "SecretFlag": true}))
@@ -212,7 +212,7 @@ async fn the_same_request_in_another_form_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn a_record_of_an_earlier_version_is_the_same_as_todays_request() {
+async fn unnormalized_record_matches_equivalent_request() {
     let platform = Platform::new();
     platform
         .provision(json!({"Whole": 60, "Flag": true}))
@@ -238,7 +238,7 @@ async fn a_record_of_an_earlier_version_is_the_same_as_todays_request() {
 }
 
 #[tokio::test]
-async fn null_still_resets_in_an_update() {
+async fn null_resets_a_parameter_in_an_update() {
     let platform = Platform::new();
     platform.provision(json!({"Whole": 60})).await.expect(202);
     platform.client.world.complete_stacks();
@@ -257,7 +257,7 @@ const FLAG: &str = "The parameter `Flag` must be true or false.";
 const SIZE: &str = "The parameter `Size` must be one of `1`, `3` or `5`.";
 
 #[tokio::test]
-async fn every_mistake_is_told_in_the_words_of_the_template() {
+async fn parameter_errors_describe_the_template_constraint() {
     for (parameters, text) in [
         (json!({"Whole": 0.5}), WHOLE),
         (json!({"Whole": "0.5"}), WHOLE),
@@ -367,7 +367,7 @@ async fn every_mistake_is_told_in_the_words_of_the_template() {
 
 /// CloudFormation counts the bytes of a value, the schema the characters of a text.
 #[tokio::test]
-async fn a_value_has_at_most_as_many_bytes_as_cloudformation_takes() {
+async fn value_is_limited_to_4096_bytes() {
     let list = |second: usize| json!({"Plain": ["a".repeat(2_000), "ü".repeat(second)]});
     for (parameters, refusal) in [
         (json!({"Text": "ü".repeat(2_048)}), None),
@@ -405,7 +405,7 @@ fn sorted(text: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_is_unknown_or_missing_is_told_with_what_may_be_meant() {
+async fn unknown_and_missing_parameters_are_explained() {
     let platform = Platform::new();
     let told = |answer: Answer| answer.expect(400).description().to_owned();
     let near = told(platform.provision(json!({"Whol": 1})).await);
@@ -434,7 +434,7 @@ async fn what_is_unknown_or_missing_is_told_with_what_may_be_meant() {
 }
 
 #[tokio::test]
-async fn an_update_is_refused_in_the_same_words() {
+async fn update_reports_the_same_parameter_errors() {
     let platform = Platform::new();
     platform.provision(json!({})).await.expect(202);
     platform.client.world.complete_stacks();
@@ -460,7 +460,7 @@ async fn an_update_is_refused_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn a_binding_is_refused_in_the_same_words() {
+async fn bind_request_reports_parameter_errors() {
     let platform = Platform::new();
     platform.provision(json!({})).await.expect(202);
     platform.client.world.complete_stacks();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Client, Fault, INSTANCE, plan_id};
 
 #[tokio::test]
-async fn one_stack_is_created_with_the_operation_as_its_token() {
+async fn stack_is_created_with_operation_as_token() {
     let client = Client::new();
     let answer = client.provision(json!({})).await.expect(202);
     assert!(client.world.instance(INSTANCE).is_some());
@@ -18,7 +18,7 @@ async fn one_stack_is_created_with_the_operation_as_its_token() {
 }
 
 #[tokio::test]
-async fn the_stack_gets_the_parameters_of_the_plan_and_those_of_the_user_over_them() {
+async fn user_parameters_override_plan_parameters() {
     let fifo = plan_id("sqs", "fifo");
     let client = Client::new();
     client
@@ -42,7 +42,7 @@ async fn the_stack_gets_the_parameters_of_the_plan_and_those_of_the_user_over_th
 }
 
 #[tokio::test]
-async fn the_stack_is_tagged_with_what_it_belongs_to() {
+async fn stack_is_tagged_with_instance_plan_and_space() {
     let client = Client::new();
     client
         .provision(json!({"space_guid": "space <1>"}))
@@ -61,7 +61,7 @@ async fn the_stack_is_tagged_with_what_it_belongs_to() {
 }
 
 #[tokio::test]
-async fn after_a_failure_the_same_id_conflicts_until_it_is_deleted() {
+async fn failed_creation_blocks_its_id() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, Some("no"));
@@ -70,7 +70,7 @@ async fn after_a_failure_the_same_id_conflicts_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_cloudformation_rejects_is_the_users_error_and_leaves_nothing() {
+async fn rejected_stack_is_a_400_and_leaves_no_record() {
     let client = Client::new();
     client.world.inject(
         "stacks.create",
@@ -89,7 +89,7 @@ async fn what_cloudformation_rejects_is_the_users_error_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_failure_of_cloudformation_keeps_the_record_and_the_next_request_goes_on() {
+async fn resent_request_continues_after_cloudformation_error() {
     for kind in [Throttled, Unavailable, Denied] {
         for fault in [Fault::Before(kind), Fault::After(kind)] {
             let client = Client::new();
@@ -110,7 +110,7 @@ async fn a_failure_of_cloudformation_keeps_the_record_and_the_next_request_goes_
 }
 
 #[tokio::test]
-async fn ids_of_any_characters_get_stack_names_that_aws_takes() {
+async fn any_instance_id_yields_a_valid_stack_name() {
     let client = Client::new();
     client
         .provision_as("a%2Fb%20%C3%BC", json!({}))
@@ -132,7 +132,7 @@ async fn ids_of_any_characters_get_stack_names_that_aws_takes() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_nobody_polls_does_not_keep_the_id() {
+async fn unpolled_deletion_does_not_block_its_id() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.deprovision().await.expect(202);

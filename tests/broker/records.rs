@@ -436,7 +436,7 @@ fn written(replay: &StaticReplayClient, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
+async fn items_are_written_in_the_recorded_format() {
     for (name, instance) in instances() {
         let (table, replay) = table(&json!({})).await;
         match instance.version.checked_sub(1) {
@@ -483,7 +483,7 @@ async fn every_shape_of_an_item_is_written_as_it_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_item_that_any_version_has_written_is_read() {
+async fn items_of_every_schema_version_are_readable() {
     let (instances, bindings) = (
         BTreeMap::from_iter(instances()),
         BTreeMap::from_iter(bindings()),
@@ -543,7 +543,7 @@ fn unreadable() -> Vec<(Value, &'static str)> {
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why() {
+async fn unreadable_item_is_a_corruption_error_with_reason() {
     for (item, reason) in unreadable() {
         let (table, _) = table(&json!({"Item": item})).await;
         let error = table
@@ -556,7 +556,7 @@ async fn an_item_that_cannot_be_read_is_an_error_of_its_instance_that_says_why()
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_read_does_not_hide_the_others_from_a_scan() {
+async fn unreadable_item_does_not_hide_others_from_a_scan() {
     let mut items: Vec<_> = unreadable().into_iter().map(|(item, _)| item).collect();
     items.push(json!({"pk": {"S": "something"}, "sk": {"S": "else"}, "in": {"M": {"user_name": {"S": "a-user"}}}}));
     items.push(recorded("1", "instance-created"));
@@ -626,7 +626,7 @@ impl HttpConnector for Forgetful {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_sent_again_because_its_answer_got_lost_finds_its_own_work_and_no_other() {
+async fn retried_write_recognizes_only_its_own_result() {
     let client: SharedHttpClient = Forgetful::default().into_shared();
     let table = DynamoDb::new(&config(client).await, TABLE);
     assert_eq!(

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::{Client, Fault, catalog_of, ids_of};
 
 #[tokio::test]
-async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
+async fn invalid_fields_are_named_without_their_values() {
     let client = Client::new();
     for (members, expected) in [
         (
@@ -32,7 +32,7 @@ async fn what_does_not_fit_is_named_and_its_value_not_repeated() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_answered_in_json() {
+async fn unknown_paths_and_methods_get_json_errors() {
     let client = Client::new();
     client.request("GET", "/", None).await.expect(404);
     client
@@ -46,7 +46,7 @@ async fn unknown_paths_and_methods_are_answered_in_json() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_answer() {
+async fn panic_is_answered_with_500() {
     let client = Client::with_instance().await;
     client.world.inject("records.instance", Fault::Panic);
     let answer = client.fetch_instance().await.expect(500);
@@ -59,7 +59,7 @@ async fn a_panic_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_failure_of_aws_does_not_tell_the_user_what_the_log_tells() {
+async fn aws_error_details_are_hidden_from_users() {
     let client = Client::with_instance().await;
     client
         .world
@@ -73,7 +73,7 @@ async fn a_failure_of_aws_does_not_tell_the_user_what_the_log_tells() {
 
 /// CloudFormation would put the secret there, wherever the parameter is used, and whoever's it is.
 #[tokio::test]
-async fn a_parameter_cannot_make_the_stack_read_a_secret() {
+async fn dynamic_references_in_parameters_are_refused() {
     let template = "\
 Description: A parameter of every kind.
 Metadata:

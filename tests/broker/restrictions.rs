@@ -86,7 +86,7 @@ fn restrict(client: Client, restrictions: &Restrictions) -> Client {
 }
 
 #[test]
-fn without_the_operators_consent_a_plan_that_needs_it_is_not_offered() {
+fn plan_without_operator_consent_is_not_offered() {
     let offered = plans(&restricted(&Restrictions::default()));
     assert_eq!(offered["route53"], ["hostedzone"]);
     assert_eq!(offered.get("ses"), None, "no plan of it is left");
@@ -101,7 +101,7 @@ fn without_the_operators_consent_a_plan_that_needs_it_is_not_offered() {
 }
 
 #[tokio::test]
-async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
+async fn named_resources_must_match_the_operators_entries() {
     let zones = [
         ("RecordZones", "Z1,Z2"),
         (
@@ -301,7 +301,7 @@ async fn what_a_user_names_fits_an_entry_of_the_operators_setting() {
 /// Users who share an entry are in each other's way: whoever may send from a domain sends as
 /// everybody in it.
 #[tokio::test]
-async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
+async fn entry_applies_only_to_its_owners() {
     let settings = consents(&[(
         "SenderIdentities",
         "shop.example.com,blog.example.com,all.example.com",
@@ -340,7 +340,7 @@ async fn an_entry_may_be_for_some_organizations_or_spaces_alone() {
 }
 
 #[test]
-fn owners_of_what_is_no_entry_are_told() {
+fn invalid_entry_owners_are_refused() {
     let topic = "arn:aws:sns:us-east-1:222222222222:alarms";
     let consents = consents(&[
         ("SenderIdentities", "shop.example.com"),
@@ -379,7 +379,7 @@ fn owners_of_what_is_no_entry_are_told() {
 }
 
 #[tokio::test]
-async fn an_instance_keeps_what_it_was_created_with() {
+async fn instance_survives_later_restrictions() {
     let client = Client::new();
     let mut request = request(
         "route53",
@@ -410,7 +410,7 @@ async fn an_instance_keeps_what_it_was_created_with() {
 }
 
 #[tokio::test]
-async fn an_update_chooses_only_what_the_operator_allows() {
+async fn update_may_name_only_allowed_resources() {
     let client = restrict(
         Client::new(),
         &consents(&[("SenderIdentities", "apps.example.com")]),
@@ -440,7 +440,7 @@ async fn an_update_chooses_only_what_the_operator_allows() {
 }
 
 #[tokio::test]
-async fn the_operator_says_which_plans_are_offered() {
+async fn operator_selects_offered_plans() {
     let enabled = EnabledPlans::parse("sqs/fifo, s3/production", OFFERINGS).expect("plans");
     let restrictions = Restrictions {
         plans: enabled,
@@ -480,7 +480,7 @@ async fn the_operator_says_which_plans_are_offered() {
 }
 
 #[tokio::test]
-async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
+async fn change_to_disabled_plan_is_refused() {
     let client = Client::new();
     client
         .provision(request("kinesis", "default", json!({"ShardCount": 2})))
@@ -507,7 +507,7 @@ async fn a_change_to_a_plan_that_is_not_offered_is_refused() {
 }
 
 #[tokio::test]
-async fn limits_of_parameters_are_in_the_catalog_and_hold() {
+async fn parameter_limits_are_published_and_enforced() {
     let restrictions = limits(
         r#"{"kinesis": {"ShardCount": {"MaxValue": 4}}, "kinesis/default": {"ShardLevelMetrics": {"Value": "false"}},
             "sqs/standard": {"VisibilityTimeout": {"MaxValue": 10}, "UseDeadLetterQueue": {"AllowedValues": ["true"]}}}"#,
@@ -584,7 +584,7 @@ async fn limits_of_parameters_are_in_the_catalog_and_hold() {
 /// Another default would reach existing instances with their next upgrade, and replace what it
 /// cannot change.
 #[tokio::test]
-async fn a_default_that_an_instance_cannot_change_is_no_default_beyond_its_limit() {
+async fn unchangeable_default_beyond_limit_is_dropped() {
     let restrictions = limits(r#"{"sqs": {"UseDeadLetterQueue": {"Value": "false"}}}"#);
     let property =
         &create_schema(&restricted(&restrictions), "sqs", "standard")["UseDeadLetterQueue"];
@@ -607,7 +607,7 @@ async fn a_default_that_an_instance_cannot_change_is_no_default_beyond_its_limit
 }
 
 #[tokio::test]
-async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
+async fn instance_beyond_a_later_limit_can_be_updated() {
     let client = Client::new();
     client
         .provision(request("kinesis", "default", json!({"ShardCount": 8})))
@@ -636,7 +636,7 @@ async fn an_instance_beyond_a_later_limit_can_still_be_changed() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_plan_keeps_within_the_limits_of_the_new_one() {
+async fn plan_change_must_respect_new_limits() {
     let restrictions = limits(r#"{"kinesis/ondemand": {"DeletionPolicy": {"Value": "Delete"}}}"#);
     let client = restrict(Client::new(), &restrictions);
     client
@@ -663,7 +663,7 @@ async fn a_change_of_the_plan_keeps_within_the_limits_of_the_new_one() {
 }
 
 #[test]
-fn limits_that_are_none_are_told() {
+fn invalid_parameter_limits_are_refused() {
     for (text, reason) in [
         ("[]", "invalid type"),
         (
@@ -718,7 +718,7 @@ fn limits_that_are_none_are_told() {
 
 /// Of some parameters, 0 means without an end.
 #[tokio::test]
-async fn a_least_value_keeps_users_from_what_has_no_end() {
+async fn minimum_limit_excludes_unlimited_zero() {
     let restrictions =
         limits(r#"{"eventbridge": {"ArchiveRetentionDays": {"MinValue": 1, "MaxValue": 30}}}"#);
     let property =
@@ -739,7 +739,7 @@ async fn a_least_value_keeps_users_from_what_has_no_end() {
 
 /// Otherwise a restored table would lose the data of whoever was created before a restriction.
 #[tokio::test]
-async fn an_instance_whose_record_was_lost_is_adopted_whatever_is_restricted_since() {
+async fn lost_instance_is_adopted_despite_disabled_plan() {
     let client = Client::with_instance().await;
     client.world.edit(|account| account.instances.clear());
     let enabled = EnabledPlans::parse("sqs/fifo", OFFERINGS).expect("plans");
@@ -769,7 +769,7 @@ fn with_quotas(client: Client, quotas: Quotas) -> Client {
 }
 
 #[tokio::test]
-async fn an_organization_has_no_more_instances_than_the_operator_allows() {
+async fn organization_instance_quota_is_enforced() {
     let quotas = Quotas {
         instances_per_organization: Some(2),
         ..Quotas::default()
@@ -818,7 +818,7 @@ async fn an_organization_has_no_more_instances_than_the_operator_allows() {
 }
 
 #[tokio::test]
-async fn an_instance_has_no_more_bindings_than_the_operator_allows() {
+async fn instance_binding_quota_is_enforced() {
     let quotas = Quotas {
         bindings_per_instance: Some(1),
         ..Quotas::default()

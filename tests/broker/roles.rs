@@ -38,7 +38,7 @@ async fn bind(client: &Client, id: &str, parameters: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_it_added() {
+async fn role_binding_adds_and_removes_only_its_policy() {
     let client = client(rules()).await;
     let arn = client.world.make_role("apps/worker");
     client.world.edit(|account| {
@@ -87,7 +87,7 @@ async fn a_binding_adds_its_policy_to_the_applications_role_and_takes_away_what_
 }
 
 #[tokio::test]
-async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
+async fn only_allowed_roles_can_be_bound() {
     let client = client(rules()).await;
     let others = client.world.make_role("others/worker");
     client.world.make_role("osb/osb-of-the-broker");
@@ -151,7 +151,7 @@ async fn a_role_is_bound_only_if_the_operator_has_allowed_it() {
 }
 
 #[tokio::test]
-async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_tag() {
+async fn role_tag_must_match_space_or_organization() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
     let tagged = |key, value| {
@@ -188,7 +188,7 @@ async fn a_role_is_bound_only_by_instances_of_the_space_or_organization_in_its_t
 }
 
 #[tokio::test]
-async fn an_interrupted_binding_adds_nothing_to_a_role_whose_owner_does_not_agree_any_more() {
+async fn resumed_binding_respects_withdrawn_role_tag() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
     client
@@ -244,7 +244,7 @@ async fn an_interrupted_binding_adds_nothing_to_a_role_whose_owner_does_not_agre
 }
 
 #[tokio::test]
-async fn no_denial_is_ever_put_into_an_applications_role() {
+async fn scope_with_denials_cannot_be_bound_to_a_role() {
     let client = Client::with(World::new(), catalog(), rules(), Default::default());
     let mut request =
         json!({"service_id": service_id("bedrock"), "plan_id": plan_id("bedrock", "guarded")});
@@ -263,7 +263,7 @@ async fn no_denial_is_ever_put_into_an_applications_role() {
 }
 
 #[tokio::test]
-async fn what_was_allowed_once_is_the_answer_to_the_same_request() {
+async fn resent_bind_succeeds_after_role_is_gone() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
     let parameters = json!({"RoleName": "worker"});
@@ -285,7 +285,7 @@ async fn what_was_allowed_once_is_the_answer_to_the_same_request() {
 }
 
 #[tokio::test]
-async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
+async fn roles_are_refused_without_operator_settings() {
     let client = client(BindingRules::default()).await;
     client.world.make_role("apps/worker");
     for (parameters, reason) in [
@@ -310,7 +310,7 @@ async fn without_a_decision_of_the_operator_there_are_access_keys_alone() {
 }
 
 #[tokio::test]
-async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
+async fn service_account_gets_a_role_of_its_own() {
     let client = client(rules()).await;
     let bound = bind(&client, "one", json!({"ServiceAccount": "shop/worker"}))
         .await
@@ -353,7 +353,7 @@ async fn a_service_account_gets_a_role_that_it_alone_may_assume() {
 }
 
 #[tokio::test]
-async fn a_pod_of_an_eks_cluster_may_assume_it_with_pod_identity() {
+async fn eks_pods_may_assume_the_role_by_pod_identity() {
     let workload_identity = WorkloadIdentity {
         eks_cluster_arn: Some(CLUSTER.into()),
         ..rules().workload_identity
@@ -385,7 +385,7 @@ async fn a_pod_of_an_eks_cluster_may_assume_it_with_pod_identity() {
 }
 
 #[tokio::test]
-async fn the_namespace_of_a_service_account_is_the_platforms() {
+async fn service_account_must_be_in_the_platform_namespace() {
     let client = client(rules()).await;
     let in_shop = |account: &str| json!({"parameters": {"ServiceAccount": account}, "context": {"platform": "kubernetes", "namespace": "shop"}});
     client.bind("one", in_shop("worker")).await.expect(201);
@@ -418,7 +418,7 @@ async fn the_namespace_of_a_service_account_is_the_platforms() {
 }
 
 #[tokio::test]
-async fn a_successor_acts_with_what_its_predecessor_acts_with() {
+async fn rotated_binding_keeps_the_predecessors_role() {
     let client = client(rules()).await;
     client.world.make_role("apps/worker");
     bind(&client, "one", json!({"RoleName": "worker"}))
@@ -438,7 +438,7 @@ async fn a_successor_acts_with_what_its_predecessor_acts_with() {
 }
 
 #[tokio::test]
-async fn an_identity_is_tagged_with_whose_it_is() {
+async fn user_is_tagged_with_its_owner_and_scope() {
     let client = Client::with_instance().await;
     client
         .bind("one", json!({"bind_resource": {"app_guid": "an-app"}}))
@@ -466,7 +466,7 @@ async fn an_identity_is_tagged_with_whose_it_is() {
 }
 
 #[tokio::test]
-async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() {
+async fn binding_to_deleted_role_fails_and_can_be_deleted() {
     for polls in [false, true] {
         let client = client(rules()).await;
         client.world.make_role("apps/worker");
@@ -504,7 +504,7 @@ async fn a_binding_to_a_role_that_has_gone_meanwhile_fails_and_can_be_deleted() 
 
 /// CloudFormation cuts the names of roles where that of the stack is long.
 #[test]
-fn the_deploy_role_is_the_brokers_own_however_its_name_was_cut() {
+fn truncated_deploy_role_name_counts_as_own() {
     let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-DeployRo-1ABC";
     assert!(OwnRoles::beside(cut).contain(cut));
 }

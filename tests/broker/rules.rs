@@ -48,7 +48,7 @@ async fn is_refused(assert: &str, parameters: Value) -> bool {
 }
 
 #[tokio::test]
-async fn every_function_of_rules_means_what_cloudformation_says() {
+async fn rule_functions_match_cloudformation() {
     for (assert, parameters, refused) in [
         ("!Equals [!Ref A, a]", json!({}), false),
         ("!Equals [!Ref A, a]", json!({"A": "x"}), true),
@@ -121,8 +121,7 @@ async fn every_function_of_rules_means_what_cloudformation_says() {
 }
 
 #[tokio::test]
-async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_change_of_the_plan()
-{
+async fn rules_apply_to_creation_update_and_plan_change() {
     let rule = "    RuleCondition: !Equals [!Ref A, x]
     Assertions: [{Assert: !Equals [!Ref B, y], AssertDescription: A x needs B y.}]";
     let catalog = catalog_of(&template(rule));
@@ -163,7 +162,7 @@ async fn a_rule_counts_where_its_condition_holds_in_a_creation_an_update_and_a_c
 }
 
 #[tokio::test]
-async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformation() {
+async fn rule_about_unknown_secret_is_left_to_cloudformation() {
     let rule = "    Assertions: [{Assert: !Not [!Equals [!Ref Secret, '']], AssertDescription: \
                 Give a Secret.}]";
     let catalog = catalog_of(&template(rule));
@@ -185,7 +184,7 @@ async fn a_rule_about_a_secret_that_only_the_stack_knows_is_left_to_cloudformati
 }
 
 #[tokio::test]
-async fn objects_of_a_bucket_do_not_expire_before_they_move() {
+async fn objects_must_not_expire_before_transition() {
     for (transition, expiration, refused) in [
         (0, 1, false),
         (30, 0, false),
@@ -212,7 +211,7 @@ async fn objects_of_a_bucket_do_not_expire_before_they_move() {
 }
 
 #[tokio::test]
-async fn a_subscription_without_an_endpoint_is_refused_at_once() {
+async fn subscription_without_endpoint_is_refused() {
     let client = Client::with_catalog(catalog());
     let members = json!({
         "service_id": service_id("sns"), "plan_id": plan_id("sns", "topicwithsub"),
@@ -228,7 +227,7 @@ async fn a_subscription_without_an_endpoint_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_does_not_fit_its_protocol_is_refused_before_anything_is_begun() {
+async fn endpoint_must_match_its_protocol() {
     let queue = "arn:aws:sqs:us-east-1:000000000000:orders";
     for (protocol, endpoint, refused) in [
         ("sqs", queue, None),
@@ -296,7 +295,7 @@ async fn assert_outcome(service: &str, plan: &str, parameters: Value, refusal: O
 }
 
 #[tokio::test]
-async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
+async fn fifo_queue_subscribes_only_to_fifo_topic() {
     let (queue, fifo) = (
         "arn:aws:sqs:us-east-1:000000000000:q",
         "arn:aws:sqs:us-east-1:000000000000:q.fifo",
@@ -330,7 +329,7 @@ async fn a_fifo_queue_gets_messages_of_a_fifo_topic_alone() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
+async fn dead_letter_queue_must_match_its_subscription() {
     let (queue, fifo) = (
         "arn:aws:sqs:us-east-1:000000000000:q",
         "arn:aws:sqs:us-east-1:000000000000:q.fifo",
@@ -364,7 +363,7 @@ async fn a_dead_letter_queue_is_of_the_kind_of_its_subscription() {
 }
 
 #[tokio::test]
-async fn a_service_publishes_for_a_source_of_its_own() {
+async fn publishing_source_must_match_its_service() {
     let alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:orders-*";
     let (bucket, mail) = (
         "arn:aws:s3:::orders",
@@ -400,7 +399,7 @@ async fn a_service_publishes_for_a_source_of_its_own() {
 }
 
 #[tokio::test]
-async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag() {
+async fn subscribable_endpoints_are_unique_and_need_the_flag() {
     let flag = Some("SubscribableEndpoints requires AllowSubscriptions to be true.");
     for (allowed, endpoints, refusal) in [
         ("true", "*@shop.example,+14155550100", None),
@@ -419,7 +418,7 @@ async fn endpoints_that_others_may_subscribe_are_listed_once_and_with_the_flag()
 }
 
 #[tokio::test]
-async fn a_key_is_used_by_services_for_sources_that_are_named() {
+async fn key_service_principals_need_source_arns() {
     let topics = "arn:aws:sns:us-east-1:000000000000:orders-*";
     let missing = Some("ServicePrincipals requires ServiceSourceArns");
     for (services, sources, refusal) in [
@@ -433,7 +432,7 @@ async fn a_key_is_used_by_services_for_sources_that_are_named() {
 }
 
 #[tokio::test]
-async fn values_of_a_record_have_the_form_of_its_type() {
+async fn record_values_must_match_the_record_type() {
     let text = |characters: usize| format!("\"{}\"", "x".repeat(characters));
     let escapes = |characters: usize| format!("\"{}\"", "\\344".repeat(characters));
     for (record_type, values, accepted) in [
@@ -493,7 +492,7 @@ async fn values_of_a_record_have_the_form_of_its_type() {
 }
 
 #[tokio::test]
-async fn a_record_has_each_of_its_values_once() {
+async fn record_values_must_be_distinct() {
     let differ = Some("RecordValues must not contain duplicates.");
     for (record_type, values, refusal) in [
         ("A", "192.0.2.1,192.0.2.11", None),
@@ -510,7 +509,7 @@ async fn a_record_has_each_of_its_values_once() {
 }
 
 #[tokio::test]
-async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
+async fn mail_from_domain_must_be_a_subdomain_of_the_sender() {
     let subdomain = Some("MailFromDomain must be a subdomain of the sender's domain");
     for (identity, sender, mail_from, refusal) in [
         ("Domain", "example.com", "", None),
@@ -547,7 +546,7 @@ async fn a_mail_from_domain_lies_below_the_domain_of_the_sender() {
 }
 
 #[tokio::test]
-async fn cost_tracking_needs_complete_ids_of_its_kind() {
+async fn cost_tracking_needs_complete_model_ids() {
     let complete = Some("must be a complete ID without *");
     let of_model = Some("must be the ID of a model without a geography");
     let of_profile = Some("must start with a geography");
@@ -587,7 +586,7 @@ async fn cost_tracking_needs_complete_ids_of_its_kind() {
 }
 
 #[tokio::test]
-async fn a_bot_begins_with_a_language_of_lex() {
+async fn bot_locale_must_be_supported_by_lex() {
     let unknown = Some("The parameter `LocaleId` must be one of `af_ZA`, ");
     for (locale, refusal) in [
         ("en_US", None),
@@ -602,7 +601,7 @@ async fn a_bot_begins_with_a_language_of_lex() {
 }
 
 #[tokio::test]
-async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
+async fn workflow_is_limited_to_twenty_arns_per_service() {
     for (parameter, arn) in [
         (
             "LambdaFunctionArns",
@@ -620,7 +619,7 @@ async fn a_workflow_calls_at_most_twenty_functions_queues_and_topics() {
 
 /// Its role may, as Step Functions needs it to, and the definition acts with that role.
 #[tokio::test]
-async fn a_definition_calls_neither_logs_nor_traces() {
+async fn workflow_definition_cannot_call_logs_or_xray() {
     for (resource, is_refused) in [
         (
             "arn:aws:states:::aws-sdk:cloudwatchlogs:describeLogGroups",
@@ -669,7 +668,7 @@ async fn a_definition_calls_neither_logs_nor_traces() {
 }
 
 #[tokio::test]
-async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
+async fn workflow_definition_is_limited_to_4096_bytes() {
     let definition =
         |characters: usize| json!({"Definition": format!("{{{}}}", "ü".repeat(characters))});
     assert_outcome("stepfunctions", "standard", definition(2_047), None).await;
@@ -678,7 +677,7 @@ async fn a_definition_has_at_most_as_many_bytes_as_a_parameter_may() {
 }
 
 #[tokio::test]
-async fn settings_of_login_pages_that_cognito_refuses_are_refused_at_once() {
+async fn invalid_cognito_login_settings_are_refused() {
     let https = Some("must use https, except for http://localhost");
     for (callback, refusal) in [
         ("https://shop.example/callback", None),

@@ -34,7 +34,7 @@ fn client() -> (Client, impl Fn(&str, i32) -> serde_json::Value) {
 }
 
 #[tokio::test]
-async fn a_resent_request_is_told_from_one_with_another_secret() {
+async fn request_with_another_secret_conflicts() {
     let (client, members) = client();
     client
         .provision(members("correct horse", 2))
@@ -55,7 +55,7 @@ async fn a_resent_request_is_told_from_one_with_another_secret() {
 }
 
 #[tokio::test]
-async fn the_stack_gets_the_secret_and_the_record_does_not() {
+async fn secret_reaches_the_stack_but_not_the_record() {
     let (client, members) = client();
     client
         .provision(members("correct horse", 2))
@@ -71,7 +71,7 @@ async fn the_stack_gets_the_secret_and_the_record_does_not() {
 }
 
 #[tokio::test]
-async fn a_mistake_does_not_repeat_the_secret() {
+async fn validation_error_does_not_repeat_the_secret() {
     let (client, members) = client();
     let answer = client.provision(members("hunter2", 2)).await.expect(400);
     assert!(
@@ -87,7 +87,7 @@ async fn a_mistake_does_not_repeat_the_secret() {
 }
 
 #[tokio::test]
-async fn a_refusal_repeats_no_secret_number_and_no_entry_of_a_secret_list() {
+async fn rejection_masks_secret_numbers_and_list_entries() {
     let (client, members) = client();
     let mut request = members("correct horse", 2);
     request["parameters"]["Pin"] = json!(4711);
@@ -108,7 +108,7 @@ async fn a_refusal_repeats_no_secret_number_and_no_entry_of_a_secret_list() {
 }
 
 #[tokio::test]
-async fn the_reason_of_a_failure_is_not_repeated_where_it_may_quote_a_secret() {
+async fn failure_reason_that_may_quote_a_secret_is_withheld() {
     let (client, members) = client();
     client
         .provision(members("correct horse", 2))
@@ -147,7 +147,7 @@ async fn the_reason_of_a_failure_is_not_repeated_where_it_may_quote_a_secret() {
 }
 
 #[tokio::test]
-async fn a_creation_that_did_not_get_through_cannot_be_taken_up_by_a_poll() {
+async fn poll_fails_interrupted_creation_with_a_secret() {
     use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
     let (client, members) = client();
     client
@@ -171,7 +171,7 @@ async fn a_creation_that_did_not_get_through_cannot_be_taken_up_by_a_poll() {
 
 /// CloudFormation masks what is secret. What nobody gave is the template's default.
 #[tokio::test]
-async fn a_lost_record_is_adopted_by_the_parameters_that_are_not_secret() {
+async fn lost_stack_is_matched_by_non_secret_parameters() {
     let password = "  Password: {Type: String, NoEcho: true, MinLength: 8}\n";
     let catalog = catalog_of(&TEMPLATE.replacen(password, "", 1));
     let mut members = ids_of(&catalog, "only");

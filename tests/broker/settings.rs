@@ -24,7 +24,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 #[test]
-fn the_partition_is_that_of_the_deploy_role() {
+fn partition_follows_from_the_deploy_role() {
     let settings = Settings::read(variable).expect("all are set");
     assert_eq!(settings.partition(), "aws-cn");
     assert_eq!(settings.table_name, "the TABLE_NAME");
@@ -36,7 +36,7 @@ fn the_partition_is_that_of_the_deploy_role() {
 }
 
 #[test]
-fn a_lifetime_of_no_days_is_for_ever() {
+fn zero_days_mean_no_binding_expiry() {
     let read = |days: &str| {
         Settings::read(|name| {
             if name == "BINDING_LIFETIME_DAYS" {
@@ -57,7 +57,7 @@ fn a_lifetime_of_no_days_is_for_ever() {
 }
 
 #[test]
-fn what_is_optional_may_be_empty() {
+fn optional_settings_may_be_empty() {
     let rules = Settings::read(variable).expect("all are set").binding_rules;
     assert!(
         rules
@@ -91,7 +91,7 @@ fn what_is_optional_may_be_empty() {
 }
 
 #[test]
-fn services_that_are_enabled_are_in_the_catalog() {
+fn enabled_services_are_parsed_and_validated() {
     let read = |list: &str| {
         Settings::read(|name| {
             if name == "ENABLED_SERVICES" {
@@ -116,7 +116,7 @@ fn services_that_are_enabled_are_in_the_catalog() {
 }
 
 #[test]
-fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
+fn restriction_settings_are_parsed_and_validated() {
     let restrictions = Settings::read(variable).expect("all are set").restrictions;
     assert_eq!(restrictions.consents.entries["RecordZones"], ["Z1", "Z2"]);
     assert_eq!(
@@ -145,7 +145,7 @@ fn what_users_may_name_and_choose_is_read_for_the_templates_settings() {
 }
 
 #[test]
-fn a_quota_of_none_is_no_quota() {
+fn zero_quota_means_unlimited() {
     let quotas = Settings::read(variable).expect("all are set").quotas;
     assert_eq!(
         (
@@ -174,7 +174,7 @@ fn a_quota_of_none_is_no_quota() {
 }
 
 #[test]
-fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
+fn prefix_must_not_match_the_brokers_own_stack() {
     let read = |prefix: &str, table: &str| {
         Settings::read(|name| match name {
             "NAME_PREFIX" => Some(prefix.into()),
@@ -194,7 +194,7 @@ fn the_brokers_own_stack_is_out_of_reach_of_what_the_prefix_allows() {
 }
 
 #[test]
-fn names_of_others_do_not_begin_with_the_prefix() {
+fn reserved_name_prefixes_are_refused() {
     let read = |prefix: &str| {
         Settings::read(|name| match name {
             "NAME_PREFIX" => Some(prefix.into()),
@@ -215,7 +215,7 @@ fn names_of_others_do_not_begin_with_the_prefix() {
 }
 
 #[test]
-fn a_status_for_a_missing_version_is_one_of_two() {
+fn missing_version_status_must_be_400_or_412() {
     let with = |name: &str| {
         if name == "MISSING_VERSION_STATUS" {
             Some("200".into())
@@ -231,7 +231,7 @@ fn a_status_for_a_missing_version_is_one_of_two() {
 }
 
 #[test]
-fn a_missing_or_empty_setting_is_named() {
+fn missing_or_empty_setting_is_named() {
     for value in [None, Some(String::new())] {
         let without = |name: &str| {
             if name == "KEY_ARN" {
@@ -251,7 +251,7 @@ fn a_missing_or_empty_setting_is_named() {
 }
 
 #[test]
-fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
+fn locations_are_parsed_and_validated() {
     let read = |list: &str, external_id: &str| {
         Settings::read(|name| match name {
             "NAME_PREFIX" => Some("osb".into()),
@@ -309,7 +309,7 @@ fn a_location_is_an_account_a_region_and_a_role_of_this_broker() {
 
 /// Otherwise a deployment with a wrong value would succeed, and the broker would not start.
 #[test]
-fn the_guard_is_asked_about_every_parameter_that_the_broker_may_refuse() {
+fn guard_checks_every_parameter_the_broker_may_refuse() {
     let template: Value = serde_saphyr::from_str(include_str!("../../infra/template.yaml"))
         .expect("the broker's own stack");
     let guarded = template["Resources"]["Guard"]["Properties"]["Settings"].to_string();

@@ -35,7 +35,7 @@ async fn told(client: &Client) {
 }
 
 #[tokio::test]
-async fn an_event_of_cloudformation_is_told_from_a_request() {
+async fn stack_event_is_distinguished_from_a_request() {
     assert!(stack_events::is_event(&of_instance()));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/events/catalog.json");
     let request = lambda_http::request::from_str(&fs::read_to_string(path).expect("an event"))
@@ -44,7 +44,7 @@ async fn an_event_of_cloudformation_is_told_from_a_request() {
 }
 
 #[tokio::test]
-async fn the_record_is_complete_as_soon_as_aws_tells_so_and_a_poll_is_one_read() {
+async fn event_completes_the_record_before_a_poll() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
@@ -59,7 +59,7 @@ async fn the_record_is_complete_as_soon_as_aws_tells_so_and_a_poll_is_one_read()
 }
 
 #[tokio::test]
-async fn every_end_of_every_operation_is_seen() {
+async fn events_end_failed_updates_and_deletions() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 5}}))
@@ -94,7 +94,7 @@ async fn every_end_of_every_operation_is_seen() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_early_late_or_twice_changes_nothing() {
+async fn early_late_or_repeated_events_change_nothing() {
     let client = Client::new();
     told(&client).await;
     assert!(client.world.instance(INSTANCE).is_none());
@@ -132,7 +132,7 @@ async fn an_event_that_comes_early_late_or_twice_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_stack_is_left_alone() {
+async fn events_of_other_stacks_are_ignored() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
@@ -154,7 +154,7 @@ async fn an_event_of_another_stack_is_left_alone() {
 }
 
 #[tokio::test]
-async fn where_aws_does_not_answer_the_event_is_to_be_sent_again() {
+async fn throttled_event_can_be_retried() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
@@ -177,7 +177,7 @@ async fn where_aws_does_not_answer_the_event_is_to_be_sent_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_a_stack_is_an_error_that_repeats_nothing_of_it() {
+async fn invalid_event_error_does_not_quote_it() {
     let client = Client::new();
     for text in [
         r#"{"secret": 1}"#,
@@ -196,7 +196,7 @@ async fn what_is_no_event_of_a_stack_is_an_error_that_repeats_nothing_of_it() {
 
 /// A front door wraps what it is sent.
 #[test]
-fn an_event_in_the_body_of_a_request_is_none() {
+fn event_in_a_request_body_is_not_an_event() {
     let read = |name: &str| {
         let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_str::<Value>(&fs::read_to_string(path).expect("an event")).expect("JSON")
@@ -210,7 +210,7 @@ fn an_event_in_the_body_of_a_request_is_none() {
 }
 
 #[tokio::test]
-async fn a_platform_cannot_send_events() {
+async fn platform_cannot_send_events() {
     let answer = Client::new()
         .request("POST", "/events", Some(json!({})))
         .await
@@ -233,7 +233,7 @@ fn beside_events() -> Client {
 }
 
 #[tokio::test]
-async fn beside_events_most_polls_are_one_read_and_say_what_was_seen() {
+async fn poll_with_events_enabled_is_one_read() {
     let client = beside_events();
     client.provision(json!({})).await.expect(202);
     let first = client.last_operation().await.expect(200).body;
@@ -246,7 +246,7 @@ async fn beside_events_most_polls_are_one_read_and_say_what_was_seen() {
 }
 
 #[tokio::test]
-async fn a_lost_event_is_made_up_for_within_half_a_minute() {
+async fn lost_event_is_recovered_within_30_seconds() {
     let client = beside_events();
     client.provision(json!({})).await.expect(202);
     client.last_operation().await.expect(200);
@@ -264,7 +264,7 @@ async fn a_lost_event_is_made_up_for_within_half_a_minute() {
 }
 
 #[tokio::test]
-async fn what_was_seen_of_one_operation_is_not_told_of_another() {
+async fn progress_is_not_reused_for_another_operation() {
     let client = beside_events();
     client.provision(json!({})).await.expect(202);
     let creating = client.last_operation().await.expect(200).body["description"].clone();
@@ -280,7 +280,7 @@ async fn what_was_seen_of_one_operation_is_not_told_of_another() {
 }
 
 #[tokio::test]
-async fn what_did_not_reach_cloudformation_is_looked_at_by_every_poll() {
+async fn poll_checks_creation_that_never_reached_cloudformation() {
     let client = beside_events();
     client
         .world
@@ -299,7 +299,7 @@ async fn what_did_not_reach_cloudformation_is_looked_at_by_every_poll() {
 }
 
 #[test]
-fn the_sample_is_one_of_the_sample_requests_stack() {
+fn sample_event_belongs_to_the_sample_instance() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/events/stack-event.json");
     let event: Value =
         serde_json::from_str(&fs::read_to_string(path).expect("an event")).expect("JSON");

@@ -8,7 +8,7 @@ use aws_service_broker::broker::{
 };
 
 #[test]
-fn every_status_that_the_sdk_knows_is_known() {
+fn every_sdk_stack_status_is_known() {
     for name in SdkStatus::values() {
         assert_ne!(StackStatus::parse(name), StackStatus::Unknown, "{name}");
         assert_eq!(StackStatus::parse(name).to_string(), *name);
@@ -17,7 +17,7 @@ fn every_status_that_the_sdk_knows_is_known() {
 }
 
 #[test]
-fn every_status_says_how_each_operation_stands() {
+fn every_status_maps_to_operation_progress() {
     #[rustfmt::skip]
     let expected: [(&str, Progress, Progress, Progress); 24] = [
         // Reached by an operation           provision   update      deprovision

@@ -50,7 +50,7 @@ async fn some_instances() -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_is_lost_nothing_is_found() {
+async fn sweep_without_orphans_finds_nothing() {
     let client = some_instances().await;
     assert_eq!(sweep(&client, json!({})).await, nothing(4, 1, 6));
     client.deprovision().await.expect(202);
@@ -60,7 +60,7 @@ async fn where_nothing_is_lost_nothing_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_finds_what_no_record_names_and_changes_nothing() {
+async fn sweep_reports_orphans_and_changes_nothing() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
     let before = client.world.account();
@@ -108,7 +108,7 @@ fn lose_the_records(client: &Client) -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_finds_instances_whose_stack_is_gone() {
+async fn sweep_reports_instances_without_stack() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.clear());
     let found = sweep(&client, json!({})).await;
@@ -137,7 +137,7 @@ async fn it_finds_instances_whose_stack_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_others_have_made_is_not_looked_at() {
+async fn sweep_ignores_foreign_stacks_and_users() {
     let client = some_instances().await;
     client.world.edit(|account| {
         let ours = account.stacks.values().next().expect("a stack").clone();
@@ -155,7 +155,7 @@ async fn what_others_have_made_is_not_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stack_whose_tags_somebody_has_taken_away_is_told_and_never_removed() {
+async fn untagged_orphan_stack_is_reported_but_never_removed() {
     let client = some_instances().await;
     let untag = |stack: &mut FakeStack| stack.tags.clear();
     client
@@ -185,7 +185,7 @@ async fn a_stack_whose_tags_somebody_has_taken_away_is_told_and_never_removed() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() {
+async fn foreign_stack_with_instance_name_is_reported() {
     let client = some_instances().await;
     let stack = client
         .world
@@ -207,7 +207,7 @@ async fn another_stack_under_an_instances_name_is_told_and_so_is_the_instance() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
+async fn unreadable_record_is_reported_and_protects_its_names() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
     let record = UnreadableRecord {
@@ -228,7 +228,7 @@ async fn a_record_that_cannot_be_read_is_told_and_what_it_names_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
+async fn sweep_removes_only_requested_findings() {
     let client = some_instances().await;
     let (stack, user) = lose_the_records(&client);
     let used = client
@@ -256,7 +256,7 @@ async fn what_is_found_is_removed_if_it_is_asked_for_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn roles_are_looked_for_as_users_are_and_those_of_others_are_left_alone() {
+async fn sweep_removes_only_orphaned_roles() {
     let workload_identity = WorkloadIdentity {
         eks_cluster_arn: Some("a-cluster".into()),
         ..Default::default()
@@ -316,7 +316,7 @@ async fn roles_are_looked_for_as_users_are_and_those_of_others_are_left_alone() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_whose_stack_is_gone_is_deprovisioned_if_it_is_asked_for() {
+async fn sweep_deprovisions_instance_without_stack() {
     let client = some_instances().await;
     let stack = client
         .world
@@ -335,7 +335,7 @@ async fn an_instance_whose_stack_is_gone_is_deprovisioned_if_it_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_to_the_operator() {
+async fn sweep_failure_is_returned_to_the_operator() {
     let client = some_instances().await;
     client.world.inject("records.page", Fault::Before(Denied));
     let event = LambdaEvent::new(SweepRequest::default(), Context::default());
@@ -347,7 +347,7 @@ async fn a_failure_is_told_to_the_operator() {
 }
 
 #[test]
-fn a_request_that_is_not_understood_removes_nothing() {
+fn malformed_sweep_request_is_refused() {
     for wrong in [
         json!({"removed": {}}),
         json!({"remove": ["a-stack"]}),
@@ -365,7 +365,7 @@ fn a_request_that_is_not_understood_removes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_whose_stack_has_lost_its_tags_is_not_without_one() {
+async fn instance_with_untagged_stack_is_not_removed() {
     let client = some_instances().await;
     client.world.edit(|account| {
         account
@@ -383,7 +383,7 @@ async fn an_instance_whose_stack_has_lost_its_tags_is_not_without_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
+async fn finding_with_restored_record_is_not_removed() {
     let client = some_instances().await;
     let account = client.world.account();
     let (stack, user) = lose_the_records(&client);
@@ -416,7 +416,7 @@ async fn what_has_a_record_again_by_the_time_of_the_removal_is_not_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late() {
+async fn sweep_removes_instance_that_never_had_a_stack() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.clear());
     client
@@ -441,7 +441,7 @@ async fn an_instance_that_never_had_a_stack_is_gone_when_nothing_can_come_late()
 
 /// Elsewhere the role that it assumes would let it.
 #[tokio::test]
-async fn what_the_operator_has_not_allowed_is_not_removed_anywhere() {
+async fn removal_needs_the_operators_permission() {
     let client = Client::with_instance().await;
     client.world.edit(|account| account.instances.clear());
     let stack = client.world.stack_names().remove(0);
@@ -462,7 +462,7 @@ async fn what_the_operator_has_not_allowed_is_not_removed_anywhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_that_fails_half_way_reports_every_outcome() {
+async fn partly_failed_removal_reports_every_outcome() {
     let client = Client::with_instance().await;
     for id in ["one", "two", "three"] {
         client.bind(id, json!({})).await.expect(201);
@@ -511,7 +511,7 @@ async fn a_removal_that_fails_half_way_reports_every_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_cannot_be_removed_hides_no_other_outcome() {
+async fn failed_instance_removal_hides_no_other_outcome() {
     let client = some_instances().await;
     client.world.edit(|account| account.stacks.clear());
     client
@@ -539,7 +539,7 @@ async fn an_instance_that_cannot_be_removed_hides_no_other_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_and_a_role_of_one_name_have_both_their_outcomes() {
+async fn user_and_role_of_one_name_report_both_outcomes() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     let (_, user) = lose_the_records(&client);
@@ -554,7 +554,7 @@ async fn a_user_and_a_role_of_one_name_have_both_their_outcomes() {
 /// Records are looked at page by page: what a page has to be asked of AWS is asked before the next
 /// page.
 #[tokio::test(start_paused = true)]
-async fn no_page_of_records_is_kept_for_later() {
+async fn records_are_processed_page_by_page() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
         account.stacks.clear();
@@ -599,7 +599,7 @@ async fn no_page_of_records_is_kept_for_later() {
 }
 
 #[tokio::test]
-async fn what_a_deleted_instances_stack_has_left_is_told_with_its_cost_and_never_removed() {
+async fn retained_resources_are_reported_with_their_cost() {
     let client = Client::with_instance().await;
     let stack = client
         .world

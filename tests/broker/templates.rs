@@ -23,7 +23,7 @@ fn keys_of_services() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn every_service_hands_out_the_keys_that_sdks_find_by_themselves() {
+fn every_service_provides_the_standard_aws_keys() {
     let services = keys_of_services();
     assert!(services.len() >= 20, "{services:?}");
 
@@ -90,7 +90,7 @@ fn is_limited_to_what_is_encrypted(statement: &Value) -> bool {
 /// Whoever may create an instance can name any key. In a role that may read more than the instance,
 /// the right to use the key for all of it would be a gift.
 #[test]
-fn a_key_that_a_user_names_is_for_the_instance_alone() {
+fn kms_permissions_are_limited_to_the_instance() {
     let mut uses = 0;
 
     // The key of an instance of the service kms is its own.

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::{Client, Fault};
 
 #[tokio::test]
-async fn a_failure_in_the_middle_is_taken_up_by_the_next_request() {
+async fn next_request_resumes_interrupted_unbinding() {
     for call in [
         "identities.access_keys",
         "identities.delete_user",

@@ -7,7 +7,7 @@ use crate::support::{Client, Fault};
 const NO_UPDATES: &str = "No updates are to be performed.";
 
 #[tokio::test]
-async fn a_change_that_cloudformation_does_not_see_is_not_recorded() {
+async fn change_ignored_by_cloudformation_is_not_recorded() {
     let client = Client::with_instance().await;
     client
         .world
@@ -34,7 +34,7 @@ async fn a_change_that_cloudformation_does_not_see_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn a_default_that_is_written_out_is_no_change_of_the_stack() {
+async fn explicit_default_is_recorded_without_stack_change() {
     let client = Client::with_instance().await;
     client
         .world
@@ -50,7 +50,7 @@ async fn a_default_that_is_written_out_is_no_change_of_the_stack() {
 }
 
 #[tokio::test]
-async fn a_change_that_somebody_has_made_in_aws_already_is_recorded() {
+async fn change_already_made_in_aws_is_recorded() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
         let stack = account.stacks.values_mut().next().expect("the stack");
@@ -67,7 +67,7 @@ async fn a_change_that_somebody_has_made_in_aws_already_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
+async fn update_of_broken_stack_is_refused_with_advice() {
     for (status, advice) in [
         (DeleteFailed, "Delete the instance."),
         (UpdateRollbackFailed, "operator has to repair the stack."),
@@ -88,7 +88,7 @@ async fn an_instance_whose_stack_can_only_be_deleted_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_instance_whose_stack_goes_during_an_update_is_to_be_deleted() {
+async fn update_fails_if_its_stack_disappears() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 7}}))

@@ -59,7 +59,7 @@ fn quieten_injected_panics() {
 }
 
 #[test]
-fn no_secret_is_left_in_a_log_an_answer_a_record_a_tag_or_a_stack() {
+fn secrets_never_leak_into_logs_responses_or_records() {
     block_on(async {
         let needles = Needles::new(life::secrets());
         let plain = Life::lead([]).await;
@@ -85,7 +85,7 @@ fn no_secret_is_left_in_a_log_an_answer_a_record_a_tag_or_a_stack() {
 
 /// What would be found, were it there.
 #[test]
-fn a_seeded_leak_is_caught_wherever_and_in_whatever_form_it_is() {
+fn every_form_of_a_seeded_leak_is_found() {
     block_on(async {
         let needles = Needles::new(life::secrets());
         let life = Life::lead([]).await;
@@ -110,7 +110,7 @@ fn a_seeded_leak_is_caught_wherever_and_in_whatever_form_it_is() {
 
 /// The images are of something: what is no secret is in them.
 #[test]
-fn what_is_looked_through_is_what_there_is() {
+fn searched_images_contain_the_expected_data() {
     block_on(async {
         let life = Life::lead([]).await;
         for (image, expected) in [

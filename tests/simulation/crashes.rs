@@ -16,44 +16,44 @@ const FATES: [Fate; 4] = [
 ];
 
 #[test]
-fn nothing_is_lost_where_the_platform_sends_the_request_again() {
+fn resent_requests_after_faults_lose_nothing() {
     simulate(FollowUp::Resend);
 }
 
 #[test]
-fn nothing_is_lost_where_the_platform_mitigates() {
+fn orphan_mitigation_after_faults_loses_nothing() {
     simulate(FollowUp::Mitigate);
 }
 
 #[test]
-fn nothing_is_lost_where_the_platform_polls() {
+fn polls_after_faults_lose_nothing() {
     simulate(FollowUp::Poll(Told::No));
 }
 
 #[test]
-fn nothing_is_lost_where_aws_tells_twice_how_it_ends() {
+fn duplicate_stack_events_after_faults_lose_nothing() {
     simulate(FollowUp::Poll(Told::Twice));
 }
 
 #[test]
-fn nothing_is_lost_where_what_aws_tells_is_lost() {
+fn lost_stack_events_after_faults_lose_nothing() {
     simulate(FollowUp::Poll(Told::Lost));
 }
 
 #[test]
-fn nothing_is_lost_where_nothing_comes_for_a_day() {
+fn a_day_of_silence_after_faults_loses_nothing() {
     simulate(FollowUp::Wait);
 }
 
 #[test]
-fn nothing_is_lost_where_the_platform_cleans_up_and_asks_for_the_same_again() {
+fn recreation_after_faults_loses_nothing() {
     simulate(FollowUp::Again);
 }
 
 /// Whatever somebody does in the AWS console, and whenever, operations end and the instance can be
 /// deleted.
 #[test]
-fn nothing_is_lost_where_somebody_acts_in_the_console() {
+fn console_actions_lose_nothing() {
     let (mut count, mut sample) = (0, Sample::one_of(7));
     for follow_up in [
         FollowUp::Resend,

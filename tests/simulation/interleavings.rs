@@ -506,18 +506,18 @@ fn explore_pairs(states: &[Before]) {
 }
 
 #[test]
-fn two_requests_about_an_instance_that_comes_end_as_if_one_came_after_the_other() {
+fn request_pairs_before_any_binding_are_serializable() {
     explore_pairs(&STATES[..7]);
 }
 
 #[test]
-fn two_requests_about_an_instance_that_is_used_end_as_if_one_came_after_the_other() {
+fn request_pairs_with_bindings_are_serializable() {
     explore_pairs(&STATES[7..]);
 }
 
 /// One of the first two may have read a record that goes and has a successor before it writes.
 #[test]
-fn a_creation_that_is_refused_does_not_meet_the_record_of_a_later_one() {
+fn rejected_creation_does_not_touch_a_later_record() {
     block_on(async {
         let prepared = STATES[0].prepare().await;
         let asks = [Provision(1), Provision(1), Provision(2)];
@@ -546,7 +546,7 @@ fn turns() -> impl Strategy<Value = Vec<usize>> {
 }
 
 #[test]
-fn three_requests_at_the_same_time_end_as_if_one_came_after_the_other() {
+fn request_triples_are_serializable() {
     let asks = [select(&ASKS[..]), select(&ASKS[..]), select(&ASKS[..])];
     proptest!(random(100, 218), |(
         state in select(&STATES[..]), asks in asks, turns in turns(), rejected in 0..4usize,
@@ -610,7 +610,7 @@ async fn sweep_around(prepared: &World, ask: Ask, calls_before: usize) -> Option
 }
 
 #[test]
-fn a_sweep_takes_nothing_for_lost_that_comes_or_goes_meanwhile() {
+fn sweep_reports_no_orphan_during_a_request() {
     let (mut count, mut sample) = (0, Sample::one_of(4));
     for state in STATES {
         block_on(async {

@@ -21,7 +21,7 @@ const FAULTS: [Fault; 4] = [
 ];
 
 #[test]
-fn nobody_of_another_space_reaches_an_instance_by_its_id() {
+fn other_space_cannot_reach_an_instance_by_its_id() {
     let mut attacks = 0;
     // In the first state there is no instance.
     for state in &STATES[1..] {
