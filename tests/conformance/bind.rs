@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Client, Fault, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
-async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
+async fn bnd_07_and_13_each_binding_has_its_own_credentials() {
     let client = Client::with_instance().await;
     let one = client.bind("one", json!({})).await.expect(201).body["credentials"].clone();
     assert_eq!(one["QUEUE_URL"], "the-QueueURL");
@@ -20,7 +20,7 @@ async fn bnd_07_and_13_it_answers_with_credentials_of_its_own() {
 }
 
 #[tokio::test]
-async fn bnd_09_resent_it_answers_with_the_same_credentials() {
+async fn bnd_09_resent_bind_returns_the_same_credentials() {
     let client = Client::with_instance().await;
     let first = client
         .bind("one", json!({"bind_resource": {"app_guid": "an-app"}}))
@@ -35,7 +35,7 @@ async fn bnd_09_resent_it_answers_with_the_same_credentials() {
 }
 
 #[tokio::test]
-async fn bnd_10_with_other_attributes_it_conflicts() {
+async fn bnd_10_other_attributes_conflict() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client
@@ -49,7 +49,7 @@ async fn bnd_10_with_other_attributes_it_conflicts() {
 }
 
 #[tokio::test]
-async fn bnd_15_the_identity_may_do_what_the_scope_allows_with_this_resource() {
+async fn bnd_15_user_may_do_only_what_its_scope_allows() {
     let client = Client::with_instance().await;
     client.world.set_output("DeadLetterQueueARN", "");
     client
@@ -75,7 +75,7 @@ async fn bnd_15_the_identity_may_do_what_the_scope_allows_with_this_resource() {
 }
 
 #[tokio::test]
-async fn bnd_02_the_ids_must_be_those_of_the_instance() {
+async fn bnd_02_ids_must_match_the_instance() {
     let client = Client::with_instance().await;
     client
         .bind("one", json!({"service_id": null}))
@@ -94,7 +94,7 @@ async fn bnd_02_the_ids_must_be_those_of_the_instance() {
 }
 
 #[tokio::test]
-async fn bnd_01_14_everything_bindable_can_be_bound_and_says_what_it_is_bound_to() {
+async fn bnd_01_14_services_are_bindable_and_return_credentials() {
     let catalog = Client::new().request("GET", "/v2/catalog", None).await.body;
     for service in catalog["services"].as_array().expect("services") {
         assert_eq!(service["bindable"], true);
@@ -110,7 +110,7 @@ async fn bnd_01_14_everything_bindable_can_be_bound_and_says_what_it_is_bound_to
 }
 
 #[tokio::test]
-async fn bnd_03_what_is_bound_may_be_named_in_two_places_and_in_none() {
+async fn bnd_03_app_guid_and_bind_resource_are_optional() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client
@@ -141,7 +141,7 @@ async fn bnd_03_what_is_bound_may_be_named_in_two_places_and_in_none() {
 }
 
 #[tokio::test]
-async fn bnd_06_bindings_of_one_instance_do_not_stand_in_each_others_way() {
+async fn bnd_06_bindings_of_one_instance_are_independent() {
     let client = Client::with_instance().await;
     client
         .world
@@ -181,7 +181,7 @@ async fn bnd_11_parameters_are_checked() {
 }
 
 #[tokio::test]
-async fn bnd_16_the_endpoints_are_those_of_the_service_in_the_region() {
+async fn bnd_16_endpoints_name_the_regional_service_host() {
     let client = Client::with_instance().await;
     let expected =
         json!([{"host": "sqs.us-east-1.amazonaws.com", "ports": ["443"], "protocol": "tcp"}]);
@@ -196,7 +196,7 @@ async fn bnd_16_the_endpoints_are_those_of_the_service_in_the_region() {
 }
 
 #[tokio::test]
-async fn bnd_16_every_service_names_its_endpoints() {
+async fn bnd_16_services_return_their_endpoints() {
     for (service, plan, parameters) in [
         ("s3", "simple", json!({})),
         ("sns", "topic", json!({})),
@@ -227,7 +227,7 @@ async fn bnd_16_every_service_names_its_endpoints() {
 }
 
 #[tokio::test]
-async fn bnd_10_a_deleted_bindings_id_is_free_when_no_earlier_request_can_run() {
+async fn bnd_10_deleted_binding_id_is_free_after_30_seconds() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.unbind("one").await.expect(200);
@@ -240,7 +240,7 @@ async fn bnd_10_a_deleted_bindings_id_is_free_when_no_earlier_request_can_run() 
 }
 
 #[tokio::test]
-async fn lob_a_late_poll_of_an_old_unbinding_is_answered_beside_the_new_binding() {
+async fn lob_late_poll_of_old_unbinding_returns_410() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client

@@ -35,7 +35,7 @@ async fn poll(client: &Client, operation: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
+async fn lob_01_08_polls_complete_a_throttled_binding() {
     let (client, _) = slow_bind().await;
     let answer = client.binding_last_operation("one").await.expect(200);
     assert_eq!(
@@ -73,7 +73,7 @@ async fn lob_01_08_a_slow_binding_is_done_while_the_platform_polls() {
 }
 
 #[tokio::test]
-async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
+async fn lob_01_repeated_throttling_only_delays_the_binding() {
     let (client, _) = slow_bind().await;
     for call in [
         "identities.create_user",
@@ -98,7 +98,7 @@ async fn lob_01_while_aws_stays_slow_so_does_the_binding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
+async fn lob_01_hanging_bind_is_accepted_after_15_seconds() {
     let client = Client::with_instance().await;
     client.world.inject("identities.create_user", Fault::Hang);
     let started = tokio::time::Instant::now();
@@ -112,7 +112,7 @@ async fn lob_01_a_binding_for_which_aws_does_not_answer_is_accepted_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lob_01_a_binding_for_which_aws_never_answers_is_not_given_up() {
+async fn lob_01_hanging_binding_is_retried_by_every_poll() {
     let client = Client::with_instance().await;
     client.world.inject("identities.create_user", Fault::Hang);
     client.bind_async("one", json!({})).await.expect(202);
@@ -132,7 +132,7 @@ async fn lob_01_a_binding_for_which_aws_never_answers_is_not_given_up() {
 }
 
 #[tokio::test]
-async fn lob_01_a_binding_waits_for_the_instances_update() {
+async fn lob_01_binding_waits_for_the_instance_update() {
     let (client, _) = slow_bind().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 5}}))
@@ -152,7 +152,7 @@ async fn lob_01_a_binding_waits_for_the_instances_update() {
 }
 
 #[tokio::test]
-async fn lob_01_an_unbinding_does_not_wait_for_the_instances_update() {
+async fn lob_01_unbinding_does_not_wait_for_the_update() {
     let (client, _) = slow_unbind().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 5}}))
@@ -166,7 +166,7 @@ async fn lob_01_an_unbinding_does_not_wait_for_the_instances_update() {
 }
 
 #[tokio::test]
-async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
+async fn lob_01_denied_binding_fails_and_can_be_deleted() {
     let (client, _) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client
@@ -188,7 +188,7 @@ async fn lob_01_a_binding_that_cannot_be_made_fails_and_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn lob_02_05_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
+async fn lob_02_05_empty_hints_are_refused_unknown_ones_ignored() {
     let (client, _) = slow_bind().await;
     let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one/last_operation");
     for hint in ["operation=", "service_id=", "plan_id="] {
@@ -209,7 +209,7 @@ async fn lob_02_05_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
 }
 
 #[tokio::test]
-async fn lob_03_what_does_not_exist_is_not_found() {
+async fn lob_03_missing_binding_is_not_found() {
     Client::new()
         .binding_last_operation("one")
         .await
@@ -222,7 +222,7 @@ async fn lob_03_what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn lob_04_gone_is_said_of_unbindings_alone() {
+async fn lob_04_only_unbindings_are_reported_gone() {
     let (client, bound) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client
@@ -248,7 +248,7 @@ async fn lob_04_gone_is_said_of_unbindings_alone() {
 }
 
 #[tokio::test]
-async fn lob_06_it_says_in_seconds_when_to_poll_again() {
+async fn lob_06_retry_after_is_in_seconds() {
     let (client, _) = slow_bind().await;
     assert_eq!(
         client
@@ -271,7 +271,7 @@ async fn lob_06_it_says_in_seconds_when_to_poll_again() {
 }
 
 #[tokio::test]
-async fn lob_07_the_end_is_remembered() {
+async fn lob_07_finished_unbinding_is_remembered() {
     let (client, unbound) = slow_unbind().await;
     let operation = unbound.body["operation"].as_str().expect("an operation");
     let answer = poll(&client, operation).await.expect(200);
@@ -291,7 +291,7 @@ async fn lob_07_the_end_is_remembered() {
 }
 
 #[tokio::test]
-async fn bnd_08_12_and_unb_04_10_a_slow_request_is_accepted_and_keeps_its_operation() {
+async fn bnd_08_12_and_unb_04_10_slow_request_keeps_its_operation() {
     let (client, first) = slow_bind().await;
     assert_eq!(
         first
@@ -340,7 +340,7 @@ async fn bnd_08_12_and_unb_04_10_a_slow_request_is_accepted_and_keeps_its_operat
 }
 
 #[tokio::test]
-async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
+async fn unb_09_poll_reports_the_requested_operation() {
     let (client, bound) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client.unbind("one").await.expect(200);
@@ -358,7 +358,7 @@ async fn unb_09_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
 
 /// A platform does not poll again after a final state.
 #[tokio::test]
-async fn lob_a_failure_is_told_only_where_it_is_recorded() {
+async fn lob_unrecorded_failure_is_not_reported() {
     let client = Client::with_instance().await;
     client
         .world

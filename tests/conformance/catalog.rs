@@ -17,7 +17,7 @@ fn plans() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn cat_01_it_is_served_without_any_call_of_aws() {
+async fn cat_01_catalog_needs_no_aws_call() {
     let client = Client::new();
     client.request("GET", "/v2/catalog", None).await.expect(200);
     client.world.take_calls();
@@ -26,7 +26,7 @@ async fn cat_01_it_is_served_without_any_call_of_aws() {
 }
 
 #[test]
-fn cat_02_the_ids_are_those_of_the_broker_that_this_one_succeeds() {
+fn cat_02_ids_match_the_predecessor_broker() {
     // UUIDv5 by hand: python3 -c 'from uuid import *; n = uuid5(UUID(int=0),
     // "000000000000awsservicebroker"); print(uuid5(n, "sqs"), uuid5(n,
     // "service__sqs__plan__standard"))'
@@ -42,7 +42,7 @@ fn cat_02_the_ids_are_those_of_the_broker_that_this_one_succeeds() {
 }
 
 #[test]
-fn cat_07_19_and_cf_01_ids_are_unique_in_the_whole_catalog() {
+fn cat_07_19_and_cf_01_catalog_ids_are_unique() {
     let ids: Vec<_> = services()
         .into_iter()
         .chain(plans())
@@ -52,7 +52,7 @@ fn cat_07_19_and_cf_01_ids_are_unique_in_the_whole_catalog() {
 }
 
 #[test]
-fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_there_and_short_enough() {
+fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_short() {
     // OSBAPI recommends 255 characters for every string. Long descriptions, which people read, are
     // longer on purpose.
     for entry in services().into_iter().chain(plans()) {
@@ -67,12 +67,12 @@ fn cat_03_05_08_20_21_and_cf_02_04_and_k8s_06_texts_are_there_and_short_enough()
 }
 
 #[test]
-fn cat_22_nothing_is_declared_free() {
+fn cat_22_no_plan_is_free() {
     assert!(plans().iter().all(|plan| plan["free"] == false));
 }
 
 #[test]
-fn cat_28_29_30_31_and_cf_06_schemas_are_draft_4_and_small_and_refer_to_nothing() {
+fn cat_28_29_30_31_and_cf_06_schemas_are_small_draft_4() {
     for plan in plans() {
         for schema in [
             &plan["schemas"]["service_instance"]["create"]["parameters"],
@@ -88,7 +88,7 @@ fn cat_28_29_30_31_and_cf_06_schemas_are_draft_4_and_small_and_refer_to_nothing(
 }
 
 #[tokio::test]
-async fn cat_04_an_unchanged_catalog_is_not_sent_again() {
+async fn cat_04_unchanged_catalog_is_a_304() {
     let client = Client::new();
     let answer = client.request("GET", "/v2/catalog", None).await.expect(200);
     let etag = answer.headers["etag"].to_str().expect("text").to_owned();
@@ -123,7 +123,7 @@ async fn cat_04_an_unchanged_catalog_is_not_sent_again() {
 // OSBAPI recommends a prefix for the names of services. These are those of the broker that this one
 // succeeds.
 #[test]
-fn cat_05_06_10_names_are_unique_and_good_on_a_command_line_and_every_service_has_a_plan() {
+fn cat_05_06_10_names_are_unique_and_cli_friendly() {
     let cli_friendly = |name: &Value| {
         let name = name.as_str().expect("a name");
         !name.is_empty()
@@ -151,7 +151,7 @@ fn cat_05_06_10_names_are_unique_and_good_on_a_command_line_and_every_service_ha
 }
 
 #[test]
-fn cat_09_11_12_13_14_15_16_17_services_say_what_they_can() {
+fn cat_09_11_12_13_14_15_16_17_services_declare_capabilities() {
     for service in services() {
         for field in [
             "bindable",
@@ -184,7 +184,7 @@ fn cat_09_11_12_13_14_15_16_17_services_say_what_they_can() {
 }
 
 #[test]
-fn cat_23_24_25_26_27_and_cf_05_plans_say_what_they_can() {
+fn cat_23_24_25_26_27_and_cf_05_plans_declare_capabilities() {
     for plan in plans() {
         assert_eq!(plan["bindable"], true);
         assert_eq!(plan["binding_rotatable"], true);
@@ -203,7 +203,7 @@ fn cat_23_24_25_26_27_and_cf_05_plans_say_what_they_can() {
 }
 
 #[test]
-fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
+fn cat_28_update_schema_has_only_updatable_parameters() {
     let standard = plan("sqs", "standard");
     let schema = &standard["schemas"]["service_instance"]["update"]["parameters"];
     let properties = schema["properties"].as_object().expect("properties");
@@ -224,7 +224,7 @@ fn cat_28_an_update_schema_has_what_can_be_changed_and_no_defaults() {
 }
 
 #[tokio::test]
-async fn cat_32_an_instance_of_what_is_no_longer_offered_can_be_polled_fetched_and_deleted() {
+async fn cat_32_instance_of_removed_service_can_be_deleted() {
     let old = Client::with_instance().await;
     let empty = catalog::Catalog::new(Vec::new().into(), "0", "b");
     let client = Client::with(
@@ -249,7 +249,7 @@ async fn cat_32_an_instance_of_what_is_no_longer_offered_can_be_polled_fetched_a
 }
 
 #[test]
-fn pro_01_02_03_04_metadata_have_the_names_of_the_profile() {
+fn pro_01_02_03_04_metadata_follow_the_profile() {
     for service in services() {
         let metadata = &service["metadata"];
         for field in [

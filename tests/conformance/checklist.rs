@@ -84,7 +84,7 @@ fn every_rule_has_a_test_or_a_reason() {
 }
 
 #[test]
-fn every_test_is_of_rules_that_there_are() {
+fn every_test_names_existing_rules() {
     let rules: BTreeSet<_> = rules().into_iter().map(|(rule, _)| rule).collect();
     for test in tests() {
         for rule in rules_of(&test) {
@@ -94,7 +94,7 @@ fn every_test_is_of_rules_that_there_are() {
 }
 
 #[test]
-fn a_tests_name_names_its_rules() {
+fn rules_are_read_from_test_names() {
     assert_eq!(rules_of("prv_09_a_resent_put"), ["PRV-9"]);
     assert_eq!(
         rules_of("cat_30_31_and_cf_06_schemas_of_12_kinds"),

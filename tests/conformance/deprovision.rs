@@ -8,14 +8,14 @@ use serde_json::json;
 use crate::support::{Client, Fault, INSTANCE, service_id};
 
 #[tokio::test]
-async fn dep_05_resent_while_running_it_keeps_the_operation() {
+async fn dep_05_resent_delete_keeps_the_operation() {
     let client = Client::with_instance().await;
     let first = client.deprovision().await.expect(202);
     assert_eq!(first.body, client.deprovision().await.expect(202).body);
 }
 
 #[tokio::test]
-async fn dep_06_what_does_not_exist_is_gone() {
+async fn dep_06_missing_instance_is_gone() {
     let client = Client::new();
     client.deprovision().await.expect(410);
     let client = Client::with_instance().await;
@@ -26,7 +26,7 @@ async fn dep_06_what_does_not_exist_is_gone() {
 }
 
 #[tokio::test]
-async fn dep_06_what_does_not_exist_is_gone_for_a_platform_that_does_not_poll() {
+async fn dep_06_synchronous_delete_of_missing_instance_is_gone() {
     let path = format!(
         "/v2/service_instances/{INSTANCE}?service_id={}&plan_id=y",
         service_id("sqs")
@@ -46,7 +46,7 @@ async fn dep_06_what_does_not_exist_is_gone_for_a_platform_that_does_not_poll() 
 }
 
 #[tokio::test]
-async fn dep_07_it_needs_a_platform_that_polls() {
+async fn dep_07_synchronous_deletion_is_refused() {
     let client = Client::with_instance().await;
     let path = format!(
         "/v2/service_instances/{INSTANCE}?service_id={}&plan_id=y",
@@ -57,7 +57,7 @@ async fn dep_07_it_needs_a_platform_that_polls() {
 }
 
 #[tokio::test]
-async fn dep_09_it_halts_a_creation() {
+async fn dep_09_deletion_halts_a_creation() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.deprovision().await.expect(202);
@@ -76,7 +76,7 @@ async fn dep_09_it_halts_a_creation() {
 }
 
 #[tokio::test]
-async fn orp_05_it_cleans_up_after_a_failed_and_after_a_half_done_creation() {
+async fn orp_05_deletion_cleans_up_incomplete_creations() {
     let failed = Client::new();
     failed.provision(json!({})).await.expect(202);
     failed.world.settle_stacks(RollbackComplete, Some("no"));
@@ -98,7 +98,7 @@ async fn orp_05_it_cleans_up_after_a_failed_and_after_a_half_done_creation() {
 }
 
 #[tokio::test]
-async fn dep_02_leftover_bindings_go_with_the_instance() {
+async fn dep_02_deletion_removes_leftover_bindings() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.bind("two", json!({})).await.expect(201);
@@ -108,7 +108,7 @@ async fn dep_02_leftover_bindings_go_with_the_instance() {
 }
 
 #[tokio::test]
-async fn orp_05_a_failed_deletion_can_be_repeated() {
+async fn orp_05_failed_deletion_can_be_repeated() {
     let client = Client::with_instance().await;
     let first = client.deprovision().await.expect(202);
     client
@@ -135,7 +135,7 @@ async fn orp_05_a_failed_deletion_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn dep_01_the_stack_is_deleted() {
+async fn dep_01_deletion_removes_the_stack() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.complete_stacks();
@@ -163,7 +163,7 @@ async fn dep_03_both_ids_are_required() {
 }
 
 #[tokio::test]
-async fn dep_08_an_update_cannot_be_halted() {
+async fn dep_08_deletion_cannot_halt_an_update() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -179,7 +179,7 @@ async fn dep_08_an_update_cannot_be_halted() {
 }
 
 #[tokio::test]
-async fn dep_10_11_the_deletion_is_polled_and_its_failure_says_that_the_instance_cannot_be_used() {
+async fn dep_10_11_failed_deletion_reports_an_unusable_instance() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.deprovision().await.expect(202);
@@ -200,7 +200,7 @@ async fn dep_10_11_the_deletion_is_polled_and_its_failure_says_that_the_instance
 }
 
 #[tokio::test]
-async fn dep_12_the_operation_is_a_short_text() {
+async fn dep_12_operation_is_a_short_string() {
     let operation = Client::with_instance()
         .await
         .deprovision()
@@ -215,7 +215,7 @@ async fn dep_12_the_operation_is_a_short_text() {
 }
 
 #[tokio::test]
-async fn orp_01_after_a_4xx_nothing_was_made() {
+async fn orp_01_refused_requests_create_nothing() {
     let client = Client::new();
     client.world.inject("stacks.create", Fault::Rejected("no"));
     client.provision(json!({})).await.expect(400);
@@ -231,7 +231,7 @@ async fn orp_01_after_a_4xx_nothing_was_made() {
 }
 
 #[tokio::test]
-async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
+async fn orp_02_03_deletion_after_a_5xx_leaves_nothing() {
     for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
         let client = Client::new();
         client.world.inject("stacks.create", fault);
@@ -255,7 +255,7 @@ async fn orp_02_03_after_a_5xx_or_a_failure_a_deletion_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn dep_02_09_a_binding_that_is_being_created_is_waited_for_and_then_goes() {
+async fn dep_02_09_deletion_waits_for_a_binding_in_creation() {
     let client = Client::with_instance().await;
     client
         .world
@@ -282,7 +282,7 @@ async fn dep_02_09_a_binding_that_is_being_created_is_waited_for_and_then_goes()
 }
 
 #[tokio::test]
-async fn dep_02_no_binding_is_forgotten_though_the_stack_is_gone() {
+async fn dep_02_bindings_are_removed_without_a_stack() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.world.settle_stacks(DeleteComplete, None);
@@ -307,7 +307,7 @@ async fn dep_02_no_binding_is_forgotten_though_the_stack_is_gone() {
 }
 
 #[tokio::test]
-async fn dep_11_what_cloudformation_does_not_delete_has_failed_with_its_reason() {
+async fn dep_11_rejected_stack_deletion_fails_with_its_reason() {
     let client = Client::with_instance().await;
     client.world.inject(
         "stacks.delete",

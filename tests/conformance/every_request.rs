@@ -131,7 +131,7 @@ async fn all_kinds_of_answers() -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn gen_02_03_every_error_has_a_description_and_at_most_one_word() {
+async fn gen_02_03_errors_have_a_description_and_optional_code() {
     let answers = all_kinds_of_answers().await;
     assert!(
         answers
@@ -160,7 +160,7 @@ async fn gen_02_03_every_error_has_a_description_and_at_most_one_word() {
 }
 
 #[tokio::test]
-async fn gen_09_33_every_answer_is_a_json_object() {
+async fn gen_09_33_every_response_is_a_json_object() {
     for answer in all_kinds_of_answers().await {
         assert_eq!(answer.headers["content-type"], "application/json");
         assert!(answer.body.is_object(), "{answer:?}");
@@ -168,7 +168,7 @@ async fn gen_09_33_every_answer_is_a_json_object() {
 }
 
 #[tokio::test]
-async fn gen_04_05_usable_and_repeatable_are_said_of_failed_updates_and_deprovisionings_alone() {
+async fn gen_04_05_usability_fields_appear_only_on_failures() {
     for answer in all_kinds_of_answers().await {
         let failed = answer.status.as_u16() >= 400 || answer.body["state"] == "failed";
         if !failed {
@@ -204,7 +204,7 @@ async fn gen_04_05_usable_and_repeatable_are_said_of_failed_updates_and_deprovis
 }
 
 #[tokio::test]
-async fn gen_01_06_each_case_has_its_status_and_word() {
+async fn gen_01_06_each_error_has_its_status_and_code() {
     let client = Client::new();
     let answer = client
         .request("GET", "/v2/service_instances/x", None)
@@ -234,7 +234,7 @@ async fn gen_01_06_each_case_has_its_status_and_word() {
 }
 
 #[tokio::test]
-async fn gen_07_a_refused_request_changes_nothing() {
+async fn gen_07_refused_request_changes_nothing() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     let before = (
@@ -288,7 +288,7 @@ async fn gen_07_a_refused_request_changes_nothing() {
 }
 
 #[tokio::test]
-async fn gen_08_a_failure_of_aws_before_the_record_changes_nothing() {
+async fn gen_08_failed_record_insert_changes_nothing() {
     let client = Client::new();
     client
         .world
@@ -299,7 +299,7 @@ async fn gen_08_a_failure_of_aws_before_the_record_changes_nothing() {
 }
 
 #[tokio::test]
-async fn gen_12_13_14_the_api_version_is_checked() {
+async fn gen_12_13_14_api_version_is_checked() {
     let (usual, strict) = (Client::new(), strict());
     for (version, status, strict_status) in [
         (None, 400, 412),
@@ -362,7 +362,7 @@ async fn gen_15_unknown_fields_are_ignored_at_every_level() {
 }
 
 #[tokio::test]
-async fn gen_16_no_answer_has_fields_of_the_brokers_own() {
+async fn gen_16_responses_have_only_standard_fields() {
     let known = [
         "services",
         "error",
@@ -388,7 +388,7 @@ async fn gen_16_no_answer_has_fields_of_the_brokers_own() {
 }
 
 #[tokio::test]
-async fn gen_17_every_request_is_authenticated_before_anything_else() {
+async fn gen_17_every_request_is_authenticated_first() {
     let client = Client::with_instance().await;
     for (method, path) in ENDPOINTS
         .into_iter()
@@ -428,7 +428,7 @@ async fn gen_17_every_request_is_authenticated_before_anything_else() {
 }
 
 #[tokio::test]
-async fn gen_19_what_the_broker_mints_needs_no_encoding() {
+async fn gen_19_generated_ids_are_url_safe() {
     let unreserved = |text: &str| {
         text.chars()
             .all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
@@ -455,7 +455,7 @@ async fn gen_19_what_the_broker_mints_needs_no_encoding() {
 }
 
 #[tokio::test]
-async fn gen_21_the_requests_identity_comes_back() {
+async fn gen_21_request_identity_is_returned() {
     let client = Client::new();
     for path in ["/v2/catalog", "/v2/nowhere"] {
         let request = Request::builder()
@@ -497,7 +497,7 @@ async fn log_line(identity: &str, name: &'static str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn gen_22_the_requests_identity_is_logged() {
+async fn gen_22_request_identity_is_logged() {
     let line = log_line("an-identity", "accept", "*/*").await;
     assert_eq!(
         (&line["operation"], &line["status"]),
@@ -506,7 +506,7 @@ async fn gen_22_the_requests_identity_is_logged() {
 }
 
 #[tokio::test]
-async fn gen_23_and_pro_07_the_originating_identity_is_decoded_and_logged_and_never_needed() {
+async fn gen_23_and_pro_07_originating_identity_is_logged() {
     const HEADER: &str = "x-broker-api-originating-identity";
     for (platform, value, user) in [
         ("cloudfoundry", r#"{"user_id": "683ea748"}"#, "683ea748"),
@@ -544,7 +544,7 @@ async fn gen_23_and_pro_07_the_originating_identity_is_decoded_and_logged_and_ne
 }
 
 #[tokio::test(start_paused = true)]
-async fn gen_25_an_answer_comes_before_the_platform_gives_up() {
+async fn gen_25_hanging_request_times_out_with_504() {
     let client = Client::with_instance().await;
     client.world.inject("records.instance", Fault::Hang);
     let started = tokio::time::Instant::now();
@@ -561,7 +561,7 @@ async fn gen_25_an_answer_comes_before_the_platform_gives_up() {
 }
 
 #[tokio::test]
-async fn gen_26_27_28_what_takes_time_is_accepted_and_needs_a_platform_that_polls() {
+async fn gen_26_27_28_long_operations_must_be_asynchronous() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}");
     let ids = format!(
@@ -621,7 +621,7 @@ async fn gen_26_27_28_what_takes_time_is_accepted_and_needs_a_platform_that_poll
 }
 
 #[tokio::test]
-async fn gen_30_what_another_operation_stands_in_the_way_of_is_refused_for_now() {
+async fn gen_30_conflicting_operation_is_a_concurrency_error() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     for answer in [
@@ -642,7 +642,7 @@ async fn gen_30_what_another_operation_stands_in_the_way_of_is_refused_for_now()
 }
 
 #[tokio::test]
-async fn gen_32_no_string_of_a_request_is_empty() {
+async fn gen_32_empty_request_strings_are_refused() {
     let client = Client::with_instance().await;
     for members in [
         json!({"service_id": ""}),
@@ -674,7 +674,7 @@ async fn gen_32_no_string_of_a_request_is_empty() {
 }
 
 #[tokio::test]
-async fn gen_32_no_string_of_an_answer_is_empty() {
+async fn gen_32_responses_have_no_empty_strings() {
     fn check(value: &Value, path: &str) {
         match value {
             Value::String(text) => assert!(!text.is_empty(), "{path}"),
@@ -693,7 +693,7 @@ async fn gen_32_no_string_of_an_answer_is_empty() {
 }
 
 #[tokio::test]
-async fn gen_10_a_body_that_is_no_json_object_is_refused() {
+async fn gen_10_body_must_be_a_json_object() {
     let client = Client::new();
     for body in [
         "",
@@ -723,7 +723,7 @@ async fn gen_10_a_body_that_is_no_json_object_is_refused() {
 }
 
 #[tokio::test]
-async fn gen_11_the_content_type_may_be_missing_and_may_name_a_charset() {
+async fn gen_11_content_type_is_optional_and_may_have_a_charset() {
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
         "organization_guid": "o", "space_guid": "s",
@@ -772,7 +772,7 @@ fn event(method: &str, path: &str, query: &str) -> Request<lambda_http::Body> {
 }
 
 #[tokio::test]
-async fn gen_20_an_id_that_looks_like_a_part_of_a_url_is_an_id() {
+async fn gen_20_url_syntax_in_an_id_is_part_of_the_id() {
     let client = Client::with_instance().await;
     let query = &format!("{}&accepts_incomplete=true", client.ids());
     for disguise in [
@@ -807,7 +807,7 @@ async fn gen_20_an_id_that_looks_like_a_part_of_a_url_is_an_id() {
 }
 
 #[tokio::test]
-async fn gen_20_an_id_of_any_characters_is_the_one_that_the_platform_sent() {
+async fn gen_20_id_characters_are_kept_as_sent() {
     for id in ["a b ü%41&+;=@:!$'()*,", "..", "%2e%2e", "日本", "a?b#c"] {
         let client = Client::new();
         let mut request = event(

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::{Client, Fault, INSTANCE};
 
 #[tokio::test]
-async fn fbd_01_04_a_binding_is_fetched_with_its_credentials_and_parameters() {
+async fn fbd_01_04_binding_has_credentials_and_parameters() {
     let client = Client::with_instance().await;
     client.fetch_binding("one").await.expect(404);
     let bound = client
@@ -19,7 +19,7 @@ async fn fbd_01_04_a_binding_is_fetched_with_its_credentials_and_parameters() {
 }
 
 #[tokio::test]
-async fn fbd_02_a_binding_that_is_being_created_or_deleted_is_not_found() {
+async fn fbd_02_unfinished_binding_is_not_found() {
     let client = Client::with_instance().await;
     client
         .world
@@ -39,7 +39,7 @@ async fn fbd_02_a_binding_that_is_being_created_or_deleted_is_not_found() {
 }
 
 #[tokio::test]
-async fn fbd_03_a_binding_that_was_created_while_the_platform_polled_has_its_credentials() {
+async fn fbd_03_polled_binding_has_credentials() {
     let client = Client::with_instance().await;
     client
         .world
@@ -54,7 +54,7 @@ async fn fbd_03_a_binding_that_was_created_while_the_platform_polled_has_its_cre
 }
 
 #[tokio::test]
-async fn fbd_05_the_parameters_hold_nothing_secret() {
+async fn fbd_05_parameters_contain_only_the_scope() {
     // What a bind request can say is the scope, which is no secret; nothing else is kept.
     let client = Client::with_instance().await;
     client

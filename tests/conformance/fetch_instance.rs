@@ -4,8 +4,7 @@ use serde_json::json;
 use crate::support::{Client, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
-async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_that_of_its_deletion()
-{
+async fn fin_01_02_instance_is_visible_from_creation_to_deletion() {
     let client = Client::new();
     client.fetch_instance().await.expect(404);
     client
@@ -22,7 +21,7 @@ async fn fin_01_02_an_instance_is_fetched_from_the_end_of_its_creation_until_tha
 }
 
 #[tokio::test]
-async fn fin_02_an_instance_that_was_not_created_is_not_found() {
+async fn fin_02_failed_creation_is_not_found() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, None);
@@ -31,7 +30,7 @@ async fn fin_02_an_instance_that_was_not_created_is_not_found() {
 }
 
 #[tokio::test]
-async fn fin_03_while_it_is_updated_it_is_busy() {
+async fn fin_03_updating_instance_is_a_concurrency_error() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -50,7 +49,7 @@ async fn fin_03_while_it_is_updated_it_is_busy() {
 }
 
 #[tokio::test]
-async fn fin_04_07_it_is_shown_as_it_is() {
+async fn fin_04_07_instance_is_returned_completely() {
     let client = Client::new();
     let provisioned = client
         .provision(json!({"parameters": {"DelaySeconds": 3}}))
@@ -71,7 +70,7 @@ async fn fin_04_07_it_is_shown_as_it_is() {
 }
 
 #[tokio::test]
-async fn fin_05_secret_parameters_are_left_out() {
+async fn fin_05_secret_parameters_are_omitted() {
     let (client, members) = crate::update::with_secret();
     client.provision(members).await.expect(202);
     client.finish().await;
@@ -96,7 +95,7 @@ async fn fin_06_hints_are_optional_and_not_empty() {
 }
 
 #[tokio::test]
-async fn fin_01_what_is_over_is_over_though_nobody_has_polled() {
+async fn fin_01_finished_operations_count_without_a_poll() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();

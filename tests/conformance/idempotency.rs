@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_id, user_of};
 
 #[tokio::test]
-async fn idm_01_02_03_a_provision_request_that_comes_again() {
+async fn idm_01_02_03_resent_provision_follows_the_table() {
     let client = Client::new();
     let first = client.provision(json!({})).await.expect(202);
     assert_eq!(
@@ -48,7 +48,7 @@ async fn idm_01_02_03_a_provision_request_that_comes_again() {
 }
 
 #[tokio::test]
-async fn idm_04_05_an_update_request_that_comes_again() {
+async fn idm_04_05_resent_update_follows_the_table() {
     let client = Client::with_instance().await;
     let change = json!({"parameters": {"DelaySeconds": 3}});
     let first = client.update(change.clone()).await.expect(202);
@@ -66,7 +66,7 @@ async fn idm_04_05_an_update_request_that_comes_again() {
 }
 
 #[tokio::test]
-async fn idm_06_07_a_binding_and_a_deletion_that_come_again() {
+async fn idm_06_07_resent_bind_and_deletion_follow_the_table() {
     let client = Client::with_instance().await;
     let first = client.bind("one", json!({})).await.expect(201);
     assert_eq!(
@@ -292,7 +292,7 @@ fn config(cases: u32, default_seed: u64) -> Config {
 }
 
 #[test]
-fn idm_01_02_03_04_05_07_any_sequence_of_requests_follows_the_table() {
+fn idm_01_02_03_04_05_07_any_sequence_follows_the_table() {
     proptest!(config(150, 17), |(steps in vec(step(), 1..25))| {
         block_on(async {
             let (client, mut model) = (Client::new(), Model::Missing);
@@ -359,7 +359,7 @@ async fn come_to_an_end(client: &Client) -> Option<Instance> {
 }
 
 #[test]
-fn idm_01_04_07_requests_that_run_at_the_same_time_end_as_if_one_came_after_the_other() {
+fn idm_01_04_07_concurrent_requests_end_consistently() {
     let concurrent = prop_oneof![
         3 => Just(Step::Provision(0)),
         1 => Just(Step::Provision(1)),
@@ -519,7 +519,7 @@ fn any_body() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn gen_10_20_no_request_whatever_makes_the_broker_fail() {
+fn gen_10_20_no_request_causes_a_server_error() {
     let method = prop_oneof![
         Just("PUT"),
         Just("PATCH"),

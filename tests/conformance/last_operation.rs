@@ -21,7 +21,7 @@ async fn poll(client: &Client, accepted: &Answer) -> Answer {
 }
 
 #[tokio::test]
-async fn loi_01_it_follows_the_stack_and_then_reads_only_the_record() {
+async fn loi_01_poll_follows_the_stack_then_the_record() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     assert_eq!(
@@ -41,7 +41,7 @@ async fn loi_01_it_follows_the_stack_and_then_reads_only_the_record() {
 }
 
 #[tokio::test]
-async fn loi_02_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
+async fn loi_02_empty_hint_is_refused_unknown_one_ignored() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}/last_operation");
     client
@@ -59,7 +59,7 @@ async fn loi_02_an_empty_hint_is_malformed_and_an_unknown_one_is_not() {
 }
 
 #[tokio::test]
-async fn loi_04_gone_is_said_of_deletions_alone() {
+async fn loi_04_only_deletions_are_reported_gone() {
     let client = Client::with_instance().await;
     let changed = client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -76,7 +76,7 @@ async fn loi_04_gone_is_said_of_deletions_alone() {
 }
 
 #[tokio::test]
-async fn loi_05_while_it_is_created_it_says_how_far_it_is() {
+async fn loi_05_creation_progress_is_described() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     let description = |answer: Answer| answer.expect(200).description().to_owned();
@@ -120,7 +120,7 @@ async fn loi_05_while_it_is_created_it_says_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
+async fn loi_05_failed_creation_names_its_root_cause() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client
@@ -173,7 +173,7 @@ async fn loi_05_a_failed_creation_is_described_by_its_root_cause() {
 }
 
 #[tokio::test]
-async fn loi_05_a_failure_without_a_failed_resource_is_described_in_the_stacks_words() {
+async fn loi_05_failure_without_cause_quotes_the_stack() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client
@@ -190,7 +190,7 @@ async fn loi_05_a_failure_without_a_failed_resource_is_described_in_the_stacks_w
 }
 
 #[tokio::test]
-async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
+async fn loi_05_update_and_deletion_progress_is_described() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -245,7 +245,7 @@ async fn loi_05_while_it_is_updated_or_deleted_it_says_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_updated_again() {
+async fn loi_06_failed_update_reports_usability() {
     for (status, usable) in [
         (UpdateRollbackComplete, true),
         (UpdateRollbackFailed, false),
@@ -289,8 +289,7 @@ async fn loi_06_a_failed_update_says_whether_the_instance_can_be_used_and_update
 }
 
 #[tokio::test]
-async fn loi_06_a_failed_deletion_says_whether_the_instance_can_be_bound_and_a_failed_creation_says_nothing()
- {
+async fn loi_06_failed_deletion_but_not_creation_reports_usability() {
     for (client, usable) in [
         (Client::with_instance().await, true),
         (with_failed_creation().await, false),
@@ -331,7 +330,7 @@ async fn with_failed_creation() -> Client {
 }
 
 #[tokio::test]
-async fn loi_07_10_the_operation_that_is_asked_for_is_the_one_that_is_answered() {
+async fn loi_07_10_poll_reports_the_requested_operation() {
     let client = Client::new();
     let created = client.provision(json!({})).await.expect(202);
     let deleted = client.deprovision().await.expect(202);
@@ -367,7 +366,7 @@ async fn loi_07_10_the_operation_that_is_asked_for_is_the_one_that_is_answered()
 }
 
 #[tokio::test]
-async fn loi_08_it_says_in_seconds_when_to_poll_again() {
+async fn loi_08_retry_after_grows_and_is_in_seconds() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     for (after, expected) in [(0, "5"), (40, "10"), (3_600, "60")] {
@@ -390,7 +389,7 @@ async fn loi_08_it_says_in_seconds_when_to_poll_again() {
 }
 
 #[tokio::test]
-async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() {
+async fn loi_09_finished_deletion_is_known_until_expiry() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     assert_eq!(
@@ -409,7 +408,7 @@ async fn loi_09_a_finished_deletion_is_remembered_until_the_tombstone_expires() 
 }
 
 #[tokio::test]
-async fn loi_11_after_its_success_the_instance_can_be_fetched() {
+async fn loi_11_created_instance_can_be_fetched() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.complete_stacks();
@@ -421,6 +420,6 @@ async fn loi_11_after_its_success_the_instance_can_be_fetched() {
 }
 
 #[tokio::test]
-async fn loi_03_an_unknown_instance_is_not_found() {
+async fn loi_03_unknown_instance_is_not_found() {
     Client::new().last_operation().await.expect(404);
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Client, Fault, INSTANCE, basic, plan_id, service_id};
 
 #[tokio::test]
-async fn cf_07_answers_have_the_types_that_cloud_foundry_reads() {
+async fn cf_07_responses_have_cloud_foundry_types() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202).body;
     client.finish().await;
@@ -41,7 +41,7 @@ async fn cf_07_answers_have_the_types_that_cloud_foundry_reads() {
 }
 
 #[tokio::test]
-async fn cf_08_09_fetched_things_have_no_nulls_and_nothing_that_is_not_declared() {
+async fn cf_08_09_fetched_resources_have_no_nulls_or_extras() {
     let client = Client::with_instance().await;
     let instance = client.fetch_instance().await.expect(200).body;
     assert!(instance["dashboard_url"].is_string() && instance["parameters"].is_object());
@@ -60,7 +60,7 @@ async fn cf_08_09_fetched_things_have_no_nulls_and_nothing_that_is_not_declared(
 }
 
 #[tokio::test]
-async fn cf_10_a_poll_is_answered_with_200_in_every_state() {
+async fn cf_10_poll_of_known_instance_is_a_200() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.last_operation().await.expect(200);
@@ -72,7 +72,7 @@ async fn cf_10_a_poll_is_answered_with_200_in_every_state() {
 }
 
 #[tokio::test]
-async fn cf_11_an_update_is_never_answered_with_409() {
+async fn cf_11_update_is_never_a_409() {
     let client = Client::new();
     let other = json!({"parameters": {"DelaySeconds": 9}});
     client.provision(json!({})).await.expect(202);
@@ -94,7 +94,7 @@ async fn cf_11_an_update_is_never_answered_with_409() {
 }
 
 #[tokio::test]
-async fn cf_12_and_k8s_04_a_deletion_is_answered_with_200_202_or_410() {
+async fn cf_12_and_k8s_04_deletion_is_a_200_202_or_410() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.unbind("one").await.expect(200);
@@ -105,7 +105,7 @@ async fn cf_12_and_k8s_04_a_deletion_is_answered_with_200_202_or_410() {
 }
 
 #[tokio::test]
-async fn cf_13_what_takes_long_is_polled_and_every_wait_is_in_seconds() {
+async fn cf_13_polling_intervals_are_in_seconds() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(100));
@@ -120,7 +120,7 @@ async fn cf_13_what_takes_long_is_polled_and_every_wait_is_in_seconds() {
 }
 
 #[tokio::test]
-async fn cf_14_requests_as_cloud_foundry_sends_them_are_understood() {
+async fn cf_14_cloud_foundry_requests_are_accepted() {
     let client = Client::with_instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}/service_bindings/one");
     let send = |method: &str, path: String, body: Option<Value>| {
@@ -163,7 +163,7 @@ async fn cf_14_requests_as_cloud_foundry_sends_them_are_understood() {
 }
 
 #[tokio::test]
-async fn cf_15_provision_and_bind_know_only_words_that_cloud_foundry_knows() {
+async fn cf_15_error_codes_are_known_to_cloud_foundry() {
     let client = Client::new();
     let mut answers = vec![
         client
@@ -220,7 +220,7 @@ async fn k8s_01_errors_are_objects_with_a_description() {
 }
 
 #[tokio::test]
-async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with() {
+async fn k8s_02_error_descriptions_match_service_catalog() {
     let client = Client::new();
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
@@ -246,7 +246,7 @@ async fn k8s_02_three_descriptions_are_those_that_service_catalog_compares_with(
 }
 
 #[tokio::test]
-async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
+async fn k8s_03_synchronous_platform_never_gets_a_202() {
     let client = Client::with_instance().await;
     for call in [
         "identities.create_user",
@@ -268,7 +268,7 @@ async fn k8s_03_a_platform_that_does_not_poll_never_gets_a_202() {
 }
 
 #[tokio::test]
-async fn k8s_05_what_can_never_work_is_a_400_and_nothing_else_is() {
+async fn k8s_05_only_permanent_errors_are_400s() {
     let client = Client::new();
     client
         .provision(json!({"parameters": {"DelaySeconds": -1}}))
@@ -286,7 +286,7 @@ async fn k8s_05_what_can_never_work_is_a_400_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn pro_05_06_the_contexts_of_both_platforms_are_taken_and_kept() {
+async fn pro_05_06_contexts_of_both_platforms_are_kept() {
     for context in [
         json!({
             "platform": "cloudfoundry", "organization_guid": "o", "organization_name": "n", "space_guid": "s",
@@ -315,7 +315,7 @@ async fn pro_05_06_the_contexts_of_both_platforms_are_taken_and_kept() {
 /// Korifi's bodies: its client leaves nothing out, whether or not it has something to say.
 /// <https://github.com/cloudfoundry/korifi/blob/main/controllers/controllers/services/osbapi/types.go>
 #[tokio::test]
-async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
+async fn bnd_03_and_prv_05_korifi_empty_fields_count_as_absent() {
     let client = Client::new();
     let provision = json!({
         "service_id": service_id("sqs"),
@@ -372,7 +372,7 @@ async fn bnd_03_and_prv_05_korifis_empty_fields_are_absent_ones() {
 }
 
 #[tokio::test]
-async fn bnd_03_the_application_that_is_named_counts() {
+async fn bnd_03_non_empty_app_guid_wins() {
     let client = Client::with_instance().await;
     for (id, members) in [
         (
@@ -407,7 +407,7 @@ fn kubernetes() -> Value {
 /// Service Catalog retries everything but a 400 without end, and meanwhile does not let its user
 /// take the change back.
 #[tokio::test]
-async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
+async fn k8s_impossible_update_is_a_400_elsewhere_a_422() {
     let cases = [
         // A parameter that an existing instance cannot change.
         json!({"parameters": {"UseDeadLetterQueue": "false"}}),
@@ -443,7 +443,7 @@ async fn k8s_an_update_that_can_never_work_is_a_400_and_elsewhere_a_422() {
 }
 
 #[tokio::test]
-async fn k8s_an_update_that_may_work_later_is_retried() {
+async fn k8s_update_conflict_is_a_retryable_422() {
     let client = Client::new();
     client
         .provision(json!({"context": kubernetes()}))
@@ -457,7 +457,7 @@ async fn k8s_an_update_that_may_work_later_is_retried() {
 }
 
 #[tokio::test]
-async fn k8s_a_parameter_that_is_not_named_any_more_goes_back_to_its_default() {
+async fn k8s_omitted_parameter_returns_to_its_default() {
     let client = Client::new();
     let parameters = json!({"DelaySeconds": 7, "VisibilityTimeout": 60});
     client
@@ -498,7 +498,7 @@ async fn k8s_a_parameter_that_is_not_named_any_more_goes_back_to_its_default() {
 }
 
 #[tokio::test]
-async fn k8s_a_parameter_that_cannot_be_changed_cannot_be_left_out_either() {
+async fn k8s_unchangeable_parameter_cannot_be_omitted() {
     let client = Client::new();
     let parameters = json!({"UseDeadLetterQueue": "false"});
     client
@@ -518,7 +518,7 @@ async fn k8s_a_parameter_that_cannot_be_changed_cannot_be_left_out_either() {
 }
 
 #[tokio::test]
-async fn cf_parameters_that_are_not_named_stay() {
+async fn cf_omitted_parameters_are_kept() {
     let client = Client::new();
     client
         .provision(json!({"parameters": {"VisibilityTimeout": 60}}))

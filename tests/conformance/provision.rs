@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Client, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
-async fn prv_09_resent_while_running_it_keeps_the_operation() {
+async fn prv_09_resent_put_keeps_operation() {
     let client = Client::new();
     let first = client
         .provision(json!({"parameters": {"DelaySeconds": 1.0}}))
@@ -20,14 +20,14 @@ async fn prv_09_resent_while_running_it_keeps_the_operation() {
 }
 
 #[tokio::test]
-async fn prv_10_resent_when_done_it_is_ok() {
+async fn prv_10_resent_put_of_created_instance_is_ok() {
     let client = Client::with_instance().await;
     let answer = client.provision(json!({})).await.expect(200);
     assert_eq!(answer.body.get("operation"), None);
 }
 
 #[tokio::test]
-async fn prv_11_with_other_attributes_it_conflicts() {
+async fn prv_11_other_attributes_conflict() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     for other in [
@@ -46,7 +46,7 @@ async fn prv_11_with_other_attributes_it_conflicts() {
 }
 
 #[tokio::test]
-async fn prv_11_the_context_does_not_count() {
+async fn prv_11_context_is_not_compared() {
     let client = Client::new();
     client
         .provision(json!({"context": {"platform": "kubernetes"}}))
@@ -59,7 +59,7 @@ async fn prv_11_the_context_does_not_count() {
 }
 
 #[tokio::test]
-async fn prv_16_a_deleted_instances_id_is_free_when_no_earlier_request_can_run() {
+async fn prv_16_deleted_id_is_free_after_30_seconds() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.provision(json!({})).await.expect(422);
@@ -80,7 +80,7 @@ async fn prv_16_a_deleted_instances_id_is_free_when_no_earlier_request_can_run()
 }
 
 #[tokio::test]
-async fn prv_16_a_late_poll_of_the_old_deletion_is_answered_beside_the_new_instance() {
+async fn prv_16_late_poll_of_old_deletion_returns_410() {
     let client = Client::with_instance().await;
     let operation = client.deprovision().await.expect(202).body["operation"].clone();
     client.world.settle_stacks(DeleteComplete, None);
@@ -98,7 +98,7 @@ async fn prv_16_a_late_poll_of_the_old_deletion_is_answered_beside_the_new_insta
 }
 
 #[tokio::test]
-async fn prv_02_mandatory_fields_must_be_there_and_not_empty() {
+async fn prv_02_mandatory_fields_are_required() {
     let client = Client::new();
     for field in ["service_id", "plan_id", "organization_guid", "space_guid"] {
         for value in [json!(null), json!(""), json!(12), json!([])] {
@@ -118,7 +118,7 @@ async fn prv_02_mandatory_fields_must_be_there_and_not_empty() {
 }
 
 #[tokio::test]
-async fn prv_03_what_is_not_in_the_catalog_is_refused_with_what_is() {
+async fn prv_03_unknown_service_or_plan_is_refused() {
     let client = Client::new();
     let answer = client
         .provision(json!({"plan_id": plan_id("s3", "production")}))
@@ -136,7 +136,7 @@ async fn prv_03_what_is_not_in_the_catalog_is_refused_with_what_is() {
 }
 
 #[tokio::test]
-async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
+async fn prv_04_invalid_parameters_are_refused_without_values() {
     let client = Client::new();
     for (parameters, expected) in [
         (
@@ -185,7 +185,7 @@ async fn prv_04_parameters_are_checked_and_their_values_not_repeated() {
 }
 
 #[tokio::test]
-async fn prv_06_it_needs_a_platform_that_polls() {
+async fn prv_06_synchronous_provision_is_refused() {
     let client = Client::new();
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
@@ -209,7 +209,7 @@ async fn prv_06_it_needs_a_platform_that_polls() {
 }
 
 #[tokio::test]
-async fn prv_07_another_version_of_the_plan_is_refused() {
+async fn prv_07_other_plan_version_is_refused() {
     let client = Client::new();
     let answer = client
         .provision(json!({"maintenance_info": {"version": "0.0.1"}}))
@@ -223,7 +223,7 @@ async fn prv_07_another_version_of_the_plan_is_refused() {
 }
 
 #[tokio::test]
-async fn prv_01_the_instance_is_a_stack_of_its_own() {
+async fn prv_01_each_instance_has_its_own_stack() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.provision_as("another", json!({})).await.expect(202);
@@ -231,7 +231,7 @@ async fn prv_01_the_instance_is_a_stack_of_its_own() {
 }
 
 #[tokio::test]
-async fn prv_05_the_context_is_any_object() {
+async fn prv_05_context_may_be_any_object() {
     let client = Client::new();
     client
         .provision(json!({"context": {"platform": "x", "deep": {"a": [null, 1]}}}))
@@ -248,7 +248,7 @@ async fn prv_05_the_context_is_any_object() {
 }
 
 #[tokio::test]
-async fn prv_12_the_dashboard_is_in_the_first_answer_and_stays() {
+async fn prv_12_dashboard_url_is_returned_and_stable() {
     let client = Client::new();
     let first = client.provision(json!({})).await.expect(202);
     let url = first.body["dashboard_url"].as_str().expect("a URL");
@@ -275,7 +275,7 @@ async fn prv_12_the_dashboard_is_in_the_first_answer_and_stays() {
 }
 
 #[tokio::test]
-async fn prv_13_the_operation_is_a_short_text() {
+async fn prv_13_operation_is_a_short_string() {
     let operation = Client::new().provision(json!({})).await.expect(202).body["operation"].clone();
     assert!(
         (1..100).contains(&operation.as_str().expect("a text").len()),
@@ -284,7 +284,7 @@ async fn prv_13_the_operation_is_a_short_text() {
 }
 
 #[tokio::test]
-async fn prv_14_labels_and_attributes_say_where_it_is() {
+async fn prv_14_metadata_name_account_region_and_stack() {
     let metadata = Client::new().provision(json!({})).await.expect(202).body["metadata"].clone();
     assert_eq!(
         metadata["labels"],
@@ -297,7 +297,7 @@ async fn prv_14_labels_and_attributes_say_where_it_is() {
 }
 
 #[tokio::test]
-async fn prv_15_a_good_answer_is_200_or_202_and_says_all_that_its_status_needs() {
+async fn prv_15_success_is_a_202_or_200() {
     let client = Client::new();
     let accepted = client.provision(json!({})).await.expect(202);
     assert!(accepted.body["operation"].is_string());
@@ -306,7 +306,7 @@ async fn prv_15_a_good_answer_is_200_or_202_and_says_all_that_its_status_needs()
 }
 
 #[tokio::test]
-async fn prv_11_while_it_is_updated_the_attributes_are_those_that_it_has() {
+async fn prv_11_unfinished_update_is_not_compared() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -326,7 +326,7 @@ async fn prv_11_while_it_is_updated_the_attributes_are_those_that_it_has() {
 }
 
 #[tokio::test]
-async fn prv_10_what_is_there_already_needs_no_platform_that_polls() {
+async fn prv_10_synchronous_put_of_created_instance_is_ok() {
     let client = Client::with_instance().await;
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),

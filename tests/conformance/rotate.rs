@@ -23,7 +23,7 @@ fn rotation(predecessor: &str) -> Value {
 }
 
 #[tokio::test]
-async fn rot_01_the_predecessor_is_a_binding_of_the_instance_that_has_not_expired() {
+async fn rot_01_predecessor_must_be_a_valid_binding() {
     let client = with_binding(json!({})).await;
     client.bind("new", rotation("unknown")).await.expect(400);
     client.provision_as("another", json!({})).await.expect(202);
@@ -55,7 +55,7 @@ async fn rot_01_the_predecessor_is_a_binding_of_the_instance_that_has_not_expire
 }
 
 #[tokio::test]
-async fn rot_02_what_a_rotation_leaves_out_is_the_predecessors() {
+async fn rot_02_rotation_inherits_omitted_values() {
     let client = with_binding(json!({"app_guid": "an-app", "parameters": {"Scope": "Send"}})).await;
     client.bind("new", rotation("old")).await.expect(201);
     assert_eq!(
@@ -82,7 +82,7 @@ async fn rot_02_what_a_rotation_leaves_out_is_the_predecessors() {
 }
 
 #[tokio::test]
-async fn rot_03_both_bindings_work_until_each_is_deleted() {
+async fn rot_03_both_bindings_work_until_deleted() {
     let client = with_binding(json!({})).await;
     client.bind("new", rotation("old")).await.expect(201);
     let key = |answer: Value| answer["credentials"]["AWS_ACCESS_KEY_ID"].clone();
@@ -98,7 +98,7 @@ async fn rot_03_both_bindings_work_until_each_is_deleted() {
 }
 
 #[tokio::test]
-async fn rot_04_it_answers_as_a_bind_and_its_resent_request_likewise() {
+async fn rot_04_resent_rotation_returns_the_same_binding() {
     let client = with_binding(json!({})).await;
     let first = client.bind("new", rotation("old")).await.expect(201);
     assert_eq!(
@@ -116,7 +116,7 @@ async fn rot_04_it_answers_as_a_bind_and_its_resent_request_likewise() {
 }
 
 #[tokio::test]
-async fn rot_05_a_plan_that_does_not_rotate_bindings_refuses_to() {
+async fn rot_05_plan_without_rotation_refuses_it() {
     let template = "\
 Description: A queue.
 Metadata:
@@ -148,7 +148,7 @@ Outputs:
 }
 
 #[tokio::test]
-async fn bnd_20_21_22_and_23_the_metadata_say_how_long_the_credentials_work() {
+async fn bnd_20_21_22_and_23_metadata_report_the_expiry() {
     let client = with_binding(json!({})).await;
     let answer = client.bind("old", json!({})).await.expect(200);
     // The world's time begins 50 years of 365 days after 1970: on 2019-12-20.

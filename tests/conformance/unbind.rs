@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Client, Fault, INSTANCE};
 
 #[tokio::test]
-async fn unb_01_and_03_the_identity_goes_before_the_record() {
+async fn unb_01_and_03_user_is_deleted_before_the_record() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.bind("two", json!({})).await.expect(201);
@@ -26,7 +26,7 @@ async fn unb_01_and_03_the_identity_goes_before_the_record() {
 }
 
 #[tokio::test]
-async fn unb_05_what_does_not_exist_is_gone() {
+async fn unb_05_missing_binding_is_gone() {
     let client = Client::new();
     client.unbind("one").await.expect(410);
     let client = Client::with_instance().await;
@@ -36,7 +36,7 @@ async fn unb_05_what_does_not_exist_is_gone() {
 }
 
 #[tokio::test]
-async fn unb_05_what_does_not_exist_is_gone_for_a_platform_that_polls_too() {
+async fn unb_05_asynchronous_delete_of_missing_binding_is_gone() {
     let client = Client::new();
     client.unbind_async("one").await.expect(410);
     let client = Client::with_instance().await;
@@ -58,7 +58,7 @@ async fn unb_02_both_ids_are_required() {
 }
 
 #[tokio::test]
-async fn unb_07_08_09_an_interrupted_binding_can_be_deleted_when_nobody_is_at_work_on_it() {
+async fn unb_07_08_09_interrupted_binding_can_be_deleted_later() {
     let client = Client::with_instance().await;
     client
         .world

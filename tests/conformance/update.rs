@@ -101,7 +101,7 @@ async fn instance() -> Client {
 }
 
 #[tokio::test]
-async fn upd_01_it_needs_the_service_of_the_instance_and_a_plan_of_the_catalog() {
+async fn upd_01_service_and_plan_must_be_valid() {
     let client = Client::with_instance().await;
     for members in [
         json!({"service_id": null}),
@@ -122,7 +122,7 @@ async fn upd_01_it_needs_the_service_of_the_instance_and_a_plan_of_the_catalog()
 }
 
 #[tokio::test]
-async fn upd_02_03_what_a_request_does_not_name_stays() {
+async fn upd_02_03_omitted_values_are_kept() {
     let client = instance().await;
     client
         .update(changes(json!({"parameters": {"Size": 3}})))
@@ -161,7 +161,7 @@ async fn upd_02_03_what_a_request_does_not_name_stays() {
 }
 
 #[tokio::test]
-async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
+async fn upd_04_invalid_parameters_are_refused_without_values() {
     let client = instance().await;
     for (parameters, expected) in [
         (
@@ -201,7 +201,7 @@ async fn upd_04_parameters_are_checked_and_their_values_not_repeated() {
 }
 
 #[tokio::test]
-async fn upd_05_parameters_are_merged_and_null_resets_one_to_its_default() {
+async fn upd_05_parameters_are_merged_and_null_resets() {
     let client = instance().await;
     client
         .update(changes(
@@ -236,7 +236,7 @@ async fn upd_05_parameters_are_merged_and_null_resets_one_to_its_default() {
 }
 
 #[tokio::test]
-async fn upd_06_a_change_of_the_stack_needs_a_platform_that_polls() {
+async fn upd_06_synchronous_stack_change_is_refused() {
     let client = instance().await;
     let path = format!("/v2/service_instances/{INSTANCE}");
     let body = changes(json!({"parameters": {"Size": 3}}));
@@ -253,7 +253,7 @@ async fn upd_06_a_change_of_the_stack_needs_a_platform_that_polls() {
 }
 
 #[tokio::test]
-async fn upd_07_another_version_of_the_plan_is_refused() {
+async fn upd_07_other_plan_version_is_refused() {
     let client = instance().await;
     let answer = client
         .update(changes(json!({"maintenance_info": {"version": "0.9.0"}})))
@@ -270,7 +270,7 @@ async fn upd_07_another_version_of_the_plan_is_refused() {
 }
 
 #[tokio::test]
-async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
+async fn upd_08_and_gen_05_unsupported_change_is_not_repeatable() {
     let client = instance().await;
     for (members, expected) in [
         (
@@ -316,7 +316,7 @@ async fn upd_08_and_gen_05_what_the_service_cannot_do_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn upd_08_parameters_that_the_other_plan_decides_are_given_up() {
+async fn upd_08_plan_change_drops_parameters_it_fixes() {
     let client = broker(World::new(), "1.0.0", FIRST);
     client
         .provision(with("small", json!({"parameters": {"Encrypted": "true"}})))
@@ -347,7 +347,7 @@ async fn upd_08_parameters_that_the_other_plan_decides_are_given_up() {
 }
 
 #[tokio::test]
-async fn upd_08_an_instance_that_failed_is_not_updated() {
+async fn upd_08_failed_instance_cannot_be_updated() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     client.world.settle_stacks(RollbackComplete, None);
@@ -376,7 +376,7 @@ async fn upd_08_an_instance_that_failed_is_not_updated() {
 }
 
 #[tokio::test]
-async fn upd_09_a_request_that_changes_nothing_is_ok_without_any_call_of_cloudformation() {
+async fn upd_09_unchanged_request_makes_no_stack_call() {
     let client = instance().await;
     for members in [
         changes(json!({})),
@@ -399,7 +399,7 @@ async fn upd_09_a_request_that_changes_nothing_is_ok_without_any_call_of_cloudfo
 }
 
 #[tokio::test]
-async fn upd_09_what_cloudformation_finds_unchanged_is_done() {
+async fn upd_09_update_without_stack_change_succeeds() {
     let client = instance().await;
     // The template's default, given by name.
     client
@@ -418,7 +418,7 @@ async fn upd_09_what_cloudformation_finds_unchanged_is_done() {
 }
 
 #[tokio::test]
-async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
+async fn upd_10_resent_patch_keeps_the_operation() {
     let client = instance().await;
     let body = changes(json!({"parameters": {"Size": 3, "Password": "battery staple"}}));
     let first = client.update(body.clone()).await.expect(202);
@@ -431,7 +431,7 @@ async fn upd_10_resent_it_keeps_the_operation_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn upd_11_a_refused_update_leaves_the_instance_as_it_was() {
+async fn upd_11_refused_update_keeps_the_instance() {
     let client = instance().await;
     let before = client.world.instance(INSTANCE).expect("the record");
     client.world.inject(
@@ -461,7 +461,7 @@ async fn upd_11_a_refused_update_leaves_the_instance_as_it_was() {
 }
 
 #[tokio::test]
-async fn upd_11_12_a_failed_update_leaves_the_instance_as_it_was_and_usable() {
+async fn upd_11_12_failed_update_keeps_instance_usable() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -490,7 +490,7 @@ async fn upd_11_12_a_failed_update_leaves_the_instance_as_it_was_and_usable() {
 }
 
 #[tokio::test]
-async fn upd_12_after_an_update_that_could_not_be_undone_it_cannot_be_bound() {
+async fn upd_12_failed_rollback_prevents_bindings() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -506,7 +506,7 @@ async fn upd_12_after_an_update_that_could_not_be_undone_it_cannot_be_bound() {
 }
 
 #[tokio::test]
-async fn upd_13_14_the_answer_has_the_dashboard_and_an_operation() {
+async fn upd_13_14_response_has_dashboard_and_operation() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
     client.finish().await;
@@ -526,7 +526,7 @@ async fn upd_13_14_the_answer_has_the_dashboard_and_an_operation() {
 }
 
 #[tokio::test]
-async fn upd_15_what_the_platform_believes_does_not_count() {
+async fn upd_15_previous_values_are_ignored() {
     let client = instance().await;
     let believed = json!({"service_id": "x", "plan_id": "y", "organization_id": "o", "maintenance_info": {"version": "7"}});
     client
@@ -538,7 +538,7 @@ async fn upd_15_what_the_platform_believes_does_not_count() {
 }
 
 #[tokio::test]
-async fn upd_16_and_cat_15_a_change_of_the_context_alone_is_kept_at_once() {
+async fn upd_16_and_cat_15_context_change_is_recorded_at_once() {
     let client = Client::with_instance().await;
     let body = json!({"service_id": service_id("sqs"), "context": {"platform": "cloudfoundry", "instance_name": "new"}});
     let path = format!("/v2/service_instances/{INSTANCE}");
@@ -558,7 +558,7 @@ async fn upd_16_and_cat_15_a_change_of_the_context_alone_is_kept_at_once() {
 }
 
 #[tokio::test]
-async fn upd_17_labels_and_attributes_are_those_of_the_provision() {
+async fn upd_17_metadata_match_the_provision_response() {
     let client = Client::new();
     let provisioned = client.provision(json!({})).await.expect(202);
     client.finish().await;
@@ -569,7 +569,7 @@ async fn upd_17_labels_and_attributes_are_those_of_the_provision() {
 }
 
 #[tokio::test]
-async fn upd_18_another_operation_stands_in_the_way() {
+async fn upd_18_other_operation_is_a_concurrency_error() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     for members in [
@@ -603,7 +603,7 @@ async fn upd_18_another_operation_stands_in_the_way() {
 }
 
 #[tokio::test]
-async fn upd_18_an_operation_on_the_stack_past_the_broker_stands_in_the_way() {
+async fn upd_18_console_operation_is_a_concurrency_error() {
     let client = Client::with_instance().await;
     client.world.settle_stacks(UpdateInProgress, None);
     let answer = client
@@ -618,7 +618,7 @@ async fn upd_18_an_operation_on_the_stack_past_the_broker_stands_in_the_way() {
 }
 
 #[tokio::test]
-async fn upd_19_and_fin_07_an_upgrade_brings_the_new_template_and_nothing_else_does() {
+async fn upd_19_and_fin_07_upgrade_applies_the_new_template() {
     let old = instance().await;
     let client = broker(old.world.clone(), "2.0.0", SECOND);
     let template = |client: &Client| client.world.stack().template_body;
@@ -671,7 +671,7 @@ async fn upd_19_and_fin_07_an_upgrade_brings_the_new_template_and_nothing_else_d
 }
 
 #[tokio::test]
-async fn upd_19_a_change_of_the_plan_brings_its_template() {
+async fn upd_19_plan_change_applies_the_new_template() {
     let old = instance().await;
     let client = broker(old.world.clone(), "2.0.0", SECOND);
     client.update(ids("large")).await.expect(202);
@@ -684,7 +684,7 @@ async fn upd_19_a_change_of_the_plan_brings_its_template() {
 }
 
 #[tokio::test]
-async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_the_same_request() {
+async fn upd_10_resent_patch_resumes_interrupted_update() {
     for fault in [Fault::Before(Unavailable), Fault::After(Unavailable)] {
         let client = Client::with_instance().await;
         let body = json!({"parameters": {"DelaySeconds": 7}});
@@ -720,7 +720,7 @@ async fn upd_10_an_update_that_did_not_reach_cloudformation_is_taken_up_by_the_s
 }
 
 #[tokio::test]
-async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_nothing() {
+async fn upd_11_interrupted_update_with_a_secret_fails() {
     let client = instance().await;
     client
         .world
@@ -741,8 +741,7 @@ async fn upd_11_an_update_whose_secret_nobody_knows_any_more_fails_and_changes_n
 }
 
 #[tokio::test]
-async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_upgrade_and_is_then_given_up()
- {
+async fn upd_19_removed_parameter_stays_until_the_upgrade() {
     let newer = broker(World::new(), "2.0.0", SECOND);
     newer
         .provision(with(
@@ -773,8 +772,7 @@ async fn upd_19_a_parameter_that_the_new_template_has_no_more_stays_until_the_up
 }
 
 #[tokio::test]
-async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_but_the_same_request()
- {
+async fn upd_11_and_gen_08_poll_fails_an_interrupted_update() {
     for kind in [Unavailable, Denied] {
         let client = Client::with_instance().await;
         client.world.inject("stacks.update", Fault::Before(kind));
@@ -809,7 +807,7 @@ async fn upd_11_and_gen_08_an_update_that_failed_is_not_made_later_by_anything_b
 }
 
 #[tokio::test]
-async fn upd_10_the_same_request_sends_a_secret_that_nobody_else_knows() {
+async fn upd_10_resent_patch_supplies_the_lost_secret() {
     let client = instance().await;
     let body = changes(json!({"parameters": {"Password": "battery staple"}}));
     client
@@ -824,7 +822,7 @@ async fn upd_10_the_same_request_sends_a_secret_that_nobody_else_knows() {
 }
 
 #[tokio::test]
-async fn upd_18_the_same_parameters_with_another_context_are_another_request() {
+async fn upd_18_other_context_makes_another_request() {
     let client = Client::with_instance().await;
     let with_context =
         |name: &str| json!({"parameters": {"DelaySeconds": 3}, "context": {"instance_name": name}});
@@ -834,7 +832,7 @@ async fn upd_18_the_same_parameters_with_another_context_are_another_request() {
 }
 
 #[tokio::test]
-async fn upd_11_a_refusal_does_not_repeat_a_secret() {
+async fn upd_11_rejection_does_not_repeat_a_secret() {
     let client = instance().await;
     client.world.inject(
         "stacks.update",
@@ -855,7 +853,7 @@ async fn upd_11_a_refusal_does_not_repeat_a_secret() {
 }
 
 #[tokio::test]
-async fn upd_12_an_instance_that_the_operator_has_repaired_can_be_bound_and_updated() {
+async fn upd_12_repaired_instance_can_be_bound_and_updated() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))
@@ -878,7 +876,7 @@ async fn upd_12_an_instance_that_the_operator_has_repaired_can_be_bound_and_upda
 }
 
 #[tokio::test]
-async fn an_instance_whose_deletion_is_over_is_not_there() {
+async fn update_after_finished_deletion_is_not_found() {
     for parameters in [json!({}), json!({"DelaySeconds": 3})] {
         let client = Client::with_instance().await;
         client.deprovision().await.expect(202);
