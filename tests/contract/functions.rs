@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 macro_rules! tests {
     ($new:expr) => {
-        crate::contract::promises! { functions, $new; a_function_answers_or_says_why_not_without_its_stack_trace }
+        crate::contract::promises! { functions, $new; invocation_returns_an_answer_or_a_failure_message }
     };
 }
 pub(crate) use tests;
@@ -21,9 +21,7 @@ pub trait MadeFunctions: Functions {
     async fn make_failing(&self) -> String;
 }
 
-pub async fn a_function_answers_or_says_why_not_without_its_stack_trace(
-    functions: &impl MadeFunctions,
-) {
+pub async fn invocation_returns_an_answer_or_a_failure_message(functions: &impl MadeFunctions) {
     let payload =
         SecretString::from(json!({"RequestType": "bind", "BINDING_ID": "one"}).to_string());
     let name = functions.make().await;

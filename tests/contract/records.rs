@@ -22,24 +22,24 @@ use super::{all, unique};
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { records, $new;
-            an_instance_comes_back_as_it_was_written
-            an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last
-            an_expired_record_is_none_before_dynamodb_deletes_it
-            a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way
-            a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
-            a_binding_is_read_with_its_instance_or_with_all_others
-            after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding
-            the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for
-            the_intent_to_unbind_waits_for_a_binding_that_may_be_running
-            a_deletion_that_is_meant_for_something_else_changes_nothing
-            every_refused_user_is_remembered_for_a_day_beside_the_record
-            a_tombstone_keeps_its_id_for_its_space
-            a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way
-            instances_of_an_organization_are_counted_without_tombstones
-            of_two_writes_that_are_the_same_one_is_done
-            a_record_is_removed_with_its_operation_and_not_by_its_version_alone
-            bindings_that_are_inserted_at_the_same_moment_all_are
-            every_record_is_found_by_a_scan
+            instance_is_read_as_it_was_written
+            stale_instance_write_is_a_conflict
+            expired_record_is_not_returned
+            tombstone_blocks_its_id_for_the_longest_request
+            binding_is_inserted_once_into_current_instance
+            binding_is_read_with_its_instance_or_listed
+            deprovision_begins_once_and_stops_new_bindings
+            deprovision_waits_for_a_running_update
+            unbind_waits_for_a_running_binding
+            deletion_for_another_service_changes_nothing
+            refused_users_are_remembered_for_a_day
+            tombstone_reserves_its_id_for_its_space
+            binding_tombstone_blocks_its_id_for_the_longest_request
+            instance_count_excludes_tombstones
+            second_of_two_identical_writes_conflicts
+            deletion_of_another_operations_record_conflicts
+            parallel_binding_inserts_all_succeed
+            scan_finds_every_record
         }
     };
 }
@@ -113,7 +113,7 @@ pub fn binding(instance: &Instance) -> Binding {
     }
 }
 
-pub async fn an_instance_comes_back_as_it_was_written(table: &impl Records) {
+pub async fn instance_is_read_as_it_was_written(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 
@@ -136,9 +136,7 @@ pub async fn an_instance_comes_back_as_it_was_written(table: &impl Records) {
     );
 }
 
-pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
-    table: &impl Records,
-) {
+pub async fn stale_instance_write_is_a_conflict(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.update_instance(&instance).await.expect("update"),
@@ -188,7 +186,7 @@ pub async fn an_instance_is_changed_and_removed_by_the_one_who_has_read_it_last(
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 }
 
-pub async fn an_expired_record_is_none_before_dynamodb_deletes_it(table: &impl Records) {
+pub async fn expired_record_is_not_returned(table: &impl Records) {
     let now = System.now();
     let instance = Instance {
         expires_at: Some(now),
@@ -206,9 +204,7 @@ pub async fn an_expired_record_is_none_before_dynamodb_deletes_it(table: &impl R
     assert_eq!(table.instance(&instance.id, now).await.expect("read"), None);
 }
 
-pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
-    table: &impl Records,
-) {
+pub async fn tombstone_blocks_its_id_for_the_longest_request(table: &impl Records) {
     let now = System.now();
     let tombstone = Instance {
         expires_at: Some(now + INSTANCE_TOMBSTONE_LIFETIME),
@@ -249,9 +245,7 @@ pub async fn a_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
     );
 }
 
-pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read(
-    table: &impl Records,
-) {
+pub async fn binding_is_inserted_once_into_current_instance(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
     assert_eq!(
@@ -300,7 +294,7 @@ pub async fn a_binding_is_inserted_once_and_only_into_the_instance_that_was_read
     );
 }
 
-pub async fn a_binding_is_read_with_its_instance_or_with_all_others(table: &impl Records) {
+pub async fn binding_is_read_with_its_instance_or_listed(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
@@ -346,9 +340,7 @@ async fn begin_deprovision(
         .expect("update")
 }
 
-pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_binding(
-    table: &impl Records,
-) {
+pub async fn deprovision_begins_once_and_stops_new_bindings(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let deprovision = || Operation::begin(OperationKind::Deprovision, System.uuid(), now);
     assert_eq!(
@@ -425,9 +417,7 @@ pub async fn after_the_intent_to_deprovision_there_is_one_operation_and_no_new_b
     );
 }
 
-pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_that_failed_was_for(
-    table: &impl Records,
-) {
+pub async fn deprovision_waits_for_a_running_update(table: &impl Records) {
     let now = System.now();
     let operation = Operation::begin(OperationKind::Update, System.uuid(), now);
     let updating = Instance {
@@ -462,7 +452,7 @@ pub async fn the_intent_to_deprovision_waits_for_an_update_and_forgets_what_one_
     );
 }
 
-pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table: &impl Records) {
+pub async fn unbind_waits_for_a_running_binding(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
     let unbind = Operation::begin(OperationKind::Unbind, System.uuid(), now);
@@ -529,9 +519,7 @@ pub async fn the_intent_to_unbind_waits_for_a_binding_that_may_be_running(table:
     );
 }
 
-pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_under_way(
-    table: &impl Records,
-) {
+pub async fn binding_tombstone_blocks_its_id_for_the_longest_request(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let operation = Operation::begin(OperationKind::Unbind, System.uuid(), now).succeeded();
     let tombstone = Binding {
@@ -583,7 +571,7 @@ pub async fn a_bindings_tombstone_keeps_its_id_while_an_earlier_request_may_be_u
     );
 }
 
-pub async fn of_two_writes_that_are_the_same_one_is_done(table: &impl Records) {
+pub async fn second_of_two_identical_writes_conflicts(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
@@ -599,9 +587,7 @@ pub async fn of_two_writes_that_are_the_same_one_is_done(table: &impl Records) {
     );
 }
 
-pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone(
-    table: &impl Records,
-) {
+pub async fn deletion_of_another_operations_record_conflicts(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
@@ -628,7 +614,7 @@ pub async fn a_record_is_removed_with_its_operation_and_not_by_its_version_alone
     );
 }
 
-pub async fn bindings_that_are_inserted_at_the_same_moment_all_are(table: &impl Records) {
+pub async fn parallel_binding_inserts_all_succeed(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     assert_eq!(
         table.insert_instance(&instance, now).await.expect("insert"),
@@ -643,7 +629,7 @@ pub async fn bindings_that_are_inserted_at_the_same_moment_all_are(table: &impl 
     }
 }
 
-pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
+pub async fn scan_finds_every_record(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
     assert_eq!(
@@ -670,7 +656,7 @@ pub async fn every_record_is_found_by_a_scan(table: &impl Records) {
     assert_eq!((instances, bindings), (vec![instance], vec![binding]));
 }
 
-pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: &impl Records) {
+pub async fn deletion_for_another_service_changes_nothing(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let binding = binding(&instance);
     assert_eq!(
@@ -701,7 +687,7 @@ pub async fn a_deletion_that_is_meant_for_something_else_changes_nothing(table: 
     assert_eq!(missed, Some(instance));
 }
 
-pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table: &impl Records) {
+pub async fn refused_users_are_remembered_for_a_day(table: &impl Records) {
     let (instance, now) = (instance(), System.now());
     let users = ["one", "two", "three"].map(|user| Requester::new("kubernetes", user));
     assert_eq!(
@@ -755,7 +741,7 @@ pub async fn every_refused_user_is_remembered_for_a_day_beside_the_record(table:
     assert!(!found.iter().any(is_its), "{found:?}");
 }
 
-pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
+pub async fn tombstone_reserves_its_id_for_its_space(table: &impl Records) {
     let now = System.now();
     let tombstone = Instance {
         expires_at: Some(now + INSTANCE_TOMBSTONE_LIFETIME),
@@ -800,7 +786,7 @@ pub async fn a_tombstone_keeps_its_id_for_its_space(table: &impl Records) {
     );
 }
 
-pub async fn instances_of_an_organization_are_counted_without_tombstones(table: &impl Records) {
+pub async fn instance_count_excludes_tombstones(table: &impl Records) {
     let (now, organization) = (System.now(), unique());
     let of_organization = || {
         let mut instance = instance();

@@ -10,10 +10,10 @@ use super::{all, unique, users::POLICY};
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { roles, $new;
-            a_role_is_created_once_found_and_goes_when_its_policies_have_gone
-            a_role_with_a_policy_is_not_deleted
-            a_policy_for_a_role_that_is_not_there_may_succeed_later
-            the_brokers_roles_are_listed
+            role_is_created_once_and_deleted_idempotently
+            role_with_a_policy_is_not_deleted
+            policy_for_missing_role_is_a_retryable_error
+            existing_roles_are_listed
         }
     };
 }
@@ -35,7 +35,7 @@ async fn created(roles: &impl Roles) -> String {
     name
 }
 
-pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(roles: &impl Roles) {
+pub async fn role_is_created_once_and_deleted_idempotently(roles: &impl Roles) {
     assert_eq!(
         roles
             .find(&format!("osb-{}", unique()))
@@ -64,7 +64,7 @@ pub async fn a_role_is_created_once_found_and_goes_when_its_policies_have_gone(r
     }
 }
 
-pub async fn a_role_with_a_policy_is_not_deleted(roles: &impl Roles) {
+pub async fn role_with_a_policy_is_not_deleted(roles: &impl Roles) {
     let name = created(roles).await;
     roles.put_policy(&name, "one", POLICY).await.expect("put");
     assert_eq!(
@@ -76,7 +76,7 @@ pub async fn a_role_with_a_policy_is_not_deleted(roles: &impl Roles) {
 }
 
 /// IAM is eventually consistent.
-pub async fn a_policy_for_a_role_that_is_not_there_may_succeed_later(roles: &impl Roles) {
+pub async fn policy_for_missing_role_is_a_retryable_error(roles: &impl Roles) {
     let error = roles
         .put_policy(&format!("osb-{}", unique()), "one", POLICY)
         .await
@@ -84,7 +84,7 @@ pub async fn a_policy_for_a_role_that_is_not_there_may_succeed_later(roles: &imp
     assert_eq!(error.kind, PortErrorKind::Unavailable, "{error}");
 }
 
-pub async fn the_brokers_roles_are_listed(roles: &impl Roles) {
+pub async fn existing_roles_are_listed(roles: &impl Roles) {
     let name = created(roles).await;
     assert!(names(roles).await.contains(&name));
     roles.delete(&name).await.expect("delete");

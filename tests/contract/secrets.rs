@@ -8,9 +8,9 @@ use super::unique;
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { secrets, $new;
-            a_parameter_is_read_in_the_clear
-            of_a_secret_the_current_version_is_read
-            of_an_app_client_its_secret_is_read
+            parameter_is_read_decrypted
+            current_version_of_a_secret_is_read
+            app_client_secret_is_read
         }
     };
 }
@@ -33,7 +33,7 @@ fn text(read: PortResult<Option<SecretString>>) -> Option<String> {
         .map(|secret| secret.expose_secret().to_owned())
 }
 
-pub async fn a_parameter_is_read_in_the_clear(secrets: &impl StoringSecrets) {
+pub async fn parameter_is_read_decrypted(secrets: &impl StoringSecrets) {
     let name = format!("/osb/{}", unique());
     secrets.put_parameter(&name, "a secret").await;
     assert_eq!(
@@ -43,7 +43,7 @@ pub async fn a_parameter_is_read_in_the_clear(secrets: &impl StoringSecrets) {
     assert_eq!(text(secrets.parameter("/osb/nobody").await), None);
 }
 
-pub async fn of_a_secret_the_current_version_is_read(secrets: &impl StoringSecrets) {
+pub async fn current_version_of_a_secret_is_read(secrets: &impl StoringSecrets) {
     let name = unique();
     let arn = secrets.put_secret(&name, "a secret").await;
     assert_eq!(
@@ -55,7 +55,7 @@ pub async fn of_a_secret_the_current_version_is_read(secrets: &impl StoringSecre
     assert_eq!(text(secrets.secret(&format!("{arn}-no")).await), None);
 }
 
-pub async fn of_an_app_client_its_secret_is_read(secrets: &impl StoringSecrets) {
+pub async fn app_client_secret_is_read(secrets: &impl StoringSecrets) {
     let (user_pool_id, client_id, secret) = secrets.make_client().await;
     assert_eq!(
         text(secrets.client_secret(&user_pool_id, &client_id).await),

@@ -15,16 +15,16 @@ use super::{all, unique};
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { stacks, $new;
-            a_stack_is_created_once_described_with_its_outputs_and_deleted
-            a_stack_is_known_by_its_id_even_when_another_has_its_name
-            a_stack_has_no_outputs_before_it_is_complete
-            a_stack_is_described_with_its_tags_and_parameters_and_without_secrets
-            a_stack_is_updated_with_what_is_given_and_keeps_the_rest
-            an_update_that_changes_nothing_is_none
-            an_update_of_what_there_is_not_is_rejected
-            a_stack_that_is_being_updated_is_not_deleted
-            the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
-            a_list_of_stacks_says_what_is_the_brokers
+            stack_is_created_once_and_deleted
+            stack_is_known_by_its_id_after_name_reuse
+            incomplete_stack_has_no_outputs
+            stack_description_masks_secret_parameters
+            stack_update_sets_parameters_and_tags
+            unchanged_update_returns_no_change
+            update_of_missing_stack_or_parameter_is_rejected
+            updating_stack_cannot_be_deleted
+            events_of_a_token_come_oldest_first
+            stack_listing_reports_instance_tags
         }
     };
 }
@@ -110,9 +110,7 @@ async fn delete(stacks: &impl SettlingStacks, name: &str) {
     assert_eq!(stacks.describe(name).await.expect("describe"), None);
 }
 
-pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
-    stacks: &impl SettlingStacks,
-) {
+pub async fn stack_is_created_once_and_deleted(stacks: &impl SettlingStacks) {
     let name = new_name();
     assert_eq!(stacks.describe(&name).await.expect("describe"), None);
 
@@ -153,9 +151,7 @@ pub async fn a_stack_is_created_once_described_with_its_outputs_and_deleted(
     );
 }
 
-pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
-    stacks: &impl SettlingStacks,
-) {
+pub async fn stack_is_known_by_its_id_after_name_reuse(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let id = stacks
         .describe(&name)
@@ -225,7 +221,7 @@ pub async fn a_stack_is_known_by_its_id_even_when_another_has_its_name(
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl SettlingStacks) {
+pub async fn incomplete_stack_has_no_outputs(stacks: &impl SettlingStacks) {
     let name = new_name();
     let template_body = slow();
     let slow = NewStack {
@@ -251,9 +247,7 @@ pub async fn a_stack_has_no_outputs_before_it_is_complete(stacks: &impl Settling
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_is_described_with_its_tags_and_parameters_and_without_secrets(
-    stacks: &impl SettlingStacks,
-) {
+pub async fn stack_description_masks_secret_parameters(stacks: &impl SettlingStacks) {
     let name = new_name();
     let mut parameters = delay("5");
     parameters.insert(
@@ -285,9 +279,7 @@ pub async fn a_stack_is_described_with_its_tags_and_parameters_and_without_secre
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
-    stacks: &impl SettlingStacks,
-) {
+pub async fn stack_update_sets_parameters_and_tags(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let changed = UpdatedStack {
         parameters: delay("7"),
@@ -350,7 +342,7 @@ pub async fn a_stack_is_updated_with_what_is_given_and_keeps_the_rest(
     delete(stacks, &name).await;
 }
 
-pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks) {
+pub async fn unchanged_update_returns_no_change(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let same = update(&name, "update-1");
     assert_eq!(
@@ -378,7 +370,7 @@ pub async fn an_update_that_changes_nothing_is_none(stacks: &impl SettlingStacks
     delete(stacks, &name).await;
 }
 
-pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingStacks) {
+pub async fn update_of_missing_stack_or_parameter_is_rejected(stacks: &impl SettlingStacks) {
     let missing = new_name();
     let StackUpdate::Rejected(reason) = stacks
         .update(&update(&missing, "update-1"))
@@ -406,7 +398,7 @@ pub async fn an_update_of_what_there_is_not_is_rejected(stacks: &impl SettlingSt
     delete(stacks, &name).await;
 }
 
-pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl SettlingStacks) {
+pub async fn updating_stack_cannot_be_deleted(stacks: &impl SettlingStacks) {
     let name = created(stacks).await;
     let template_body = slow();
     let slow = UpdatedStack {
@@ -450,9 +442,7 @@ pub async fn a_stack_that_is_being_updated_is_not_deleted(stacks: &impl Settling
     delete(stacks, &name).await;
 }
 
-pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first(
-    stacks: &impl SettlingStacks,
-) {
+pub async fn events_of_a_token_come_oldest_first(stacks: &impl SettlingStacks) {
     let name = new_name();
     assert_eq!(
         stacks.events(&name, "provision-1").await.expect("events"),
@@ -532,7 +522,7 @@ pub async fn the_events_of_a_request_are_told_by_its_token_with_the_oldest_first
     delete(stacks, &name).await;
 }
 
-pub async fn a_list_of_stacks_says_what_is_the_brokers(stacks: &impl SettlingStacks) {
+pub async fn stack_listing_reports_instance_tags(stacks: &impl SettlingStacks) {
     let (name, foreign) = (created(stacks).await, new_name());
     let without_tags = NewStack {
         tags: Vec::new(),

@@ -11,11 +11,11 @@ use super::{all, unique};
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { users, $new;
-            a_user_is_created_once_and_goes_when_its_key_and_policy_have_gone
-            a_user_with_a_key_or_a_policy_is_not_deleted
-            what_a_user_that_is_not_there_is_to_get_may_succeed_later
-            a_user_has_two_keys_at_the_most
-            the_brokers_users_are_listed
+            user_is_created_once_and_deleted_idempotently
+            user_with_a_key_or_policy_is_not_deleted
+            missing_user_is_a_retryable_error
+            user_has_at_most_two_access_keys
+            existing_users_are_listed
         }
     };
 }
@@ -40,7 +40,7 @@ async fn created(users: &impl Users) -> String {
     name
 }
 
-pub async fn a_user_is_created_once_and_goes_when_its_key_and_policy_have_gone(users: &impl Users) {
+pub async fn user_is_created_once_and_deleted_idempotently(users: &impl Users) {
     let name = created(users).await;
     for _ in 0..2 {
         users.put_policy(&name, POLICY).await.expect("a policy");
@@ -64,7 +64,7 @@ pub async fn a_user_is_created_once_and_goes_when_its_key_and_policy_have_gone(u
     }
 }
 
-pub async fn a_user_with_a_key_or_a_policy_is_not_deleted(users: &impl Users) {
+pub async fn user_with_a_key_or_policy_is_not_deleted(users: &impl Users) {
     let name = created(users).await;
     let key = users.create_access_key(&name).await.expect("a key");
     assert_eq!(
@@ -87,7 +87,7 @@ pub async fn a_user_with_a_key_or_a_policy_is_not_deleted(users: &impl Users) {
 }
 
 /// IAM is eventually consistent.
-pub async fn what_a_user_that_is_not_there_is_to_get_may_succeed_later(users: &impl Users) {
+pub async fn missing_user_is_a_retryable_error(users: &impl Users) {
     let name = format!("osb-{}", unique());
     assert_eq!(
         users
@@ -101,7 +101,7 @@ pub async fn what_a_user_that_is_not_there_is_to_get_may_succeed_later(users: &i
     assert_eq!(error.kind, PortErrorKind::Unavailable);
 }
 
-pub async fn a_user_has_two_keys_at_the_most(users: &impl Users) {
+pub async fn user_has_at_most_two_access_keys(users: &impl Users) {
     let name = created(users).await;
     for _ in 0..2 {
         users.create_access_key(&name).await.expect("a key");
@@ -119,7 +119,7 @@ pub async fn a_user_has_two_keys_at_the_most(users: &impl Users) {
     users.delete_user(&name).await.expect("delete");
 }
 
-pub async fn the_brokers_users_are_listed(users: &impl Users) {
+pub async fn existing_users_are_listed(users: &impl Users) {
     let name = created(users).await;
     assert!(names(users).await.contains(&name));
     users.delete_user(&name).await.expect("delete");

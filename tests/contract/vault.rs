@@ -8,12 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 macro_rules! tests {
     ($new:expr) => {
-        crate::contract::promises! { vault, $new; what_is_sealed_is_opened_for_its_own_purpose_only }
+        crate::contract::promises! { vault, $new; sealed_secret_opens_only_for_its_purpose }
     };
 }
 pub(crate) use tests;
 
-pub async fn what_is_sealed_is_opened_for_its_own_purpose_only(vault: &impl Vault) {
+pub async fn sealed_secret_opens_only_for_its_purpose(vault: &impl Vault) {
     let instance_id = InstanceId::new("an-instance").expect("an id");
     let [one, two] = ["one", "two"].map(|id| BindingId::new(id).expect("an id"));
     let purpose = Purpose {

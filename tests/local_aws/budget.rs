@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_operation_keeps_to_its_budget() {
+async fn every_operation_makes_the_budgeted_aws_calls() {
     let (calls, settings) = (Calls::default(), settings());
     let config = calls.config().await;
     let pair = SecretsManager::new(&config, &settings.credentials_secret_arn)

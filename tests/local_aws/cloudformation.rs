@@ -58,7 +58,7 @@ fn tags() -> Vec<Tag> {
 }
 
 #[tokio::test]
-async fn a_stack_is_made_with_the_deploy_role() {
+async fn stack_is_created_with_the_deploy_role() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(
         stacks.create(&stack(&name, "5")).await.expect("create"),
@@ -84,7 +84,7 @@ async fn a_stack_is_made_with_the_deploy_role() {
 }
 
 #[tokio::test]
-async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
+async fn rejected_stack_creation_returns_the_reason() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     let StackCreation::Rejected(reason) =
         stacks.create(&stack(&name, "901")).await.expect("create")
@@ -96,7 +96,7 @@ async fn what_cloudformation_does_not_take_is_rejected_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_template_that_an_update_brings_decides_what_is_rejected() {
+async fn update_is_validated_against_the_new_template() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(
         stacks.create(&stack(&name, "5")).await.expect("create"),

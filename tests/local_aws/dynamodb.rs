@@ -23,7 +23,7 @@ async fn table() -> DynamoDb {
 contract::records::tests!(table().await);
 
 #[tokio::test]
-async fn a_table_that_does_not_exist_is_an_error_that_names_it() {
+async fn missing_table_is_a_resource_not_found_error() {
     let table = DynamoDb::new(&Calls::default().config().await, "no-such-table");
     let error = table
         .instance(&instance().id, System.now())
@@ -37,7 +37,7 @@ async fn a_table_that_does_not_exist_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn an_item_of_a_shape_that_this_version_does_not_know_is_not_touched() {
+async fn item_of_unknown_schema_is_not_modified() {
     for schema in ["0", "3"] {
         assert_unreadable(schema).await;
     }

@@ -35,7 +35,7 @@ fn user(name: &str) -> NewUser {
 }
 
 #[tokio::test]
-async fn a_user_has_its_path_boundary_policy_and_tags() {
+async fn user_has_path_boundary_policy_and_tags() {
     let (settings, config, name) = (
         settings(),
         Calls::default().config().await,
@@ -85,7 +85,7 @@ async fn a_user_has_its_path_boundary_policy_and_tags() {
 }
 
 #[tokio::test]
-async fn the_users_below_the_path_are_listed() {
+async fn only_users_below_the_path_are_listed() {
     let (settings, config, name) = (
         settings(),
         Calls::default().config().await,
@@ -109,7 +109,7 @@ async fn the_users_below_the_path_are_listed() {
 }
 
 #[tokio::test]
-async fn a_missing_boundary_is_an_error_that_says_so() {
+async fn missing_boundary_error_names_the_setting() {
     let (settings, config) = (settings(), Calls::default().config().await);
     let missing = format!("{}-missing", settings.permissions_boundary_arn);
     let users = Iam::new(&config, settings.identity_path(), missing);
@@ -138,7 +138,7 @@ async fn playing(answers: &[(u16, &'static str)]) -> (Iam, StaticReplayClient) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_visible_yet_is_waited_for() {
+async fn eventually_consistent_iam_calls_are_retried() {
     let unknown = (
         404,
         "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>",
@@ -178,7 +178,7 @@ async fn what_is_not_visible_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_list_of_users_has_pages() {
+async fn user_listing_is_paginated() {
     let page = |last: &'static str| (200, last);
     let more = page(
         "<ListUsersResponse><ListUsersResult><IsTruncated>true</IsTruncated><Marker>next</Marker><Users/>\

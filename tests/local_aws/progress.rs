@@ -98,7 +98,7 @@ async fn delete(client: &Client, ids: &Value, instance: &str) {
 }
 
 #[tokio::test]
-async fn a_stack_that_takes_time_says_which_resource_it_is_at_and_for_how_long() {
+async fn slow_creation_reports_the_current_resource() {
     let (client, ids) = stubborn("wait").await;
     let instance = format!("/v2/service_instances/{}", unique());
     let provision = format!("{instance}?accepts_incomplete=true");
@@ -124,7 +124,7 @@ async fn a_stack_that_takes_time_says_which_resource_it_is_at_and_for_how_long()
 }
 
 #[tokio::test]
-async fn an_update_that_fails_names_its_root_cause_and_leaves_the_instance_as_it_was() {
+async fn failed_update_names_its_root_cause() {
     let (client, ids) = stubborn("buckets").await;
     let instance = format!("/v2/service_instances/{}", unique());
     let path = format!("{instance}?accepts_incomplete=true");
@@ -173,7 +173,7 @@ async fn an_update_that_fails_names_its_root_cause_and_leaves_the_instance_as_it
 }
 
 #[tokio::test]
-async fn a_creation_that_fails_names_its_root_cause() {
+async fn failed_creation_names_its_root_cause() {
     let (client, ids) = stubborn("buckets").await;
     let instance = format!("/v2/service_instances/{}", unique());
     let path = format!("{instance}?accepts_incomplete=true");

@@ -211,7 +211,7 @@ fn check_statuses(answers: &[Answer], allowed: &[u16]) {
 }
 
 #[tokio::test]
-async fn one_instance_that_is_asked_for_many_times_is_one_stack() {
+async fn parallel_provision_requests_create_one_stack() {
     for _ in 0..rounds() {
         let race = Race::new().await;
         let answers = race.at_once((0..PARALLEL).map(|_| race.provision())).await;
@@ -230,7 +230,7 @@ async fn one_instance_that_is_asked_for_many_times_is_one_stack() {
 }
 
 #[tokio::test]
-async fn one_binding_that_is_asked_for_many_times_is_one_user_with_one_key() {
+async fn parallel_bind_requests_create_one_user_and_key() {
     for _ in 0..rounds() {
         let race = Race::new().await;
         race.at_once([race.provision()]).await;
@@ -256,7 +256,7 @@ async fn one_binding_that_is_asked_for_many_times_is_one_user_with_one_key() {
 }
 
 #[tokio::test]
-async fn a_binding_that_is_created_and_deleted_at_one_moment_is_there_or_gone() {
+async fn racing_bind_and_unbind_can_be_cleaned_up() {
     for round in 0..rounds() {
         let race = Race::new().await;
         race.at_once([race.provision()]).await;
@@ -282,7 +282,7 @@ async fn a_binding_that_is_created_and_deleted_at_one_moment_is_there_or_gone() 
 }
 
 #[tokio::test]
-async fn an_instance_that_is_bound_and_deleted_at_one_moment_leaves_nothing() {
+async fn racing_bind_and_deletion_leave_no_orphans() {
     for round in 0..rounds() {
         let race = Race::new().await;
         race.at_once([race.provision()]).await;
@@ -296,7 +296,7 @@ async fn an_instance_that_is_bound_and_deleted_at_one_moment_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_instance_that_is_created_and_deleted_at_one_moment_is_there_or_gone() {
+async fn racing_provision_and_deletion_end_consistently() {
     for round in 0..rounds() {
         let race = Race::new().await;
         let requests = (0..PARALLEL).map(|number| {

@@ -13,7 +13,7 @@ use crate::{
 contract::roles::tests!(iam().await);
 
 #[tokio::test]
-async fn a_role_has_its_path_boundary_trust_and_policies() {
+async fn role_has_path_boundary_trust_and_policies() {
     let (settings, roles, name) = (settings(), iam().await, format!("osb-{}", unique()));
     let client = Client::new(&Calls::default().config().await);
     let tags = vec![Tag::new("servicebroker:binding-id", "a binding")];

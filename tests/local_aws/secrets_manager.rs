@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_stacks_secret_holds_the_broker_s_credentials() {
+async fn stack_secret_holds_the_broker_credentials() {
     let secrets = SecretsManager::new(
         &Calls::default().config().await,
         settings().credentials_secret_arn,
@@ -19,7 +19,7 @@ async fn the_stacks_secret_holds_the_broker_s_credentials() {
 }
 
 #[tokio::test]
-async fn the_previous_pair_is_valid_until_there_is_a_newer_one_or_its_label_is_taken_away() {
+async fn previous_credentials_are_valid_until_replaced() {
     let config = Calls::default().config().await;
     let client = Client::new(&config);
     let pair = |password: &str| format!(r#"{{"username": "broker", "password": "{password}"}}"#);
@@ -74,7 +74,7 @@ async fn the_previous_pair_is_valid_until_there_is_a_newer_one_or_its_label_is_t
 }
 
 #[tokio::test]
-async fn a_secret_of_another_shape_is_an_error_that_does_not_repeat_it() {
+async fn malformed_secret_error_does_not_repeat_it() {
     let config = Calls::default().config().await;
     let client = Client::new(&config);
     let created = client
