@@ -101,7 +101,7 @@ impl Drop for Repository {
 }
 
 #[test]
-fn a_new_service_is_complete() {
+fn new_service_is_complete() {
     let repository = Repository::new();
     repository.succeeds(&["new", "my-queue2"]);
     let template = repository.read("templates/my-queue2/template.yaml");
@@ -145,7 +145,7 @@ fn a_new_service_is_complete() {
 }
 
 #[test]
-fn what_is_there_is_not_started_again() {
+fn existing_service_is_not_overwritten() {
     let repository = Repository::new();
     repository.succeeds(&["new", "queue"]);
     repository.write("templates/queue/template.yaml", "mine");
@@ -154,7 +154,7 @@ fn what_is_there_is_not_started_again() {
 }
 
 #[test]
-fn a_name_is_one_that_platforms_and_files_take() {
+fn invalid_service_names_are_refused() {
     let repository = Repository::new();
     for name in [
         "", "Queue", "-queue", "queue-", "a b", "../queue", "1queue", "a--b",
@@ -165,7 +165,7 @@ fn a_name_is_one_that_platforms_and_files_take() {
 }
 
 #[test]
-fn what_does_not_follow_from_the_templates_any_more_is_named() {
+fn outdated_generated_files_are_reported() {
     let repository = Repository::new();
     repository.succeeds(&["new", "queue"]);
     let page = repository.read("templates/queue/README.md");
@@ -182,7 +182,7 @@ fn what_does_not_follow_from_the_templates_any_more_is_named() {
 
 /// A template whose boundary allows so much that IAM would not take the policy of all of them.
 #[test]
-fn more_than_a_policy_can_hold_is_refused() {
+fn oversized_policies_are_refused() {
     let repository = Repository::new();
     repository.succeeds(&["new", "queue"]);
     let template = repository.read("templates/queue/template.yaml");

@@ -36,7 +36,7 @@ Outputs:
 ";
 
 #[test]
-fn an_offering_is_the_same_after_json() {
+fn offering_survives_json_round_trip() {
     let json = serde_json::to_string(&good()).expect("JSON");
     let read: Offering = serde_json::from_str(&json).expect("an offering");
     assert_eq!(read, good());
@@ -53,12 +53,12 @@ fn refused(from: &str, to: &str) -> TemplateError {
 }
 
 #[test]
-fn the_stack_gets_the_authors_text() {
+fn template_body_is_the_authors_text() {
     assert_eq!(good().template_body, GOOD);
 }
 
 #[test]
-fn a_plan_fixes_some_parameters_and_gives_others_a_default() {
+fn plan_fixes_parameters_and_sets_defaults() {
     let plan = &good().plans[0];
     let parameters: Vec<_> = plan
         .parameters
@@ -75,7 +75,7 @@ fn a_plan_fixes_some_parameters_and_gives_others_a_default() {
 }
 
 #[test]
-fn a_parameter_without_any_default_is_required() {
+fn parameter_without_default_is_required() {
     let template = GOOD.replace("ParameterValues: {Size: 1}", "Cost: none");
     let offering = compile("template.yaml", &template).expect("a template");
     let schema: Value = serde_json::from_str(&offering.plans[0].create_schema).expect("JSON");
@@ -83,7 +83,7 @@ fn a_parameter_without_any_default_is_required() {
 }
 
 #[test]
-fn the_scopes_are_a_parameter_of_bindings() {
+fn scopes_become_a_binding_parameter() {
     let schema: Value = serde_json::from_str(&good().bindings.create_schema).expect("JSON");
     assert_eq!(
         schema["properties"]["Scope"]["enum"],
@@ -93,7 +93,7 @@ fn the_scopes_are_a_parameter_of_bindings() {
 }
 
 #[test]
-fn mistakes_are_named_with_file_line_and_reason() {
+fn errors_name_file_line_and_reason() {
     for (from, to, line, reason) in [
         (
             "Name: queue",
@@ -190,7 +190,7 @@ fn mistakes_are_named_with_file_line_and_reason() {
 }
 
 #[test]
-fn a_template_that_is_too_large_loses_its_metadata_and_then_is_refused() {
+fn oversized_template_loses_metadata_or_is_refused() {
     let padding = |bytes: usize| format!("#{}\n", "x".repeat(bytes));
     let large = GOOD.replace(
         "Metadata:\n",
@@ -264,7 +264,7 @@ fn credential_keys(template: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_published_format_loads_and_its_outputs_are_the_credentials() {
+fn published_format_exposes_outputs_as_credentials() {
     assert_eq!(
         credential_keys(PUBLISHED),
         ["QUEUE_URL", "QUEUE_ARN", "DB_NAME2_PATH", "USER_KEY"]
@@ -279,7 +279,7 @@ fn the_published_format_loads_and_its_outputs_are_the_credentials() {
 }
 
 #[test]
-fn outputs_as_is_keeps_the_names_of_outputs() {
+fn outputs_as_is_keeps_output_names() {
     for key in ["OutputsAsIs", "CloudFoundry"] {
         let template = PUBLISHED.replace(
             "    Name: queue",
@@ -293,7 +293,7 @@ fn outputs_as_is_keeps_the_names_of_outputs() {
 }
 
 #[test]
-fn costs_are_those_of_the_profile() {
+fn costs_must_follow_the_profile() {
     let with_costs = |costs: &str| {
         GOOD.replacen(
             "Description: A small one.",
@@ -322,7 +322,7 @@ fn costs_are_those_of_the_profile() {
 }
 
 #[test]
-fn endpoints_need_a_host_and_ports_that_are_some() {
+fn endpoints_need_a_host_and_valid_ports() {
     let with_endpoints = |endpoints: &str| {
         GOOD.replacen(
             "      DefaultScope: Read\n",
@@ -354,7 +354,7 @@ fn endpoints_need_a_host_and_ports_that_are_some() {
 }
 
 #[test]
-fn the_default_of_a_secret_parameter_is_not_in_the_catalog() {
+fn secret_parameter_default_is_not_in_the_catalog() {
     let secret = "Color: {Type: String, NoEcho: true, Default: hunter2}";
     let template = GOOD.replacen(
         "Color: {Type: String, AllowedValues: [red, blue], Default: blue}",
@@ -389,7 +389,7 @@ fn inspected(deploy: &str, boundary: &str) -> Result<Inspection, TemplateError> 
 }
 
 #[test]
-fn what_the_brokers_stack_has_to_allow_is_read() {
+fn deploy_and_boundary_permissions_are_read() {
     let deploy = "{Effect: Allow, Action: 'sqs:CreateQueue', Resource: \
                   'arn:${AWS::Partition}:sqs:*:*:${NamePrefix}-*'}";
     let boundary =
@@ -408,7 +408,7 @@ fn what_the_brokers_stack_has_to_allow_is_read() {
 }
 
 #[test]
-fn the_boundary_allows_all_that_a_scope_does() {
+fn boundary_must_allow_every_scope_action() {
     let reason = |boundary| inspected("", boundary).expect_err("a mistake").reason;
     let missing = reason("{Effect: Allow, Action: 'x:Wr*', Resource: '*'}");
     assert_eq!(
@@ -428,7 +428,7 @@ fn the_boundary_allows_all_that_a_scope_does() {
 }
 
 #[test]
-fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
+fn invalid_deploy_policies_are_refused() {
     let boundary = "{Effect: Allow, Action: 'x:*', Resource: '*'}";
     let deploy = "{Effect: Allow, Action: 'x:Create', Resource: '${Arn}'}";
     let error = inspected(deploy, boundary).expect_err("a mistake");
@@ -455,7 +455,7 @@ fn what_the_brokers_stack_has_to_allow_refers_to_what_is_known_there() {
 }
 
 #[test]
-fn a_misspelt_key_is_refused_with_the_one_that_is_meant() {
+fn misspelt_key_error_suggests_the_right_one() {
     for (from, to, line, key, meant) in [
         (
             "    UpdatableParameters:",
@@ -528,7 +528,7 @@ fn a_misspelt_key_is_refused_with_the_one_that_is_meant() {
 }
 
 #[test]
-fn misspelt_keys_of_the_interface_are_refused_as_well() {
+fn misspelt_interface_keys_are_refused() {
     let with = |interface: &str| {
         let text = GOOD.replace(
             "Parameters:\n  Size",
@@ -557,7 +557,7 @@ fn misspelt_keys_of_the_interface_are_refused_as_well() {
 }
 
 #[test]
-fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
+fn unsupported_rules_are_refused_with_their_line() {
     let with = |assert: &str| {
         let rule =
             format!("Rules:\n  One:\n    Assertions:\n      - Assert: {assert}\nResources:\n");
@@ -599,7 +599,7 @@ fn rules_that_the_broker_cannot_evaluate_are_refused_with_their_line() {
 }
 
 #[test]
-fn ascending_parameters_are_numbers_and_have_a_text() {
+fn invalid_ascending_entries_are_refused() {
     let with = |entry: &str| {
         let text = GOOD.replacen(
             "    Bindings:\n",
@@ -645,7 +645,7 @@ fn ascending_parameters_are_numbers_and_have_a_text() {
 }
 
 #[test]
-fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
+fn invalid_lists_entries_are_refused() {
     let with = |entry: &str| {
         let text = GOOD.replacen(
             "    Bindings:\n",
@@ -691,7 +691,7 @@ fn lists_name_a_parameter_and_a_limit_and_have_a_text() {
 }
 
 #[test]
-fn matching_names_parameters_and_patterns_and_has_a_text() {
+fn invalid_matching_entries_are_refused() {
     let with = |entry: &str| {
         let text = GOOD.replacen(
             "    Bindings:\n",
@@ -742,7 +742,7 @@ fn matching_names_parameters_and_patterns_and_has_a_text() {
 }
 
 #[test]
-fn subdomains_name_a_parameter_and_others_and_have_a_text() {
+fn invalid_subdomains_entries_are_refused() {
     let with = |entry: &str| {
         let text = GOOD.replacen(
             "    Bindings:\n",
@@ -780,7 +780,7 @@ fn subdomains_name_a_parameter_and_others_and_have_a_text() {
 }
 
 #[test]
-fn senders_name_a_parameter_and_an_identity_and_have_a_text() {
+fn invalid_senders_entries_are_refused() {
     let with = |entry: &str| {
         let text = GOOD.replacen(
             "    Bindings:\n",
@@ -851,7 +851,7 @@ fn with_policy(actions: usize, parameter: &str) -> Result<Offering, TemplateErro
 }
 
 #[test]
-fn a_policy_that_iam_would_not_take_is_refused_with_scope_length_and_limit() {
+fn oversized_scope_policy_is_refused() {
     // Without the actions: version, statement, lifetime, and 100 characters of the output.
     let length = |actions: usize, given: usize| 209 + 15 * actions + given;
     with_policy(100, "MaxLength: 100").expect("a template");
@@ -876,7 +876,7 @@ fn a_policy_that_iam_would_not_take_is_refused_with_scope_length_and_limit() {
 }
 
 #[test]
-fn a_key_of_kms_is_as_long_as_kms_makes_it() {
+fn kms_key_pattern_has_a_bounded_length() {
     let arn = "AllowedPattern: '^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$'";
     with_policy(110, arn).expect("a template");
 }
