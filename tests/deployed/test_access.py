@@ -28,7 +28,7 @@ class AccessTest(BrokerTestCase):
                 stranger.request("GET", "no/such/path").expect(401)
                 self.assertEqual(stacks_of(instance), [])
 
-    def test_unknown_paths_are_the_brokers_to_answer(self) -> None:
+    def test_unknown_paths_are_answered_by_the_broker(self) -> None:
         self.assertTrue(BROKER.request("GET", "no/such/path").expect(404)["description"])
 
     def test_log_holds_no_secrets(self) -> None:
@@ -44,7 +44,7 @@ class AccessTest(BrokerTestCase):
         secrets = [os.environ["BROKER_PASSWORD"], BROKER.authorization, credentials["AWS_SECRET_ACCESS_KEY"]]
         self.assertEqual(aws.leaked(secrets, log), [])
 
-    def test_log_has_one_line_a_request_and_the_audit_one_a_mutation(self) -> None:
+    def test_requests_and_mutations_are_logged_once(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding, _ = self.bind(instance, plan)
         BROKER.bind(instance, binding, BROKER.plan("sqs", "fifo")).expect(400)

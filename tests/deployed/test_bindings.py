@@ -18,7 +18,7 @@ def policies(role_name: str) -> dict[str, Any]:
 
 
 class BindingsTest(BrokerTestCase):
-    def test_the_applications_role_may_do_what_the_binding_says_until_it_is_unbound(self) -> None:
+    def test_application_role_has_the_scope_until_unbound(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         one, two = str(uuid.uuid4()), str(uuid.uuid4())
         with application_role(APPLICATION_ROLES) as application:
@@ -44,7 +44,7 @@ class BindingsTest(BrokerTestCase):
             self.assertEqual(policies(name), {})
         self.deprovision(instance, plan)
 
-    def test_a_role_that_the_operator_has_not_allowed_stays_as_it_is(self) -> None:
+    def test_role_not_allowed_by_the_operator_is_unchanged(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         with application_role("other-") as other:
             for parameters in ({"RoleName": other["RoleName"]}, {"RoleArn": other["Arn"]}):
@@ -53,7 +53,7 @@ class BindingsTest(BrokerTestCase):
             self.assertEqual(policies(other["RoleName"]), {})
         self.deprovision(instance, plan)
 
-    def test_a_service_account_has_a_role_of_its_own_until_it_is_unbound(self) -> None:
+    def test_service_account_has_its_own_role_until_unbound(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding = str(uuid.uuid4())
         bound = BROKER.bind(instance, binding, plan, {"ServiceAccount": "shop/worker"}).expect(201)["credentials"]
@@ -72,7 +72,7 @@ class BindingsTest(BrokerTestCase):
         self.assertEqual(aws.error_code(lambda: iam.get_role(RoleName=name)), "NoSuchEntity")
         self.deprovision(instance, plan)
 
-    def test_a_key_of_the_users_own_is_worth_nothing_but_through_the_queue(self) -> None:
+    def test_custom_key_is_usable_only_through_the_queue(self) -> None:
         key = {"KeyId": kms_key()}
         instance, plan = self.provision("sqs", "standard", {"KmsKeyArn": key["KeyId"]})
         _, credentials = self.bind(instance, plan)

@@ -13,7 +13,7 @@ KEPT = {"Key", "Table", "PermissionsBoundary"}
 
 
 class DeleteTest(BrokerTestCase):
-    def test_it_is_refused_while_there_are_instances_and_changes_nothing(self) -> None:
+    def test_stack_with_instances_cannot_be_deleted(self) -> None:
         doomed, instance = self.broker_with_instance("doomed")
         resources = doomed.resources()
 
@@ -31,7 +31,7 @@ class DeleteTest(BrokerTestCase):
         self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
         self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), KEPT)
 
-    def test_the_operator_can_give_instances_up_with_their_bindings(self) -> None:
+    def test_operator_can_retain_instances_and_their_bindings(self) -> None:
         doomed, instance = self.broker_with_instance("insisted")
         credentials = self.bind_there(doomed, instance, "sqs", "standard")
         self.assertEqual(doomed.delete()["StackStatus"], "DELETE_FAILED")
@@ -43,7 +43,7 @@ class DeleteTest(BrokerTestCase):
         queue.send_message(QueueUrl=credentials["QUEUE_URL"], MessageBody="hello")
         bury(instance)
 
-    def test_where_instances_have_roles_it_takes_the_operator_a_second_pass(self) -> None:
+    def test_instances_with_roles_need_a_second_deletion(self) -> None:
         doomed, instance = self.broker_with_instance("twice", "stepfunctions", "standard")
         self.bind_there(doomed, instance, "stepfunctions", "standard")
         self.assertEqual(doomed.delete()["StackStatus"], "DELETE_FAILED")

@@ -9,7 +9,7 @@ ENABLED = ["s3", "sqs"]
 
 
 class EnabledServicesTest(BrokerTestCase):
-    def test_what_is_not_enabled_is_neither_offered_nor_allowed(self) -> None:
+    def test_disabled_services_are_neither_offered_nor_allowed(self) -> None:
         few = AnotherBroker("few")
         few.create(template(), EnabledServices=",".join(ENABLED))
         self.addCleanup(few.delete)

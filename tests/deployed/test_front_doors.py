@@ -74,7 +74,7 @@ class FrontDoorTest(BrokerTestCase):
         self.assertEqual((limits["throttlingRateLimit"], limits["throttlingBurstLimit"]), (7, 14))
         self.assertTrue(stage["tracingEnabled"])
 
-    def test_a_private_rest_api_is_reached_through_its_vpc_endpoints_alone(self) -> None:
+    def test_private_rest_api_needs_a_vpc_endpoint(self) -> None:
         made = self.broker("inside", FrontDoor="private-rest-api", VpcEndpointIds=",".join(VPC_ENDPOINTS))
         self.assertIn(f"-{VPC_ENDPOINTS[0]}.execute-api.", made.broker.outputs["BrokerUrl"])
         self.assert_watched(made, "AWS/ApiGateway", "5XXError", ApiName=made.stack)

@@ -14,7 +14,7 @@ from support import BROKER, BrokerTestCase, client
 
 
 class LeakTest(BrokerTestCase):
-    def test_no_secret_is_in_the_log_the_table_a_stack_an_error_or_a_tag(self) -> None:
+    def test_secrets_never_leak_into_logs_table_or_stacks(self) -> None:
         guess = f"guess-{uuid.uuid4()}"
         stranger = Client(os.environ["BROKER_URL"], os.environ["BROKER_USERNAME"], guess)
         errors = [stranger.catalog(), stranger.request("GET", "no/such/path")]

@@ -98,7 +98,7 @@ class StacksTest(BrokerTestCase):
         self.assertEqual(raised.exception.response["Error"]["Code"], code)
         self.assertIn(words, raised.exception.response["Error"]["Message"])
 
-    def test_iam_resources_need_a_capability_and_names_of_ones_own_another(self) -> None:
+    def test_named_iam_resources_need_a_capability_of_their_own(self) -> None:
         named = {**ROLE, "Properties": {**ROLE["Properties"], "RoleName": self.name}}
         for resources, given, needed in (
             ({"Role": ROLE}, [], "CAPABILITY_IAM"),
@@ -108,7 +108,7 @@ class StacksTest(BrokerTestCase):
             self.assert_refused("InsufficientCapabilitiesException", needed, self.create, resources, Capabilities=given)
         self.create({"Role": named}, Capabilities=["CAPABILITY_NAMED_IAM"])
 
-    def test_parameters_are_those_of_the_template(self) -> None:
+    def test_unknown_template_parameters_are_refused(self) -> None:
         given = [{"ParameterKey": name, "ParameterValue": "a"} for name in ("Known", "Unknown")]
         words = "Parameters: [Unknown] do not exist in the template"
         self.assert_refused("ValidationError", words, self.create, {"Queue": QUEUE}, Parameters=given)
@@ -117,7 +117,7 @@ class StacksTest(BrokerTestCase):
         update = {"StackName": self.name, "UsePreviousTemplate": True, "Parameters": given}
         self.assert_refused("ValidationError", words, self.cloudformation.update_stack, **update)
 
-    def test_events_show_properties_without_hidden_parameters_and_resolved_references(self) -> None:
+    def test_events_hide_secret_parameters_and_resolved_values(self) -> None:
         client("ssm").put_parameter(Name=f"/{self.name}", Value="a stored value", Type="String")
         values = ["a value", {"Ref": "Hidden"}, f"{{{{resolve:ssm:/{self.name}}}}}"]
         tags = [{"Key": str(number), "Value": value} for number, value in enumerate(values)]
@@ -134,7 +134,7 @@ class StacksTest(BrokerTestCase):
             [event for event in events if "ResourceProperties" in event and event["LogicalResourceId"] == self.name], []
         )
 
-    def test_a_creation_is_taken_up_by_its_own_token_alone_and_only_while_it_runs(self) -> None:
+    def test_running_creation_is_resumed_only_by_its_token(self) -> None:
         stack = self.create(WAITING, ClientRequestToken="one")
         self.assertEqual(self.create(WAITING, ClientRequestToken="one"), stack)
         exists = "AlreadyExistsException", f"[{self.name}] already exists"
@@ -145,7 +145,7 @@ class StacksTest(BrokerTestCase):
         self.assert_refused(*exists, self.create, WAITING, ClientRequestToken="one")
         self.assert_refused(*exists, self.create, {"Queue": QUEUE}, ClientRequestToken="two")
 
-    def test_a_stack_keeps_the_role_that_it_was_last_given_and_needs_it(self) -> None:
+    def test_stack_keeps_and_needs_its_last_role(self) -> None:
         with application_role("one-", CLOUDFORMATION) as one, application_role("two-", CLOUDFORMATION) as two:
             self.create({"Queue": QUEUE}, RoleARN=one["Arn"])
             self.assertEqual(self.described()["RoleARN"], one["Arn"])
@@ -161,7 +161,7 @@ class StacksTest(BrokerTestCase):
             self.cloudformation.delete_stack(StackName=self.name, RoleARN=three["Arn"])
             self.wait("delete_complete")
 
-    def test_a_stack_takes_a_role_that_trusts_cloudformation_for_it(self) -> None:
+    def test_stack_role_must_trust_cloudformation_for_it(self) -> None:
         [statement] = CLOUDFORMATION["Statement"]
         for_others = {"ArnLike": {"aws:SourceArn": "arn:aws:cloudformation:*:*:stack/another-*"}}
         of_others = {"StringEquals": {"aws:SourceAccount": "999999999999"}}
@@ -178,7 +178,7 @@ class StacksTest(BrokerTestCase):
             self.cloudformation.delete_stack(StackName=self.name)
             self.wait("delete_complete")
 
-    def test_a_stack_that_is_gone_is_known_by_its_id_alone(self) -> None:
+    def test_deleted_stack_is_known_only_by_its_id(self) -> None:
         gone = self.create({"Queue": QUEUE})
         self.wait("create_complete")
         self.cloudformation.delete_stack(StackName=self.name)
@@ -202,11 +202,11 @@ class StacksTest(BrokerTestCase):
         self.assertEqual(self.status(self.name), "CREATE_COMPLETE")
         self.assertEqual(self.reasons(self.name, "DELETE_COMPLETE"), {})
 
-    def test_names_are_as_long_as_cloudformation_allows(self) -> None:
+    def test_overlong_stack_name_is_refused(self) -> None:
         self.name = "a" * 129
         self.assert_refused("ValidationError", "less than or equal to 128", self.create, {"Queue": QUEUE})
 
-    def test_an_answer_of_a_custom_resource_has_the_documented_types(self) -> None:
+    def test_malformed_custom_resource_answers_are_refused(self) -> None:
         with function(self.name) as arn:
             for faulty, fault in {
                 '{"Reason": null}': "Value of property Reason must be of type String",
@@ -253,7 +253,7 @@ class StacksTest(BrokerTestCase):
             self.wait("delete_complete")
             self.assertEqual(self.status(stack), "DELETE_COMPLETE")
 
-    def test_an_answer_of_a_custom_resource_is_put_without_a_type(self) -> None:
+    def test_custom_resource_answer_must_have_no_content_type(self) -> None:
         with function(self.name) as arn:
             typed = '{"Content-Type": "application/json"}'
             asked = asks(arn, On=["Create"], Answer="{}", Headers=typed, ServiceTimeout="1")
@@ -331,7 +331,7 @@ class IamTest(BrokerTestCase):
         self.assert_code("LimitExceeded", self.iam.create_policy_version, **arn, PolicyDocument=policy(6_145))
         self.iam.delete_policy(**arn)
 
-    def test_who_may_assume_a_role_is_within_its_limit(self) -> None:
+    def test_trust_policy_is_within_its_limit(self) -> None:
         trust = {**ANYBODY, "Statement": [{**ANYBODY["Statement"][0], "Sid": "a" * 2_048}]}
         role = {"RoleName": self.name, "AssumeRolePolicyDocument": json.dumps(trust)}
         self.assert_code("LimitExceeded", self.iam.create_role, **role)
@@ -351,7 +351,7 @@ class IamTest(BrokerTestCase):
             self.iam.delete_access_key(**user, AccessKeyId=key)
         self.iam.delete_user(**user)
 
-    def test_a_policy_stays_while_it_is_the_boundary_of_a_user_or_a_role_also_in_a_stack(self) -> None:
+    def test_policy_used_as_boundary_cannot_be_deleted(self) -> None:
         cloudformation, user = client("cloudformation"), {"UserName": self.name}
         boundary = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(policy(200))}}
         bounded = {**ROLE, "Properties": {**ROLE["Properties"], "PermissionsBoundary": {"Ref": "Boundary"}}}
@@ -384,7 +384,7 @@ class IamTest(BrokerTestCase):
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
         self.assert_code("NoSuchEntity", self.iam.get_policy, PolicyArn=arn)
 
-    def test_what_a_stack_makes_is_within_the_same_limits(self) -> None:
+    def test_stack_resources_are_within_the_same_limits(self) -> None:
         cloudformation = client("cloudformation")
         long_role = {**ROLE, "Properties": {**ROLE["Properties"], "RoleName": "a" * 65}}
         inline = [{"PolicyName": "all", "PolicyDocument": json.loads(policy(10_241))}]

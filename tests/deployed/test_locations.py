@@ -64,15 +64,15 @@ class LocationsTest(BrokerTestCase):
         cls.addClassCleanup(cls.another.delete)
         cls.location = agree(cls.another)
 
-    def test_the_stack_there_says_what_the_broker_is_to_be_told(self) -> None:
+    def test_target_stack_outputs_its_location(self) -> None:
         self.assertEqual(self.location, f"{ACCOUNT}/{REGION}/{ROLE}")
 
-    def test_a_prefix_that_names_of_others_begin_with_is_refused_there_too(self) -> None:
+    def test_target_stack_refuses_reserved_prefixes(self) -> None:
         for prefix in ("aws", "service"):
             with self.subTest(prefix), self.assertRaisesRegex(ClientError, "must not be aws or service"):
                 agree(self.another, prefix)
 
-    def test_an_instance_lives_where_its_user_wants_it(self) -> None:
+    def test_instance_lives_in_the_requested_location(self) -> None:
         broker, instance, binding = self.another.client, str(uuid.uuid4()), str(uuid.uuid4())
         plan = broker.plan("sqs", "standard")
         accepted = broker.provision(instance, plan, {"VisibilityTimeout": 60, **THERE}).expect(202)
@@ -104,7 +104,7 @@ class LocationsTest(BrokerTestCase):
         self.assertEqual(there("iam").list_users()["Users"], [])
         self.assertFalse(there("sqs").list_queues().get("QueueUrls"))
 
-    def test_elsewhere_is_nowhere_but_where_both_operators_have_agreed(self) -> None:
+    def test_location_needs_both_operators_consent(self) -> None:
         broker = self.another.client
         plan = broker.plan("sqs", "standard")
         refused = broker.provision(str(uuid.uuid4()), plan, {"region": "eu-central-1"}).expect(400)
@@ -120,7 +120,7 @@ class LocationsTest(BrokerTestCase):
         sts = support.client("sts", self.stranger())
         self.assert_denied(lambda: sts.assume_role(**role, ExternalId=EXTERNAL_ID))
 
-    def test_where_the_role_does_not_let_it_in_the_operator_is_told(self) -> None:
+    def test_denied_target_role_is_an_operator_error(self) -> None:
         broker, function = self.another.client, self.another.broker.outputs["FunctionName"]
         plan = broker.plan("sqs", "standard")
         # In a new process, which has assumed no role yet.

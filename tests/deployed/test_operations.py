@@ -50,7 +50,7 @@ class OperationsTest(BrokerTestCase):
         self.deprovision(instance, plan)
         self.assertLessEqual({field for line in made_for_programs() for field in line}, documented_fields())
 
-    def test_what_is_watched_is_there(self) -> None:
+    def test_watched_metrics_exist(self) -> None:
         resources = {"FunctionName": "Function", "TableName": "Table", "ApiId": "Api"}
         ids = {dimension: physical_id(logical_id) for dimension, logical_id in resources.items()}
         for namespace, name, dimensions in [*watched_by_alarms(), *watched_by_dashboard()]:
@@ -63,7 +63,7 @@ class OperationsTest(BrokerTestCase):
                     [(dimension, value)] = dimensions.items()
                     self.assertEqual(value, ids[dimension])
 
-    def test_queries_ask_for_what_is_there(self) -> None:
+    def test_queries_use_documented_fields(self) -> None:
         described = [alarm["AlarmDescription"] for alarm in alarms() if "Logs Insights" in alarm["AlarmDescription"]]
         queries = [widget["properties"]["query"] for widget in widgets() if widget["type"] == "log"]
         self.assertTrue(described and queries)
@@ -80,7 +80,7 @@ class OperationsTest(BrokerTestCase):
         [shown] = [widget["properties"]["alarms"] for widget in widgets() if widget["type"] == "alarm"]
         self.assertEqual(set(shown), {alarm["AlarmArn"] for alarm in alarms()})
 
-    def test_a_topic_is_told_of_every_alarm(self) -> None:
+    def test_every_alarm_notifies_the_topic(self) -> None:
         topic = client("sns").create_topic(Name="alarms")["TopicArn"]
         made = AnotherBroker("told")
         made.create(template(), EnabledServices="sqs", TableDeletionProtection="no", AlarmTopicArn=topic)

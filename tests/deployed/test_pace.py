@@ -53,7 +53,7 @@ class PaceTest(BrokerTestCase):
     def deprovision_here(self) -> tuple[list[str], Answer]:
         return self.follow(BROKER.deprovision(self.instance, self.ids).expect(202))
 
-    def test_a_stack_that_takes_time_tells_how_far_it_is(self) -> None:
+    def test_slow_stack_reports_its_progress(self) -> None:
         pace(seconds=SECONDS)
         told, end = self.provision_here()
         self.assertEqual(end.body["state"], "succeeded")
@@ -65,7 +65,7 @@ class PaceTest(BrokerTestCase):
         self.assertEqual((end.body["state"], stacks_of(self.instance)), ("succeeded", []))
         self.assertTrue(any(text.startswith("Deleting: ") for text in told), told)
 
-    def test_while_a_stack_is_at_work_nothing_else_is_done_to_it(self) -> None:
+    def test_running_stack_refuses_other_operations(self) -> None:
         pace(seconds=SECONDS)
         accepted = BROKER.provision(self.instance, self.ids).expect(202)
         for answer in (
@@ -85,7 +85,7 @@ class PaceTest(BrokerTestCase):
         queues = client("sqs").list_queues().get("QueueUrls", [])
         self.assertFalse([queue for queue in queues if self.instance in queue])
 
-    def test_a_creation_that_fails_is_rolled_back_and_can_be_deleted_and_asked_for_again(self) -> None:
+    def test_failed_creation_can_be_deleted(self) -> None:
         pace(failing={"AWS::SQS::Queue": "create"})
         _, end = self.provision_here()
         self.assertEqual(end.body["state"], "failed")
@@ -108,7 +108,7 @@ class PaceTest(BrokerTestCase):
         BROKER.bind(self.instance, "one", self.ids).expect(201)
         self.deprovision_here()
 
-    def test_a_bucket_with_objects_is_deleted_once_a_binding_has_emptied_it(self) -> None:
+    def test_bucket_is_deleted_after_a_binding_empties_it(self) -> None:
         self.ids = BROKER.plan("s3", "simple")
         self.provision_here()
         _, credentials = self.bind(self.instance, self.ids)
@@ -125,7 +125,7 @@ class PaceTest(BrokerTestCase):
         _, end = self.deprovision_here()
         self.assertEqual((end.body["state"], stacks_of(self.instance)), ("succeeded", []))
 
-    def test_a_protected_table_is_deleted_once_the_operator_has_taken_its_protection_off(self) -> None:
+    def test_protected_table_is_deleted_after_unprotecting_it(self) -> None:
         self.ids = BROKER.plan("dynamodb", "ondemand")
         self.provision_here({"DeletionProtection": "true"})
         _, credentials = self.bind(self.instance, self.ids)
@@ -138,7 +138,7 @@ class PaceTest(BrokerTestCase):
         _, end = self.deprovision_here()
         self.assertEqual((end.body["state"], stacks_of(self.instance)), ("succeeded", []))
 
-    def test_what_is_no_pace_is_refused_with_a_reason(self) -> None:
+    def test_invalid_pace_is_refused_with_a_reason(self) -> None:
         for wrong in ({"minutes": 1}, {"seconds": -1}, {"seconds": "5"}, {"failing": {"AWS::SQS::Queue": "begin"}}):
             with self.subTest(wrong), self.assertRaises(urllib.error.HTTPError) as raised:
                 pace(**wrong)
@@ -178,7 +178,7 @@ class HaltedCreationTest(BrokerTestCase):
     def queues(self) -> list[str]:
         return client("sqs").list_queues(QueueNamePrefix=self.name).get("QueueUrls", [])
 
-    def test_a_deletion_halts_a_creation_and_deletes_what_was_created(self) -> None:
+    def test_deletion_halts_a_creation_and_removes_its_resources(self) -> None:
         pace(seconds=SECONDS)
         stack = self.create(self.RESOURCES)
         self.assertEqual(self.events(stack), [(self.name, "CREATE_IN_PROGRESS"), ("First", "CREATE_IN_PROGRESS")])
@@ -206,7 +206,7 @@ class HaltedCreationTest(BrokerTestCase):
         self.assertNotIn((self.name, "CREATE_COMPLETE"), self.events(stack))
         self.assertEqual((self.status(stack), self.queues()), ("DELETE_COMPLETE", []))
 
-    def test_a_creation_that_fails_while_it_is_halted_is_not_rolled_back(self) -> None:
+    def test_failed_halted_creation_is_not_rolled_back(self) -> None:
         pace(seconds=SECONDS, failing={"AWS::SQS::Queue": "create"})
         stack = self.create(self.RESOURCES)
         self.cloudformation.delete_stack(StackName=self.name)
@@ -234,7 +234,7 @@ class HaltedCreationTest(BrokerTestCase):
         self.assertEqual(self.events(stack).count(("First", "DELETE_COMPLETE")), 1)
         self.assertEqual((self.status(stack), self.queues()), ("DELETE_COMPLETE", []))
 
-    def test_of_two_deletions_at_once_one_does_the_work(self) -> None:
+    def test_parallel_deletions_delete_each_resource_once(self) -> None:
         stack = self.create(self.RESOURCES)
         self.wait("create_complete")
         pace(seconds=SECONDS)

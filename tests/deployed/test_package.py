@@ -30,7 +30,7 @@ class PackageTest(BrokerTestCase):
         package.make(self.scratch / name, ARCHITECTURE.partition("=")[2])
         return self.scratch / name
 
-    def test_its_folder_is_all_that_a_broker_is_deployed_from(self) -> None:
+    def test_broker_deploys_from_the_package_alone(self) -> None:
         packed = AnotherBroker("packed")
         overrides = [f"{name}={value}" for name, value in packed.parameters({"SenderIdentities": "*"}).items()]
         options = ["--stack-name", packed.stack, "--no-confirm-changeset", "--parameter-overrides", *overrides]
@@ -51,7 +51,7 @@ class PackageTest(BrokerTestCase):
             (program,) = archive.infolist()
         self.assertEqual((program.filename, program.external_attr >> 16), ("bootstrap", 0o755))
 
-    def test_the_digests_beside_it_are_checked_with_the_usual_tool(self) -> None:
+    def test_checksums_are_verifiable_with_sha256sum(self) -> None:
         files = [self.scratch / "broker-1.0.0.zip", self.scratch / "broker-1.0.0.cdx.json"]
         for file in files:
             file.write_text(file.name)
@@ -61,7 +61,7 @@ class PackageTest(BrokerTestCase):
         files[1].write_text("something else")
         self.assertEqual(subprocess.run(check, cwd=self.scratch, capture_output=True).returncode, 1)
 
-    def test_the_crates_in_the_program_are_listed_with_licences_and_digests(self) -> None:
+    def test_inventory_lists_crates_with_licences_and_digests(self) -> None:
         archive, architecture = self.scratch / "broker-1.0.0.zip", ARCHITECTURE.partition("=")[2]
         text = package.write_inventory(archive, architecture).read_text()
         self.assertEqual(package.write_inventory(archive, architecture).read_text(), text)

@@ -17,7 +17,7 @@ class ProtocolTest(BrokerTestCase):
         other = BROKER.request("GET", "catalog", headers={"If-None-Match": '"another"'})
         self.assertEqual(other.expect(200), catalog.expect(200))
 
-    def test_request_identity_comes_back(self) -> None:
+    def test_request_identity_is_returned(self) -> None:
         answer = BROKER.request("GET", "catalog", headers={"X-Broker-API-Request-Identity": "abc"})
         self.assertEqual(answer.headers["x-broker-api-request-identity"], "abc")
 
@@ -48,7 +48,7 @@ class ProtocolTest(BrokerTestCase):
         self.assertEqual(BROKER.provision(instance, plan).expect(422)["error"], "ConcurrencyError")
         self.assertEqual(stacks_of(instance), [])
 
-    def test_update_changes_what_it_names(self) -> None:
+    def test_update_changes_only_named_parameters(self) -> None:
         instance, plan = self.provision("sqs", "standard", {"DelaySeconds": 5, "VisibilityTimeout": 60})
         _, credentials = self.bind(instance, plan)
 

@@ -261,7 +261,7 @@ class RolesTest(BrokerTestCase):
                 self.assertEqual(needed & excused, set())
                 self.assertEqual(needed | excused, Role(function).permissions())
 
-    def test_what_is_not_needed_here_is_not(self) -> None:
+    def test_broker_works_without_excused_permissions(self) -> None:
         with ExitStack() as restored:
             for function, excused in NOT_NEEDED_HERE.items():
                 restored.enter_context(Role(function).without(*excused))
@@ -482,7 +482,7 @@ class BrokerRoleTest(BrokerTestCase):
         yield from self.reading(parameter({"servicebroker:instance-id": "an instance"}))
 
     @needs(BROKERS, "InvokeFunctionsOfInstances lambda:InvokeFunction")
-    def test_tell_a_function_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
+    def test_invoke_a_function_of_an_instance(self) -> Iterator[Callable[[], Answer]]:
         with self.instance() as (instance, plan):
             binding, _ = self.bind(instance, plan)
             # No service of the catalog has one. That it has gone is no reason not to unbind.
@@ -608,7 +608,7 @@ class ConditionsTest(BrokerTestCase):
     def as_role(self, function: str, service: str) -> Any:
         return client(service, assume(Role(function).arn))
 
-    def test_stacks_are_made_changed_and_deleted_with_the_deploy_role_alone(self) -> None:
+    def test_stack_changes_need_the_deploy_role(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         others, template = {"RoleARN": Role(BROKERS).arn}, {"TemplateBody": "Resources: {}"}
         (name,) = stacks_of(instance)
@@ -624,12 +624,12 @@ class ConditionsTest(BrokerTestCase):
         )
         self.deprovision(instance, plan)
 
-    def test_the_deploy_role_is_for_stacks_of_instances_alone(self) -> None:
+    def test_deploy_role_works_only_for_instance_stacks(self) -> None:
         stack = {"StackName": f"another-{uuid.uuid4()}", "TemplateBody": "Resources: {}"}
         with self.assertRaisesRegex(botocore.exceptions.ClientError, "is invalid or cannot be assumed"):
             client("cloudformation").create_stack(**stack, RoleARN=os.environ["DEPLOY_ROLE_ARN"])
 
-    def test_no_pattern_of_bindable_roles_means_the_brokers_own(self) -> None:
+    def test_bindable_roles_never_include_the_brokers_own(self) -> None:
         made, policy = AnotherBroker("wide"), {"PolicyName": "binding"}
         settings = {"EnabledServices": "sqs", "TableDeletionProtection": "no", "SweepRemoves": "yes"}
         made.create(template(), **settings, BindableRoles="*")
@@ -654,7 +654,7 @@ class ConditionsTest(BrokerTestCase):
                 )
             self.assert_denied(lambda: broker.put_role_policy(RoleName=of_instance["RoleName"], **policy, **document))
 
-    def test_identities_have_the_boundary_and_the_path(self) -> None:
+    def test_identities_need_the_boundary_and_the_path(self) -> None:
         iam, broker, name = client("iam"), self.as_role(BROKERS, "iam"), unique_name()
         path, boundary = {"Path": f"/{PREFIX}/"}, {"PermissionsBoundary": os.environ["PERMISSIONS_BOUNDARY_ARN"]}
         another = {"PermissionsBoundary": arn("iam", f"policy/{PREFIX}-stack-roles")}
@@ -685,7 +685,7 @@ class ConditionsTest(BrokerTestCase):
             delete_user(identity)
             delete_role(identity)
 
-    def test_the_key_seals_for_instances_alone(self) -> None:
+    def test_key_encrypts_only_for_instances(self) -> None:
         kms, broker, operator = client("kms"), self.as_role(BROKERS, "kms"), self.as_role(SWEEPS, "kms")
         key, context = {"KeyId": os.environ["KEY_ARN"]}, {"EncryptionContext": {"instance_id": "an instance"}}
         of_table = {"EncryptionContext": {"aws:dynamodb:tableName": os.environ["TABLE_NAME"]}}
@@ -701,7 +701,7 @@ class ConditionsTest(BrokerTestCase):
             lambda: operator.decrypt(CiphertextBlob=sealed, **context),
         )
 
-    def test_secrets_are_those_of_instances(self) -> None:
+    def test_broker_reads_only_secrets_of_instances(self) -> None:
         secrets, parameters = (self.as_role(BROKERS, service) for service in ("secretsmanager", "ssm"))
         others = (
             secret(unique_name(), {}),

@@ -43,7 +43,7 @@ REPEAT = "To repeat a request, replace -H 'Authorization: [Filtered]' by -u \"$B
 
 
 class SchemaTest(BrokerTestCase):
-    def test_all_answers_fit_the_document(self) -> None:
+    def test_all_responses_match_the_openapi_document(self) -> None:
         self.addCleanup(self.assert_no_new_stack, stacks())  # runs after the one below
         self.addCleanup(self.delete_all_but, set(instances()))
         with ThreadPoolExecutor(len(RUNS)) as pool:

@@ -45,10 +45,10 @@ class StackEventsTest(BrokerTestCase):
         told = [line["outcome"] for line in lines if line.get("operation") == "stack_event"]
         self.assertEqual(told, ["succeeded"] * 3)
 
-    def test_what_is_neither_a_request_nor_an_event_is_an_error(self) -> None:
+    def test_unknown_invocation_is_an_error(self) -> None:
         self.assertEqual(self.tell({"hello": "world"})["FunctionError"], "Unhandled")
 
-    def test_the_rule_takes_what_ends_an_operation_of_an_instance_and_nothing_else(self) -> None:
+    def test_rule_matches_only_final_events_of_instances(self) -> None:
         name = f"osb-sqs-{uuid.uuid4()}"
         for status in ["CREATE_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_COMPLETE", "DELETE_FAILED"]:
             self.assertTrue(self.is_taken(event(name, status)), status)

@@ -26,7 +26,7 @@ FINDINGS = (
 class Sweep(BrokerTestCase):
     """Other tests may have left something: only what these have made is looked for."""
 
-    def test_what_is_in_use_is_not_found(self) -> None:
+    def test_resources_in_use_are_not_found(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         binding, _ = self.bind(instance, plan)
         user = user_of(instance)
@@ -36,7 +36,7 @@ class Sweep(BrokerTestCase):
         BROKER.unbind(instance, binding, plan).expect(200)
         self.deprovision(instance, plan)
 
-    def test_what_has_lost_its_records_is_found_and_removed_for_good(self) -> None:
+    def test_orphans_are_found_and_removed(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         _, credentials = self.bind(instance, plan)
         BROKER.bind(instance, str(uuid.uuid4()), plan, {"ServiceAccount": "shop/worker"}).expect(201)
@@ -74,7 +74,7 @@ class Sweep(BrokerTestCase):
         for name in lost.values():
             self.assertIn("not among the findings", removed[name])
 
-    def test_an_instance_that_has_lost_its_stack_is_found(self) -> None:
+    def test_instance_without_stack_is_found(self) -> None:
         instance, _ = self.provision("sqs", "standard")
         (stack,) = stacks_of(instance)
         client("cloudformation").delete_stack(StackName=stack)
@@ -83,7 +83,7 @@ class Sweep(BrokerTestCase):
         self.assertEqual((finding["stack_name"], finding["last_operation"]["state"]), (stack, "succeeded"))
         forget(instance)
 
-    def test_what_a_user_wanted_to_keep_is_found_when_the_instance_is_gone(self) -> None:
+    def test_retained_resources_are_found(self) -> None:
         instance, plan = self.provision("dynamodb", "ondemand", {"DeletionPolicy": "Retain"})
         (stack,) = stacks_of(instance)
         self.assertNotIn(instance, json.dumps(sweep().expect(200)["retained_resources"]))
@@ -97,7 +97,7 @@ class Sweep(BrokerTestCase):
         dynamodb.delete_table(TableName=name)
         self.assertNotIn(instance, json.dumps(sweep().expect(200)["retained_resources"]))
 
-    def test_a_record_that_nobody_can_read_is_found_and_is_an_error_of_its_instance_alone(self) -> None:
+    def test_unreadable_record_affects_only_its_instance(self) -> None:
         instance, plan = self.provision("sqs", "standard")
         other, _ = self.provision("sqs", "standard")
         client("dynamodb").update_item(

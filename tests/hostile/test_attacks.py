@@ -114,7 +114,7 @@ class NamesTest(HostileUser):
             for resource in [resources] if isinstance(resources, str) else resources:
                 self.assertEqual(resource.split(":")[4], "000000000000", resource)
 
-    def test_nobody_has_queries_logged_to_log_groups_of_others(self) -> None:
+    def test_nobody_logs_queries_to_foreign_log_groups(self) -> None:
         logs = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/route53/audit"
         zone = {"DomainName": "example.com", "QueryLogGroupArn": logs}
         self.assert_refused(self.ask("route53", "hostedzone", zone), "setting QueryLogGroups")
@@ -132,7 +132,7 @@ class NamesTest(HostileUser):
         parts = {"Definition": first, "DefinitionPart2": f"resolve{second}"}
         self.assert_refused(self.ask("stepfunctions", "standard", parts), "{{resolve")
 
-    def test_nobody_puts_policies_into_roles_of_other_spaces_or_of_the_broker(self) -> None:
+    def test_nobody_changes_roles_of_other_spaces_or_the_broker(self) -> None:
         plan = STRICT.client.plan("sqs", "standard")
         instance = self.own(self.mallory, plan)
         own = STRICT.broker.outputs["DeployRoleArn"]
@@ -161,7 +161,7 @@ class IdsTest(HostileUser):
         self.assertEqual(self.mallory.deprovision(queue, victim).status, 410)
         STRICT.client.fetch_instance(victim, queue).expect(200)
 
-    def test_nobody_gets_the_names_of_what_somebody_has_deleted(self) -> None:
+    def test_nobody_reuses_the_id_of_a_deleted_instance(self) -> None:
         queue = STRICT.client.plan("sqs", "standard")
         deleted = self.own(self.alice, queue)
         self.remove(self.alice, queue, deleted)
@@ -181,12 +181,12 @@ class IdsTest(HostileUser):
 class WalletTest(HostileUser):
     """What a user can cost has a limit."""
 
-    def test_nobody_orders_more_than_the_operator_allows(self) -> None:
+    def test_nobody_exceeds_plan_and_parameter_limits(self) -> None:
         self.assert_refused(self.ask("kinesis", "default", {"ShardCount": 10_000}), "from 1 to 4")
         self.assertEqual(plans()["sqs"], ["standard"])
         self.assert_refused(self.ask("sqs", "standard", {"UseDeadLetterQueue": False}), "`UseDeadLetterQueue`")
 
-    def test_nobody_has_more_instances_and_bindings_than_the_operator_allows(self) -> None:
+    def test_nobody_exceeds_instance_and_binding_quotas(self) -> None:
         plan = STRICT.client.plan("sqs", "standard")
         instance = self.own(self.mallory, plan)
         self.own(self.mallory, plan)
@@ -198,14 +198,14 @@ class WalletTest(HostileUser):
 class StrangerTest(BrokerTestCase):
     """Somebody who knows the URL."""
 
-    def test_a_header_of_a_stranger_is_no_part_of_the_access_log(self) -> None:
+    def test_access_log_omits_client_controlled_fields(self) -> None:
         stages = client("apigatewayv2").get_stages(ApiId=os.environ["BROKER_URL"].rstrip("/").split("/")[-2])["Items"]
         formats = [stage.get("AccessLogSettings", {}).get("Format", "") for stage in stages]
         self.assertTrue(any(formats))
         for name in ("userAgent", "path", 'error.message"'):
             self.assertFalse([text for text in formats if f"identity.{name}" in text or f"$context.{name}" in text])
 
-    def test_a_query_that_is_none_is_answered_and_logged(self) -> None:
+    def test_malformed_query_is_answered_and_logged(self) -> None:
         address = urllib.parse.urlsplit(os.environ["BROKER_URL"])
         for query in QUERIES:
             connection = http.client.HTTPConnection(address.netloc, timeout=30)
@@ -220,7 +220,7 @@ class StrangerTest(BrokerTestCase):
 class OperatorTest(BrokerTestCase):
     """What an operator could do by mistake."""
 
-    def test_a_prefix_of_others_is_refused(self) -> None:
+    def test_reserved_name_prefix_is_refused(self) -> None:
         for prefix in ("aws", "service"):
             with self.assertRaisesRegex(ClientError, "must not be aws or service"):
                 AnotherBroker(prefix).create(template())

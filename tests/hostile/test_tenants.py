@@ -88,7 +88,7 @@ class RolesTest(TwoTenants):
             self.assert_refused(answer, "denies actions")
             self.assertEqual(self.policies(role["RoleName"]), [])
 
-    def test_nobody_gets_a_key_by_naming_it(self) -> None:
+    def test_named_key_is_usable_only_for_the_bucket(self) -> None:
         key = client("kms").create_key()["KeyMetadata"]["Arn"]
         plan = BROKER.plan("s3", "custom")
         instance = self.own(Tenant(BROKER, "local", "local", "local"), plan, {"KmsKeyArn": key})
@@ -101,7 +101,7 @@ class RolesTest(TwoTenants):
                 self.assertIn("kms:EncryptionContext:aws:s3:arn", json.dumps(statement["Condition"]))
             BROKER.unbind(instance, binding, plan).expect(200)
 
-    def test_nobody_reads_data_of_another_space_by_a_tag_of_the_own_role(self) -> None:
+    def test_nobody_reads_other_spaces_data_by_a_role_tag(self) -> None:
         plan = BROKER.plan("athena", "default")
         tenant = Tenant(BROKER, "local", "local", "local")
         instance = self.own(tenant, plan, {"DataBucketName": f"alices-{uuid.uuid4()}"})
@@ -120,12 +120,12 @@ class TopicsTest(TwoTenants):
         instance = self.own(self.alice, plan, parameters)
         return self.credentials(instance, "sns", "topic", {})["TOPIC_ARN"]
 
-    def test_nobody_subscribes_what_the_topics_owner_has_not_listed(self) -> None:
+    def test_nobody_subscribes_an_unlisted_endpoint(self) -> None:
         topic = self.topic({"AllowSubscriptions": True, "SubscribableEndpoints": "*@example.com"})
         taken = {"TopicArn": topic, "Protocol": "email", "Endpoint": "mallory@example.org"}
         self.assert_fails(self.mallory, BROKER.plan("sns", "subscription"), taken, DENIED)
 
-    def test_nobody_publishes_through_a_service_of_aws(self) -> None:
+    def test_aws_service_publishes_only_for_the_named_source(self) -> None:
         plan = BROKER.plan("sns", "topic")
         given = {"PublishingService": "ses", "KmsKeyArn": client("kms").create_key()["KeyMetadata"]["Arn"]}
         self.assert_refused(self.alice.provision(plan, given), "PublishingSourceArn")
@@ -144,7 +144,7 @@ class TopicsTest(TwoTenants):
 
 
 class WorkersTest(TwoTenants):
-    def test_nobody_finds_another_instances_activity_by_its_id(self) -> None:
+    def test_activity_name_does_not_follow_from_the_id(self) -> None:
         plan = BROKER.plan("stepfunctions", "standard")
         instance = self.own(self.alice, plan, {"Definition": definition("${ActivityArn}")})
         [stack] = stacks_of(instance)

@@ -22,7 +22,7 @@ class PatternsTest(unittest.TestCase):
         self.assertEqual([each for each in takes if not fits(declared, each)], [], "it should take these")
         self.assertEqual([each for each in refuses if fits(declared, each)], [], "it should refuse these")
 
-    def test_an_endpoint_of_sns_is_one_of_its_kinds(self) -> None:
+    def test_sns_endpoint_has_a_supported_form(self) -> None:
         self.assert_takes(
             "sns",
             "Endpoint",
@@ -45,7 +45,7 @@ class PatternsTest(unittest.TestCase):
             ],
         )
 
-    def test_endpoints_to_subscribe_have_wildcards_and_no_variables(self) -> None:
+    def test_subscribable_endpoints_take_wildcards_not_variables(self) -> None:
         self.assert_takes(
             "sns",
             "SubscribableEndpoints",
@@ -58,7 +58,7 @@ class PatternsTest(unittest.TestCase):
             ["a@example.com, b@example.com", "a@example.com,", "${aws:username}", "a b"],
         )
 
-    def test_a_service_publishes_for_what_it_has(self) -> None:
+    def test_publishing_source_is_a_supported_arn(self) -> None:
         self.assert_takes(
             "sns",
             "PublishingSourceArn",
@@ -72,7 +72,7 @@ class PatternsTest(unittest.TestCase):
             ["*", "orders", f"arn:aws:sqs:{ACCOUNT}:q", f"arn:aws:cloudwatch:{ACCOUNT}:alarm:${{aws:username}}"],
         )
 
-    def test_a_key_is_used_for_arns_of_services(self) -> None:
+    def test_service_source_arns_are_specific(self) -> None:
         self.assert_takes(
             "kms",
             "ServiceSourceArns",
@@ -80,7 +80,7 @@ class PatternsTest(unittest.TestCase):
             ["*", "arn:aws:*", "arn:aws:sns:*", f"arn:aws:sns:{ACCOUNT}:t, arn:aws:s3:::b", "arn:aws:s3:::${a}"],
         )
 
-    def test_a_queue_gets_events_of_a_rule(self) -> None:
+    def test_source_rule_arn_is_an_eventbridge_rule(self) -> None:
         self.assert_takes(
             "sqs",
             "SourceRuleArn",
@@ -88,7 +88,7 @@ class PatternsTest(unittest.TestCase):
             [f"arn:aws:events:{ACCOUNT}:rule/*", f"arn:aws:events:{ACCOUNT}:event-bus/a", "rule/name"],
         )
 
-    def test_a_target_of_eventbridge_is_one_that_needs_no_role_and_says_which_rule_it_trusts(self) -> None:
+    def test_eventbridge_target_is_a_queue_or_function(self) -> None:
         self.assert_takes(
             "eventbridge",
             "TargetArn",
@@ -110,7 +110,7 @@ class PatternsTest(unittest.TestCase):
             ["0123456789", "01a23b45c67d89", "abcdefghijklmnopqrstuvwxyz", "a b"],
         )
 
-    def test_an_origin_has_one_wildcard(self) -> None:
+    def test_cors_origin_has_at_most_one_wildcard(self) -> None:
         self.assert_takes(
             "s3",
             "CorsAllowedOrigins",
@@ -118,7 +118,7 @@ class PatternsTest(unittest.TestCase):
             ["example.com", "https://*.*.example.com", "https://a.example, https://b.example", "https://"],
         )
 
-    def test_queries_are_logged_where_route_53_can(self) -> None:
+    def test_query_log_group_is_in_us_east_1(self) -> None:
         self.assert_takes(
             "route53",
             "QueryLogGroupArn",
@@ -131,7 +131,7 @@ class RulesTest(unittest.TestCase):
     def assert_rules(self, service: str, given: dict[str, Any], *broken: str) -> None:
         self.assertEqual(broken_rules(service, given), list(broken), f"{service} with {given}")
 
-    def test_classes_of_infrequent_access_take_objects_after_thirty_days(self) -> None:
+    def test_infrequent_access_needs_thirty_days(self) -> None:
         for class_, days, is_refused in [
             ("STANDARD_IA", 29, True),
             ("ONEZONE_IA", 30, False),
@@ -140,14 +140,14 @@ class RulesTest(unittest.TestCase):
             given = {"TransitionStorageClass": class_, "TransitionDays": days}
             self.assertEqual(bool(broken_rules("s3", given)), is_refused, given)
 
-    def test_a_service_publishes_and_uses_keys_for_a_source(self) -> None:
+    def test_services_need_a_source_to_publish_or_use_keys(self) -> None:
         publishing = {"PublishingService": "s3", "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"}
         topic = {"Creates": "topic", "TopicArn": "", "Protocol": "https", "Endpoint": ""}
         self.assert_rules("sns", {**topic, **publishing, "PublishingSourceArn": "arn:aws:s3:::b"})
         self.assertEqual(len(broken_rules("sns", {**topic, **publishing})), 1)
         self.assertEqual(len(broken_rules("kms", {"ServicePrincipals": "sns.amazonaws.com"})), 1)
 
-    def test_endpoints_to_subscribe_need_the_flag_and_not_the_other_way_round(self) -> None:
+    def test_subscribable_endpoints_need_the_flag(self) -> None:
         topic = {"Creates": "topic", "TopicArn": "", "Protocol": "https", "Endpoint": ""}
         self.assert_rules("sns", {**topic, "AllowSubscriptions": "true"})
         self.assert_rules(

@@ -28,7 +28,7 @@ class RulesTest(unittest.TestCase):
             text = text.replace(right, wrong)
         self.assertEqual(found(rule, text), list(messages))
 
-    def test_a_deletion_policy_without_its_parameter_in_the_metadata_is_found(self) -> None:
+    def test_deletion_policy_without_metadata_is_found(self) -> None:
         self.assert_finds(
             resources.DeletionPolicies(),
             "kms",
@@ -36,7 +36,7 @@ class RulesTest(unittest.TestCase):
             "Alias needs `Metadata: {DeletionPolicy: !Ref DeletionPolicy}`",
         )
 
-    def test_every_parameter_that_a_condition_follows_is_asked_for(self) -> None:
+    def test_every_parameter_in_a_condition_needs_metadata(self) -> None:
         self.assert_finds(
             resources.DeletionPolicies(),
             "cognito",
@@ -113,7 +113,7 @@ class RulesTest(unittest.TestCase):
             "Role trusts states.amazonaws.com for everybody: it needs a condition on aws:SourceArn",
         )
 
-    def test_a_pattern_without_words_is_found(self) -> None:
+    def test_pattern_without_description_is_found(self) -> None:
         self.assert_finds(
             parameters.Constraints(),
             "kms",
@@ -129,7 +129,7 @@ class RulesTest(unittest.TestCase):
             "the pattern of KmsKeyArn looks ahead or behind",
         )
 
-    def test_a_flag_in_other_words_is_found(self) -> None:
+    def test_flag_without_true_and_false_is_found(self) -> None:
         self.assert_finds(
             parameters.Flags(),
             "kinesis",

@@ -52,7 +52,7 @@ class AthenaTest(ServiceTestCase):
         # The data is none of the instance's.
         self.assertEqual(client("s3").list_objects_v2(Bucket=self.bucket)["KeyCount"], 1)
 
-    def test_definitions_stay_in_the_account_if_their_owner_has_said_so(self) -> None:
+    def test_retained_definitions_stay_in_the_account(self) -> None:
         instance, ids = self.provision("athena", "default", {"DeletionPolicy": "Retain"})
         binding, credentials = self.bind_with(instance, ids, "QueryAndDefine")
         database = {"DatabaseName": credentials["DATABASE_NAME"]}

@@ -48,7 +48,7 @@ class DynamoDbTest(ServiceTestCase):
         BROKER.unbind(instance, binding, ondemand).expect(200)
         self.deprovision(instance, ondemand)
 
-    def test_a_key_that_the_user_names_is_for_this_table_alone(self) -> None:
+    def test_custom_key_works_only_for_this_table(self) -> None:
         key = kms_key()
         instance, ids = self.provision("dynamodb", "ondemand", {"KmsKeyArn": key})
         binding, credentials = self.bind_with(instance, ids, "ReadWrite")

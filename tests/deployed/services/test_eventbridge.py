@@ -41,7 +41,7 @@ class EventBridgeTest(ServiceTestCase):
         self.live("bus", {"Publish": publish, "Replay": self.replay}, parameters)
         client("kms").schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
 
-    def test_the_owner_of_a_queue_agrees_to_the_events_of_one_rule(self) -> None:
+    def test_queue_trusts_only_the_events_of_one_rule(self) -> None:
         """The local EventBridge does not ask the policies of queues."""
         queue, queue_ids = self.provision("sqs", "standard")
         _, queue_keys = self.bind(queue, queue_ids)

@@ -27,7 +27,7 @@ class KinesisTest(ServiceTestCase):
     def test_ondemand_with_every_parameter_changed(self) -> None:
         self.live("ondemand", self.uses, changed())
 
-    def test_a_stream_stays_in_the_account_if_its_owner_has_said_so(self) -> None:
+    def test_retained_stream_stays_in_the_account(self) -> None:
         instance, ids = self.provision("kinesis", "default", {"DeletionPolicy": "Retain"})
         binding, credentials = self.bind(instance, ids)
         put(client("kinesis", credentials), credentials, "hello")

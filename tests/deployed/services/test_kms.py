@@ -47,7 +47,7 @@ class KmsTest(ServiceTestCase):
         self.assertEqual(retained["KeyState"], "Enabled")
         client("kms").schedule_key_deletion(KeyId=retained["KeyId"], PendingWindowInDays=7)
 
-    def test_a_key_says_whose_it_is(self) -> None:
+    def test_key_is_tagged_with_its_space(self) -> None:
         """Policies of other services ask for the tag, which is its stack's."""
         instance, ids = self.provision(self.service, "default")
         binding, credentials = self.bind_with(instance, ids, "Use")
@@ -57,7 +57,7 @@ class KmsTest(ServiceTestCase):
         self.unbind(instance, binding, ids, credentials)
         self.deprovision(instance, ids)
 
-    def test_a_service_uses_the_key_for_what_its_owner_names(self) -> None:
+    def test_service_uses_the_key_only_for_named_sources(self) -> None:
         sources = ["arn:aws:sns:us-east-1:000000000000:orders", "arn:aws:events:us-east-1:000000000000:event-bus/a-*"]
         parameters = {"ServicePrincipals": "sns.amazonaws.com", "ServiceSourceArns": ",".join(sources)}
         instance, ids = self.provision(self.service, "default", parameters)

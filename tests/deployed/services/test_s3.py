@@ -59,7 +59,7 @@ class S3Test(ServiceTestCase):
             "DeletionPolicy": "Retain",
         }
 
-    def test_a_bucket_with_objects_stays_in_the_account_if_its_owner_has_said_so(self) -> None:
+    def test_retained_bucket_keeps_its_objects(self) -> None:
         instance, ids = self.provision("s3", "simple", {"DeletionPolicy": "Retain"})
         binding, credentials = self.bind(instance, ids)
         bucket = {"Bucket": credentials["BUCKET_NAME"]}
@@ -69,7 +69,7 @@ class S3Test(ServiceTestCase):
         self.assertEqual(stacks_of(instance), [])
         self.assertEqual(client("s3").get_object(**bucket, Key="greeting")["Body"].read(), b"hello")
 
-    def test_a_key_that_the_user_names_is_for_this_bucket_alone(self) -> None:
+    def test_custom_key_works_only_for_this_bucket(self) -> None:
         """The local AWS asks nobody for the key of an object: the policy says it."""
         key = kms_key()
         instance, ids = self.provision("s3", "custom", {"KmsKeyArn": key})

@@ -70,7 +70,7 @@ class SecretsManagerTest(ServiceTestCase):
         self.assertIn("SecretString", client("secretsmanager").get_secret_value(**secret))
         client("secretsmanager").delete_secret(**secret, ForceDeleteWithoutRecovery=True)
 
-    def test_a_key_that_the_user_names_is_for_this_secret_alone(self) -> None:
+    def test_custom_key_works_only_for_this_secret(self) -> None:
         key = kms_key()
         instance, ids = self.provision(self.service, "default", {"KmsKeyArn": key})
         binding, credentials = self.bind_with(instance, ids, "ReadWrite")

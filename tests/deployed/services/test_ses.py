@@ -33,7 +33,7 @@ class SesTest(ServiceTestCase):
         domain = unique_domain()
         self.live("address", self.uses, {"EmailAddress": f"me@{domain}", **options(domain)})
 
-    def test_the_owner_of_a_topic_agrees_to_the_events_of_this_instance_alone(self) -> None:
+    def test_topic_trusts_only_this_instances_events(self) -> None:
         instance, ids = self.provision(self.service, "identity", {"Domain": unique_domain()})
         binding, credentials = self.bind_with(instance, ids, "Send")
         source = {"PublishingService": "ses", "PublishingSourceArn": credentials["SES_CONFIGURATION_SET_ARN"]}

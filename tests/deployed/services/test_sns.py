@@ -149,14 +149,14 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
         super().setUp()
         self.mailbox = Mailbox()
 
-    def test_nobody_gets_hold_of_a_subscription_that_exists(self) -> None:
+    def test_existing_subscription_cannot_be_taken_over(self) -> None:
         listed = Mailbox()
         with self.topic({"AllowSubscriptions": "true", "SubscribableEndpoints": listed.arn}) as (_, _, topic):
             applications = self.subscribed_by_an_application(topic)
             self.assert_refused(topic, self.mailbox)
             self.assertEqual(subscriptions(topic), {applications: self.mailbox.arn})
 
-    def test_an_endpoint_that_the_owner_lists_is_subscribed(self) -> None:
+    def test_listed_endpoint_can_be_subscribed(self) -> None:
         listed = {"AllowSubscriptions": "true", "SubscribableEndpoints": f"*@example.com,{self.mailbox.arn}"}
         with self.topic(listed) as (_, _, topic):
             applications = self.subscribed_by_an_application(topic, Mailbox())
@@ -166,7 +166,7 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
             self.deprovision(instance, plan)
             self.assertEqual(list(subscriptions(topic)), [applications])
 
-    def test_a_subscription_whose_endpoint_is_taken_out_stays_and_nobody_else_gets_hold_of_it(self) -> None:
+    def test_delisted_subscription_stays_with_its_instance(self) -> None:
         listed = {"AllowSubscriptions": "true", "SubscribableEndpoints": self.mailbox.arn}
         with self.topic(listed) as (owner, plan_of_owner, topic):
             instance, plan = self.subscribe(topic, self.mailbox)
@@ -182,12 +182,12 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
             self.deprovision(instance, plan)
             self.assertEqual(subscriptions(topic), {})
 
-    def test_nobody_is_let_in_without_endpoints(self) -> None:
+    def test_unlisted_endpoint_is_refused(self) -> None:
         for parameters in ({}, {"AllowSubscriptions": "true"}):
             with self.subTest(parameters), self.topic(parameters) as (_, _, topic):
                 self.assert_refused(topic, self.mailbox)
 
-    def test_the_subscription_of_the_topics_own_instance_is_nobody_elses(self) -> None:
+    def test_topics_own_subscription_cannot_be_taken_over(self) -> None:
         own = {"Protocol": "sqs", "Endpoint": self.mailbox.arn}
         everything = {**own, "AllowSubscriptions": "true", "SubscribableEndpoints": "*"}
         for parameters in (own, everything):
@@ -196,7 +196,7 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
                 self.assert_refused(topic, self.mailbox)
                 self.assertEqual(subscriptions(topic), before)
 
-    def test_the_tag_of_another_topic_names_the_endpoint(self) -> None:
+    def test_topic_tag_allows_only_the_named_endpoint(self) -> None:
         sns, other = client("sns"), Mailbox()
         tag = {"Key": "servicebroker:subscribable", "Value": self.mailbox.arn}
         topic = sns.create_topic(Name=f"orders-{uuid.uuid4()}", Tags=[tag])["TopicArn"]
@@ -208,7 +208,7 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
         for arn in (topic, untagged):
             sns.delete_topic(TopicArn=arn)
 
-    def test_applications_with_the_scope_subscribe_need_no_list(self) -> None:
+    def test_subscribe_scope_needs_no_listed_endpoint(self) -> None:
         with self.topic({}) as (owner, plan, topic):
             binding = str(uuid.uuid4())
             keys = BROKER.bind(owner, binding, plan, {"Scope": "Subscribe"}).expect(201)["credentials"]
@@ -253,7 +253,7 @@ class SubscriptionOfAnotherInstanceTest(BrokerTestCase):
 class PublishingServiceTest(BrokerTestCase):
     """A service publishes for everybody in the account, so the topic's owner says for which source it may."""
 
-    def test_a_service_publishes_for_the_source_that_the_owner_names(self) -> None:
+    def test_service_publishes_only_for_the_named_source(self) -> None:
         s3, own, others = client("s3"), f"orders-{uuid.uuid4()}", f"mallory-{uuid.uuid4()}"
         parameters = {"KmsKeyArn": kms_key(), "PublishingService": "s3", "PublishingSourceArn": BUCKETS}
         instance, plan = self.provision("sns", "topic", parameters)

@@ -58,7 +58,7 @@ class SqsTest(ServiceTestCase):
         }
         self.live("fifo", self.uses, changed)
 
-    def test_a_key_that_the_user_names_is_for_the_messages_of_these_queues_alone(self) -> None:
+    def test_custom_key_works_only_for_these_queues(self) -> None:
         key = kms_key()
         instance, ids = self.provision("sqs", "standard", {"KmsKeyArn": key})
         binding, credentials = self.bind_with(instance, ids, "ReadWrite")
