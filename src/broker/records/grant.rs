@@ -1,7 +1,5 @@
 //! Grants: what a binding creates for its application, as the record names it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::sealed::Sealed;
@@ -60,12 +58,6 @@ pub struct ServiceAccount {
     pub namespace: String,
     /// The account's name, unique in its namespace.
     pub name: String,
-}
-
-impl fmt::Display for ServiceAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
 }
 
 /// An inline policy in an application's own role.

@@ -38,7 +38,7 @@ impl Names {
             {
                 self.stacks.remove(&instance.stack_name);
             }
-            ScannedRecord::Binding(binding) if !binding.is_tombstone() => {
+            ScannedRecord::Binding(binding) => {
                 for resource in grants::kinds(binding).filter_map(Kind::iam_resource) {
                     match resource {
                         IamResource::User(name) => drop(self.users.remove(name)),
@@ -46,7 +46,7 @@ impl Names {
                     }
                 }
             }
-            ScannedRecord::Instance(_) | ScannedRecord::Binding(_) => {}
+            ScannedRecord::Instance(_) => {}
             // Names in an unreadable record must not count as lost.
             ScannedRecord::Unreadable(record) => {
                 for name in &record.names {
