@@ -285,6 +285,22 @@ async fn overlong_url_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_url_of_the_greatest_length_is_accepted() {
+    for (front_door, path) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
+        let mut event = read(&format!("{front_door}catalog"));
+        event[path] = format!("/{}", "a".repeat(10_239)).into();
+        send_event(&Client::new(), &event).await.expect(404);
+
+        let mut event = read(&format!("{front_door}catalog"));
+        let value = "a".repeat(10_238);
+        event["rawQueryString"] = format!("q={value}").into();
+        event["queryStringParameters"] = json!({"q": value});
+        event["multiValueQueryStringParameters"] = json!(null);
+        send_event(&Client::new(), &event).await.expect(200);
+    }
+}
+
 /// The client chooses it, and API Gateway hands it on.
 #[tokio::test]
 async fn malformed_host_is_ignored() {

@@ -415,3 +415,31 @@ fn basic_metrics_omit_the_plan_dimension() {
     let of_plan = |(dimensions, _): &(Value, Vec<&str>)| dimensions.to_string().contains("plan");
     assert!(!metrics(&lines[0]).iter().any(of_plan));
 }
+
+#[tokio::test]
+async fn a_requests_line_names_its_operation() {
+    let watched = Watched::new("named");
+    let requests = [
+        ("PUT", "", "provision"),
+        ("PATCH", "", "update"),
+        ("GET", "", "fetch_instance"),
+        ("DELETE", "", "deprovision"),
+        ("GET", "/last_operation", "last_operation"),
+        ("PUT", "/service_bindings/one", "bind"),
+        ("GET", "/service_bindings/one", "fetch_binding"),
+        ("DELETE", "/service_bindings/one", "unbind"),
+        (
+            "GET",
+            "/service_bindings/one/last_operation",
+            "binding_last_operation",
+        ),
+    ];
+    for (method, path, _) in requests {
+        let path = format!("{}{path}", watched.path);
+        watched.client.request(method, &path, None).await;
+    }
+
+    let lines = watched.lines("request").into_iter();
+    let named: Vec<_> = lines.map(|line| line["operation"].clone()).collect();
+    assert_eq!(named, requests.map(|(.., operation)| operation));
+}

@@ -6,13 +6,15 @@ use aws_service_broker::{
     broker::{
         Broker,
         ports::PortErrorKind,
+        records::{Operation, OperationKind},
         stacks::{ProgressCache, StackStatus},
     },
     stack_events,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::Request;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Client, Fault, INSTANCE};
 
@@ -308,4 +310,37 @@ fn sample_event_belongs_to_the_sample_instance() {
             .as_str()
             .is_some_and(|id| id.contains(&format!("osb-sqs-{INSTANCE}/")))
     );
+}
+
+#[tokio::test]
+async fn what_was_seen_of_two_operations_is_kept_of_both() {
+    let client = beside_events();
+    let ids = ["one", "two"];
+    for id in ids {
+        client.provision_as(id, json!({})).await.expect(202);
+    }
+
+    let polls = ids.map(|id| format!("/v2/service_instances/{id}/last_operation"));
+    for poll in &polls {
+        client.request("GET", poll, None).await.expect(200);
+    }
+    client.world.take_calls();
+    for poll in &polls {
+        client.request("GET", poll, None).await.expect(200);
+    }
+    assert_eq!(client.world.take_calls(), ["records.instance"; 2]);
+}
+
+#[test]
+fn what_was_seen_is_kept_of_a_thousand_operations() {
+    let (cache, now) = (ProgressCache::beside_events(), Timestamp::UNIX_EPOCH);
+    let operation = |number| Operation::begin(OperationKind::Update, Uuid::from_u128(number), now);
+    for number in 1..=1_000 {
+        cache.keep(&operation(number), "", now);
+    }
+    assert!(cache.recent(&operation(1), now).is_some());
+
+    cache.keep(&operation(1_001), "", now);
+    assert!(cache.recent(&operation(1), now).is_none());
+    assert!(cache.recent(&operation(1_001), now).is_some());
 }

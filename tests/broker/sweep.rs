@@ -1,6 +1,9 @@
 use aws_service_broker::{
     broker::{
-        ports::{PortErrorKind::Denied, StackResource, UnreadableRecord},
+        ports::{
+            PortErrorKind::{Denied, Unavailable},
+            StackResource, UnreadableRecord,
+        },
         records::{Instance, InstanceId},
         rules::{BindingRules, WorkloadIdentity},
         upkeep::{self, CostClass, Removal},
@@ -645,4 +648,52 @@ async fn retained_resources_are_reported_with_their_cost() {
         [(stream, CostClass::Hourly), (queue, CostClass::Usage)]
     );
     assert_eq!(findings.looked_at.resources, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_being_deleted_is_left_alone_while_it_has_a_stack() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await;
+    assert_eq!(
+        removed["removed"][INSTANCE],
+        "nothing was done: it is not among the findings"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_may_still_get_its_stack_is_left_alone() {
+    let client = Client::new();
+    client
+        .world
+        .inject("stacks.create", Fault::Before(Unavailable));
+    client.provision(json!({})).await.expect(503);
+    let before = client.world.account();
+    let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await;
+    assert_eq!(
+        removed["removed"][INSTANCE],
+        "nothing was done: it is not among the findings"
+    );
+    assert_eq!(client.world.account(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_unreadable_records_are_reported() {
+    let client = Client::new();
+    let record = |number| UnreadableRecord {
+        key: format!("INSTANCE#{number} META"),
+        reason: "because".into(),
+        names: Vec::new(),
+    };
+    client
+        .world
+        .edit(|account| account.unreadable = (0..1_001).map(record).collect());
+    let findings = upkeep::sweep(&client.broker()).await.expect("findings");
+    assert_eq!(
+        (
+            findings.unreadable_records.len(),
+            findings.looked_at.records
+        ),
+        (1_000, 1_001)
+    );
 }
