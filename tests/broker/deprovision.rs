@@ -6,7 +6,7 @@ use aws_service_broker::broker::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Fault, INSTANCE, plan_id, service_id};
+use crate::support::{Act, Answer, Client, Fault, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
 async fn next_request_resumes_interrupted_deletion() {
@@ -391,4 +391,104 @@ async fn refused_user_may_delete_after_a_day_or_a_change() {
             .await
             .expect(202);
     }
+}
+
+/// An instance whose deletion CloudFormation has not begun.
+async fn with_ignored_deletion() -> Client {
+    let client = Client::with_instance().await;
+    ignore_deletion(&client);
+    client.deprovision().await.expect(202);
+    client
+}
+
+fn ignore_deletion(client: &Client) {
+    client
+        .world
+        .inject("stacks.delete", Fault::Before(Unavailable));
+}
+
+#[tokio::test]
+async fn a_deletion_that_cloudformation_does_not_begin_fails_after_an_hour() {
+    let client = with_ignored_deletion().await;
+    client.world.let_time_pass(SignedDuration::from_hours(1));
+    ignore_deletion(&client);
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
+
+    client.world.let_time_pass(SignedDuration::from_secs(1));
+    let failed = client.last_operation().await.expect(200);
+    assert_eq!(failed.body["state"], "failed");
+    assert_eq!(
+        failed.description(),
+        "CloudFormation does not begin to delete the stack. Delete the instance again."
+    );
+    client.deprovision().await.expect(202);
+    client.finish().await;
+    assert!(client.world.stack_names().is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_does_not_fail_before_its_stack_is_at_rest_for_ten_minutes() {
+    let client = with_ignored_deletion().await;
+    client.world.let_time_pass(SignedDuration::from_mins(51));
+    client.world.act(Act::Update);
+    client.world.complete_stacks();
+    client.world.let_time_pass(SignedDuration::from_mins(10));
+    ignore_deletion(&client);
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
+
+    client.world.let_time_pass(SignedDuration::from_secs(1));
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "failed"
+    );
+}
+
+#[tokio::test]
+async fn a_stack_that_comes_again_during_a_second_deletion_is_deleted() {
+    let client = Client::with_instance().await;
+    let mut late = client.world.stack();
+    late.id += "-again";
+    client.deprovision().await.expect(202);
+    client.world.settle_stacks(DeleteFailed, Some("No."));
+    client.last_operation().await.expect(200);
+
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    client.world.edit(|account| {
+        let name = format!("osb-sqs-{INSTANCE}");
+        account.stacks.insert(name, late);
+    });
+    client.world.let_time_pass(SignedDuration::from_secs(31));
+    assert_eq!(
+        client.last_operation().await.expect(200).body["state"],
+        "in progress"
+    );
+    client.finish().await;
+    assert!(client.world.stack_names().is_empty());
+    let instance = client.world.instance(INSTANCE).expect("the record");
+    assert!(instance.is_tombstone());
+}
+
+#[tokio::test]
+async fn a_first_deletion_looks_for_no_second_stack() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.world.complete_stacks();
+    client.world.take_calls();
+    client.last_operation().await.expect(200);
+    assert_eq!(
+        client.world.take_calls(),
+        [
+            "records.instance",
+            "stacks.events",
+            "records.bindings",
+            "records.update_instance"
+        ]
+    );
 }

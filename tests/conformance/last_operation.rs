@@ -246,9 +246,17 @@ async fn loi_05_update_and_deletion_progress_is_described() {
 
 #[tokio::test]
 async fn loi_06_failed_update_reports_usability() {
-    for (status, usable) in [
-        (UpdateRollbackComplete, true),
-        (UpdateRollbackFailed, false),
+    for (status, usable, advice) in [
+        (
+            UpdateRollbackComplete,
+            true,
+            "The instance is as it was before the update.",
+        ),
+        (
+            UpdateRollbackFailed,
+            false,
+            "The rollback of the update failed, too. The broker's operator has to repair the stack.",
+        ),
     ] {
         let client = Client::with_instance().await;
         client
@@ -280,10 +288,9 @@ async fn loi_06_failed_update_reports_usability() {
             ),
             (&json!(usable), &json!(usable))
         );
-        assert!(
-            answer
-                .description()
-                .starts_with("CloudFormation could not update Queue (AWS::SQS::Queue): Not now. ")
+        assert_eq!(
+            answer.description(),
+            format!("CloudFormation could not update Queue (AWS::SQS::Queue): Not now. {advice}")
         );
     }
 }
