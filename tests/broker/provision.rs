@@ -144,3 +144,65 @@ async fn unpolled_deletion_does_not_block_its_id() {
     client.world.let_time_pass(SignedDuration::from_secs(31));
     client.provision(json!({})).await.expect(202);
 }
+
+#[tokio::test]
+async fn a_refused_creation_that_its_own_request_has_resumed_goes_on() {
+    let client = Client::new();
+    client.world.inject("stacks.create", Fault::Rejected("No."));
+    let again = client.provision(json!({}));
+    let (first, again) = client
+        .interrupt(client.provision(json!({})), "stacks.describe", again)
+        .await;
+    assert_eq!(first.expect(202).body, again.expect(202).body);
+    assert_eq!(client.world.stack_names().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_creation_that_is_being_deleted_is_busy() {
+    let client = Client::new();
+    client.world.inject("stacks.create", Fault::Rejected("No."));
+    let (refused, deleted) = client
+        .interrupt(
+            client.provision(json!({})),
+            "stacks.describe",
+            client.deprovision(),
+        )
+        .await;
+    deleted.expect(202);
+    assert_eq!(refused.expect(422).body["error"], "ConcurrencyError");
+}
+
+#[tokio::test]
+async fn a_resumed_creation_that_cloudformation_rejects_fails_with_its_reason() {
+    let client = Client::new();
+    client
+        .world
+        .inject("stacks.create", Fault::Before(Unavailable));
+    client.provision(json!({})).await.expect(503);
+    client
+        .world
+        .inject("stacks.create", Fault::Rejected("Not an ARN."));
+    client.provision(json!({})).await.expect(202);
+
+    let failed = client.last_operation().await.expect(200);
+    assert_eq!(failed.body["state"], "failed");
+    assert_eq!(
+        failed.description(),
+        "AWS CloudFormation refuses this request: Not an ARN. Delete the instance, then create it \
+         again with other parameters."
+    );
+}
+
+#[tokio::test]
+async fn forms_of_one_uuid_are_different_instances() {
+    let client = Client::new();
+    let forms = [
+        INSTANCE.to_owned(),
+        INSTANCE.to_uppercase(),
+        INSTANCE.replace('-', ""),
+    ];
+    for id in &forms {
+        client.provision_as(id, json!({})).await.expect(202);
+    }
+    assert_eq!(client.world.stack_names().len(), forms.len());
+}

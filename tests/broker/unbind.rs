@@ -21,3 +21,32 @@ async fn next_request_resumes_interrupted_unbinding() {
         assert!(client.world.users().is_empty());
     }
 }
+
+#[tokio::test]
+async fn an_unbinding_ends_with_the_write_of_its_record() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.world.take_calls();
+    client.unbind("one").await.expect(200);
+    assert_eq!(
+        client.world.take_calls().last(),
+        Some(&"records.update_binding")
+    );
+}
+
+#[tokio::test]
+async fn an_unbinding_whose_record_another_request_has_changed_is_busy() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    let change = async {
+        client.world.edit(|account| {
+            let bindings = account.bindings.values_mut();
+            bindings.for_each(|binding| binding.version += 1);
+        });
+    };
+    let (refused, ()) = client
+        .interrupt(client.unbind("one"), "identities.delete_user", change)
+        .await;
+    assert_eq!(refused.expect(422).body["error"], "ConcurrencyError");
+    client.unbind("one").await.expect(200);
+}

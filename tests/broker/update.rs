@@ -1,4 +1,7 @@
-use aws_service_broker::broker::stacks::StackStatus::{DeleteFailed, UpdateRollbackFailed};
+use aws_service_broker::broker::{
+    ports::PortErrorKind::Unavailable,
+    stacks::StackStatus::{DeleteFailed, UpdateRollbackFailed},
+};
 use serde_json::json;
 
 use crate::support::{Client, Fault};
@@ -106,4 +109,23 @@ async fn update_fails_if_its_stack_disappears() {
             .description()
             .ends_with("no longer exists. Delete the instance.")
     );
+}
+
+#[tokio::test]
+async fn an_update_without_changes_gives_way_to_a_deletion() {
+    let client = Client::with_instance().await;
+    client.world.edit(|account| {
+        let stack = account.stacks.values_mut().next().expect("the stack");
+        stack.parameters.insert("DelaySeconds".into(), "7".into());
+    });
+    let change = || client.update(json!({"parameters": {"DelaySeconds": 7}}));
+    let deletion = async {
+        change().await.expect(200);
+        client
+            .world
+            .inject("stacks.delete", Fault::Before(Unavailable));
+        client.deprovision().await.expect(202);
+    };
+    let (refused, ()) = client.interrupt(change(), "stacks.update", deletion).await;
+    assert_eq!(refused.expect(422).body["error"], "ConcurrencyError");
 }

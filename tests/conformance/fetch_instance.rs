@@ -111,3 +111,22 @@ async fn fin_01_finished_operations_count_without_a_poll() {
         json!({"DelaySeconds": 3})
     );
 }
+
+#[tokio::test]
+async fn fin_02_an_instance_that_is_deleted_meanwhile_is_not_found() {
+    let client = Client::with_instance().await;
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    client.world.complete_stacks();
+    let deletion = async {
+        client.last_operation().await.expect(200);
+        client.deprovision().await.expect(202);
+        client.finish().await;
+    };
+    let (fetched, ()) = client
+        .interrupt(client.fetch_instance(), "records.instance", deletion)
+        .await;
+    fetched.expect(404);
+}

@@ -1,6 +1,10 @@
 //! A platform: sends requests to a router whose ports are a [`World`].
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    future::poll_fn,
+    sync::{Arc, LazyLock},
+    task::Poll,
+};
 
 use aws_service_broker::{
     broker::{
@@ -345,6 +349,27 @@ impl Client {
     pub async fn finish(&self) {
         self.world.complete_stacks();
         self.last_operation().await.expect(200);
+    }
+
+    /// Runs the first request until it has made this call of a port, then the second one to its
+    /// end, then the rest of the first one.
+    pub async fn interrupt<T>(
+        &self,
+        first: impl Future<Output = Answer>,
+        call: &str,
+        second: impl Future<Output = T>,
+    ) -> (Answer, T) {
+        self.world.take_calls();
+        self.world.yield_at_calls(true);
+        let mut first = Box::pin(tokio::task::unconstrained(first));
+        while !self.world.take_calls().contains(&call) {
+            let polled = poll_fn(|context| Poll::Ready(first.as_mut().poll(context))).await;
+            assert!(polled.is_pending(), "it ends without {call}: {polled:?}");
+        }
+
+        self.world.yield_at_calls(false);
+        let second = second.await;
+        (first.await, second)
     }
 
     /// An instance of `sqs`/`standard` whose creation is over and known to be.
