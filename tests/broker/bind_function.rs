@@ -1,6 +1,6 @@
 //! `BindViaLambda`: a function of the stack makes the credentials.
 
-use aws_service_broker::broker::ports::PortErrorKind::{Throttled, Unavailable};
+use aws_service_broker::broker::ports::PortErrorKind::{Throttled, Unavailable, Unexpected};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -276,4 +276,37 @@ async fn unbinding_with_hanging_function_ends_as_failed() {
         ended.description()
     );
     client.unbind("one").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_unbinding_waits_for_a_secret_that_aws_is_too_busy_to_read() {
+    let (client, ids) = client().await;
+    client.bind("one", ids).await.expect(201);
+    client
+        .world
+        .inject("secrets.parameter", Fault::Before(Throttled));
+    client.unbind("one").await.expect(503);
+    assert_eq!(invocations(&client).len(), 1);
+
+    client.unbind("one").await.expect(200);
+    assert_eq!(invocations(&client).last(), Some(&invocation("unbind")));
+}
+
+#[tokio::test]
+async fn an_unbinding_is_told_without_a_secret_that_cannot_be_read() {
+    for is_lost in [false, true] {
+        let (client, ids) = client().await;
+        client.bind("one", ids).await.expect(201);
+        if is_lost {
+            client.world.edit(|account| account.parameters.clear());
+        } else {
+            client
+                .world
+                .inject("secrets.parameter", Fault::Before(Unexpected));
+        }
+
+        client.unbind("one").await.expect(200);
+        let told = json!({"RequestType": "unbind", "INSTANCE_ID": INSTANCE, "BINDING_ID": "one"});
+        assert_eq!(invocations(&client).last(), Some(&told));
+    }
 }

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fault, World, catalog, catalog_of, ids_of};
+use crate::support::{Client, Fault, Log, World, catalog, catalog_of, ids_of};
 
 /// A database whose master password RDS keeps in Secrets Manager.
 const DATABASE: &str = "\
@@ -322,4 +322,71 @@ async fn swapped_or_altered_sealed_keys_do_not_open() {
         key.secret.0 = format!("AAAA{}", &key.secret.0[4..]);
     });
     client.fetch_binding("three").await.expect(500);
+}
+
+#[tokio::test]
+async fn the_log_says_which_secret_cannot_be_read() {
+    let log = Log::watch();
+    let (client, ids) = with_database().await;
+    client.world.edit(|account| account.parameters.clear());
+    client.bind("lost-token", ids.clone()).await.expect(500);
+    client
+        .world
+        .edit(|account| drop(account.secrets.insert(SECRET.into(), "{}".into())));
+    client.bind("broken-secret", ids).await.expect(500);
+
+    for (id, reason) in [
+        (
+            "lost-token",
+            "the output Token refers to Parameter(\"/osb/token\"), which does not exist, or has \
+             no text",
+        ),
+        (
+            "broken-secret",
+            "the secret that the output Secret names has no `Secret.username`",
+        ),
+    ] {
+        let lines = log.lines(|line| line["message"] == "request" && line["binding_id"] == id);
+        let reasons: Vec<_> = lines.iter().map(|line| &line["reason"]).collect();
+        assert_eq!(reasons, [reason]);
+    }
+}
+
+/// A user pool with an app client, whose secret Cognito keeps.
+const USERS: &str = "\
+Description: Users.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: users
+    ServicePlans:
+      only: {Description: The only plan.}
+    Bindings:
+      Credentials:
+        account: ${AWS::AccountId}
+        secret: ${ClientSecret}
+Resources:
+  Pool: {Type: 'AWS::Cognito::UserPool'}
+  Client: {Type: 'AWS::Cognito::UserPoolClient'}
+Outputs:
+  ClientSecret: {Value: !Sub 'cognito:${Pool}/${Client}'}
+";
+
+#[tokio::test]
+async fn an_app_clients_secret_is_read_from_its_user_pool() {
+    let catalog = catalog_of(USERS);
+    let ids = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    client.provision(ids.clone()).await.expect(202);
+    client.world.set_output("ClientSecret", "cognito:pool/app");
+    client.finish().await;
+    client.world.edit(|account| {
+        let app = ("pool".to_owned(), "app".to_owned());
+        account.client_secrets.insert(app, "a-secret".into());
+    });
+
+    let bound = client.bind("one", ids).await.expect(201);
+    assert_eq!(
+        bound.body["credentials"],
+        json!({"account": "000000000000", "secret": "a-secret"})
+    );
 }

@@ -508,3 +508,18 @@ fn truncated_deploy_role_name_counts_as_own() {
     let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-DeployRo-1ABC";
     assert!(OwnRoles::beside(cut).contain(cut));
 }
+
+#[tokio::test]
+async fn an_interrupted_binding_to_a_role_is_completed_by_the_same_request() {
+    let client = client(rules()).await;
+    let arn = client.world.make_role("apps/worker");
+    client
+        .world
+        .inject("roles.put_policy", Fault::Before(Throttled));
+    let parameters = json!({"RoleName": "worker"});
+    bind(&client, "one", parameters.clone()).await.expect(503);
+    client.world.let_time_pass(SignedDuration::from_mins(1));
+    let bound = bind(&client, "one", parameters).await.expect(201);
+    assert_eq!(bound.body["credentials"]["AWS_ROLE_ARN"], arn);
+    assert_eq!(client.world.roles()["worker"].policies.len(), 1);
+}

@@ -395,3 +395,21 @@ async fn lob_unrecorded_failure_is_not_reported() {
     };
     assert_eq!(answer.expect(200).body["state"], "in progress");
 }
+
+#[tokio::test]
+async fn unb_09_a_finished_binding_is_told_as_one_during_its_deletion() {
+    let (client, bound) = slow_bind().await;
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    client.binding_last_operation("one").await.expect(200);
+    client
+        .world
+        .inject("identities.access_keys", Fault::Before(Throttled));
+    client.unbind_async("one").await.expect(202);
+
+    let operation = bound.body["operation"].as_str().expect("an operation");
+    let answer = poll(&client, operation).await.expect(200);
+    assert_eq!(
+        (&answer.body["state"], answer.description()),
+        (&json!("succeeded"), "The binding is created.")
+    );
+}
