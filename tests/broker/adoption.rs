@@ -334,3 +334,24 @@ async fn deletion_removes_stack_without_events() {
     });
     delete(&client).await;
 }
+
+#[tokio::test]
+async fn the_stack_of_another_instance_of_the_space_is_not_adopted() {
+    let client = with_lost_record().await;
+    client.world.edit(|account| {
+        let tags = account
+            .stacks
+            .values_mut()
+            .flat_map(|stack| &mut stack.tags);
+        tags.filter(|tag| tag.key == INSTANCE_ID_TAG)
+            .for_each(|tag| tag.value = "another".into());
+    });
+    let refused = client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(400);
+    assert!(
+        refused.description().contains("Its tags do not say"),
+        "{refused:?}"
+    );
+}

@@ -193,3 +193,22 @@ async fn lost_stack_is_matched_by_non_secret_parameters() {
     let adopted = client.last_operation().await.expect(200);
     assert_eq!(adopted.body["state"], "succeeded");
 }
+
+#[tokio::test]
+async fn a_secret_that_an_existing_instance_cannot_change_stays() {
+    let (client, members) = client();
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
+    client.finish().await;
+    let refused = client
+        .update(members("battery staple", 2))
+        .await
+        .expect(422);
+    assert!(
+        refused.description().contains("cannot change `Password`"),
+        "{refused:?}"
+    );
+    client.update(members("correct horse", 2)).await.expect(200);
+}

@@ -2,7 +2,7 @@ use aws_service_broker::broker::stacks::StackStatus::DeleteComplete;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Client, INSTANCE, plan_id, service_id};
+use crate::support::{Answer, Client, INSTANCE, plan_id, service_id};
 
 #[tokio::test]
 async fn prv_09_resent_put_keeps_operation() {
@@ -328,16 +328,34 @@ async fn prv_11_unfinished_update_is_not_compared() {
 #[tokio::test]
 async fn prv_10_synchronous_put_of_created_instance_is_ok() {
     let client = Client::with_instance().await;
+    provision_synchronously(&client).await.expect(200);
+}
+
+/// Sends the usual request for a platform that does not poll.
+async fn provision_synchronously(client: &Client) -> Answer {
     let body = json!({
         "service_id": service_id("sqs"), "plan_id": plan_id("sqs", "standard"),
         "organization_guid": "an-organization", "space_guid": "a-space",
     });
-    client
-        .request(
-            "PUT",
-            &format!("/v2/service_instances/{INSTANCE}"),
-            Some(body),
-        )
-        .await
-        .expect(200);
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    client.request("PUT", &path, Some(body)).await
+}
+
+#[tokio::test]
+async fn prv_06_what_is_being_created_needs_a_platform_that_polls() {
+    let client = Client::new();
+    client.provision(json!({})).await.expect(202);
+    let refused = provision_synchronously(&client).await.expect(422);
+    assert_eq!(refused.body["error"], "AsyncRequired");
+}
+
+#[tokio::test]
+async fn prv_06_and_16_a_free_id_needs_a_platform_that_polls() {
+    let client = Client::with_instance().await;
+    client.deprovision().await.expect(202);
+    client.finish().await;
+    client.world.let_time_pass(SignedDuration::from_secs(30));
+    let refused = provision_synchronously(&client).await.expect(422);
+    assert_eq!(refused.body["error"], "AsyncRequired");
+    assert!(client.world.stack_names().is_empty());
 }

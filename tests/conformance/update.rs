@@ -34,6 +34,7 @@ Metadata:
       large: {{Description: Large., ParameterDefaults: {{Size: 9}}}}
       encrypted: {{Description: Encrypted., ParameterValues: {{Encrypted: 'true'}}}}
       final: {{Description: Final., PlanUpdateable: false}}
+      huge: {{Description: Huge., ParameterValues: {{Size: 100}}}}
 Parameters:
   Password: {{Type: String, NoEcho: true, MinLength: 8, Default: 'generated'}}
   Size: {{Type: Number, Default: 5, MaxValue: 100}}
@@ -891,4 +892,60 @@ async fn update_after_finished_deletion_is_not_found() {
             instance.is_tombstone() && instance.expires_at.is_some() && instance.update.is_none()
         );
     }
+}
+
+#[tokio::test]
+async fn upd_10_a_resumed_update_that_is_refused_may_still_be_made() {
+    let client = Client::with_instance().await;
+    let body = json!({"parameters": {"DelaySeconds": 7}});
+    client
+        .world
+        .inject("stacks.update", Fault::Before(Unavailable));
+    client.update(body.clone()).await.expect(503);
+    client.world.inject("stacks.update", Fault::Rejected("No."));
+    let resumed = client.update(body).await.expect(202);
+    let instance = client.world.instance(INSTANCE).expect("the record");
+    assert_eq!(resumed.body["operation"], instance.operation.id);
+    assert!(instance.is_updating());
+}
+
+#[tokio::test]
+async fn upd_10_an_update_that_is_refused_after_it_has_begun_is_accepted() {
+    let client = Client::with_instance().await;
+    client
+        .world
+        .inject("stacks.update", Fault::RejectedAfter("It is being updated"));
+    let accepted = client
+        .update(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
+    assert_eq!(client.world.stack().token, accepted.body["operation"]);
+}
+
+#[tokio::test]
+async fn upd_08_a_parameter_that_the_other_plan_decides_can_be_reset() {
+    let client = broker(World::new(), "1.0.0", FIRST);
+    client.provision(ids("small")).await.expect(202);
+    client.finish().await;
+    client
+        .update(with("huge", json!({"parameters": {"Size": null}})))
+        .await
+        .expect(202);
+    assert_eq!(client.world.stack().parameters["Size"], "100");
+}
+
+#[tokio::test]
+async fn upd_19_an_upgrade_needs_what_the_new_template_requires() {
+    let old = instance().await;
+    let resources = SECOND.replacen(", Default: x", "", 1);
+    let client = broker(old.world.clone(), "2.0.0", &resources);
+    let upgrade = |parameters: Value| {
+        changes(json!({"maintenance_info": {"version": "2.0.0"}, "parameters": parameters}))
+    };
+    let refused = client.update(upgrade(json!({}))).await.expect(400);
+    assert!(refused.description().contains("`Added`"), "{refused:?}");
+    client
+        .update(upgrade(json!({"Added": "y"})))
+        .await
+        .expect(202);
 }
