@@ -351,7 +351,9 @@ async fn the_stack_of_another_instance_of_the_space_is_not_adopted() {
         .await
         .expect(400);
     assert!(
-        refused.description().contains("Its tags do not say"),
+        refused
+            .description()
+            .contains("Its tags do not identify it"),
         "{refused:?}"
     );
 }

@@ -422,7 +422,7 @@ async fn a_deletion_that_cloudformation_does_not_begin_fails_after_an_hour() {
     assert_eq!(failed.body["state"], "failed");
     assert_eq!(
         failed.description(),
-        "CloudFormation does not begin to delete the stack. Delete the instance again."
+        "CloudFormation did not start to delete the stack. Delete the instance again."
     );
     client.deprovision().await.expect(202);
     client.finish().await;

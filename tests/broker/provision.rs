@@ -188,7 +188,7 @@ async fn a_resumed_creation_that_cloudformation_rejects_fails_with_its_reason() 
     assert_eq!(failed.body["state"], "failed");
     assert_eq!(
         failed.description(),
-        "AWS CloudFormation refuses this request: Not an ARN. Delete the instance, then create it \
+        "AWS CloudFormation rejected the request: Not an ARN. Delete the instance, then create it \
          again with other parameters."
     );
 }
