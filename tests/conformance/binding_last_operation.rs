@@ -1,5 +1,3 @@
-use std::{future::poll_fn, task::Poll};
-
 use aws_service_broker::broker::ports::PortErrorKind::{Denied, Throttled, Unavailable};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -369,30 +367,17 @@ async fn lob_unrecorded_failure_is_not_reported() {
     client
         .world
         .inject("identities.create_user", Fault::Before(Denied));
-    client.world.yield_at_calls(true);
-    let mut poll = Box::pin(tokio::task::unconstrained(
-        client.binding_last_operation("one"),
-    ));
-    let answer = loop {
-        if let Poll::Ready(answer) =
-            poll_fn(|context| Poll::Ready(poll.as_mut().poll(context))).await
-        {
-            break answer;
-        }
-        // Another request writes the record between the failure and its record.
-        if client
-            .world
-            .take_calls()
-            .contains(&"identities.create_user")
-        {
-            client.world.edit(|account| {
-                account
-                    .bindings
-                    .values_mut()
-                    .for_each(|binding| binding.version += 1)
-            });
-        }
+    // Another request writes the record between the failure and its record.
+    let change = async {
+        client.world.edit(|account| {
+            let bindings = account.bindings.values_mut();
+            bindings.for_each(|binding| binding.version += 1);
+        });
     };
+    let poll = client.binding_last_operation("one");
+    let (answer, ()) = client
+        .interrupt(poll, "identities.create_user", change)
+        .await;
     assert_eq!(answer.expect(200).body["state"], "in progress");
 }
 
