@@ -336,7 +336,7 @@ async fn deletion_removes_stack_without_events() {
 }
 
 #[tokio::test]
-async fn the_stack_of_another_instance_of_the_space_is_not_adopted() {
+async fn stack_of_another_instance_is_not_adopted() {
     let client = with_lost_record().await;
     client.world.edit(|account| {
         let tags = account

@@ -279,7 +279,7 @@ async fn unbinding_with_hanging_function_ends_as_failed() {
 }
 
 #[tokio::test]
-async fn an_unbinding_waits_for_a_secret_that_aws_is_too_busy_to_read() {
+async fn unbinding_waits_for_a_throttled_secret() {
     let (client, ids) = client().await;
     client.bind("one", ids).await.expect(201);
     client
@@ -293,7 +293,7 @@ async fn an_unbinding_waits_for_a_secret_that_aws_is_too_busy_to_read() {
 }
 
 #[tokio::test]
-async fn an_unbinding_is_told_without_a_secret_that_cannot_be_read() {
+async fn function_is_notified_without_an_unreadable_secret() {
     for is_lost in [false, true] {
         let (client, ids) = client().await;
         client.bind("one", ids).await.expect(201);

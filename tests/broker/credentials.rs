@@ -372,7 +372,7 @@ Outputs:
 ";
 
 #[tokio::test]
-async fn an_app_clients_secret_is_read_from_its_user_pool() {
+async fn app_client_secret_is_read_from_its_user_pool() {
     let catalog = catalog_of(USERS);
     let ids = ids_of(&catalog, "only");
     let client = Client::with_catalog(catalog);

@@ -408,7 +408,7 @@ fn ignore_deletion(client: &Client) {
 }
 
 #[tokio::test]
-async fn a_deletion_that_cloudformation_does_not_begin_fails_after_an_hour() {
+async fn ignored_deletion_fails_after_an_hour() {
     let client = with_ignored_deletion().await;
     client.world.let_time_pass(SignedDuration::from_hours(1));
     ignore_deletion(&client);
@@ -430,7 +430,7 @@ async fn a_deletion_that_cloudformation_does_not_begin_fails_after_an_hour() {
 }
 
 #[tokio::test]
-async fn a_deletion_does_not_fail_before_its_stack_is_at_rest_for_ten_minutes() {
+async fn deletion_gives_a_resting_stack_ten_minutes() {
     let client = with_ignored_deletion().await;
     client.world.let_time_pass(SignedDuration::from_mins(51));
     client.world.act(Act::Update);
@@ -450,7 +450,7 @@ async fn a_deletion_does_not_fail_before_its_stack_is_at_rest_for_ten_minutes() 
 }
 
 #[tokio::test]
-async fn a_stack_that_comes_again_during_a_second_deletion_is_deleted() {
+async fn second_deletion_removes_a_late_stack() {
     let client = Client::with_instance().await;
     let mut late = client.world.stack();
     late.id += "-again";
@@ -476,7 +476,7 @@ async fn a_stack_that_comes_again_during_a_second_deletion_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_first_deletion_looks_for_no_second_stack() {
+async fn first_deletion_expects_no_second_stack() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.world.complete_stacks();

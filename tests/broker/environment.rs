@@ -16,7 +16,7 @@ impl Environment for Fixed {
 }
 
 #[test]
-fn a_first_version_has_half_the_random_bits() {
+fn first_version_has_half_the_random_bits() {
     let uuid = Uuid::from_u64_pair(0x0000_0006_0000_0001, 0x0000_0003_0000_0002);
     assert_eq!(Fixed(uuid).first_version(), 5);
 }

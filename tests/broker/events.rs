@@ -286,7 +286,7 @@ async fn overlong_url_is_refused() {
 }
 
 #[tokio::test]
-async fn a_url_of_the_greatest_length_is_accepted() {
+async fn url_of_the_maximum_length_is_accepted() {
     for (front_door, path) in FRONT_DOORS.into_iter().zip(["rawPath", "path", "rawPath"]) {
         let mut event = read(&format!("{front_door}catalog"));
         event[path] = format!("/{}", "a".repeat(10_239)).into();

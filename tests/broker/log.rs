@@ -417,7 +417,7 @@ fn basic_metrics_omit_the_plan_dimension() {
 }
 
 #[tokio::test]
-async fn a_requests_line_names_its_operation() {
+async fn request_line_names_its_operation() {
     let watched = Watched::new("named");
     let requests = [
         ("PUT", "", "provision"),

@@ -146,7 +146,7 @@ async fn unpolled_deletion_does_not_block_its_id() {
 }
 
 #[tokio::test]
-async fn a_refused_creation_that_its_own_request_has_resumed_goes_on() {
+async fn refused_creation_continues_if_resumed() {
     let client = Client::new();
     client.world.inject("stacks.create", Fault::Rejected("No."));
     let again = client.provision(json!({}));
@@ -158,7 +158,7 @@ async fn a_refused_creation_that_its_own_request_has_resumed_goes_on() {
 }
 
 #[tokio::test]
-async fn a_refused_creation_that_is_being_deleted_is_busy() {
+async fn refused_creation_during_a_deletion_is_busy() {
     let client = Client::new();
     client.world.inject("stacks.create", Fault::Rejected("No."));
     let (refused, deleted) = client
@@ -173,7 +173,7 @@ async fn a_refused_creation_that_is_being_deleted_is_busy() {
 }
 
 #[tokio::test]
-async fn a_resumed_creation_that_cloudformation_rejects_fails_with_its_reason() {
+async fn rejected_resumed_creation_fails_with_the_reason() {
     let client = Client::new();
     client
         .world
@@ -194,7 +194,7 @@ async fn a_resumed_creation_that_cloudformation_rejects_fails_with_its_reason() 
 }
 
 #[tokio::test]
-async fn forms_of_one_uuid_are_different_instances() {
+async fn spellings_of_one_uuid_are_different_instances() {
     let client = Client::new();
     let forms = [
         INSTANCE.to_owned(),

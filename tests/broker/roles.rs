@@ -510,7 +510,7 @@ fn truncated_deploy_role_name_counts_as_own() {
 }
 
 #[tokio::test]
-async fn an_interrupted_binding_to_a_role_is_completed_by_the_same_request() {
+async fn resent_request_completes_a_binding_to_a_role() {
     let client = client(rules()).await;
     let arn = client.world.make_role("apps/worker");
     client

@@ -195,7 +195,7 @@ async fn lost_stack_is_matched_by_non_secret_parameters() {
 }
 
 #[tokio::test]
-async fn a_secret_that_an_existing_instance_cannot_change_stays() {
+async fn update_cannot_change_a_fixed_secret() {
     let (client, members) = client();
     client
         .provision(members("correct horse", 2))

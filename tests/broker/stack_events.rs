@@ -313,7 +313,7 @@ fn sample_event_belongs_to_the_sample_instance() {
 }
 
 #[tokio::test]
-async fn what_was_seen_of_two_operations_is_kept_of_both() {
+async fn progress_of_two_operations_is_cached() {
     let client = beside_events();
     let ids = ["one", "two"];
     for id in ids {
@@ -332,7 +332,7 @@ async fn what_was_seen_of_two_operations_is_kept_of_both() {
 }
 
 #[test]
-fn what_was_seen_is_kept_of_a_thousand_operations() {
+fn progress_of_a_thousand_operations_is_cached() {
     let (cache, now) = (ProgressCache::beside_events(), Timestamp::UNIX_EPOCH);
     let operation = |number| Operation::begin(OperationKind::Update, Uuid::from_u128(number), now);
     for number in 1..=1_000 {

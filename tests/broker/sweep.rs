@@ -651,7 +651,7 @@ async fn retained_resources_are_reported_with_their_cost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_being_deleted_is_left_alone_while_it_has_a_stack() {
+async fn removal_skips_a_deletion_that_has_a_stack() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     let removed = sweep(&client, json!({"remove": {"instances": [INSTANCE]}})).await;
@@ -662,7 +662,7 @@ async fn an_instance_that_is_being_deleted_is_left_alone_while_it_has_a_stack() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_may_still_get_its_stack_is_left_alone() {
+async fn removal_skips_an_instance_in_creation() {
     let client = Client::new();
     client
         .world
@@ -678,7 +678,7 @@ async fn an_instance_that_may_still_get_its_stack_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_unreadable_records_are_reported() {
+async fn at_most_a_thousand_unreadable_records_are_reported() {
     let client = Client::new();
     let record = |number| UnreadableRecord {
         key: format!("INSTANCE#{number} META"),

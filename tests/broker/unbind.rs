@@ -23,7 +23,7 @@ async fn next_request_resumes_interrupted_unbinding() {
 }
 
 #[tokio::test]
-async fn an_unbinding_ends_with_the_write_of_its_record() {
+async fn unbinding_ends_with_the_write_of_its_record() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     client.world.take_calls();
@@ -35,7 +35,7 @@ async fn an_unbinding_ends_with_the_write_of_its_record() {
 }
 
 #[tokio::test]
-async fn an_unbinding_whose_record_another_request_has_changed_is_busy() {
+async fn unbinding_of_a_changed_record_is_busy() {
     let client = Client::with_instance().await;
     client.bind("one", json!({})).await.expect(201);
     let change = async {

@@ -112,7 +112,7 @@ async fn update_fails_if_its_stack_disappears() {
 }
 
 #[tokio::test]
-async fn an_update_without_changes_gives_way_to_a_deletion() {
+async fn unchanged_update_gives_way_to_a_deletion() {
     let client = Client::with_instance().await;
     client.world.edit(|account| {
         let stack = account.stacks.values_mut().next().expect("the stack");

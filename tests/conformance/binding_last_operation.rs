@@ -382,7 +382,7 @@ async fn lob_unrecorded_failure_is_not_reported() {
 }
 
 #[tokio::test]
-async fn unb_09_a_finished_binding_is_told_as_one_during_its_deletion() {
+async fn unb_09_poll_during_unbind_reports_the_finished_bind() {
     let (client, bound) = slow_bind().await;
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client.binding_last_operation("one").await.expect(200);

@@ -113,7 +113,7 @@ async fn fin_01_finished_operations_count_without_a_poll() {
 }
 
 #[tokio::test]
-async fn fin_02_an_instance_that_is_deleted_meanwhile_is_not_found() {
+async fn fin_02_instance_deleted_meanwhile_is_not_found() {
     let client = Client::with_instance().await;
     client
         .update(json!({"parameters": {"DelaySeconds": 3}}))

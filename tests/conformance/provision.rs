@@ -342,7 +342,7 @@ async fn provision_synchronously(client: &Client) -> Answer {
 }
 
 #[tokio::test]
-async fn prv_06_what_is_being_created_needs_a_platform_that_polls() {
+async fn prv_06_synchronous_put_during_creation_is_refused() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);
     let refused = provision_synchronously(&client).await.expect(422);
@@ -350,7 +350,7 @@ async fn prv_06_what_is_being_created_needs_a_platform_that_polls() {
 }
 
 #[tokio::test]
-async fn prv_06_and_16_a_free_id_needs_a_platform_that_polls() {
+async fn prv_06_and_16_synchronous_put_of_a_free_id_is_refused() {
     let client = Client::with_instance().await;
     client.deprovision().await.expect(202);
     client.finish().await;

@@ -895,7 +895,7 @@ async fn update_after_finished_deletion_is_not_found() {
 }
 
 #[tokio::test]
-async fn upd_10_a_resumed_update_that_is_refused_may_still_be_made() {
+async fn upd_10_refused_resumed_update_stays_in_progress() {
     let client = Client::with_instance().await;
     let body = json!({"parameters": {"DelaySeconds": 7}});
     client
@@ -910,7 +910,7 @@ async fn upd_10_a_resumed_update_that_is_refused_may_still_be_made() {
 }
 
 #[tokio::test]
-async fn upd_10_an_update_that_is_refused_after_it_has_begun_is_accepted() {
+async fn upd_10_update_refused_after_its_start_is_accepted() {
     let client = Client::with_instance().await;
     client
         .world
@@ -923,7 +923,7 @@ async fn upd_10_an_update_that_is_refused_after_it_has_begun_is_accepted() {
 }
 
 #[tokio::test]
-async fn upd_08_a_parameter_that_the_other_plan_decides_can_be_reset() {
+async fn upd_08_parameter_of_the_old_plan_can_be_reset() {
     let client = broker(World::new(), "1.0.0", FIRST);
     client.provision(ids("small")).await.expect(202);
     client.finish().await;
@@ -935,7 +935,7 @@ async fn upd_08_a_parameter_that_the_other_plan_decides_can_be_reset() {
 }
 
 #[tokio::test]
-async fn upd_19_an_upgrade_needs_what_the_new_template_requires() {
+async fn upd_19_upgrade_needs_new_required_parameters() {
     let old = instance().await;
     let resources = SECOND.replacen(", Default: x", "", 1);
     let client = broker(old.world.clone(), "2.0.0", &resources);
