@@ -325,7 +325,7 @@ async fn swapped_or_altered_sealed_keys_do_not_open() {
 }
 
 #[tokio::test]
-async fn the_log_says_which_secret_cannot_be_read() {
+async fn unreadable_secret_is_named_in_the_log() {
     let log = Log::watch();
     let (client, ids) = with_database().await;
     client.world.edit(|account| account.parameters.clear());
@@ -338,7 +338,7 @@ async fn the_log_says_which_secret_cannot_be_read() {
     for (id, reason) in [
         (
             "lost-token",
-            "the output Token refers to Parameter(\"/osb/token\"), which does not exist, or has \
+            "the output Token refers to Parameter(\"/osb/token\"), which does not exist or has \
              no text",
         ),
         (
