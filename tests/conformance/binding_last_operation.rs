@@ -395,6 +395,6 @@ async fn unb_09_poll_during_unbind_reports_the_finished_bind() {
     let answer = poll(&client, operation).await.expect(200);
     assert_eq!(
         (&answer.body["state"], answer.description()),
-        (&json!("succeeded"), "The binding is created.")
+        (&json!("succeeded"), "The binding has been created.")
     );
 }
