@@ -58,11 +58,15 @@ def listed(client: Any, call: str, member: str, **arguments: Any) -> list[dict[s
     return [each for page in client.get_paginator(call).paginate(**arguments) for each in page[member]]
 
 
+# The grants of a record that is no binding's.
+NONE: dict[str, list[Any]] = {"L": []}
+
+
 def check_records() -> tuple[str, list[str]]:
     """Everything has its record; every instance that is there its stack, and every such binding its one key."""
     account = Account()
     stacks = {item["stack_name"]["S"]: item for item in account.records if "stack_name" in item}
-    users = {user_of(item)["user_name"]["S"]: item for item in account.records if "identity" in item}
+    users = {user_of(item)["user_name"]["S"]: item for item in account.records if item.get("grants", NONE)["L"]}
     wrong = [f"no record names the stack {name}" for name in account.stacks - stacks.keys()]
     wrong += [f"no record names the user {name}" for name in account.users - users.keys()]
     there = {name for name, item in stacks.items() if succeeded(item, "provision", "update")}
@@ -77,7 +81,8 @@ def check_records() -> tuple[str, list[str]]:
 
 def user_of(item: dict[str, Any]) -> dict[str, Any]:
     """What a binding's record says of its user."""
-    return item["identity"]["M"]["user"]["M"]
+    [grant] = item["grants"]["L"]
+    return grant["M"]["user"]["M"]
 
 
 def succeeded(item: dict[str, Any], *kinds: str) -> bool:
@@ -92,7 +97,7 @@ def check_tombstones() -> tuple[str, list[str]]:
     wrong += [f"the user {name} is left" for name in account.users]
     wrong += [f"the record {item['pk']['S']} {item['sk']['S']} is left" for item in account.records]
     for item in account.tombstones:
-        if "identity" in item:
+        if item.get("grants", NONE)["L"]:
             wrong.append(f"the tombstone {item['pk']['S']} {item['sk']['S']} names a user or a key")
     return f"{len(account.tombstones)} tombstones", wrong
 

@@ -58,7 +58,8 @@ pub fn is_event(request: &Request) -> bool {
 ///
 /// # Errors
 ///
-/// Fails if the event is not such an event, or if AWS does not answer. Lambda then retries twice.
+/// Fails if the event is not such an event, or if AWS does not answer. Lambda then
+/// retries once (`MaximumRetryAttempts` in `infra/template.yaml`).
 pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
     let unknown = "neither an API request nor a CloudFormation event";
     let event: StackStatusChange = serde_json::from_slice(request.body()).map_err(|_| unknown)?;

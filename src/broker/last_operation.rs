@@ -38,8 +38,9 @@ impl LastOperation {
         Self {
             kind: operation.kind,
             state: operation.state,
-            description: "In progress. AWS is throttling status requests; details will follow."
-                .into(),
+            description:
+                "In progress. AWS does not report the status at the moment; details will follow."
+                    .into(),
             instance_usable: None,
             retry_after: Some(LONGEST_RETRY),
         }

@@ -28,7 +28,6 @@ pub async fn provision(
 }
 
 /// Returns the response to a provision or update request.
-/// Returns the response to a provision or update request.
 pub fn response(mutation: Mutation<InstanceView>) -> (StatusCode, Json<ProvisionResponse>) {
     let status = mutation::status(&mutation);
     let (view, operation) = match mutation {

@@ -173,9 +173,9 @@ async fn unavailable_instance_cannot_be_bound() {
 #[tokio::test]
 async fn interrupted_binding_is_resumed_after_30_seconds() {
     for call in [
-        "identities.create_user",
-        "identities.put_policy",
-        "identities.create_access_key",
+        "users.create_user",
+        "users.put_policy",
+        "users.create_access_key",
         "vault.seal",
         "records.update_binding",
     ] {
@@ -238,7 +238,7 @@ async fn interrupted_unbinding_does_not_block_its_id() {
     client.bind("one", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.delete_user", Fault::Before(Unavailable));
+        .inject("users.delete_user", Fault::Before(Unavailable));
     client.unbind("one").await.expect(503);
     client.bind("one", json!({})).await.expect(422);
     client.world.let_time_pass(SignedDuration::from_secs(31));

@@ -12,7 +12,7 @@ use crate::support::{Act, Answer, Client, Fault, INSTANCE, plan_id, service_id};
 async fn next_request_resumes_interrupted_deletion() {
     for call in [
         "records.bindings",
-        "identities.access_keys",
+        "users.access_keys",
         "records.update_binding",
         "stacks.delete",
     ] {
@@ -89,8 +89,8 @@ async fn failed_creation_stays_unbindable_after_failed_deletion() {
 async fn hanging_deletion_is_accepted_within_24_seconds() {
     for call in [
         "records.bindings",
-        "identities.access_keys",
-        "identities.delete_user",
+        "users.access_keys",
+        "users.delete_user",
         "stacks.delete",
     ] {
         let client = Client::with_instance().await;
@@ -128,7 +128,7 @@ async fn undeletable_users_lose_their_keys_and_fail_the_deletion() {
     let expected = "because it has additions that are not the broker's (injected).";
     client
         .world
-        .inject("identities.delete_user", Fault::Before(InUse));
+        .inject("users.delete_user", Fault::Before(InUse));
     let refused = client.unbind("one").await.expect(500);
     assert!(
         refused.description().contains(expected),
@@ -138,7 +138,7 @@ async fn undeletable_users_lose_their_keys_and_fail_the_deletion() {
 
     client
         .world
-        .inject("identities.delete_user", Fault::Before(InUse));
+        .inject("users.delete_user", Fault::Before(InUse));
     client.deprovision().await.expect(202);
     let failed = client.last_operation().await.expect(200);
     assert_eq!(

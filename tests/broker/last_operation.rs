@@ -57,7 +57,7 @@ async fn poll_resumes_interrupted_deletion() {
     client.bind("a-binding", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Unavailable));
+        .inject("users.access_keys", Fault::Before(Unavailable));
     client.deprovision().await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     assert_eq!(

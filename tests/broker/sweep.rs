@@ -481,14 +481,14 @@ async fn partly_failed_removal_reports_every_outcome() {
     client.world.inject("stacks.delete", Fault::Before(Denied));
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Denied));
+        .inject("users.access_keys", Fault::Before(Denied));
     let removal =
         json!({"remove": {"stacks": [stack], "users": users, "instances": ["", "nobody"]}});
     let removed = sweep(&client, removal.clone()).await["removed"].clone();
     assert_eq!(removed[&stack], "failed: twin stacks.delete: injected");
     assert_eq!(
         removed[&users[0]],
-        "failed: twin identities.access_keys: injected"
+        "failed: twin users.access_keys: injected"
     );
     assert_eq!(
         (&removed[&users[1]], &removed[&users[2]]),

@@ -6,8 +6,8 @@ use crate::support::{Client, Fault};
 #[tokio::test]
 async fn next_request_resumes_interrupted_unbinding() {
     for call in [
-        "identities.access_keys",
-        "identities.delete_user",
+        "users.access_keys",
+        "users.delete_user",
         "records.update_binding",
     ] {
         let client = Client::with_instance().await;
@@ -45,7 +45,7 @@ async fn unbinding_of_a_changed_record_is_busy() {
         });
     };
     let (refused, ()) = client
-        .interrupt(client.unbind("one"), "identities.delete_user", change)
+        .interrupt(client.unbind("one"), "users.delete_user", change)
         .await;
     assert_eq!(refused.expect(422).body["error"], "ConcurrencyError");
     client.unbind("one").await.expect(200);

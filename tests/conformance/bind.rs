@@ -145,7 +145,7 @@ async fn bnd_06_bindings_of_one_instance_are_independent() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Unavailable));
+        .inject("users.create_user", Fault::Before(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     client.bind("two", json!({})).await.expect(201);
 }
@@ -245,7 +245,7 @@ async fn lob_late_poll_of_old_unbinding_returns_410() {
     client.bind("one", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Unavailable));
+        .inject("users.access_keys", Fault::Before(Unavailable));
     let operation = client.unbind_async("one").await.expect(202).body["operation"].clone();
     client.unbind("one").await.expect(200);
     client.world.let_time_pass(SignedDuration::from_secs(30));

@@ -9,7 +9,7 @@ async fn slow_bind() -> (Client, Answer) {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Throttled));
+        .inject("users.create_user", Fault::Before(Throttled));
     let answer = client.bind_async("one", json!({})).await.expect(202);
     (client, answer)
 }
@@ -20,7 +20,7 @@ async fn slow_unbind() -> (Client, Answer) {
     client.bind("one", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Unavailable));
+        .inject("users.access_keys", Fault::Before(Unavailable));
     let answer = client.unbind_async("one").await.expect(202);
     (client, answer)
 }
@@ -74,9 +74,9 @@ async fn lob_01_08_polls_complete_a_throttled_binding() {
 async fn lob_01_repeated_throttling_only_delays_the_binding() {
     let (client, _) = slow_bind().await;
     for call in [
-        "identities.create_user",
-        "identities.put_policy",
-        "identities.create_access_key",
+        "users.create_user",
+        "users.put_policy",
+        "users.create_access_key",
         "vault.seal",
         "records.update_binding",
     ] {
@@ -98,7 +98,7 @@ async fn lob_01_repeated_throttling_only_delays_the_binding() {
 #[tokio::test(start_paused = true)]
 async fn lob_01_hanging_bind_is_accepted_after_15_seconds() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::Hang);
+    client.world.inject("users.create_user", Fault::Hang);
     let started = tokio::time::Instant::now();
     client.bind_async("one", json!({})).await.expect(202);
     assert_eq!(started.elapsed().as_secs(), 15);
@@ -112,11 +112,11 @@ async fn lob_01_hanging_bind_is_accepted_after_15_seconds() {
 #[tokio::test(start_paused = true)]
 async fn lob_01_hanging_binding_is_retried_by_every_poll() {
     let client = Client::with_instance().await;
-    client.world.inject("identities.create_user", Fault::Hang);
+    client.world.inject("users.create_user", Fault::Hang);
     client.bind_async("one", json!({})).await.expect(202);
     for _ in 0..8 {
         client.world.let_time_pass(SignedDuration::from_mins(1));
-        client.world.inject("identities.create_user", Fault::Hang);
+        client.world.inject("users.create_user", Fault::Hang);
         assert_eq!(
             client.binding_last_operation("one").await.expect(200).body["state"],
             "in progress"
@@ -169,7 +169,7 @@ async fn lob_01_denied_binding_fails_and_can_be_deleted() {
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client
         .world
-        .inject("identities.create_user", Fault::After(Denied));
+        .inject("users.create_user", Fault::After(Denied));
     for _ in 0..2 {
         let answer = client.binding_last_operation("one").await.expect(200);
         assert_eq!(answer.body["state"], "failed");
@@ -225,7 +225,7 @@ async fn lob_04_only_unbindings_are_reported_gone() {
     client.world.let_time_pass(SignedDuration::from_secs(30));
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Throttled));
+        .inject("users.access_keys", Fault::Before(Throttled));
     let unbound = client.unbind_async("one").await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(30));
     assert_eq!(
@@ -328,7 +328,7 @@ async fn bnd_08_12_and_unb_04_10_slow_request_keeps_its_operation() {
     assert!((1..100).contains(&first.body["operation"].as_str().expect("a text").len()));
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Throttled));
+        .inject("users.access_keys", Fault::Before(Throttled));
     assert_eq!(
         client.unbind_async("one").await.expect(202).body,
         first.body
@@ -360,13 +360,13 @@ async fn lob_unrecorded_failure_is_not_reported() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Unavailable));
+        .inject("users.create_user", Fault::Before(Unavailable));
     client.bind_async("one", json!({})).await.expect(202);
     client.world.let_time_pass(SignedDuration::from_secs(31));
 
     client
         .world
-        .inject("identities.create_user", Fault::Before(Denied));
+        .inject("users.create_user", Fault::Before(Denied));
     // Another request writes the record between the failure and its record.
     let change = async {
         client.world.edit(|account| {
@@ -375,9 +375,7 @@ async fn lob_unrecorded_failure_is_not_reported() {
         });
     };
     let poll = client.binding_last_operation("one");
-    let (answer, ()) = client
-        .interrupt(poll, "identities.create_user", change)
-        .await;
+    let (answer, ()) = client.interrupt(poll, "users.create_user", change).await;
     assert_eq!(answer.expect(200).body["state"], "in progress");
 }
 
@@ -388,7 +386,7 @@ async fn unb_09_poll_during_unbind_reports_the_finished_bind() {
     client.binding_last_operation("one").await.expect(200);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Throttled));
+        .inject("users.access_keys", Fault::Before(Throttled));
     client.unbind_async("one").await.expect(202);
 
     let operation = bound.body["operation"].as_str().expect("an operation");

@@ -246,7 +246,7 @@ async fn orp_02_03_deletion_after_a_5xx_leaves_nothing() {
         assert!(client.world.stack_names().is_empty());
 
         let client = Client::with_instance().await;
-        client.world.inject("identities.create_user", fault);
+        client.world.inject("users.create_user", fault);
         client.bind("one", json!({})).await.expect(503);
         client.world.let_time_pass(SignedDuration::from_secs(30));
         client.unbind("one").await.expect(200);
@@ -259,7 +259,7 @@ async fn dep_02_09_deletion_waits_for_a_binding_in_creation() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Unavailable));
+        .inject("users.create_user", Fault::Before(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     // A request may still be about to make the user.
     client.deprovision().await.expect(202);
@@ -288,7 +288,7 @@ async fn dep_02_bindings_are_removed_without_a_stack() {
     client.world.settle_stacks(DeleteComplete, None);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Unavailable));
+        .inject("users.access_keys", Fault::Before(Unavailable));
     client.deprovision().await.expect(202);
     assert_eq!(
         client.last_operation().await.expect(200).body["state"],

@@ -23,7 +23,7 @@ async fn fbd_02_unfinished_binding_is_not_found() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Throttled));
+        .inject("users.create_user", Fault::Before(Throttled));
     client.bind_async("one", json!({})).await.expect(202);
     client.fetch_binding("one").await.expect(404);
 
@@ -31,7 +31,7 @@ async fn fbd_02_unfinished_binding_is_not_found() {
     client.bind("one", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Throttled));
+        .inject("users.access_keys", Fault::Before(Throttled));
     client.unbind_async("one").await.expect(202);
     client.fetch_binding("one").await.expect(404);
     client.unbind("one").await.expect(200);
@@ -43,7 +43,7 @@ async fn fbd_03_polled_binding_has_credentials() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::Before(Throttled));
+        .inject("users.create_user", Fault::Before(Throttled));
     client.bind_async("one", json!({})).await.expect(202);
     client
         .world

@@ -249,9 +249,9 @@ async fn k8s_02_error_descriptions_match_service_catalog() {
 async fn k8s_03_synchronous_platform_never_gets_a_202() {
     let client = Client::with_instance().await;
     for call in [
-        "identities.create_user",
-        "identities.put_policy",
-        "identities.create_access_key",
+        "users.create_user",
+        "users.put_policy",
+        "users.create_access_key",
         "vault.seal",
     ] {
         client.world.inject(call, Fault::Before(Throttled));
@@ -262,7 +262,7 @@ async fn k8s_03_synchronous_platform_never_gets_a_202() {
     client.bind("one", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.access_keys", Fault::Before(Throttled));
+        .inject("users.access_keys", Fault::Before(Throttled));
     client.unbind("one").await.expect(503);
     client.unbind("one").await.expect(200);
 }

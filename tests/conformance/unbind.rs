@@ -11,7 +11,7 @@ async fn unb_01_and_03_user_is_deleted_before_the_record() {
     client.bind("two", json!({})).await.expect(201);
     client
         .world
-        .inject("identities.delete_user", Fault::Before(Unavailable));
+        .inject("users.delete_user", Fault::Before(Unavailable));
     client.unbind("one").await.expect(503);
     assert_eq!(
         client.world.bindings().len(),
@@ -62,7 +62,7 @@ async fn unb_07_08_09_interrupted_binding_can_be_deleted_later() {
     let client = Client::with_instance().await;
     client
         .world
-        .inject("identities.create_user", Fault::After(Unavailable));
+        .inject("users.create_user", Fault::After(Unavailable));
     client.bind("one", json!({})).await.expect(503);
     assert_eq!(
         client.unbind("one").await.expect(422).body["error"],

@@ -1,4 +1,4 @@
-//! [`Identities`]
+//! [`Users`]
 
 use aws_service_broker::broker::{
     ports::{NewUser, PortErrorKind, UserCreation, Users},

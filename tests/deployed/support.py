@@ -58,16 +58,21 @@ def forget(instance: str) -> None:
 
 def user_of(instance: str) -> str:
     """The user of the instance's only binding with a key."""
-    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
-    [name] = [identity["user"]["M"]["user_name"]["S"] for identity in identities if "user" in identity]
-    return name
+    [user] = grants_of(instance, "user")
+    return user["user_name"]["S"]
 
 
 def role_of(instance: str) -> str:
     """The role of the instance's only binding with a role of its own."""
-    identities = (item["identity"]["M"] for item in records_of(instance) if "identity" in item)
-    [name] = [identity["role"]["M"]["role_name"]["S"] for identity in identities if "role" in identity]
-    return name
+    [role] = grants_of(instance, "role")
+    return role["role_name"]["S"]
+
+
+def grants_of(instance: str, kind: str) -> list[dict[str, Any]]:
+    """The grants of this kind that the records of the instance's bindings list."""
+    lists = (item["grants"]["L"] for item in records_of(instance) if "grants" in item)
+    grants = (grant["M"] for grants in lists for grant in grants)
+    return [grant[kind]["M"] for grant in grants if kind in grant]
 
 
 def sweep(payload: dict[str, Any] | None = None) -> Answer:

@@ -486,7 +486,9 @@ class BrokerRoleTest(BrokerTestCase):
         with self.instance() as (instance, plan):
             binding, _ = self.bind(instance, plan)
             # No service of the catalog has one. That it has gone is no reason not to unbind.
-            change(instance, f"BINDING#{binding}", "function", {"M": {"name": {"S": unique_name()}}})
+            [grants] = [item["grants"]["L"] for item in records_of(instance) if "grants" in item]
+            function = {"M": {"function": {"M": {"name": {"S": unique_name()}}}}}
+            change(instance, f"BINDING#{binding}", "grants", {"L": [*grants, function]})
             yield lambda: BROKER.unbind(instance, binding, plan)
 
     def bind_service_account(self, instance: str, plan: Plan) -> tuple[str, str]:

@@ -7,7 +7,7 @@ use aws_service_broker::broker::{
 use crate::{
     aws::{Calls, settings},
     contract::{self, roles::TRUST, unique, users::POLICY},
-    iam::iam,
+    users::iam,
 };
 
 contract::roles::tests!(iam().await);

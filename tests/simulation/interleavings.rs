@@ -73,11 +73,11 @@ pub const STATES: [Before; 14] = [
     before(&[Provision(1), Poll, Update(2)]),
     interrupted(&[Provision(1), Poll, Update(2)], "stacks.update"),
     before(&[Provision(1), Poll, Bind("one")]),
-    interrupted(&[Provision(1), Poll, Bind("one")], "identities.create_user"),
+    interrupted(&[Provision(1), Poll, Bind("one")], "users.create_user"),
     interrupted(&[Provision(1), Poll, Bind("one")], "vault.seal"),
     interrupted(
         &[Provision(1), Poll, Bind("one"), Unbind("one")],
-        "identities.delete_user",
+        "users.delete_user",
     ),
     before(&[Provision(1), Poll, Bind("one"), Deprovision]),
     Before {

@@ -2,7 +2,7 @@
 
 use super::{
     creation,
-    grants::{self, Kind, LONGEST_FUNCTION_WAIT},
+    grants::{self, Kind, LONGEST_WAIT_FOR_STACK},
     outcome, removal,
 };
 use crate::broker::{
@@ -107,7 +107,7 @@ async fn take_up(
         Ok(None) => {
             let timeout = grants::kinds(&binding).find_map(Kind::timeout);
             match timeout {
-                Some(error) if operation.age(broker.environment.now()) > LONGEST_FUNCTION_WAIT => {
+                Some(error) if operation.age(broker.environment.now()) > LONGEST_WAIT_FOR_STACK => {
                     outcome::fail(broker, binding, error).await
                 }
                 _ => Ok(operation),

@@ -131,3 +131,11 @@ impl Refusal {
         }
     }
 }
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::{
 use crate::broker::{
     Broker,
     bindings::{
-        grants::{self, Kind, LONGEST_FUNCTION_WAIT},
+        grants::{self, Kind, LONGEST_WAIT_FOR_STACK},
         removal,
     },
     error::{Error, Result},
@@ -20,8 +20,8 @@ use crate::broker::{
     stacks::description,
 };
 
-/// The function's time limit for one last call per binding, after [`LONGEST_FUNCTION_WAIT`].
-const LAST_FUNCTION_CALL: Duration = Duration::from_secs(5);
+/// The time limit of one last call per grant of the stack, after [`LONGEST_WAIT_FOR_STACK`].
+const LAST_CALL_OF_STACK: Duration = Duration::from_secs(5);
 
 /// Deletes the instance's bindings and its stack. Every step can be repeated. While a request
 /// may still work on a binding, a later poll does the rest.
@@ -194,7 +194,7 @@ async fn forget_without_stack(broker: &Broker, instance: Instance) -> Result<Ins
 /// What the stack keeps for the binding is deleted with the stack, so its failure blocks nothing.
 async fn remove_binding(broker: &Broker, binding: Binding, begun: Timestamp) -> Result<()> {
     for grant in grants::kinds(&binding).rev() {
-        if grant.timeout().is_some() {
+        if grant.goes_with_stack() {
             remove_with_stack(broker, grant, &binding, begun).await?;
         } else {
             grant.remove(broker, &binding).await?;
@@ -204,20 +204,20 @@ async fn remove_binding(broker: &Broker, binding: Binding, begun: Timestamp) -> 
 }
 
 /// Removes a grant that is deleted with the stack. If the stack's function does not respond, the
-/// deletion waits no longer than [`LONGEST_FUNCTION_WAIT`].
+/// deletion waits no longer than [`LONGEST_WAIT_FOR_STACK`].
 async fn remove_with_stack(
     broker: &Broker,
     grant: &dyn Kind,
     binding: &Binding,
     begun: Timestamp,
 ) -> Result<()> {
-    let is_last_call = broker.environment.now().duration_since(begun) > LONGEST_FUNCTION_WAIT;
+    let is_last_call = broker.environment.now().duration_since(begun) > LONGEST_WAIT_FOR_STACK;
     let removed = grant.remove(broker, binding);
     if !is_last_call {
         return removed.await.or_else(Error::unless_passing);
     }
 
-    let failure = match tokio::time::timeout(LAST_FUNCTION_CALL, removed).await {
+    let failure = match tokio::time::timeout(LAST_CALL_OF_STACK, removed).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
         Err(_) => Some("it did not respond in time".into()),
@@ -227,7 +227,7 @@ async fn remove_with_stack(
         tracing::warn!(
             binding_id,
             reason,
-            "could not notify the service's function of the unbind; deleting the binding anyway"
+            "could not notify the instance's stack of the unbind; deleting the binding anyway"
         );
     }
     Ok(())

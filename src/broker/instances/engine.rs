@@ -52,6 +52,14 @@ pub async fn advance(broker: &Broker, instance: Instance) -> Result<(Instance, O
         return Ok((instance, OperationEvents::default()));
     }
 
+    // Boxed: the future holds those of every end of an operation, and every request holds it.
+    Box::pin(advance_running(broker, instance)).await
+}
+
+async fn advance_running(
+    broker: &Broker,
+    instance: Instance,
+) -> Result<(Instance, OperationEvents)> {
     let events = broker
         .stacks_of(&instance)
         .await
@@ -64,7 +72,8 @@ pub async fn advance(broker: &Broker, instance: Instance) -> Result<(Instance, O
     }
 
     let advanced = match progress(instance.operation.kind, sight) {
-        Progress::NotStarted => start_again(broker, instance, sight, &events).await?,
+        // Boxed: this future holds those of a whole deletion.
+        Progress::NotStarted => Box::pin(without_events(broker, instance, sight, &events)).await?,
         Progress::Running => instance,
         Progress::Succeeded if sight == Sight::NoStack => {
             end_without_stack(broker, instance, &events).await?
@@ -87,7 +96,7 @@ async fn end_without_stack(
     }
     // Somebody may have deleted the stack outside the broker, while bindings are left.
     if deletion::has_bindings(broker, &instance).await? {
-        return start_again(broker, instance, Sight::NoStack, events).await;
+        return without_events(broker, instance, Sight::NoStack, events).await;
     }
     // A late request may have created another stack under the same name.
     if instance.stack_id.is_some() && instance.may_have_been_created_again() {
@@ -126,8 +135,9 @@ async fn end_failed(
     }
 }
 
-/// Resumes or ends an operation that CloudFormation knows nothing about.
-async fn start_again(
+/// Ends or restarts an operation that CloudFormation does not know, once no request can be working
+/// on it any more.
+async fn without_events(
     broker: &Broker,
     instance: Instance,
     sight: Sight,
@@ -137,39 +147,50 @@ async fn start_again(
     if instance.operation.may_be_running(now) {
         return Ok(instance);
     }
-
     match instance.operation.kind {
-        // Until the record has the stack's id, the broker has not asked CloudFormation to
-        // delete the stack.
-        OperationKind::Deprovision
-            if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) =>
-        {
-            let reason =
-                "CloudFormation did not start to delete the stack. Delete the instance again.";
-            outcome::fail(broker, instance, reason.into()).await
-        }
-        OperationKind::Deprovision => deletion::tear_down(broker, instance).await,
-
-        // The platform is told that the update failed, so it must not happen later.
-        OperationKind::Update => {
-            let reason =
-                "The request did not reach AWS, and nothing was changed. Retry the update.";
-            outcome::fail_unchanged(broker, instance, reason.into()).await
-        }
-
-        // A stack that somebody has deleted by hand must not come back.
-        _ if sight == Sight::NoStack => {
-            let reason = "There is no stack: the request did not reach AWS, or somebody has \
-                          deleted the stack";
-            outcome::fail(
-                broker,
-                instance,
-                description::with_advice(reason, CREATE_AGAIN),
-            )
-            .await
-        }
-        _ => adoption::adopt_stack(broker, instance).await,
+        OperationKind::Deprovision => restart_deletion(broker, instance, events, now).await,
+        OperationKind::Update => end_unsent_update(broker, instance).await,
+        _ => end_unsent_creation(broker, instance, sight).await,
     }
+}
+
+/// Deletes what is left of the instance, unless CloudFormation has ignored the deletion for too
+/// long.
+async fn restart_deletion(
+    broker: &Broker,
+    instance: Instance,
+    events: &OperationEvents,
+    now: Timestamp,
+) -> Result<Instance> {
+    // Until the record has the stack's id, the broker has not asked CloudFormation to delete the
+    // stack.
+    if instance.stack_id.is_some() && is_ignored(&instance.operation, events, now) {
+        let reason = "CloudFormation did not start to delete the stack. Delete the instance again.";
+        return outcome::fail(broker, instance, reason.into()).await;
+    }
+    deletion::tear_down(broker, instance).await
+}
+
+/// Ends an update as failed. The platform is told so, so it must not happen later.
+async fn end_unsent_update(broker: &Broker, instance: Instance) -> Result<Instance> {
+    let reason = "The request did not reach AWS, and nothing was changed. Retry the update.";
+    outcome::fail_unchanged(broker, instance, reason.into()).await
+}
+
+/// Ends a creation: adopts the stack if there is one that matches, and fails otherwise. A poll never
+/// creates a stack: one that somebody has deleted by hand must not come back.
+async fn end_unsent_creation(
+    broker: &Broker,
+    instance: Instance,
+    sight: Sight,
+) -> Result<Instance> {
+    if sight != Sight::NoStack {
+        return adoption::adopt_stack(broker, instance).await;
+    }
+    let reason = "There is no stack: the request did not reach AWS, or somebody has deleted the \
+                  stack";
+    let reason = description::with_advice(reason, CREATE_AGAIN);
+    outcome::fail(broker, instance, reason).await
 }
 
 /// True if CloudFormation leaves the stack at rest after repeated requests to delete it.

@@ -6,7 +6,7 @@ use catalog::Offered;
 
 use super::{
     adoption,
-    creation::{self, Refusal},
+    creation::{self},
     engine,
     maintenance::check_maintenance_info,
     parameters, secret_digests,
@@ -315,14 +315,6 @@ async fn location(
                 .or(chosen)
         }
         None => chosen,
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::ByCloudFormation(error) | Refusal::ByStack(error) => error,
-        }
     }
 }
 

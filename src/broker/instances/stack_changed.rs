@@ -1,5 +1,4 @@
-//! CloudFormation's notifications about stacks, and the cache that spares polls a look-up because
-//! of them.
+//! CloudFormation's notifications about stacks.
 
 use super::engine;
 use crate::broker::{Broker, error::Result, observation, records::Instance};

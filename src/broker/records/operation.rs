@@ -7,6 +7,10 @@ use uuid::Uuid;
 /// Upper bound on the run time of a request: Lambda stops the function earlier (`Timeout` in
 /// `infra/template.yaml`). No request is working on an operation that is older and still in
 /// progress. The sweep function may run for longer, but only deletes.
+///
+/// It also bounds the time in which a call takes effect in CloudFormation after the broker has given
+/// up waiting for the response. AWS documents no such bound. A stack that appears later is found by
+/// a deletion of its instance, and by the sweep.
 pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// An operation on an instance or a binding. The last operation and its outcome are the state of

@@ -1,5 +1,4 @@
-//! CloudFormation's stack statuses and events, and the progress of operations that follows from
-//! them.
+//! The progress of an operation, which follows from the events of its stack.
 
 use super::{
     events::{OperationEvents, StackEvent},

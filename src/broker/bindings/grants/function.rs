@@ -7,7 +7,6 @@
 
 use async_trait::async_trait;
 use catalog::model::FUNCTION_OUTPUT;
-use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -27,12 +26,9 @@ use crate::{
     osb::Object,
 };
 
-/// The longest time for which a function of the instance's stack may leave an operation unfinished.
-/// In the network of a half-deleted stack, the function never responds again.
-pub const LONGEST_FUNCTION_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// The maximum size of a function's response, in bytes: the most that KMS encrypts in one call.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
-pub const MAX_ANSWER_BYTES: usize = 4_096;
+const MAX_ANSWER_BYTES: usize = 4_096;
 /// The maximum length of a function's own error message in responses, in characters.
 const MAX_MESSAGE_LENGTH: usize = 300;
 
@@ -132,6 +128,10 @@ impl Kind for FunctionGrant {
                 Ok(())
             }
         }
+    }
+
+    fn goes_with_stack(&self) -> bool {
+        true
     }
 
     fn timeout(&self) -> Option<Error> {

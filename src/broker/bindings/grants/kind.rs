@@ -1,6 +1,7 @@
 //! The interface of every kind of grant, and what follows from it for a binding's list of grants.
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 
 use crate::{
     broker::{
@@ -11,6 +12,10 @@ use crate::{
     },
     osb::Object,
 };
+
+/// The longest time for which an operation waits for a part of the instance's stack, such as a
+/// function. In the network of a half-deleted stack, a function never responds again.
+pub const LONGEST_WAIT_FOR_STACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// A kind of grant: its creation, what it gives to the application, and its undo.
 #[async_trait]
@@ -39,7 +44,8 @@ pub trait Kind: Send + Sync {
         Ok(None)
     }
 
-    /// Takes all permissions in AWS away from the application.
+    /// Takes all permissions in AWS away from the application. It must not depend on the instance's
+    /// stack: a failure blocks the deletion of the instance.
     async fn revoke(&self, _broker: &Broker, _binding: &Binding) -> Result<()> {
         Ok(())
     }
@@ -65,11 +71,14 @@ pub trait Kind: Send + Sync {
         false
     }
 
-    /// The error of an operation that waits too long for the instance's own stack; `None` for a
-    /// grant that does not need the stack.
-    ///
-    /// What a stack keeps for a binding is deleted with the stack. The deletion of an instance
-    /// ignores a failure of [`Kind::remove`] for such a grant.
+    /// True if the instance's stack keeps what the grant has created. It is then deleted with the
+    /// stack, so the deletion of an instance ignores a failure of [`Kind::remove`].
+    fn goes_with_stack(&self) -> bool {
+        false
+    }
+
+    /// The error of an operation that has waited for [`LONGEST_WAIT_FOR_STACK`] for a part of the
+    /// instance's stack; `None` for a grant that does not need the stack.
     fn timeout(&self) -> Option<Error> {
         None
     }
@@ -161,9 +170,9 @@ pub async fn access(broker: &Broker, binding: &Binding) -> Result<Option<Access>
     Ok(None)
 }
 
-/// Returns the credentials that replace the template's, from the first grant that has some.
+/// Returns the credentials that replace the template's, from the last grant that has some.
 pub async fn credentials(broker: &Broker, binding: &Binding) -> Result<Option<Object>> {
-    for grant in kinds(binding) {
+    for grant in kinds(binding).rev() {
         if let Some(credentials) = grant.credentials(broker, binding).await? {
             return Ok(Some(credentials));
         }

@@ -9,7 +9,14 @@
 //!
 //! Every step can be repeated. Another request may resume a binding from its record.
 //!
-//! A new kind is a variant of [`Grant`], a file here, and a line in [`requested`] and in [`kinds`].
+//! A new kind needs
+//!
+//! - a variant of [`Grant`], and the next version of bindings in `src/aws/records/shapes.rs`, so that
+//!   an older broker does not overlook it; recorded items in `tests/broker/records/`;
+//! - a file here that implements [`Kind`], an arm in `kind.rs`, and a line in [`requested`];
+//! - a reference in the crate `catalog`, if the grant gives a new value to credentials;
+//! - a port, if it calls a service that no port knows;
+//! - a state in `tests/simulation/platform.rs`, which makes every step fail and unwind.
 
 mod function;
 mod identity;
@@ -19,8 +26,9 @@ mod role_policy;
 mod user;
 
 pub use self::{
-    function::LONGEST_FUNCTION_WAIT,
-    kind::{Context, IamResource, Kind, access, credentials, kinds, revoke},
+    kind::{
+        Context, IamResource, Kind, LONGEST_WAIT_FOR_STACK, access, credentials, kinds, revoke,
+    },
     role::delete_role,
     user::delete_user,
 };
