@@ -1,7 +1,13 @@
 //! The in-memory twin keeps the promises of the ports, as the adapters do.
 
+use aws_service_broker::broker::ports::{PlatformSecrets, StackResource};
+use secrecy::ExposeSecret;
+
 use crate::{
-    contract::{functions::MadeFunctions, secrets::StoringSecrets, stacks::SettlingStacks},
+    contract::{
+        functions::MadeFunctions, platform_secrets::RotatingPlatformSecrets,
+        resources::CreatingResources, secrets::StoringSecrets, stacks::SettlingStacks, unique,
+    },
     support::{FakeFunction, World},
 };
 
@@ -28,6 +34,30 @@ impl StoringSecrets for World {
         let client = (user_pool_id.clone(), client_id.clone());
         self.edit(|account| drop(account.client_secrets.insert(client, secret.clone())));
         (user_pool_id, client_id, secret)
+    }
+}
+
+impl RotatingPlatformSecrets for World {
+    async fn rotate(&self, username: &str, password: &str) {
+        let current = self.read().await.expect("the current pairs");
+        let previous = current
+            .first()
+            .map(|pair| (pair.username.as_str(), pair.password.expose_secret()));
+        let pairs: Vec<_> = [(username, password)].into_iter().chain(previous).collect();
+        self.set_platform_secrets(&pairs);
+    }
+}
+
+impl CreatingResources for World {
+    async fn create(&self) -> StackResource {
+        let name = unique();
+        let created = StackResource {
+            arn: format!("arn:aws:sqs:us-east-1:000000000000:{name}"),
+            stack_name: format!("osb-sqs-{name}"),
+            instance_id: name,
+        };
+        self.edit(|account| account.resources.push(created.clone()));
+        created
     }
 }
 
@@ -64,4 +94,6 @@ macro_rules! the_twin_keeps_the_promises_of {
     };
 }
 
-the_twin_keeps_the_promises_of! { records stacks users roles vault secrets functions }
+the_twin_keeps_the_promises_of! {
+    functions platform_secrets records resources roles secrets stacks users vault
+}

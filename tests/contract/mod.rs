@@ -3,7 +3,9 @@
 //! Neither can drift from the other unnoticed.
 
 pub mod functions;
+pub mod platform_secrets;
 pub mod records;
+pub mod resources;
 pub mod roles;
 pub mod secrets;
 pub mod stacks;

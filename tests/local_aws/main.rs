@@ -14,6 +14,7 @@ mod platform_secrets;
 mod progress;
 mod races;
 mod records;
+mod resources;
 mod roles;
 mod secrets;
 mod stacks;

@@ -1,11 +1,57 @@
+use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
-use aws_service_broker::{aws::SecretsManager, broker::ports::PlatformSecrets};
+use aws_service_broker::{
+    aws::SecretsManager,
+    broker::ports::{PlatformSecret, PlatformSecrets, PortResult},
+};
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 use crate::{
     aws::{Calls, settings},
-    contract::unique,
+    contract::{self, platform_secrets::RotatingPlatformSecrets, unique},
 };
+
+/// The adapter for a secret of the test's own, and a client that changes the secret.
+struct Rotating {
+    secrets: SecretsManager,
+    client: Client,
+    arn: String,
+}
+
+impl Rotating {
+    async fn new() -> Self {
+        let config = Calls::default().config().await;
+        let client = Client::new(&config);
+        let created = client.create_secret().name(unique()).send().await;
+        let arn = created.expect("a secret").arn.expect("an ARN");
+        Self {
+            secrets: SecretsManager::new(&config, &arn),
+            client,
+            arn,
+        }
+    }
+}
+
+#[async_trait]
+impl PlatformSecrets for Rotating {
+    async fn read(&self) -> PortResult<Vec<PlatformSecret>> {
+        self.secrets.read().await
+    }
+}
+
+impl RotatingPlatformSecrets for Rotating {
+    async fn rotate(&self, username: &str, password: &str) {
+        let pair = json!({"username": username, "password": password});
+        let put = self.client.put_secret_value().secret_id(&self.arn);
+        put.secret_string(pair.to_string())
+            .send()
+            .await
+            .expect("put");
+    }
+}
+
+contract::platform_secrets::tests!(Rotating::new().await);
 
 #[tokio::test]
 async fn stack_secret_holds_the_broker_credentials() {
