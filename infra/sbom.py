@@ -68,6 +68,12 @@ def inventory(target: str) -> Bom:
     dependencies: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for depth, name, version, licence in tree(target):
         crate = (name, version)
+        if above and crate not in known:
+            # A crate of this repository is part of the program. Another one on crates.io may have its name.
+            crate = above[0]
+            del above[depth:]
+            above.append(crate)
+            continue
         components.setdefault(crate, component(*crate, licence, known.get(crate)))
         dependencies.setdefault(crate, set())
         del above[depth:]

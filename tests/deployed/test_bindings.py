@@ -49,7 +49,7 @@ class BindingsTest(BrokerTestCase):
         with application_role("other-") as other:
             for parameters in ({"RoleName": other["RoleName"]}, {"RoleArn": other["Arn"]}):
                 refused = BROKER.bind(instance, str(uuid.uuid4()), plan, parameters).expect(400)
-                self.assertIn("has not allowed", refused["description"])
+                self.assertIn("does not allow", refused["description"])
             self.assertEqual(policies(other["RoleName"]), {})
         self.deprovision(instance, plan)
 

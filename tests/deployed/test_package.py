@@ -77,8 +77,8 @@ class PackageTest(BrokerTestCase):
                 self.assertTrue(each["licenses"])
         names = {each["name"] for each in components.values()}
         self.assertLess({"lambda_http", "aws-sdk-iam", "tokio"}, names)
-        # What tests alone need, and what other systems do.
-        self.assertFalse({"proptest", "windows-sys"} & names)
+        # What tests alone need, what other systems do, and what is part of the program.
+        self.assertFalse({"proptest", "windows-sys", "catalog"} & names)
         locked = re.findall(r'name = "(.+)"\nversion = "(.+)"', (package.REPOSITORY / "Cargo.lock").read_text())
         self.assertLess({(each["name"], each["version"]) for each in components.values()}, set(locked))
         needed = {each["ref"]: each.get("dependsOn", []) for each in listed["dependencies"]}

@@ -38,7 +38,7 @@ async fn missing_table_is_a_resource_not_found_error() {
 
 #[tokio::test]
 async fn item_of_unknown_schema_is_not_modified() {
-    for schema in ["0", "3"] {
+    for schema in ["0", "4"] {
         assert_unreadable(schema).await;
     }
 }

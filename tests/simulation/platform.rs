@@ -26,7 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Account, Answer, Client, Fault, INSTANCE, World, catalog_of, ids_of, secret_of, user_of,
+    Account, Answer, Client, FakeRole, Fault, INSTANCE, World, catalog_of, ids_of, secret_of,
+    user_of,
 };
 
 /// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
@@ -688,8 +689,8 @@ fn subject(ask: Ask) -> String {
 }
 
 /// What a request that is refused must leave as it is. It may see that an operation is over, take
-/// up a creation or a deletion at which nobody is at work, and use the place of a tombstone whose
-/// id can be used again.
+/// up a creation or a deletion at which nobody is at work, end a binding whose creation was
+/// interrupted, and use the place of a tombstone whose id can be used again.
 fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialEq + use<> {
     let has_to_stay = |expires_at: Option<Timestamp>, lifetime| {
         expires_at.is_none_or(|expires_at| expires_at > latest_reusable_expiry(lifetime, now))
@@ -769,9 +770,35 @@ fn essence(account: &Account, before: &Account, now: Timestamp) -> impl PartialE
     let going: Vec<_> = before.bindings.values().filter(binding_goes).collect();
     let mut users = account.users.clone();
     users.retain(|name, _| going.iter().all(|binding| user_name(binding) != Some(name)));
-    let roles = going.is_empty().then(|| account.roles.clone());
+    let roles = going
+        .is_empty()
+        .then(|| roles_without_interrupted(account, before, now));
 
     (instances, bindings, stacks, users, roles)
+}
+
+/// The roles, without the policies of bindings that nobody is creating any more.
+fn roles_without_interrupted(
+    account: &Account,
+    before: &Account,
+    now: Timestamp,
+) -> BTreeMap<String, FakeRole> {
+    let interrupted: Vec<_> = before
+        .bindings
+        .values()
+        .filter(|binding| binding.operation.in_progress() && !binding.operation.may_be_running(now))
+        .flat_map(|binding| &binding.grants)
+        .filter_map(|grant| match grant {
+            Grant::RolePolicy(added) => Some(&added.policy_name),
+            _ => None,
+        })
+        .collect();
+
+    let mut roles = account.roles.clone();
+    for role in roles.values_mut() {
+        role.policies.retain(|name, _| !interrupted.contains(&name));
+    }
+    roles
 }
 
 fn access_key(binding: &Binding) -> Option<SealedAccessKey> {
