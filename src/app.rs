@@ -14,12 +14,7 @@ use crate::{
 
 /// Creates the broker from its settings, with AWS adapters for all of its ports.
 pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
-    let place = Place {
-        account_id: settings.account_id.clone(),
-        region: settings.region.clone(),
-        partition: settings.partition().to_owned(),
-    };
-
+    let place = place(settings);
     let catalog = Catalog::new(OFFERINGS.into(), &settings.account_id, &settings.broker_id)
         .only(&settings.enabled_services)
         .restricted(&settings.restrictions);
@@ -49,13 +44,21 @@ pub fn authenticator(settings: &Settings, config: &SdkConfig) -> Authenticator {
     Authenticator::new(Arc::new(secrets), Arc::new(System))
 }
 
+/// Returns the broker's own account and Region.
+fn place(settings: &Settings) -> Place {
+    Place {
+        account_id: settings.account_id.clone(),
+        region: settings.region.clone(),
+        partition: settings.partition().to_owned(),
+    }
+}
+
 /// Returns the identities of the adapters in the broker's own account.
 fn permissions(settings: &Settings) -> Permissions {
     Permissions {
-        partition: settings.partition().to_owned(),
+        place: place(settings),
+        name_prefix: settings.name_prefix.clone(),
         identity_path: settings.identity_path(),
-        boundary_arn: settings.permissions_boundary_arn.clone(),
-        deploy_role_arn: settings.deploy_role_arn.clone(),
         external_id: settings.external_id.clone(),
     }
 }

@@ -51,10 +51,8 @@ pub struct Settings {
     pub key_arn: String,
     /// `CREDENTIALS_SECRET_ARN`: the secret with the user name and password for platforms.
     pub credentials_secret_arn: String,
-    /// `DEPLOY_ROLE_ARN`: the role that CloudFormation assumes.
-    pub deploy_role_arn: String,
-    /// `PERMISSIONS_BOUNDARY_ARN`: the permissions boundary of every binding's identity.
-    pub permissions_boundary_arn: String,
+    /// `BROKER_ROLE_ARN`: the role of the broker's function.
+    pub broker_role_arn: String,
     /// `LOCATIONS`: locations for instances besides the broker's own account and Region, separated
     /// by commas. Each is an account, a Region and a role, separated by slashes. Empty: no other
     /// locations.
@@ -128,8 +126,7 @@ impl Settings {
             )?,
             key_arn: variables.required("KEY_ARN")?,
             credentials_secret_arn: variables.required("CREDENTIALS_SECRET_ARN")?,
-            deploy_role_arn: variables.required("DEPLOY_ROLE_ARN")?,
-            permissions_boundary_arn: variables.required("PERMISSIONS_BOUNDARY_ARN")?,
+            broker_role_arn: variables.required("BROKER_ROLE_ARN")?,
             locations: locations(
                 &variables.or_empty("LOCATIONS"),
                 &variables.required("NAME_PREFIX")?,
@@ -145,7 +142,7 @@ impl Settings {
 
     /// Returns the partition, the second part of every ARN: `aws`, `aws-cn`, …
     pub fn partition(&self) -> &str {
-        self.deploy_role_arn.split(':').nth(1).unwrap_or_default()
+        self.broker_role_arn.split(':').nth(1).unwrap_or_default()
     }
 
     /// Returns the IAM path of the bindings' users and roles.
@@ -225,7 +222,7 @@ fn binding_rules(
 ) -> Result<BindingRules, InvalidSetting> {
     Ok(BindingRules {
         lifetime: variables.days("BINDING_LIFETIME_DAYS")?,
-        own_roles: OwnRoles::beside(&variables.required("DEPLOY_ROLE_ARN")?),
+        own_roles: OwnRoles::beside(&variables.required("BROKER_ROLE_ARN")?),
         roles: RolePatterns::new(&variables.or_empty("BINDABLE_ROLES")),
         workload_identity: WorkloadIdentity {
             oidc_provider_arn: variables.optional("OIDC_PROVIDER_ARN"),

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, iam, lambda_svc
-from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, helpers, provisioners
+from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, helpers
 
 Parameters = dict[str, Any]
 Response = tuple[int, Any, Any]
@@ -294,21 +294,11 @@ def bury(name: str) -> None:
         del cloudformation._stacks[name]
 
 
-def delete_nested_stack(physical_id: str, *arguments: Any) -> None:
-    name = provisioners._nested_stack_lookup_name(physical_id)
-    DELETE_NESTED_STACK(physical_id, *arguments)
-    bury(name)
-
-
-DELETE_NESTED_STACK = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"]
-
-
 def register() -> None:
     custom_resource.deliver_response = deliver_response
     lambda_svc._execute_function_with_config_scope = execute_function
     for module in (changesets, engine, handlers):
         module._resolve_parameters = resolve_parameters
-    provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]["delete"] = delete_nested_stack
     actions = cloudformation._ACTION_HANDLERS
     actions.update(
         CreateStack=with_role(create_stack),

@@ -31,6 +31,7 @@ import authorization
 import cloudformation_rules
 import deletion_rules
 import iam_rules
+import nested_stacks
 import pace
 import resource_properties
 import stack_deletions
@@ -360,6 +361,7 @@ def register() -> None:
     pace.register()
     resource_properties.register()
     iam_rules.register()
+    nested_stacks.register()
     cloudformation_rules.register()
     subscriptions.register()
     table = handlers["AWS::DynamoDB::Table"]

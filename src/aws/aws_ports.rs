@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use aws_config::{SdkConfig, sts::AssumeRoleProvider};
 use aws_sdk_dynamodb::config::{Region, SharedCredentialsProvider};
 
-use super::{CloudFormation, Iam, Lambda, StoredSecrets, Tagging};
+use super::{CloudFormation, Iam, Lambda, ServiceRoles, StoredSecrets, Tagging};
 use crate::broker::{
+    Place,
     ports::{AwsPorts, AwsPortsFactory},
     records::Location,
 };
@@ -31,14 +32,12 @@ pub struct AwsPortsByRole {
 /// The means by which the adapters act, and to which they limit what they create.
 #[derive(Clone, Debug)]
 pub struct Permissions {
-    /// The partition of all accounts: `aws`, `aws-cn`, …
-    pub partition: String,
+    /// The broker's own account and Region.
+    pub place: Place,
+    /// The prefix of all names.
+    pub name_prefix: String,
     /// The path of users and roles of bindings, in every account.
     pub identity_path: String,
-    /// The ARN of the permissions boundary of users and roles, in the broker's own account.
-    pub boundary_arn: String,
-    /// The ARN of the role with which CloudFormation works, in the broker's own account.
-    pub deploy_role_arn: String,
     /// The external id with which roles in other accounts are assumed.
     pub external_id: Option<String>,
 }
@@ -50,8 +49,7 @@ impl AwsPortsByRole {
             home: ports(
                 config,
                 &permissions.identity_path,
-                &permissions.boundary_arn,
-                &permissions.deploy_role_arn,
+                ServiceRoles::new(&permissions.name_prefix, permissions.place.clone(), ""),
             ),
             config: config.clone(),
             others: Mutex::default(),
@@ -65,12 +63,15 @@ impl AwsPortsByRole {
             region,
             role_name,
         } = location;
-        let iam = format!("arn:{}:iam::{account_id}", self.permissions.partition);
+        let Permissions {
+            place, name_prefix, ..
+        } = &self.permissions;
+        let role_arn = format!("arn:{}:iam::{account_id}:role/{role_name}", place.partition);
 
         // STS is called in the broker's own Region: the location's Region may be disabled in the
         // broker's account. The credentials are valid in all Regions.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html
-        let role = AssumeRoleProvider::builder(format!("{iam}:role/{role_name}"))
+        let role = AssumeRoleProvider::builder(role_arn)
             .session_name(SESSION_NAME)
             .configure(&self.config);
         let role = match &self.permissions.external_id {
@@ -85,13 +86,19 @@ impl AwsPortsByRole {
             .region(Region::new(region.clone()))
             .credentials_provider(credentials);
 
-        // `infra/target-account.yaml` names both after the role.
-        let boundary = format!("{iam}:policy/{role_name}-boundary");
+        let place = Place {
+            account_id: account_id.clone(),
+            region: region.clone(),
+            partition: place.partition.clone(),
+        };
+        // As `infra/target-account.yaml` names the role.
+        let suffix = role_name
+            .strip_prefix(&format!("service-broker-{name_prefix}-{region}"))
+            .unwrap_or_default();
         ports(
             &config.build(),
             &self.permissions.identity_path,
-            &boundary,
-            &format!("{iam}:role/{role_name}-deploy"),
+            ServiceRoles::new(name_prefix, place, suffix),
         )
     }
 }
@@ -121,15 +128,10 @@ impl AwsPortsFactory for AwsPortsByRole {
     }
 }
 
-fn ports(
-    config: &SdkConfig,
-    identity_path: &str,
-    boundary_arn: &str,
-    deploy_role_arn: &str,
-) -> AwsPorts {
-    let iam = Arc::new(Iam::new(config, identity_path, boundary_arn));
+fn ports(config: &SdkConfig, identity_path: &str, service_roles: ServiceRoles) -> AwsPorts {
+    let iam = Arc::new(Iam::new(config, identity_path, service_roles.clone()));
     AwsPorts {
-        stacks: Arc::new(CloudFormation::new(config, deploy_role_arn)),
+        stacks: Arc::new(CloudFormation::new(config, service_roles)),
         users: iam.clone(),
         roles: iam,
         secrets: Arc::new(StoredSecrets::new(config)),

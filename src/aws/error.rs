@@ -156,13 +156,14 @@ impl Service {
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
             ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
                 Some(
-                    "the role in DEPLOY_ROLE_ARN must exist and let cloudformation.amazonaws.com \
-                     assume it",
+                    "the deploy role of the service must exist in this account and Region: deploy \
+                     services.yaml there with the service enabled",
                 )
             }
-            ("IAM", "NoSuchEntity") if says("is not attachable") => {
-                Some("the policy in PERMISSIONS_BOUNDARY_ARN does not exist: correct the setting")
-            }
+            ("IAM", "NoSuchEntity") if says("is not attachable") => Some(
+                "the boundary of the service must exist in this account and Region: deploy \
+                     services.yaml there",
+            ),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ mod presigned_put;
 mod records;
 mod resources;
 mod secrets;
+mod service_roles;
 mod stacks;
 mod vault;
 
@@ -29,6 +30,7 @@ pub use presigned_put::put_json;
 pub use records::DynamoDb;
 pub use resources::Tagging;
 pub use secrets::StoredSecrets;
+pub use service_roles::ServiceRoles;
 pub use stacks::CloudFormation;
 pub use vault::Kms;
 

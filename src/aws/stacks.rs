@@ -15,7 +15,7 @@ use aws_sdk_cloudformation::{
 };
 use jiff::Timestamp;
 
-use super::{error::Service, no_blind_retry::NoBlindRetry};
+use super::{ServiceRoles, error::Service, no_blind_retry::NoBlindRetry};
 use crate::broker::{
     ports::{
         NewStack, Page, ParameterValue, PortResult, Stack, StackCreation, StackDeletion,
@@ -30,21 +30,21 @@ const SERVICE: Service = Service("CloudFormation");
 /// deploy role's permissions limit what its stack can create.
 const CAPABILITY: types::Capability = types::Capability::CapabilityIam;
 
-/// CloudFormation, acting with the deploy role.
+/// CloudFormation, acting with the deploy role of the stack's service.
 pub struct CloudFormation {
     config: SdkConfig,
     client: OnceLock<Client>,
-    deploy_role_arn: String,
+    roles: ServiceRoles,
 }
 
 impl CloudFormation {
-    /// Creates the adapter. It creates, updates and deletes stacks with the deploy role's
-    /// permissions.
-    pub fn new(config: &SdkConfig, deploy_role_arn: impl Into<String>) -> Self {
+    /// Creates the adapter. It creates, updates and deletes a stack with the permissions of its
+    /// service's deploy role.
+    pub fn new(config: &SdkConfig, roles: ServiceRoles) -> Self {
         Self {
             config: config.clone(),
             client: OnceLock::new(),
-            deploy_role_arn: deploy_role_arn.into(),
+            roles,
         }
     }
 
@@ -63,7 +63,7 @@ impl Stacks for CloudFormation {
             .template_body(stack.template_body)
             .set_parameters(Some(stack.parameters.iter().map(parameter).collect()))
             .set_tags(Some(stack.tags.iter().map(tag).collect()))
-            .role_arn(&self.deploy_role_arn)
+            .role_arn(self.roles.deploy_role_of(stack.name))
             .capabilities(CAPABILITY)
             .client_request_token(stack.token)
             .customize()
@@ -92,7 +92,7 @@ impl Stacks for CloudFormation {
             .set_use_previous_template(update.template_body.is_none().then_some(true))
             .set_parameters(Some(update.parameters.iter().map(parameter).collect()))
             .set_tags(Some(update.tags.iter().map(tag).collect()))
-            .role_arn(&self.deploy_role_arn)
+            .role_arn(self.roles.deploy_role_of(update.stack))
             .capabilities(CAPABILITY)
             .client_request_token(update.token)
             .customize()
@@ -186,7 +186,7 @@ impl Stacks for CloudFormation {
             .client()
             .delete_stack()
             .stack_name(stack)
-            .role_arn(&self.deploy_role_arn)
+            .role_arn(self.roles.deploy_role_of(stack))
             .client_request_token(token)
             .send()
             .await;

@@ -48,6 +48,16 @@ impl Naming {
         InstanceId::new(self.uuid_of(stack_name, uuid::fmt::Hyphenated::LENGTH)?).ok()
     }
 
+    /// The service in a stack name. Its dots have become hyphens.
+    pub fn service<'a>(&self, stack_name: &'a str) -> Option<&'a str> {
+        let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];
+        let id = forms
+            .into_iter()
+            .find_map(|length| self.uuid_of(stack_name, length))?;
+        let rest = stack_name.strip_prefix(&self.prefix)?.strip_suffix(id)?;
+        rest.strip_prefix('-')?.strip_suffix('-')
+    }
+
     /// True if the name has the form of an instance's stack name.
     pub fn is_of_instance(&self, stack_name: &str) -> bool {
         let forms = [uuid::fmt::Hyphenated::LENGTH, uuid::fmt::Simple::LENGTH];

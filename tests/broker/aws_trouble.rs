@@ -293,6 +293,7 @@ async fn create_user(broker: Broker) -> Result<(), PortError> {
         .users
         .create_user(&NewUser {
             name: "osb-a-user".into(),
+            service: "sqs".into(),
             tags: vec![],
         })
         .await
@@ -334,8 +335,8 @@ async fn misconfiguration_error_names_the_setting() {
         open: 400 "DisabledException" "arn:aws:kms:x:0:key/k is disabled." => "KEY_ARN",
         open: 400 "KMSInvalidStateException" "arn:aws:kms:x:0:key/k is pending deletion." => "KEY_ARN",
         seal: 400 "NotFoundException" "Key 'arn:aws:kms:x:0:key/k' does not exist" => "KEY_ARN",
-        create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "DEPLOY_ROLE_ARN",
-        create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "PERMISSIONS_BOUNDARY_ARN",
+        create_stack: 400 "ValidationError" "Role arn:aws:iam::0:role/r is invalid or cannot be assumed" => "deploy role of the service must exist",
+        create_user: 404 "NoSuchEntity" "Scope ARN: arn:aws:iam::0:policy/p does not exist or is not attachable." => "boundary of the service must exist",
     }
     let aws = Aws::saying(Some((
         400,
@@ -390,7 +391,7 @@ async fn misconfiguration_is_a_500_and_logged_with_its_setting() {
     for (by, (code, message), setting) in [
         ("dynamodb", missing_table, "TABLE_NAME"),
         ("dynamodb", disabled_key, "KEY_ARN"),
-        ("cloudformation", wrong_role, "DEPLOY_ROLE_ARN"),
+        ("cloudformation", wrong_role, "services.yaml"),
     ] {
         let aws = Aws {
             by,

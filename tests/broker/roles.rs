@@ -22,7 +22,7 @@ fn rules() -> BindingRules {
             oidc_provider_arn: Some(format!("arn:aws:iam::000000000000:oidc-provider/{ISSUER}")),
             eks_cluster_arn: None,
         },
-        own_roles: OwnRoles::beside("arn:aws:iam::000000000000:role/apps/of-broker-DeployRole-1"),
+        own_roles: OwnRoles::beside("arn:aws:iam::000000000000:role/apps/of-broker-BrokerRole-1"),
         outputs_as_is: false,
     }
 }
@@ -504,8 +504,8 @@ async fn binding_to_deleted_role_fails_and_can_be_deleted() {
 
 /// CloudFormation cuts the names of roles where that of the stack is long.
 #[test]
-fn truncated_deploy_role_name_counts_as_own() {
-    let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-DeployRo-1ABC";
+fn truncated_broker_role_name_counts_as_own() {
+    let cut = "arn:aws:iam::123456789012:role/a-broker-of-a-very-long-name-BrokerRo-1ABC";
     assert!(OwnRoles::beside(cut).contain(cut));
 }
 

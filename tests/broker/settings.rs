@@ -6,7 +6,7 @@ use serde_json::Value;
 
 fn variable(name: &str) -> Option<String> {
     Some(match name {
-        "DEPLOY_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/deploy".into(),
+        "BROKER_ROLE_ARN" => "arn:aws-cn:iam::123456789012:role/broker".into(),
         "BINDING_LIFETIME_DAYS" => "90".into(),
         "MAX_INSTANCES_PER_ORGANIZATION" => "0".into(),
         "MAX_BINDINGS_PER_INSTANCE" => "5".into(),
@@ -24,7 +24,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 #[test]
-fn partition_follows_from_the_deploy_role() {
+fn partition_follows_from_the_broker_role() {
     let settings = Settings::read(variable).expect("all are set");
     assert_eq!(settings.partition(), "aws-cn");
     assert_eq!(settings.table_name, "the TABLE_NAME");

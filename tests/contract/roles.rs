@@ -24,6 +24,7 @@ async fn created(roles: &impl Roles) -> String {
     let name = format!("osb-{}", unique());
     let tags = vec![Tag::new("servicebroker:binding-id", "a binding")];
     let new = NewRole {
+        service: "sqs".into(),
         name: name.clone(),
         trust_policy: TRUST.into(),
         tags,

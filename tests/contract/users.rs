@@ -27,6 +27,7 @@ async fn created(users: &impl Users) -> String {
     let name = format!("osb-{}", unique());
     let user = NewUser {
         name: name.clone(),
+        service: "sqs".into(),
         tags: vec![Tag::new("servicebroker:binding-id", "a binding")],
     };
     assert_eq!(

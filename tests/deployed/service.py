@@ -12,7 +12,7 @@ from typing import Any
 
 import aws
 from osb import Plan
-from support import BROKER, BrokerTestCase, client, records_of, stacks_of
+from support import BROKER, BrokerTestCase, client, of_service, records_of, stacks_of
 
 Credentials = dict[str, str]
 Use = Callable[[Credentials], None]
@@ -128,7 +128,9 @@ class ServiceTestCase(BrokerTestCase):
     def use(self, use: Use, credentials: Credentials) -> None:
         has_identity, self.denied = "AWS_ACCESS_KEY_ID" in credentials, 0
         if has_identity:
-            self.policy = policy_of(user_of(credentials))
+            user = user_of(credentials)
+            self.policy, self.boundary = policy_of(user), policy_document(boundary_of(user))
+            self.assertEqual(boundary_of(user), of_service("policy", self.service))
             self.assert_fits(self.policy)
         use(credentials)
         if has_identity:
@@ -184,12 +186,16 @@ class ServiceTestCase(BrokerTestCase):
 
     def assert_simulated(self, action: str, resource: str = "*") -> None:
         """IAM would let the binding do it; for what the emulator has no API for."""
-        self.assertEqual(decisions(self.policy, action, resource), ["allowed", "allowed"], f"{action} on {resource}")
+        self.assertEqual(self.decisions(action, resource), ["allowed", "allowed"], f"{action} on {resource}")
 
     def assert_simulated_denied(self, action: str, resource: str = "*") -> None:
         """IAM would not let the binding do it."""
-        self.assertNotEqual(decisions(self.policy, action, resource), ["allowed", "allowed"], f"{action} on {resource}")
+        self.assertNotEqual(self.decisions(action, resource), ["allowed", "allowed"], f"{action} on {resource}")
         self.denied += 1
+
+    def decisions(self, action: str, resource: str) -> list[str]:
+        """What the binding's own policy and its boundary say to a call, each alone: both have to allow it."""
+        return [decision(document, action, resource) for document in (self.policy, self.boundary)]
 
 
 def user_of(credentials: Credentials) -> str:
@@ -212,23 +218,22 @@ def key_contexts(credentials: Credentials) -> list[dict[str, Any]]:
     return contexts
 
 
+def boundary_of(user: str) -> str:
+    return client("iam").get_user(UserName=user)["User"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+
+
 @functools.cache
-def boundary() -> dict[str, Any]:
-    iam, arn = client("iam"), os.environ["PERMISSIONS_BOUNDARY_ARN"]
+def policy_document(arn: str) -> dict[str, Any]:
+    iam = client("iam")
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     return iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
 
-def decisions(policy: dict[str, Any], action: str, resource: str) -> list[str]:
-    """What the binding's own policy and the permissions boundary say to a call, each alone: both have to allow it."""
-
-    def decision(document: dict[str, Any]) -> str:
-        simulated = client("iam").simulate_custom_policy(
-            PolicyInputList=[json.dumps(without_conditions(document))], ActionNames=[action], ResourceArns=[resource]
-        )
-        return simulated["EvaluationResults"][0]["EvalDecision"]
-
-    return [decision(document) for document in (policy, boundary())]
+def decision(document: dict[str, Any], action: str, resource: str) -> str:
+    simulated = client("iam").simulate_custom_policy(
+        PolicyInputList=[json.dumps(without_conditions(document))], ActionNames=[action], ResourceArns=[resource]
+    )
+    return simulated["EvaluationResults"][0]["EvalDecision"]
 
 
 def without_conditions(document: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,12 @@ def kms_key() -> str:
     return client("kms").create_key()["KeyMetadata"]["Arn"]
 
 
+def of_service(kind: str, service: str, prefix: str = os.environ["NAME_PREFIX"]) -> str:
+    """The ARN of a service's deploy role, or of its bindings' boundary: of the kind `role` or `policy`."""
+    account, region = os.environ["ACCOUNT_ID"], os.environ["AWS_REGION"]
+    return f"arn:aws:iam::{account}:{kind}/service-broker/{prefix}/{prefix}.{service}.{region}"
+
+
 def stacks_of(instance: str) -> list[str]:
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     return [stack["StackName"] for page in pages for stack in page["Stacks"] if instance in stack["StackName"]]

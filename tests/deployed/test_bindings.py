@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import Any
 
 import aws
 from local_aws import APPLICATION_ROLES, OIDC_PROVIDER
-from support import BROKER, BrokerTestCase, application_role, assume, client, kms_key
+from support import BROKER, BrokerTestCase, application_role, assume, client, kms_key, of_service
 
 
 def policies(role_name: str) -> dict[str, Any]:
@@ -60,7 +59,7 @@ class BindingsTest(BrokerTestCase):
         self.assertNotIn("AWS_SECRET_ACCESS_KEY", bound)
         iam, name = client("iam"), bound["AWS_ROLE_ARN"].rpartition("/")[2]
         made = iam.get_role(RoleName=name)["Role"]
-        self.assertEqual(made["PermissionsBoundary"]["PermissionsBoundaryArn"], os.environ["PERMISSIONS_BOUNDARY_ARN"])
+        self.assertEqual(made["PermissionsBoundary"]["PermissionsBoundaryArn"], of_service("policy", "sqs"))
         [trust] = made["AssumeRolePolicyDocument"]["Statement"]
         self.assertEqual(trust["Principal"], {"Federated": OIDC_PROVIDER})
         subject = "system:serviceaccount:shop:worker"

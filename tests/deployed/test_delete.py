@@ -8,8 +8,8 @@ from typing import Any
 from another_broker import OFTEN, AnotherBroker, template
 from support import CLOUDFORMATION, BrokerTestCase, application_role, client, stacks_of
 
-# What the stack never takes with it. The boundary is that of bindings, which may be in use.
-KEPT = {"Key", "Table", "PermissionsBoundary"}
+# What the stack never takes with it.
+KEPT = {"Key", "Table"}
 
 
 class DeleteTest(BrokerTestCase):
@@ -36,9 +36,15 @@ class DeleteTest(BrokerTestCase):
         credentials = self.bind_there(doomed, instance, "sqs", "standard")
         self.assertEqual(doomed.delete()["StackStatus"], "DELETE_FAILED")
 
-        deleted = doomed.delete(RetainResources=["Guard"])
+        # IAM deletes no policy that is somebody's boundary.
+        refused = doomed.delete(RetainResources=["Guard"])
+        self.assertEqual(refused["StackStatus"], "DELETE_FAILED")
+        self.assertEqual(doomed.resources(), {"Services"})
+        self.assertIn("SqsBoundary", reasons(refused, "DELETE_FAILED")["Services"])
+
+        deleted = doomed.delete(RetainResources=["Services"])
         self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
-        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard"})
+        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard", "Services"})
         queue = client("sqs", credentials)
         queue.send_message(QueueUrl=credentials["QUEUE_URL"], MessageBody="hello")
         bury(instance)
@@ -50,12 +56,12 @@ class DeleteTest(BrokerTestCase):
 
         refused = doomed.delete(RetainResources=["Guard"])
         self.assertEqual(refused["StackStatus"], "DELETE_FAILED")
-        self.assertEqual(doomed.resources(), {"StackRolesBoundary"})
+        self.assertEqual(doomed.resources(), {"Services", "StackRolesBoundary"})
         self.assertIn("attached to entities", reasons(refused, "DELETE_FAILED")["StackRolesBoundary"])
 
-        deleted = doomed.delete(RetainResources=["StackRolesBoundary"])
+        deleted = doomed.delete(RetainResources=["Services", "StackRolesBoundary"])
         self.assertEqual(deleted["StackStatus"], "DELETE_COMPLETE")
-        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard", "StackRolesBoundary"})
+        self.assertEqual(reasons(deleted, "DELETE_SKIPPED").keys(), {*KEPT, "Guard", "Services", "StackRolesBoundary"})
         bury(instance)
 
     def broker_with_instance(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import os
 import sys
 import unittest
 import uuid
@@ -383,6 +384,35 @@ class IamTest(BrokerTestCase):
         cloudformation.delete_stack(StackName=stack)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
         self.assert_code("NoSuchEntity", self.iam.get_policy, PolicyArn=arn)
+
+    def test_nested_stack_with_a_boundary_in_use_cannot_be_deleted(self) -> None:
+        cloudformation, s3, user = client("cloudformation"), client("s3"), {"UserName": self.name}
+        boundary = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(policy(200))}}
+        boundary["Properties"]["ManagedPolicyName"] = self.name
+        s3.create_bucket(Bucket=self.name)
+        nested = {"Resources": {"Queue": QUEUE, "Boundary": boundary}}
+        s3.put_object(Bucket=self.name, Key="nested", Body=json.dumps(nested).encode())
+        properties = {"TemplateURL": f"{os.environ['AWS_ENDPOINT_URL']}/{self.name}/nested"}
+        body = {"Resources": {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": properties}}}
+        stack = cloudformation.create_stack(
+            StackName=self.name, TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_NAMED_IAM"]
+        )["StackId"]
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+
+        self.iam.create_user(**user, PermissionsBoundary=f"arn:aws:iam::{os.environ['ACCOUNT_ID']}:policy/{self.name}")
+        cloudformation.delete_stack(StackName=stack)
+        with suppress(botocore.exceptions.WaiterError):
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        resource = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="Nested")
+        detail = resource["StackResourceDetail"]
+        self.assertEqual(detail["ResourceStatus"], "DELETE_FAILED")
+        self.assertIn("failed to delete: [Boundary]", detail["ResourceStatusReason"])
+        left = cloudformation.list_stack_resources(StackName=detail["PhysicalResourceId"])["StackResourceSummaries"]
+        self.assertEqual([each["LogicalResourceId"] for each in left], ["Boundary"])
+
+        self.iam.delete_user(**user)
+        cloudformation.delete_stack(StackName=stack)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
 
     def test_stack_resources_are_within_the_same_limits(self) -> None:
         cloudformation = client("cloudformation")

@@ -15,7 +15,7 @@ from another_broker import OFTEN, AnotherBroker, template
 from support import BrokerTestCase
 from test_roles import BROKERS, Role
 
-TARGET_ACCOUNT = Path(__file__).parents[2] / "infra" / "target-account.yaml"
+INFRA = Path(__file__).parents[2] / "infra"
 PREFIX, ACCOUNT, REGION, EXTERNAL_ID = "travels", "222222222222", "eu-west-1", "agreed-between-two-operators"
 ROLE = f"service-broker-{PREFIX}-{REGION}"
 # The emulator takes an access key of twelve digits for that of an account's root user.
@@ -30,18 +30,22 @@ def there(service: str) -> Any:
 
 def agree(broker: AnotherBroker, prefix: str = PREFIX) -> str:
     """Deploys what lets the broker into the other account, and returns what that is called."""
-    s3, bucket, stack = there("s3"), f"templates-{uuid.uuid4()}", f"lets-{prefix}-in"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=bucket, Key="template", Body=TARGET_ACCOUNT.read_bytes())
     outputs = broker.broker.outputs
-    parameters = {
+    lets_in = {
         "NamePrefix": prefix,
         "BrokerRoleArn": outputs["BrokerRoleArn"],
         "SweepRoleArn": outputs["SweepRoleArn"],
         "ExternalId": EXTERNAL_ID,
-        "EnabledServices": "sqs",
     }
-    cloudformation = there("cloudformation")
+    made = deploy_there(f"lets-{prefix}-in", "target-account.yaml", lets_in)
+    deploy_there(f"services-of-{prefix}", "services.yaml", {"NamePrefix": prefix, "EnabledServices": "sqs"})
+    return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}["Location"]
+
+
+def deploy_there(stack: str, template: str, parameters: dict[str, str]) -> dict[str, Any]:
+    s3, bucket, cloudformation = there("s3"), f"templates-{uuid.uuid4()}", there("cloudformation")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="template", Body=(INFRA / template).read_bytes())
     cloudformation.create_stack(
         StackName=stack,
         TemplateURL=f"{os.environ['AWS_ENDPOINT_URL']}/{bucket}/template",
@@ -49,8 +53,7 @@ def agree(broker: AnotherBroker, prefix: str = PREFIX) -> str:
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=OFTEN)
-    made = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    return {output["OutputKey"]: output["OutputValue"] for output in made}["Location"]
+    return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
 
 
 class LocationsTest(BrokerTestCase):

@@ -28,6 +28,7 @@ from support import (
     client,
     forget,
     kms_key,
+    of_service,
     records_of,
     stacks_of,
     sweep,
@@ -629,7 +630,7 @@ class ConditionsTest(BrokerTestCase):
     def test_deploy_role_works_only_for_instance_stacks(self) -> None:
         stack = {"StackName": f"another-{uuid.uuid4()}", "TemplateBody": "Resources: {}"}
         with self.assertRaisesRegex(botocore.exceptions.ClientError, "is invalid or cannot be assumed"):
-            client("cloudformation").create_stack(**stack, RoleARN=os.environ["DEPLOY_ROLE_ARN"])
+            client("cloudformation").create_stack(**stack, RoleARN=of_service("role", "sqs"))
 
     def test_bindable_roles_never_include_the_brokers_own(self) -> None:
         made, policy = AnotherBroker("wide"), {"PolicyName": "binding"}
@@ -658,7 +659,7 @@ class ConditionsTest(BrokerTestCase):
 
     def test_identities_need_the_boundary_and_the_path(self) -> None:
         iam, broker, name = client("iam"), self.as_role(BROKERS, "iam"), unique_name()
-        path, boundary = {"Path": f"/{PREFIX}/"}, {"PermissionsBoundary": os.environ["PERMISSIONS_BOUNDARY_ARN"]}
+        path, boundary = {"Path": f"/{PREFIX}/"}, {"PermissionsBoundary": of_service("policy", "sqs")}
         another = {"PermissionsBoundary": arn("iam", f"policy/{PREFIX}-stack-roles")}
         trust, policy = {"AssumeRolePolicyDocument": json.dumps(ANYBODY)}, {"PolicyName": "binding"}
         policy["PolicyDocument"] = json.dumps({"Version": "2012-10-17", "Statement": []})

@@ -15,11 +15,11 @@ import zipfile
 from functools import partial
 
 import load_platform
-from another_broker import AnotherBroker, template
+from another_broker import OFTEN, AnotherBroker, template
 from load import check_records, check_tombstones
 from load_platform import PLANS, Journal, Platform, at_once
 from osb import Client
-from support import BrokerTestCase, client
+from support import BROKER, CLOUDFORMATION, BrokerTestCase, application_role, client, of_service, stacks_of
 
 PLATFORMS = 4
 REQUESTS = 100  # of all platforms together, before the upgrade and after it
@@ -65,6 +65,28 @@ class UpgradeTest(BrokerTestCase):
             lost += check_tombstones()[1]
         self.assertEqual((journal.unexpected, lost), ([], []))
 
+    def test_instances_of_an_earlier_deploy_role_change_and_go(self) -> None:
+        """CloudFormation remembers the role that an earlier build passed, and that is gone."""
+        instance, plan = self.provision("sqs", "standard")
+        (stack,), cloudformation = stacks_of(instance), client("cloudformation")
+        parameters = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        changed = [{**each, "ParameterValue": "7"} for each in parameters if each["ParameterKey"] == "DelaySeconds"]
+        names = {each["ParameterKey"] for each in parameters} - {"DelaySeconds"}
+        with application_role("earlier-", CLOUDFORMATION) as role:
+            cloudformation.update_stack(
+                StackName=stack,
+                UsePreviousTemplate=True,
+                Parameters=[*changed, *({"ParameterKey": name, "UsePreviousValue": True} for name in names)],
+                RoleARN=role["Arn"],
+            )
+            cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+            self.assertEqual(role_of(stack), role["Arn"])
+
+        accepted = BROKER.update(instance, plan, {"parameters": {"DelaySeconds": 5}}).expect(202)
+        BROKER.wait(instance, plan, accepted.get("operation"))
+        self.assertEqual(role_of(stack), of_service("role", "sqs"))
+        self.deprovision(instance, plan)
+
     def platforms(self, broker: Client, stranger: Client) -> tuple[list[Platform], Journal]:
         journal = Journal()
         plans = {service: broker.plan(service, plan) for service, (plan, _) in PLANS.items()}
@@ -76,6 +98,11 @@ class UpgradeTest(BrokerTestCase):
             self.assertLess(time.monotonic(), deadline, f"{number} requests were not answered in {PATIENCE} s")
             time.sleep(0.1)
         return answered(journal)
+
+
+def role_of(stack: str) -> str:
+    """The role that CloudFormation acts with, unless a request names another."""
+    return client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["RoleARN"]
 
 
 def answered(journal: Journal) -> int:

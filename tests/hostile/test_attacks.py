@@ -5,6 +5,7 @@ Each test is an attack, and named after its refusal. SECURITY.md says which test
 
 from __future__ import annotations
 
+import fnmatch
 import http.client
 import json
 import os
@@ -20,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from another_broker import AnotherBroker, template
 from osb import Answer
-from support import BrokerTestCase, application_role, client
+from support import BrokerTestCase, application_role, client, of_service
 from tenants import Tenant, TenantTestCase
 
 REQUIREMENTS = Path(__file__).parents[2] / "infra" / "local" / "requirements"
@@ -61,13 +62,18 @@ def statements(role_arn: str) -> Iterator[dict[str, Any]]:
         yield from policy["Statement"]
 
 
-def allowing(action: str) -> list[dict[str, Any]]:
-    """The statements of the deploy role that allow the action."""
-    role = STRICT.broker.outputs["DeployRoleArn"]
-    listed = [(statement, statement["Action"]) for statement in statements(role)]
+def allowing(action: str, service: str) -> list[dict[str, Any]]:
+    """The statements of the service's deploy role that allow the action."""
+    role = deploy_role(service).rpartition("/")[2]
+    policy = client("iam").get_role_policy(RoleName=role, PolicyName="deploy")["PolicyDocument"]
+    listed = [(statement, statement["Action"]) for statement in policy["Statement"]]
     return [
         statement for statement, actions in listed if action in ([actions] if isinstance(actions, str) else actions)
     ]
+
+
+def deploy_role(service: str) -> str:
+    return of_service("role", service, STRICT.prefix)
 
 
 class HostileUser(TenantTestCase):
@@ -88,19 +94,19 @@ class NamesTest(HostileUser):
         zone = {"DomainName": "amazonaws.com", "VpcId": "vpc-0123456789abcdef0"}
         self.assert_refused(self.ask("route53", "hostedzone", zone), "setting PrivateZoneVpcs")
         # What CloudFormation may do is limited as well: zones without a VPC alone.
-        conditions = [statement.get("Condition") for statement in allowing("route53:CreateHostedZone")]
+        conditions = [statement.get("Condition") for statement in allowing("route53:CreateHostedZone", "route53")]
         self.assertEqual(conditions, [{"Null": {"route53:VPCs": "true"}}])
-        self.assertEqual(allowing("route53:AssociateVPCWithHostedZone"), [])
+        self.assertEqual(allowing("route53:AssociateVPCWithHostedZone", "route53"), [])
 
     def test_nobody_adds_records_to_a_zone_of_others(self) -> None:
         self.assertEqual(plans()["route53"], ["hostedzone"])
-        [allowed] = allowing("route53:ChangeResourceRecordSets")
+        [allowed] = allowing("route53:ChangeResourceRecordSets", "route53")
         actions = allowed["Condition"]["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsActions"]
         self.assertNotIn("CREATE", actions)
 
     def test_nobody_sends_mail_as_somebody_else(self) -> None:
         self.assertNotIn("ses", plans())
-        identities = [statement["Resource"] for statement in allowing("ses:CreateEmailIdentity")]
+        identities = [statement["Resource"] for statement in allowing("ses:CreateEmailIdentity", "ses")]
         self.assertFalse([resource for resource in identities if ":identity/" in str(resource)])
         arn = "arn:aws:ses:us-east-1:000000000000:identity/example.com"
         pool = {"EmailIdentityArn": arn, "EmailFrom": "it-support@example.com"}
@@ -108,8 +114,8 @@ class NamesTest(HostileUser):
 
     def test_nobody_subscribes_to_topics_of_other_accounts(self) -> None:
         # The local AWS shows no account the topics of another, so that this is about CloudFormation's role alone.
-        self.assertTrue(allowing("sns:Subscribe"))
-        for statement in allowing("sns:Subscribe"):
+        self.assertTrue(allowing("sns:Subscribe", "sns"))
+        for statement in allowing("sns:Subscribe", "sns"):
             resources = statement["Resource"]
             for resource in [resources] if isinstance(resources, str) else resources:
                 self.assertEqual(resource.split(":")[4], "000000000000", resource)
@@ -135,9 +141,13 @@ class NamesTest(HostileUser):
     def test_nobody_changes_roles_of_other_spaces_or_the_broker(self) -> None:
         plan = STRICT.client.plan("sqs", "standard")
         instance = self.own(self.mallory, plan)
-        own = STRICT.broker.outputs["DeployRoleArn"]
+        own, not_allowed = STRICT.broker.outputs["BrokerRoleArn"], "does not allow this role"
         with application_role(ROLES) as role:
-            for arn, reason in ((role["Arn"], "The role's owner has not allowed"), (own, "does not allow this role")):
+            for arn, reason in (
+                (role["Arn"], "The role's owner has not allowed"),
+                (own, not_allowed),
+                (deploy_role("sqs"), not_allowed),
+            ):
                 before = client("iam").list_role_policies(RoleName=arn.rpartition("/")[2])["PolicyNames"]
                 bound = STRICT.client.bind(instance, str(uuid.uuid4()), plan, {"RoleArn": arn})
                 self.assert_refused(bound, reason)
@@ -145,7 +155,9 @@ class NamesTest(HostileUser):
                 self.assertEqual(after, before)
         # IAM would not let the broker either.
         denied = [each for each in statements(STRICT.broker.outputs["BrokerRoleArn"]) if each["Effect"] == "Deny"]
-        self.assertIn(own, [arn for each in denied for arn in each["Resource"]])
+        patterns = [arn for each in denied for arn in each["Resource"]]
+        for arn in (own, deploy_role("sqs")):
+            self.assertTrue(any(fnmatch.fnmatchcase(arn, pattern) for pattern in patterns), arn)
 
 
 class IdsTest(HostileUser):

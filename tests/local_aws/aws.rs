@@ -6,7 +6,11 @@ use std::{
 };
 
 use aws_config::SdkConfig;
-use aws_service_broker::{aws::load_config, settings::Settings};
+use aws_service_broker::{
+    aws::{ServiceRoles, load_config},
+    broker::Place,
+    settings::Settings,
+};
 use aws_smithy_runtime_api::{
     client::{
         http::{
@@ -22,6 +26,17 @@ use aws_smithy_runtime_api::{
 /// What `infra/template.yaml` made.
 pub fn settings() -> Settings {
     Settings::from_env().expect("the environment that `make test` sets")
+}
+
+/// What `infra/services.yaml` made.
+pub fn service_roles() -> ServiceRoles {
+    let settings = settings();
+    let place = Place {
+        account_id: settings.account_id.clone(),
+        region: settings.region.clone(),
+        partition: settings.partition().to_owned(),
+    };
+    ServiceRoles::new(settings.name_prefix, place, "")
 }
 
 /// The calls of AWS that went through a client, retries included.

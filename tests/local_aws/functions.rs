@@ -1,7 +1,7 @@
 use aws_service_broker::aws::Lambda;
 
 use crate::{
-    aws::{Calls, settings},
+    aws::{Calls, service_roles},
     contract::{self, functions::MadeFunctions, unique},
 };
 
@@ -26,7 +26,7 @@ Outputs:
 async fn function(body: &str) -> String {
     let cloudformation = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
     let body = STACK
-        .replace("ROLE", &settings().deploy_role_arn)
+        .replace("ROLE", &service_roles().deploy_role("sqs"))
         .replace("BODY", body);
     let stack = format!("osb-{}", unique());
     cloudformation

@@ -18,7 +18,7 @@ const TEMPLATE: &str = "\
 Description: Two buckets, or a wait that nobody ends.
 Metadata:
   AWS::ServiceBroker::Specification:
-    Name: stubborn
+    Name: s3
     UpdatableParameters: [Second]
     ServicePlans:
       buckets: {Description: Buckets., ParameterValues: {Waits: 'false'}}
@@ -39,7 +39,8 @@ Outputs:
   First: {Value: !Ref First}
 ";
 
-/// A broker with this one offering, and the ids of it.
+/// A broker with this one offering, and the ids of it. It is made with the deploy role of a service
+/// that there is.
 async fn stubborn(plan: &str) -> (Client, Value) {
     let config = Calls::default().config().await;
     let catalog = catalog_of(TEMPLATE);

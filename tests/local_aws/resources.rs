@@ -10,7 +10,7 @@ use aws_service_broker::{
 };
 
 use crate::{
-    aws::{Calls, settings},
+    aws::{Calls, service_roles},
     contract::{self, resources::CreatingResources, stacks::SettlingStacks, unique},
 };
 
@@ -30,7 +30,7 @@ impl Creating {
         let config = Calls::default().config().await;
         Self {
             resources: Tagging::new(&config),
-            stacks: CloudFormation::new(&config, settings().deploy_role_arn),
+            stacks: CloudFormation::new(&config, service_roles()),
         }
     }
 }

@@ -5,7 +5,7 @@ use aws_service_broker::broker::{
 };
 
 use crate::{
-    aws::{Calls, settings},
+    aws::{Calls, service_roles, settings},
     contract::{self, roles::TRUST, unique, users::POLICY},
     users::iam,
 };
@@ -20,6 +20,7 @@ async fn role_has_path_boundary_trust_and_policies() {
     roles
         .create(&NewRole {
             name: name.clone(),
+            service: "sqs".into(),
             trust_policy: TRUST.into(),
             tags,
         })
@@ -40,7 +41,7 @@ async fn role_has_path_boundary_trust_and_policies() {
         (made.path(), boundary),
         (
             &*settings.identity_path(),
-            Some(&*settings.permissions_boundary_arn)
+            Some(&*service_roles().boundary("sqs"))
         )
     );
     assert!(

@@ -12,7 +12,7 @@ use aws_service_broker::{
 };
 
 use crate::{
-    aws::{Calls, settings},
+    aws::{Calls, service_roles},
     contract::{self, stacks::SettlingStacks, unique},
 };
 
@@ -23,7 +23,7 @@ Outputs: {QueueName: {Value: !GetAtt Queue.QueueName}}
 ";
 
 async fn stacks() -> CloudFormation {
-    CloudFormation::new(&Calls::default().config().await, settings().deploy_role_arn)
+    CloudFormation::new(&Calls::default().config().await, service_roles())
 }
 
 impl SettlingStacks for CloudFormation {
@@ -58,7 +58,7 @@ fn tags() -> Vec<Tag> {
 }
 
 #[tokio::test]
-async fn stack_is_created_with_the_deploy_role() {
+async fn stack_is_created_with_its_services_deploy_role() {
     let (stacks, name) = (stacks().await, format!("osb-sqs-{}", unique()));
     assert_eq!(
         stacks.create(&stack(&name, "5")).await.expect("create"),
@@ -74,7 +74,7 @@ async fn stack_is_created_with_the_deploy_role() {
         .expect("describe");
     assert_eq!(
         described.stacks()[0].role_arn(),
-        Some(settings().deploy_role_arn.as_str())
+        Some(service_roles().deploy_role("sqs").as_str())
     );
 
     assert_eq!(

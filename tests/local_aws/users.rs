@@ -11,7 +11,7 @@ use aws_smithy_types::body::SdkBody;
 use axum::http;
 
 use crate::{
-    aws::{Calls, settings},
+    aws::{Calls, service_roles, settings},
     contract::{self, unique, users::POLICY},
 };
 
@@ -21,7 +21,7 @@ pub async fn iam() -> Iam {
     Iam::new(
         &Calls::default().config().await,
         settings.identity_path(),
-        &settings.permissions_boundary_arn,
+        service_roles(),
     )
 }
 
@@ -30,17 +30,14 @@ contract::users::tests!(iam().await);
 fn user(name: &str) -> NewUser {
     NewUser {
         name: name.into(),
+        service: "sqs".into(),
         tags: vec![Tag::new("servicebroker:binding-id", "a binding")],
     }
 }
 
 #[tokio::test]
 async fn user_has_path_boundary_policy_and_tags() {
-    let (settings, config, name) = (
-        settings(),
-        Calls::default().config().await,
-        format!("osb-{}", unique()),
-    );
+    let (config, name) = (Calls::default().config().await, format!("osb-{}", unique()));
     let (client, users) = (Client::new(&config), iam().await);
     assert_eq!(
         users.create_user(&user(&name)).await.expect("create"),
@@ -58,7 +55,7 @@ async fn user_has_path_boundary_policy_and_tags() {
     let boundary = created
         .permissions_boundary()
         .and_then(|boundary| boundary.permissions_boundary_arn());
-    assert_eq!(boundary, Some(&*settings.permissions_boundary_arn));
+    assert_eq!(boundary, Some(&*service_roles().boundary("sqs")));
     assert_eq!(
         (created.tags()[0].key(), created.tags()[0].value()),
         ("servicebroker:binding-id", "a binding")
@@ -86,13 +83,9 @@ async fn user_has_path_boundary_policy_and_tags() {
 
 #[tokio::test]
 async fn only_users_below_the_path_are_listed() {
-    let (settings, config, name) = (
-        settings(),
-        Calls::default().config().await,
-        format!("osb-{}", unique()),
-    );
+    let (config, name) = (Calls::default().config().await, format!("osb-{}", unique()));
     let users = iam().await;
-    let other = Iam::new(&config, "/other/", &settings.permissions_boundary_arn);
+    let other = Iam::new(&config, "/other/", service_roles());
     assert_eq!(
         users.create_user(&user(&name)).await.expect("create"),
         UserCreation::Created
@@ -109,18 +102,20 @@ async fn only_users_below_the_path_are_listed() {
 }
 
 #[tokio::test]
-async fn missing_boundary_error_names_the_setting() {
+async fn missing_boundary_error_names_its_template() {
     let (settings, config) = (settings(), Calls::default().config().await);
-    let missing = format!("{}-missing", settings.permissions_boundary_arn);
-    let users = Iam::new(&config, settings.identity_path(), missing);
+    let users = Iam::new(&config, settings.identity_path(), service_roles());
+    let user = NewUser {
+        service: "missing".into(),
+        ..user(&format!("osb-{}", unique()))
+    };
     let error = users
-        .create_user(&user(&format!("osb-{}", unique())))
+        .create_user(&user)
         .await
         .expect_err("no boundary")
         .to_string();
     assert!(
-        error.starts_with("IAM CreateUser: NoSuchEntity")
-            && error.contains("PERMISSIONS_BOUNDARY_ARN"),
+        error.starts_with("IAM CreateUser: NoSuchEntity") && error.contains("services.yaml"),
         "{error}"
     );
 }
@@ -134,7 +129,7 @@ async fn playing(answers: &[(u16, &'static str)]) -> (Iam, StaticReplayClient) {
         .into_builder()
         .http_client(replay.clone())
         .build();
-    (Iam::new(&config, "/osb/", "a-boundary"), replay)
+    (Iam::new(&config, "/osb/", service_roles()), replay)
 }
 
 #[tokio::test(start_paused = true)]

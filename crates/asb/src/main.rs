@@ -8,9 +8,11 @@
 
 mod catalog_page;
 mod generated;
-mod infra;
 mod new_service;
+mod policy_yaml;
 mod service_page;
+mod services_stack;
+mod settings;
 
 use std::{
     env, fs,
@@ -24,6 +26,11 @@ use catalog::compiler::{self, Inspection, TEMPLATE_FILE};
 /// Template of the broker's own stack. [`TARGET`] lets it work in another account or Region.
 const STACK: &str = "infra/template.yaml";
 const TARGET: &str = "infra/target-account.yaml";
+/// Template of the roles and boundaries of services, which both need.
+const SERVICES: &str = "infra/services.yaml";
+/// Names of the roles and boundaries for the broker's own location, and for that of [`TARGET`].
+const OWN_NAMES: &str = "${NamePrefix}.*.${AWS::Region}";
+const NAMES_THERE: &str = "${NamePrefix}.*.${AWS::Region}${RoleSuffix}";
 /// Names of the parts that both templates share.
 const SHARED: [&str; 4] = [
     "stacks and users",
@@ -39,8 +46,6 @@ asb new NAME        create a service";
 
 /// Path of a file, with its expected text.
 type File = (PathBuf, String);
-/// Name of a generated part, with its text.
-type Part = (&'static str, String);
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -88,9 +93,9 @@ fn outdated() -> Result<Vec<File>> {
     let mut files = service_pages(&services)?;
     files.extend(catalog_pages(&services)?);
 
-    let common = common_parts(&services)?;
-    files.push(broker_stack(&services, &common)?);
-    files.push(target_stack(&services, &common)?);
+    files.push((SERVICES.into(), services_stack::render(&services)?));
+    files.push(broker_stack(&services)?);
+    files.push(target_stack()?);
 
     files.retain(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text));
     Ok(files)
@@ -122,42 +127,34 @@ fn catalog_pages(services: &[Inspection]) -> Result<[File; 2]> {
     Ok([templates, project])
 }
 
-/// Returns the generated parts that both stacks have.
-fn common_parts(services: &[Inspection]) -> Result<[Part; 4]> {
-    Ok([
-        ("service names", infra::service_names(services)),
-        ("conditions", infra::conditions(services)?),
-        ("deploy policies", infra::deploy_policies(services)?),
-        ("boundary", infra::boundary(services)?),
-    ])
-}
-
 /// Returns the template of the broker's own stack.
-fn broker_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
-    let own = [
-        ("settings of services", infra::setting_parameters(services)?),
-        ("variables of services", infra::setting_variables(services)?),
+fn broker_stack(services: &[Inspection]) -> Result<File> {
+    let (all, of_iam) = (settings::all(services)?, settings::of_iam(services)?);
+    let parts = [
+        ("service names", services_stack::service_names(services)),
+        ("settings of services", settings::parameters(&all)),
+        (
+            "variables of services",
+            settings::lines(&all, settings::variable),
+        ),
         (
             "guarded settings of services",
-            infra::setting_references(services)?,
+            settings::lines(&all, |name| format!("        - !Ref {name}")),
         ),
         (
-            "guarded deploy policies",
-            infra::deploy_policy_references(services)?,
+            "settings of the deploy roles",
+            settings::lines(&of_iam, |name| format!("        {name}: !Ref {name}")),
         ),
     ];
-    generated::file(STACK, &[common, &own].concat())
+    generated::file(STACK, &parts)
 }
 
 /// Returns the template of the stack in another account or Region.
-fn target_stack(services: &[Inspection], common: &[Part]) -> Result<File> {
-    let mut parts = common.to_vec();
-    parts.push((
-        "settings of services",
-        infra::target_setting_parameters(services)?,
-    ));
+fn target_stack() -> Result<File> {
+    let mut parts = Vec::new();
     for name in SHARED {
-        parts.push((name, generated::shared(STACK, name)?));
+        let text = generated::shared(STACK, name)?.replace(OWN_NAMES, NAMES_THERE);
+        parts.push((name, text));
     }
     generated::file(TARGET, &parts)
 }

@@ -15,7 +15,7 @@ use aws_sdk_iam::{
 };
 use jiff::Timestamp;
 
-use super::error::Service;
+use super::{ServiceRoles, error::Service};
 use crate::broker::{
     ports::{IdentitySummary, PortError, PortResult},
     records::Tag,
@@ -23,27 +23,23 @@ use crate::broker::{
 
 const SERVICE: Service = Service("IAM");
 
-/// IAM users and roles below the broker's own path, within a permissions boundary.
+/// IAM users and roles below the broker's own path, within the permissions boundary of their
+/// service.
 pub struct Iam {
     config: SdkConfig,
     client: OnceLock<Client>,
     path: String,
-    permissions_boundary_arn: String,
+    service_roles: ServiceRoles,
 }
 
 impl Iam {
-    /// Creates the adapter for users and roles below `path` (`/…/`). The boundary limits the
-    /// permissions that they can have.
-    pub fn new(
-        config: &SdkConfig,
-        path: impl Into<String>,
-        permissions_boundary_arn: impl Into<String>,
-    ) -> Self {
+    /// Creates the adapter for users and roles below `path` (`/…/`).
+    pub fn new(config: &SdkConfig, path: impl Into<String>, service_roles: ServiceRoles) -> Self {
         Self {
             config: config.clone(),
             client: OnceLock::new(),
             path: path.into(),
-            permissions_boundary_arn: permissions_boundary_arn.into(),
+            service_roles,
         }
     }
 

@@ -38,7 +38,7 @@ impl Roles for Iam {
             .create_role()
             .role_name(&role.name)
             .path(&self.path)
-            .permissions_boundary(&self.permissions_boundary_arn)
+            .permissions_boundary(self.service_roles.boundary(&role.service))
             .assume_role_policy_document(&role.trust_policy)
             .set_tags(Some(tags("CreateRole", &role.tags)?))
             .send()

@@ -25,7 +25,7 @@ impl Users for Iam {
             .create_user()
             .user_name(&user.name)
             .path(&self.path)
-            .permissions_boundary(&self.permissions_boundary_arn)
+            .permissions_boundary(self.service_roles.boundary(&user.service))
             .set_tags(Some(tags("CreateUser", &user.tags)?))
             .send()
             .await;

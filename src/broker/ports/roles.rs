@@ -46,6 +46,8 @@ pub struct Role {
 pub struct NewRole {
     /// The name: at most 64 characters.
     pub name: String,
+    /// The service, whose permissions boundary limits the role.
+    pub service: String,
     /// The policy document that says who may assume the role.
     pub trust_policy: String,
     /// The role's tags.

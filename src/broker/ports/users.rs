@@ -52,6 +52,8 @@ pub struct IdentitySummary {
 pub struct NewUser {
     /// The name: at most 64 characters.
     pub name: String,
+    /// The service, whose permissions boundary limits the user.
+    pub service: String,
     /// The user's tags.
     pub tags: Vec<Tag>,
 }

@@ -63,29 +63,33 @@ impl RolePatterns {
     }
 }
 
-/// The roles of the broker's own stack. CloudFormation gives their names a common prefix.
+/// The beginning of the path of all brokers' deploy roles, as in ARNs.
+const SERVICE_ROLES: &str = ":role/service-broker/";
+
+/// The roles of the broker's own stack, and those of services. CloudFormation gives the former
+/// names with a common beginning, the latter have a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnRoles {
-    deploy_role_arn: Option<String>,
+    broker_role_arn: Option<String>,
     /// Absent where the stack's name is so long that CloudFormation has cut the names of its roles.
     beginning: Option<String>,
 }
 
 impl OwnRoles {
-    /// The roles of the stack to which the deploy role with this ARN belongs.
+    /// The roles of the stack to which the broker's role with this ARN belongs.
     ///
     /// ```
     /// # use aws_service_broker::broker::rules::OwnRoles;
-    /// let roles = OwnRoles::beside("arn:aws:iam::123456789012:role/aws-service-broker-DeployRole-1ABC");
-    /// assert!(roles.contain("arn:aws:iam::123456789012:role/aws-service-broker-FunctionRole-2DEF"));
+    /// let roles = OwnRoles::beside("arn:aws:iam::123456789012:role/aws-service-broker-BrokerRole-1ABC");
+    /// assert!(roles.contain("arn:aws:iam::123456789012:role/aws-service-broker-SweepRole-2DEF"));
     /// assert!(!roles.contain("arn:aws:iam::123456789012:role/aws-service"));
     /// ```
-    pub fn beside(deploy_role_arn: &str) -> Self {
-        let beginning = deploy_role_arn
-            .rsplit_once("DeployRole")
+    pub fn beside(broker_role_arn: &str) -> Self {
+        let beginning = broker_role_arn
+            .rsplit_once("BrokerRole")
             .map(|(beginning, _)| beginning.to_owned());
         Self {
-            deploy_role_arn: Some(deploy_role_arn.to_owned()),
+            broker_role_arn: Some(broker_role_arn.to_owned()),
             beginning: beginning.filter(|beginning| beginning.ends_with('-')),
         }
     }
@@ -93,7 +97,8 @@ impl OwnRoles {
     /// True if the role with this ARN is one of them.
     pub fn contain(&self, role_arn: &str) -> bool {
         let begins_alike = |beginning: &String| role_arn.starts_with(beginning);
-        self.deploy_role_arn.as_deref() == Some(role_arn)
+        role_arn.contains(SERVICE_ROLES)
+            || self.broker_role_arn.as_deref() == Some(role_arn)
             || self.beginning.as_ref().is_some_and(begins_alike)
     }
 }

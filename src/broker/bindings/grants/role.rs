@@ -54,6 +54,7 @@ impl Kind for RoleGrant {
             .trust_policy(&self.service_account);
         let role = NewRole {
             name: self.role_name.clone(),
+            service: context.service.offered.offering.name.to_string(),
             trust_policy,
             tags: context.tags(policy),
         };

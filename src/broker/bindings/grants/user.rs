@@ -23,6 +23,7 @@ impl Kind for UserGrant {
         };
         let user = NewUser {
             name: self.user_name.clone(),
+            service: context.service.offered.offering.name.to_string(),
             tags: context.tags(policy),
         };
 
