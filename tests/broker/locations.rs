@@ -209,6 +209,9 @@ async fn brokers_own_location_can_be_requested() {
         (client.world.stack_names().len(), there.stack_names().len()),
         (1, 0)
     );
+    client.finish().await;
+    let again = json!({"parameters": {"region": "us-east-1"}});
+    client.update(again).await.expect(200);
 }
 
 #[tokio::test]
@@ -289,6 +292,8 @@ async fn resent_request_must_name_the_same_location() {
 #[tokio::test]
 async fn resent_request_works_after_location_is_disallowed() {
     let (client, there) = with_instance_in_ireland().await;
+    let without = client.clone().with_locations(&[]);
+    without.update(in_ireland()).await.expect(200);
     for locations in [
         vec![],
         vec![location(

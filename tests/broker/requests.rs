@@ -1,7 +1,7 @@
 use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
 use serde_json::json;
 
-use crate::support::{Client, Fault, catalog_of, ids_of};
+use crate::support::{Client, Fault, Log, catalog_of, ids_of};
 
 #[tokio::test]
 async fn invalid_fields_are_named_without_their_values() {
@@ -46,7 +46,8 @@ async fn unknown_paths_and_methods_get_json_errors() {
 }
 
 #[tokio::test]
-async fn panic_is_answered_with_500() {
+async fn panic_is_answered_with_500_and_logged() {
+    let log = Log::watch();
     let client = Client::with_instance().await;
     client.world.inject("records.instance", Fault::Panic);
     let answer = client.fetch_instance().await.expect(500);
@@ -55,6 +56,7 @@ async fn panic_is_answered_with_500() {
         "{}",
         answer.description()
     );
+    assert!(log.text().contains("panic: injected into records.instance"));
     client.fetch_instance().await.expect(200);
 }
 

@@ -71,6 +71,24 @@ async fn secret_reaches_the_stack_but_not_the_record() {
 }
 
 #[tokio::test]
+async fn tombstone_keeps_no_parameters_and_no_digest() {
+    let (client, members) = client();
+    client
+        .provision(members("correct horse", 2))
+        .await
+        .expect(202);
+    client.finish().await;
+    client.deprovision().await.expect(202);
+    client.finish().await;
+    let attributes = client
+        .world
+        .instance(INSTANCE)
+        .expect("the record")
+        .attributes;
+    assert!(attributes.secret_parameters.is_none() && attributes.parameters.0.is_empty());
+}
+
+#[tokio::test]
 async fn validation_error_does_not_repeat_the_secret() {
     let (client, members) = client();
     let answer = client.provision(members("hunter2", 2)).await.expect(400);

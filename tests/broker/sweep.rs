@@ -650,6 +650,35 @@ async fn retained_resources_are_reported_with_their_cost() {
     assert_eq!(findings.looked_at.resources, 3);
 }
 
+/// Between the two looks, somebody deletes the one and puts the other into a stack again.
+#[tokio::test]
+async fn resources_that_are_not_left_at_the_second_look_are_not_reported() {
+    let client = Client::with_instance().await;
+    let stack = client.world.stack_names().remove(0);
+    let resource = |arn: &str, stack_name: &str| StackResource {
+        arn: arn.into(),
+        stack_name: stack_name.into(),
+        instance_id: "an instance".into(),
+    };
+    let gone = "osb-sqs-5f2a1c3e-8d47-4b6a-9e0f-1c2d3e4f5a6b";
+    client.world.edit(|account| {
+        account.resources = vec![resource("arn:aws:sqs:us-east-1:0:deleted", gone)];
+    });
+    client.world.yield_at_calls(true);
+    let (broker, world) = (client.broker(), client.world.clone());
+    let change = async {
+        while !world.calls_and_faults().0.contains(&"records.page") {
+            tokio::task::yield_now().await;
+        }
+        world.edit(|account| {
+            account.resources = vec![resource("arn:aws:sqs:us-east-1:0:in-use", &stack)]
+        });
+    };
+    let (findings, ()) = tokio::join!(upkeep::sweep(&broker), change);
+    let findings = findings.expect("findings");
+    assert!(findings.retained_resources.is_empty(), "{findings:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn removal_skips_a_deletion_that_has_a_stack() {
     let client = Client::with_instance().await;

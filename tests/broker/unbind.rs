@@ -1,4 +1,5 @@
-use aws_service_broker::broker::ports::PortErrorKind::Unavailable;
+use aws_service_broker::broker::ports::{Environment, PortErrorKind::Unavailable};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{Client, Fault};
@@ -32,6 +33,19 @@ async fn unbinding_ends_with_the_write_of_its_record() {
         client.world.take_calls().last(),
         Some(&"records.update_binding")
     );
+}
+
+/// Cloud Foundry polls for up to 10,080 minutes.
+#[tokio::test]
+async fn tombstone_of_a_binding_is_kept_for_a_week_without_grants() {
+    let client = Client::with_instance().await;
+    client.bind("one", json!({})).await.expect(201);
+    client.unbind("one").await.expect(200);
+    let account = client.world.account();
+    let tombstone = account.bindings.values().next().expect("the record");
+    assert!(tombstone.grants.is_empty(), "{:?}", tombstone.grants);
+    let week = SignedDuration::from_mins(10_080);
+    assert_eq!(tombstone.expires_at, Some(client.world.now() + week));
 }
 
 #[tokio::test]

@@ -190,6 +190,28 @@ async fn loi_05_failure_without_cause_quotes_the_stack() {
 }
 
 #[tokio::test]
+async fn loi_05_progress_counts_from_the_last_start() {
+    let client = Client::with_instance().await;
+    client
+        .update(json!({"parameters": {"DelaySeconds": 3}}))
+        .await
+        .expect(202);
+    for status in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"] {
+        client.world.resource_event("Queue", QUEUE, status, None);
+        client.world.let_time_pass(SignedDuration::from_secs(40));
+    }
+    client
+        .world
+        .resource_event("Queue", QUEUE, "UPDATE_IN_PROGRESS", None);
+    client.world.let_time_pass(SignedDuration::from_secs(1));
+    let description = client.last_operation().await.description().to_owned();
+    assert!(
+        description.ends_with("has taken 1 second so far."),
+        "{description}"
+    );
+}
+
+#[tokio::test]
 async fn loi_05_update_and_deletion_progress_is_described() {
     let client = Client::with_instance().await;
     client
