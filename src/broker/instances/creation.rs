@@ -84,11 +84,11 @@ async fn create_stack(
     instance: &Instance,
     secrets: &Object,
 ) -> Result<Option<Refusal>> {
-    let parameters = parameters::merge(instance.attributes.parameters.0.clone(), secrets);
+    let parameters = instance.attributes.parameters.0.iter().chain(secrets);
     let stack = NewStack {
         name: &instance.stack_name,
         template_body: &offered.offering.template_body,
-        parameters: parameters::of_new_stack(offered, &parameters),
+        parameters: parameters::of_new_stack(offered, parameters),
         tags: tags(offered, &instance.id, &instance.attributes),
         token: &instance.operation.id,
     };

@@ -42,39 +42,38 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
 /// Returns the parameters of a new stack: the plan's parameters, then the user's. CloudFormation
 /// uses the template's default for any other parameter. The schema has already rejected user
 /// parameters that the plan fixes.
-pub fn of_new_stack(
-    offered: &Offered<'_>,
-    parameters: &Object,
+pub fn of_new_stack<'a>(
+    offered: &'a Offered<'_>,
+    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) -> BTreeMap<String, ParameterValue> {
-    texts(&offered.plan.parameters, parameters)
+    texts(&*offered.plan.parameters, of_user)
         .map(|(name, value)| (name, ParameterValue::Given(value)))
         .collect()
 }
 
 /// Returns the values of all parameters of a new stack, from the template, the plan or the user.
-pub fn of_stack(offered: &Offered<'_>, parameters: &Object) -> BTreeMap<String, String> {
-    let given = [
-        &*offered.offering.parameter_defaults,
-        &*offered.plan.parameters,
-    ]
-    .concat();
-    texts(&given, parameters).collect()
+pub fn of_stack<'a>(
+    offered: &'a Offered<'_>,
+    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> BTreeMap<String, String> {
+    let defaults = offered.offering.parameter_defaults.iter();
+    texts(defaults.chain(&*offered.plan.parameters), of_user).collect()
 }
 
 /// Returns the catalog's values, then the user's. In the maps that callers collect, later values
-/// win.
-fn texts(
-    of_catalog: &[StackParameter],
-    of_user: &Object,
+/// win. A `null` of the user resets a parameter.
+fn texts<'a>(
+    of_catalog: impl IntoIterator<Item = &'a StackParameter>,
+    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) -> impl Iterator<Item = (String, String)> {
     let of_catalog = of_catalog
-        .iter()
+        .into_iter()
         .map(|given| (given.name.to_string(), given.value.to_string()));
-    of_catalog.chain(
-        of_user
-            .iter()
-            .map(|(name, value)| (name.clone(), json::text(value))),
-    )
+    let of_user = of_user
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), json::text(value)));
+    of_catalog.chain(of_user)
 }
 
 /// Returns the parameters of a stack update that changes the template. They are those of a new
@@ -85,7 +84,7 @@ pub fn of_new_template(
     secrets: &Object,
     known_to_stack: &BTreeSet<String>,
 ) -> BTreeMap<String, ParameterValue> {
-    let mut parameters = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
+    let mut parameters = of_new_stack(offered, target.parameters.0.iter().chain(secrets));
     let kept = target
         .secret_parameters
         .iter()
@@ -119,7 +118,7 @@ pub fn of_same_template(
         return Err(unknown);
     }
 
-    let mut given = of_new_stack(offered, &merge(target.parameters.0.clone(), secrets));
+    let mut given = of_new_stack(offered, target.parameters.0.iter().chain(secrets));
     let parameters = known_to_stack.iter().filter_map(|name| {
         let value = if changed.contains(name) {
             given.remove(name)?

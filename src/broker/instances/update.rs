@@ -543,10 +543,7 @@ fn check_rules(
         return Ok(());
     }
 
-    let mut values = parameters::of_stack(
-        offered,
-        &parameters::merge(target.parameters.0.clone(), secrets),
-    );
+    let mut values = parameters::of_stack(offered, target.parameters.0.iter().chain(secrets));
     // CloudFormation checks the values that only the stack knows.
     let kept = target
         .secret_parameters
@@ -597,10 +594,7 @@ fn check_allowed(
     after: (&Offered<'_>, &Attributes),
     secrets: &Object,
 ) -> Result<()> {
-    let mut values = parameters::of_stack(
-        after.0,
-        &parameters::merge(after.1.parameters.0.clone(), secrets),
-    );
+    let mut values = parameters::of_stack(after.0, after.1.parameters.0.iter().chain(secrets));
     // Another plan may have other limits, so all values are checked.
     if before.1.plan_id == after.1.plan_id {
         let changed = changed(before, after);
