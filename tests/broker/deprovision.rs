@@ -303,6 +303,30 @@ async fn orphan_mitigation_keeps_instances_of_others() {
     send_for(&client, "mallory", "PUT", provision_in("elsewhere"))
         .await
         .expect(409);
+    // So may who has changed it, in spite of a later refusal.
+    let changed = json!({"service_id": service_id("sqs"), "parameters": {"DelaySeconds": 5}});
+    send_for(&client, "carol", "PATCH", changed)
+        .await
+        .expect(202);
+    client.finish().await;
+    send_for(&client, "carol", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
+    send_for(&client, "carol", "DELETE", json!({}))
+        .await
+        .expect(202);
+}
+
+#[tokio::test]
+async fn creator_of_an_instance_may_delete_it_after_a_refusal() {
+    let client = Client::new();
+    send_for(&client, "alice", "PUT", provision_in("here"))
+        .await
+        .expect(202);
+    client.finish().await;
+    send_for(&client, "alice", "PUT", provision_in("elsewhere"))
+        .await
+        .expect(409);
     send_for(&client, "alice", "DELETE", json!({}))
         .await
         .expect(202);
