@@ -1,4 +1,4 @@
-use aws_service_broker::broker::stacks::StackStatus;
+use aws_service_broker::{broker::stacks::StackStatus, http::MissingVersion};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -229,4 +229,32 @@ async fn update_cannot_change_a_fixed_secret() {
         "{refused:?}"
     );
     client.update(members("correct horse", 2)).await.expect(200);
+}
+
+#[tokio::test]
+async fn upgrade_leaves_out_a_secret_that_the_new_template_lacks() {
+    let catalog = |text: &str, version: &str| {
+        let name = format!("    Name: database\n    Version: {version}\n");
+        catalog_of(&text.replace("    Name: database\n", &name))
+    };
+    let old = catalog(TEMPLATE, "1.0.0");
+    let mut members = ids_of(&old, "only");
+    let client = Client::with_catalog(old);
+    members["parameters"] = json!({"Password": "correct horse"});
+    client.provision(members.clone()).await.expect(202);
+    client.finish().await;
+
+    let password = "  Password: {Type: String, NoEcho: true, MinLength: 8}\n";
+    let new = catalog(&TEMPLATE.replace(password, ""), "2.0.0");
+    let client = Client::with(
+        client.world.clone(),
+        new,
+        Default::default(),
+        MissingVersion::default(),
+    );
+    members["parameters"] = json!({});
+    members["maintenance_info"] = json!({"version": "2.0.0"});
+    client.update(members).await.expect(202);
+    client.finish().await;
+    assert!(!client.world.stack().parameters.contains_key("Password"));
 }
