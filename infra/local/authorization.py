@@ -16,6 +16,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb, iam, kms, secretsmanager, sqs, ssm, tagging
 
 Context = dict[str, Any]
+# What no condition can ask for: that a request sets a stack policy.
+SETS_POLICY = "local:SetsStackPolicy"
 # A service, its action, the resource's ARN and the condition keys.
 Needed = tuple[str, str, str, Context]
 
@@ -49,6 +51,8 @@ def request_context(service: str, action: str, body: bytes, parameters: dict[str
     context = REQUEST_TAG_CONTEXT(service, action, body, parameters)
     if service == "cloudformation" and (role_arn := parameter(parameters, "RoleARN")):
         context["cloudformation:RoleArn"] = role_arn
+    if service == "cloudformation" and parameter(parameters, "StackPolicyBody"):
+        context[SETS_POLICY] = "true"
     if service == "iam":
         *_, known = identity(parameters)
         if boundary := parameter(parameters, "PermissionsBoundary") or known.get("PermissionsBoundary"):
@@ -100,6 +104,9 @@ def further_actions(action: str, resource_arn: str, context: Context) -> Iterato
         yield "iam", "iam:PassRole", role_arn, {"iam:PassedToService": "cloudformation.amazonaws.com"}
     if is_tagged and action in ("cloudformation:CreateStack", "cloudformation:UpdateStack"):
         yield service, "cloudformation:TagResource", resource_arn, {**context, "cloudformation:CreateAction": operation}
+    # https://github.com/mattclay/aws-terminator/pull/131
+    if SETS_POLICY in context:
+        yield service, "cloudformation:SetStackPolicy", resource_arn, context
     if is_tagged and action in ("iam:CreateUser", "iam:CreateRole"):
         yield service, action.replace("Create", "Tag"), resource_arn, context
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html

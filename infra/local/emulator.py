@@ -35,6 +35,7 @@ import nested_stacks
 import pace
 import resource_properties
 import stack_deletions
+import stack_policies
 import subscriptions
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -364,6 +365,7 @@ def register() -> None:
     nested_stacks.register()
     cloudformation_rules.register()
     subscriptions.register()
+    stack_policies.register()
     table = handlers["AWS::DynamoDB::Table"]
     for step in ("create", "update"):
         table[step] = with_key(table[step])

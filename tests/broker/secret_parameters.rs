@@ -212,6 +212,49 @@ async fn lost_stack_is_matched_by_non_secret_parameters() {
     assert_eq!(adopted.body["state"], "succeeded");
 }
 
+/// CloudFormation's words about a stack policy quote no value.
+#[tokio::test]
+async fn update_that_would_lose_data_is_told_in_plain_words() {
+    let updatable = TEMPLATE.replace(
+        "    Name: database\n",
+        "    Name: database\n    UpdatableParameters: [Size]\n",
+    );
+    let catalog = catalog_of(&updatable);
+    let mut members = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    members["parameters"] = json!({"Password": "correct horse", "Size": 2});
+    client.provision(members.clone()).await.expect(202);
+    client.finish().await;
+
+    for (action, expected) in [("Replace", "replaced"), ("Delete", "deleted")] {
+        members["parameters"]["Size"] = json!(action.len());
+        client.update(members.clone()).await.expect(202);
+        let reason = format!(
+            "Action denied by stack policy: Statement [#2] does not allow [Update:{action}] for \
+             resource [LogicalResourceId/Database]"
+        );
+        client.world.resource_event(
+            "Database",
+            "AWS::RDS::DBInstance",
+            "UPDATE_FAILED",
+            Some(&reason),
+        );
+        client
+            .world
+            .settle_stacks(StackStatus::UpdateRollbackComplete, None);
+        let failed = client.last_operation().await.expect(200);
+        assert_eq!(
+            (&failed.body["state"], &failed.body["instance_usable"]),
+            (&json!("failed"), &json!(true))
+        );
+        let told = format!(
+            "The update would have {expected} Database and lost its data, so CloudFormation \
+             refused it."
+        );
+        assert!(failed.description().starts_with(&told), "{failed:?}");
+    }
+}
+
 #[tokio::test]
 async fn update_cannot_change_a_fixed_secret() {
     let (client, members) = client();

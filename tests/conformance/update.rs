@@ -671,6 +671,33 @@ async fn upd_19_and_fin_07_upgrade_applies_the_new_template() {
         .expect(202);
 }
 
+/// The policy of the catalog's template could forget a resource of an earlier one.
+#[tokio::test]
+async fn fin_07_stack_policy_changes_with_the_template() {
+    let retained = |text: &str, name: &str| {
+        let text = text.replace("Database:", &format!("{name}:"));
+        text.replace("'}}", "', UpdateReplacePolicy: Retain}}")
+    };
+    let client = broker(World::new(), "1.0.0", &retained(FIRST, "First"));
+    client.provision(ids("small")).await.expect(202);
+    client.finish().await;
+    let is_protected = |client: &Client, name: &str| {
+        let policy = client.world.stack().policy.expect("a policy");
+        policy.contains(&format!("LogicalResourceId/{name}"))
+    };
+    assert!(is_protected(&client, "First"));
+
+    let client = broker(client.world.clone(), "2.0.0", &retained(SECOND, "Second"));
+    for (change, protected) in [
+        (json!({"parameters": {"Size": 3}}), "First"),
+        (json!({"maintenance_info": {"version": "2.0.0"}}), "Second"),
+    ] {
+        client.update(changes(change)).await.expect(202);
+        client.finish().await;
+        assert!(is_protected(&client, protected), "{protected}");
+    }
+}
+
 #[tokio::test]
 async fn upd_19_plan_change_applies_the_new_template() {
     let old = instance().await;

@@ -71,6 +71,7 @@ fn queue(name: &str) -> NewStack<'_> {
     NewStack {
         name,
         template_body: QUEUE,
+        stack_policy: None,
         parameters: delay("5"),
         tags: tags(),
         token: "provision-1",
@@ -85,6 +86,7 @@ fn update<'a>(name: &'a str, token: &'a str) -> UpdatedStack<'a> {
     UpdatedStack {
         stack: name,
         template_body: None,
+        stack_policy: None,
         parameters,
         tags: tags(),
         token,
@@ -226,6 +228,7 @@ pub async fn incomplete_stack_has_no_outputs(stacks: &impl SettlingStacks) {
     let template_body = slow();
     let slow = NewStack {
         template_body: &template_body,
+        stack_policy: None,
         ..queue(&name)
     };
     assert_eq!(
@@ -352,6 +355,7 @@ pub async fn unchanged_update_returns_no_change(stacks: &impl SettlingStacks) {
 
     let same_template = UpdatedStack {
         template_body: Some(QUEUE),
+        stack_policy: None,
         ..update(&name, "update-2")
     };
     assert_eq!(
@@ -403,6 +407,7 @@ pub async fn updating_stack_cannot_be_deleted(stacks: &impl SettlingStacks) {
     let template_body = slow();
     let slow = UpdatedStack {
         template_body: Some(&template_body),
+        stack_policy: None,
         ..update(&name, "update-1")
     };
     assert_eq!(

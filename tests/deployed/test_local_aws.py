@@ -385,6 +385,55 @@ class IamTest(BrokerTestCase):
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=OFTEN)
         self.assert_code("NoSuchEntity", self.iam.get_policy, PolicyArn=arn)
 
+    def test_stack_policy_keeps_an_update_from_replacing_and_deleting(self) -> None:
+        cloudformation = client("cloudformation")
+        denied = {"Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Principal": "*"}
+        statements = [
+            {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+            {**denied, "Resource": ["LogicalResourceId/Table"]},
+        ]
+
+        def table(suffix: str) -> dict[str, Any]:
+            """Another name makes another table."""
+            properties = {
+                "TableName": f"{self.name}-{suffix}",
+                "AttributeDefinitions": [{"AttributeName": "key", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}],
+                "BillingMode": "PAY_PER_REQUEST",
+            }
+            return {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+
+        def body(**resources: Any) -> dict[str, str]:
+            return {"StackName": self.name, "TemplateBody": json.dumps({"Resources": {"Queue": QUEUE, **resources}})}
+
+        stack = cloudformation.create_stack(
+            **body(Table=table("one"), Other=table("other")), StackPolicyBody=json.dumps({"Statement": statements})
+        )["StackId"]
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+
+        for resources, action in (
+            ({"Table": table("two"), "Other": table("other")}, "Replace"),
+            ({"Other": table("other")}, "Delete"),
+        ):
+            # A policy that comes with an update is for later ones.
+            anything = {"Statement": statements[:1]} if action == "Delete" else {"Statement": statements}
+            cloudformation.update_stack(**body(**resources), StackPolicyBody=json.dumps(anything))
+            with suppress(botocore.exceptions.WaiterError):
+                cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+            [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+            self.assertEqual(described["StackStatus"], "UPDATE_ROLLBACK_COMPLETE", action)
+            events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+            failed = next(event for event in events if event["ResourceStatus"] == "UPDATE_FAILED")
+            self.assertEqual(
+                failed["ResourceStatusReason"],
+                f"Action denied by stack policy: Statement [#2] does not allow [Update:{action}] "
+                "for resource [LogicalResourceId/Table]",
+            )
+
+        cloudformation.update_stack(**body(Other=table("another")))
+        cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig=OFTEN)
+        cloudformation.delete_stack(StackName=stack)
+
     def test_nested_stack_with_a_boundary_in_use_cannot_be_deleted(self) -> None:
         cloudformation, s3, user = client("cloudformation"), client("s3"), {"UserName": self.name}
         boundary = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(policy(200))}}

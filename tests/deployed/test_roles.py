@@ -303,6 +303,7 @@ class BrokerRoleTest(BrokerTestCase):
         "KeepStateEncrypted kms:Decrypt",
         "ManageStacks cloudformation:CreateStack",
         "TagStacks cloudformation:TagResource",
+        "ProtectData cloudformation:SetStackPolicy",
         "HandDeployRoleToCloudFormation iam:PassRole",
         done=202,
     )

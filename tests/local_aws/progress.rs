@@ -39,11 +39,15 @@ Outputs:
   First: {Value: !Ref First}
 ";
 
-/// A broker with this one offering, and the ids of it. It is made with the deploy role of a service
-/// that there is.
 async fn stubborn(plan: &str) -> (Client, Value) {
+    offering(TEMPLATE, plan).await
+}
+
+/// A broker with the offering of this template, and the ids of it. It is made with the deploy role of a service
+/// that there is.
+async fn offering(template: &str, plan: &str) -> (Client, Value) {
     let config = Calls::default().config().await;
-    let catalog = catalog_of(TEMPLATE);
+    let catalog = catalog_of(template);
     let ids = ids_of(&catalog, plan);
     let broker = Broker {
         catalog,
@@ -170,6 +174,56 @@ async fn failed_update_names_its_root_cause() {
         .await
         .expect(202);
     assert_eq!(follow(&client, &instance).await.1["state"], "succeeded");
+    delete(&client, &ids, &instance).await;
+}
+
+/// A template whose author has let users change the table's name, by which AWS replaces it.
+const REPLACING: &str = "\
+Description: A table.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: dynamodb
+    UpdatableParameters: [Suffix]
+    ServicePlans:
+      only: {Description: The only plan.}
+Parameters:
+  Suffix: {Type: String, Default: one}
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    UpdateReplacePolicy: Retain
+    Properties:
+      TableName: !Sub '${AWS::StackName}-${Suffix}'
+      AttributeDefinitions: [{AttributeName: key, AttributeType: S}]
+      KeySchema: [{AttributeName: key, KeyType: HASH}]
+      BillingMode: PAY_PER_REQUEST
+Outputs:
+  Name: {Value: !Ref Table}
+";
+
+#[tokio::test]
+async fn update_that_would_replace_a_table_leaves_it_as_it_is() {
+    let (client, ids) = offering(REPLACING, "only").await;
+    let instance = format!("/v2/service_instances/{}", unique());
+    let path = format!("{instance}?accepts_incomplete=true");
+    let send = async |method, suffix: &str| {
+        let body = request(&ids, json!({"Suffix": suffix}));
+        client.request(method, &path, Some(body)).await.expect(202);
+        follow(&client, &instance).await.1
+    };
+    assert_eq!(send("PUT", "one").await["state"], "succeeded");
+
+    let end = send("PATCH", "two").await;
+    let description = end["description"].as_str().expect("a description");
+    let refused = "The update would have replaced Table and lost its data, so CloudFormation";
+    assert!(description.starts_with(refused), "{end}");
+    assert_eq!(
+        (&end["state"], &end["instance_usable"]),
+        (&json!("failed"), &json!(true)),
+        "{end}"
+    );
+    let fetched = client.request("GET", &instance, None).await.expect(200);
+    assert_eq!(fetched.body["parameters"], json!({"Suffix": "one"}));
     delete(&client, &ids, &instance).await;
 }
 

@@ -43,6 +43,7 @@ fn stack<'a>(name: &'a str, delay: &str) -> NewStack<'a> {
     NewStack {
         name,
         template_body: TEMPLATE,
+        stack_policy: None,
         parameters: given(delay),
         tags: tags(),
         token: "provision-1",
@@ -105,6 +106,7 @@ async fn update_is_validated_against_the_new_template() {
     let update = |parameters, token| UpdatedStack {
         stack: &name,
         template_body: None,
+        stack_policy: None,
         parameters,
         tags: tags(),
         token,
@@ -121,6 +123,7 @@ async fn update_is_validated_against_the_new_template() {
     let template = TEMPLATE.replace("MaxValue: 900", "MaxValue: 901");
     let new_template = UpdatedStack {
         template_body: Some(&template),
+        stack_policy: None,
         ..update(given("901"), "update-2")
     };
     // SQS has the last word.

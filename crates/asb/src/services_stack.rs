@@ -105,7 +105,8 @@ fn resources(service: &Inspection, settings: &[&OperatorSetting]) -> Result<Stri
         MAX_MANAGED_POLICY,
     )?;
 
-    let mut yaml = deploy_role(name, &permissions.deploy, settings);
+    let mut yaml = deploy_role(name, &permissions.deploy);
+    yaml.push_str(&deploy_policy(&permissions.deploy, settings));
     if !permissions.boundary.is_empty() {
         yaml.push_str(&permissions_boundary(name, &permissions.boundary));
     }
@@ -114,8 +115,8 @@ fn resources(service: &Inspection, settings: &[&OperatorSetting]) -> Result<Stri
 
 /// Returns the role that CloudFormation assumes. Every stack needs one, even if its resources need
 /// no permission.
-fn deploy_role(service: &str, statements: &[Statement], settings: &[&OperatorSetting]) -> String {
-    let mut yaml = format!(
+fn deploy_role(service: &str, statements: &[Statement]) -> String {
+    format!(
         "
   {}DeployRole:
     Type: AWS::IAM::Role
@@ -142,13 +143,16 @@ fn deploy_role(service: &str, statements: &[Statement], settings: &[&OperatorSet
         offers(service),
         metadata(statements),
         resource_name(service),
-    );
+    )
+}
 
+/// Returns the policy of a deploy role, empty without statements.
+fn deploy_policy(statements: &[Statement], settings: &[&OperatorSetting]) -> String {
     if statements.is_empty() {
-        return yaml;
+        return String::new();
     }
 
-    yaml.push_str(
+    let mut yaml = String::from(
         "      Policies:
         - PolicyName: deploy
           PolicyDocument:

@@ -58,6 +58,41 @@ fn template_body_is_the_authors_text() {
 }
 
 #[test]
+fn stack_policy_protects_resources_with_data() {
+    let queue = "  Queue: {Type: 'AWS::SQS::Queue'}\n";
+    let policy = |attributes: &str| {
+        let resource = format!("  Queue: {{Type: 'AWS::SQS::Queue', {attributes}}}\n");
+        let template = GOOD.replace(queue, &resource);
+        compile("template.yaml", &template)
+            .expect("a template")
+            .stack_policy
+    };
+    assert_eq!(good().stack_policy, None);
+    assert_eq!(policy("DeletionPolicy: Delete"), None);
+    assert_eq!(
+        policy("DeletionPolicy: Retain, UpdateReplacePolicy: Delete"),
+        None
+    );
+
+    for attributes in [
+        "DeletionPolicy: Retain",
+        "DeletionPolicy: !If [Retains, Retain, Delete]",
+        "DeletionPolicy: Delete, UpdateReplacePolicy: Snapshot",
+    ] {
+        let policy = policy(attributes).expect("a policy");
+        let policy: Value = serde_json::from_str(&policy).expect("JSON");
+        assert_eq!(
+            policy["Statement"][1],
+            json!({
+                "Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Principal": "*",
+                "Resource": ["LogicalResourceId/Queue"],
+            }),
+            "{attributes}"
+        );
+    }
+}
+
+#[test]
 fn plan_fixes_parameters_and_sets_defaults() {
     let plan = &good().plans[0];
     let parameters: Vec<_> = plan

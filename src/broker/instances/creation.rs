@@ -88,6 +88,7 @@ async fn create_stack(
     let stack = NewStack {
         name: &instance.stack_name,
         template_body: &offered.offering.template_body,
+        stack_policy: offered.offering.stack_policy.as_deref(),
         parameters: parameters::of_new_stack(offered, parameters),
         tags: tags(offered, &instance.id, &instance.attributes),
         token: &instance.operation.id,

@@ -421,11 +421,23 @@ async fn send_update(
     let update = UpdatedStack {
         stack: instance.stack(),
         template_body: new_template.then_some(&*offered.offering.template_body),
+        stack_policy: stack_policy(&offered, target),
         parameters,
         tags: tags(&offered, &instance.id, target),
         token: &instance.operation.id,
     };
     Ok((stacks.update(&update).await?, stack))
+}
+
+/// Returns the stack policy for the updated stack. None if the stack keeps an earlier template, which
+/// may have other resources: the policy would forget them.
+fn stack_policy<'a>(offered: &Offered<'a>, target: &Attributes) -> Option<&'a str> {
+    let offering = offered.offering;
+    if target.template_version.as_deref() == offering.version.as_deref() {
+        offering.stack_policy.as_deref()
+    } else {
+        None
+    }
 }
 
 /// Checks that CloudFormation updates a stack in this status.

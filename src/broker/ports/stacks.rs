@@ -57,6 +57,8 @@ pub struct NewStack<'a> {
     pub name: &'a str,
     /// The template: at most 51,200 bytes.
     pub template_body: &'a str,
+    /// The stack policy, which limits later updates. Absent if the stack gets none.
+    pub stack_policy: Option<&'a str>,
     /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,
     /// The stack's tags. CloudFormation also passes them on to the stack's resources.
@@ -71,6 +73,9 @@ pub struct UpdatedStack<'a> {
     pub stack: &'a str,
     /// The new template: at most 51,200 bytes. Absent if the stack keeps its template.
     pub template_body: Option<&'a str>,
+    /// The stack policy for later updates; the present one applies to this update. Absent if the
+    /// stack keeps the present one.
+    pub stack_policy: Option<&'a str>,
     /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,
     /// The tags, which replace those of the stack.

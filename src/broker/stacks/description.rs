@@ -193,6 +193,10 @@ pub fn withhold_reasons(events: &mut OperationEvents) {
     for event in events.own.iter_mut().chain(&mut events.foreign) {
         // Cancelled resources must stay distinguishable from the one that failed.
         event.reason = event.reason.take().map(|reason| {
+            // A stack policy knows no values.
+            if refused_by_policy(&reason).is_some() {
+                return reason;
+            }
             let withheld = if reason.ends_with(CANCELLED) {
                 CANCELLED
             } else {
@@ -230,6 +234,12 @@ pub fn root_cause(events: &[StackEvent]) -> String {
             (Subject::Resource { logical_id, kind }, Some(reason))
                 if event.status.ends_with("_FAILED") && !reason.ends_with(CANCELLED) =>
             {
+                if let Some((verb, protected)) = refused_by_policy(reason) {
+                    return Some(format!(
+                        "The update would have {verb} {protected} and lost its data, so \
+                         CloudFormation refused it"
+                    ));
+                }
                 let action = event
                     .status
                     .trim_end_matches("_FAILED")
@@ -256,6 +266,23 @@ pub fn root_cause(events: &[StackEvent]) -> String {
         .or_else(of_stack)
         .unwrap_or_else(|| "CloudFormation gave no reason".into());
     format!("{}.", text.trim_end_matches('.'))
+}
+
+/// What the update would have done to which resource, if the stack policy refused it.
+///
+/// CloudFormation says: `Action denied by stack policy: Statement [#1] does not allow
+/// [Update:Replace] for resource [LogicalResourceId/Table]`.
+fn refused_by_policy(reason: &str) -> Option<(&'static str, &str)> {
+    let denied = reason.strip_prefix("Action denied by stack policy: ")?;
+    let verb = if denied.contains("[Update:Delete]") {
+        "deleted"
+    } else if denied.contains("[Update:Replace]") {
+        "replaced"
+    } else {
+        return None;
+    };
+    let (_, resource) = denied.split_once("[LogicalResourceId/")?;
+    Some((verb, resource.split(']').next()?))
 }
 
 /// The reason without the text that CloudFormation and the SDK of the resource's handler add.

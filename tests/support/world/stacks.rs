@@ -10,6 +10,7 @@ pub struct FakeStack {
     /// Those that were given, without the template's defaults.
     pub parameters: BTreeMap<String, String>,
     pub template_body: String,
+    pub policy: Option<String>,
     pub tags: Vec<Tag>,
     /// Of the last request that it took.
     pub token: String,
@@ -196,6 +197,7 @@ impl Stacks for World {
                     status: StackStatus::CreateInProgress,
                     parameters: given(&stack.parameters),
                     template_body: stack.template_body.to_owned(),
+                    policy: stack.stack_policy.map(str::to_owned),
                     tags: stack.tags.clone(),
                     token: stack.token.to_owned(),
                     outputs: declared_outputs(stack.template_body),
@@ -255,6 +257,9 @@ impl Stacks for World {
                 ));
                 (stack.template_body, stack.parameters) = (template_body, parameters);
                 stack.tags = update.tags.clone();
+                if let Some(policy) = update.stack_policy {
+                    stack.policy = Some(policy.to_owned());
+                }
                 stack.token = update.token.to_owned();
                 stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
                 StackUpdate::Accepted

@@ -11,6 +11,7 @@ mod policy_length;
 mod rules;
 mod schema;
 mod settings;
+mod stack_policy;
 
 use std::{fmt, fs, io, path::Path};
 
@@ -242,6 +243,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
         template_body: template_body(text)
             .map_err(|reason| fault(at, reason))?
             .into(),
+        stack_policy: stack_policy::stack_policy(template).map_err(|reason| fault(at, reason))?,
         secret_parameters: secret_parameters(template),
         secret_outputs: secret_outputs(template),
         settings: settings::settings(template)?,
