@@ -58,6 +58,18 @@ fn template_body_is_the_authors_text() {
 }
 
 #[test]
+fn large_template_loses_comments_and_keeps_code() {
+    let code = "  Code:\n    Value: |\n      # a comment of the code\n\n      last line\n";
+    let comment = format!("  # {}\n", "x".repeat(1_000));
+    let large = format!("{GOOD}{}{code}{}", comment.repeat(60), comment.repeat(60));
+    let body = compile("template.yaml", &large)
+        .expect("a template")
+        .template_body;
+    assert!(!body.contains("xxx") && body.contains(code), "{body}");
+    assert!(body.len() < 1_000);
+}
+
+#[test]
 fn stack_policy_protects_resources_with_data() {
     let queue = "  Queue: {Type: 'AWS::SQS::Queue'}\n";
     let policy = |attributes: &str| {
@@ -238,12 +250,18 @@ fn oversized_template_loses_metadata_or_is_refused() {
     );
     let too_large = GOOD.replace(
         "Resources:\n",
-        &format!("Resources:\n  {}", padding(51_200)),
+        &format!(
+            "Resources:\n  Topic: {{Type: 'AWS::SNS::Topic', DisplayName: '{}'}}\n",
+            "x".repeat(51_200)
+        ),
     );
     let error = compile("template.yaml", &too_large)
         .expect_err("too large")
         .to_string();
-    assert!(error.contains("51200"), "{error}");
+    assert!(
+        error.contains("51200") && error.contains("shorten descriptions"),
+        "{error}"
+    );
 }
 
 /// The format that the archived AWS Service Broker published: a version of the format, and

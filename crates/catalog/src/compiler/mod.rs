@@ -12,6 +12,7 @@ mod rules;
 mod schema;
 mod settings;
 mod stack_policy;
+mod template_body;
 
 use std::{fmt, fs, io, path::Path};
 
@@ -41,9 +42,6 @@ use crate::{
 /// Name of the template file in the folder of each service.
 pub const TEMPLATE_FILE: &str = "template.yaml";
 
-/// CloudFormation's limit of `TemplateBody`, in bytes.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
-const MAX_TEMPLATE_BODY_BYTES: usize = 51_200;
 /// OSBAPI's limit of a schema, in bytes: 64 kB (Input Parameters Schema Object).
 const MAX_SCHEMA_BYTES: usize = 65_536;
 /// Maximum length of the name of an offering or plan in Service Catalog on Kubernetes, in
@@ -240,7 +238,7 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
         resource_count: template.resources.len(),
         constraints: constraints(template),
         rules: rules::rules(template, node)?,
-        template_body: template_body(text)
+        template_body: template_body::template_body(text)
             .map_err(|reason| fault(at, reason))?
             .into(),
         stack_policy: stack_policy::stack_policy(template).map_err(|reason| fault(at, reason))?,
@@ -899,32 +897,6 @@ fn binding_constraints() -> List<Constraint> {
         description: description.into(),
     };
     constraints.map(constraint).into_iter().collect()
-}
-
-/// Returns the author's text. `Metadata` is removed if the text is too large: the stack does not
-/// need it.
-fn template_body(text: &str) -> Result<String, String> {
-    if text.len() <= MAX_TEMPLATE_BODY_BYTES {
-        return Ok(text.to_owned());
-    }
-
-    let mut in_metadata = false;
-    let body: String = text
-        .split_inclusive('\n')
-        .filter(|line| {
-            if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
-                in_metadata = line.starts_with("Metadata:");
-            }
-            !in_metadata
-        })
-        .collect();
-
-    match body.len() {
-        0..=MAX_TEMPLATE_BODY_BYTES => Ok(body),
-        bytes => Err(format!(
-            "{bytes} bytes without Metadata; CloudFormation allows {MAX_TEMPLATE_BODY_BYTES}"
-        )),
-    }
 }
 
 /// Returns a YAML scalar as the text that CloudFormation sees.
