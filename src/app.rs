@@ -26,6 +26,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         locations: settings.locations.clone(),
         rules: settings.binding_rules.clone(),
         quotas: settings.quotas,
+        operator_tags: settings.operator_tags.clone(),
         records: Arc::new(DynamoDb::new(config, &settings.table_name)),
         aws_ports: Arc::new(AwsPortsByRole::new(config, permissions(settings))),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),

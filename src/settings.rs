@@ -11,7 +11,9 @@ use jiff::SignedDuration;
 use crate::{
     broker::{
         records::Location,
-        rules::{BindingRules, Locations, OwnRoles, Quotas, RolePatterns, WorkloadIdentity},
+        rules::{
+            BindingRules, Locations, OperatorTags, OwnRoles, Quotas, RolePatterns, WorkloadIdentity,
+        },
     },
     http::MissingVersion,
     offerings::{self, OFFERINGS},
@@ -45,6 +47,8 @@ pub struct Settings {
     /// - `MAX_INSTANCES_PER_ORGANIZATION`
     /// - `MAX_BINDINGS_PER_INSTANCE`
     pub quotas: Quotas,
+    /// `TAGS`: the operator's own tags, as `key=value`, separated by commas. Empty: no tags.
+    pub operator_tags: OperatorTags,
     /// `TABLE_NAME`: the DynamoDB table of the records.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -120,6 +124,8 @@ impl Settings {
                 instances_per_organization: variables.quota("MAX_INSTANCES_PER_ORGANIZATION")?,
                 bindings_per_instance: variables.quota("MAX_BINDINGS_PER_INSTANCE")?,
             },
+            operator_tags: OperatorTags::parse(&variables.or_empty("TAGS"))
+                .map_err(|reason| InvalidSetting::Unusable("TAGS", reason))?,
             table_name: outside(
                 &variables.required("NAME_PREFIX")?,
                 variables.required("TABLE_NAME")?,

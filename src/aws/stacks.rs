@@ -336,7 +336,10 @@ fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
 }
 
 fn tag(tag: &Tag) -> types::Tag {
-    types::Tag::builder().key(tag.key).value(&tag.value).build()
+    types::Tag::builder()
+        .key(&*tag.key)
+        .value(&tag.value)
+        .build()
 }
 
 fn parameter((name, value): (&String, &ParameterValue)) -> types::Parameter {

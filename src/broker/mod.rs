@@ -48,7 +48,7 @@ pub use self::{
 use self::{
     ports::{AwsPorts, AwsPortsFactory, Environment, Records, Stacks, Vault},
     records::{Instance, Location},
-    rules::{BindingRules, Locations, Quotas},
+    rules::{BindingRules, Locations, OperatorTags, Quotas},
     stacks::ProgressCache,
 };
 
@@ -68,6 +68,8 @@ pub struct Broker {
     pub rules: BindingRules,
     /// The operator's limits on instances and bindings.
     pub quotas: Quotas,
+    /// The operator's own tags for what the broker creates.
+    pub operator_tags: OperatorTags,
     /// The store of instances and bindings.
     pub records: Arc<dyn Records>,
     /// The ports for stacks, identities and other resources, for each location.

@@ -154,7 +154,7 @@ fn settings() -> Settings {
         | "MAX_BINDINGS_PER_INSTANCE" => "0",
         "MISSING_VERSION_STATUS" => "400",
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
-        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS"
+        "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS" | "TAGS"
         | "LOCATIONS" => "",
         _ => "arn:any",
     };

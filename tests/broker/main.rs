@@ -37,6 +37,7 @@ mod settings;
 mod stack_events;
 mod stack_status;
 mod sweep;
+mod tags;
 mod templates;
 mod twin;
 mod unbind;

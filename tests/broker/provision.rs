@@ -42,25 +42,6 @@ async fn user_parameters_override_plan_parameters() {
 }
 
 #[tokio::test]
-async fn stack_is_tagged_with_instance_plan_and_space() {
-    let client = Client::new();
-    client
-        .provision(json!({"space_guid": "space <1>"}))
-        .await
-        .expect(202);
-    let tags = client.world.stack().tags;
-    let tag = |key| {
-        tags.iter()
-            .find(|tag| tag.key == key)
-            .map(|tag| tag.value.as_str())
-    };
-    assert_eq!(tag("servicebroker:instance-id"), Some(INSTANCE));
-    assert_eq!(tag("servicebroker:plan"), Some("standard"));
-    // AWS refuses some characters in tags; an id may have any.
-    assert_eq!(tag("servicebroker:space-guid"), Some("space _1_"));
-}
-
-#[tokio::test]
 async fn failed_creation_blocks_its_id() {
     let client = Client::new();
     client.provision(json!({})).await.expect(202);

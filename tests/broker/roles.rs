@@ -337,7 +337,7 @@ async fn service_account_gets_a_role_of_its_own() {
     let tags: Vec<_> = role
         .tags
         .iter()
-        .map(|tag| (tag.key, tag.value.as_str()))
+        .map(|tag| (&*tag.key, tag.value.as_str()))
         .collect();
     assert!(
         tags.contains(&("servicebroker:binding-id", "one")),

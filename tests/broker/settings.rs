@@ -15,9 +15,8 @@ fn variable(name: &str) -> Option<String> {
         "OIDC_PROVIDER_ARN" => String::new(),
         "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
-        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS" => {
-            String::new()
-        }
+        "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS"
+        | "TAGS" => String::new(),
         "RECORD_ZONES" => "Z1,Z2".into(),
         name => format!("the {name}"),
     })
@@ -128,6 +127,7 @@ fn restriction_settings_are_parsed_and_validated() {
         ("ENABLED_PLANS", "sqs/none"),
         ("PARAMETER_LIMITS", "{\"sqs\": 1}"),
         ("ENTRY_OWNERS", "{\"Z3\": [\"one\"]}"),
+        ("TAGS", "team"),
     ] {
         let wrong = |other: &str| {
             if other == name {

@@ -84,9 +84,12 @@ where
 }
 
 fn tags(action: &'static str, tags: &[Tag]) -> PortResult<Vec<types::Tag>> {
-    let tags = tags
-        .iter()
-        .map(|tag| types::Tag::builder().key(tag.key).value(&tag.value).build());
+    let tags = tags.iter().map(|tag| {
+        types::Tag::builder()
+            .key(&*tag.key)
+            .value(&tag.value)
+            .build()
+    });
     tags.collect::<Result<_, _>>()
         .map_err(|error| SERVICE.unexpected(action, error))
 }

@@ -94,8 +94,8 @@ impl<'a> ServiceInstance<'a> {
             .collect()
     }
 
-    /// Returns the tags of the instance's stack.
+    /// Returns the tags that say to which instance a binding's user or role belongs.
     pub fn tags(&self) -> Vec<Tag> {
-        tags::tags(&self.offered, &self.record.id, &self.record.attributes)
+        tags::of_instance(&self.offered, &self.record.id, &self.record.attributes)
     }
 }

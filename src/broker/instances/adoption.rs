@@ -192,7 +192,7 @@ pub fn reason_of_misfit(instance: &Instance, misfit: &Misfit) -> String {
 /// nothing: on Kubernetes, users choose ids.
 pub fn is_of(instance: &Instance, stack: &Stack) -> bool {
     let mut owner = instance.attributes.owner_tags().into_iter();
-    stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(tag.key) == Some(&tag.value))
+    stack.is_of(&instance.id) && owner.all(|tag| stack.tags.get(&*tag.key) == Some(&tag.value))
 }
 
 /// Checks that the stack can be adopted as the one that the request asks for.
@@ -209,7 +209,7 @@ fn check_adoptable(
     if !stack.status.can_be_updated() {
         return Err(Misfit::Unfit(stack.status));
     }
-    if stack.tags.get(plan.key) != Some(&plan.value) {
+    if stack.tags.get(&*plan.key) != Some(&plan.value) {
         return Err(Misfit::OtherPlan);
     }
     if instance.attributes.secret_parameters.is_some() {

@@ -16,7 +16,7 @@ use crate::{
         ports::{NewStack, StackCreation, WriteOutcome},
         records::{Instance, OperationKind},
         stacks::description,
-        tags::tags,
+        tags,
     },
     osb::Object,
 };
@@ -90,7 +90,7 @@ async fn create_stack(
         template_body: &offered.offering.template_body,
         stack_policy: offered.offering.stack_policy.as_deref(),
         parameters: parameters::of_new_stack(offered, parameters),
-        tags: tags(offered, &instance.id, &instance.attributes),
+        tags: tags::of_stack(broker, offered, &instance.id, &instance.attributes),
         token: &instance.operation.id,
     };
 

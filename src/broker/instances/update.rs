@@ -5,6 +5,10 @@
 //! name are reset. The stack keeps its template unless the request changes the plan or names a
 //! newer `maintenance_info.version`. An upgrade of the broker alone thus changes nothing that was
 //! not requested.
+//!
+//! A new name of the instance, its space or its organization is a new tag of the stack, so it takes
+//! an update of the stack. A platform that does not wait for one is not refused: its stack gets the
+//! name with the next update.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +32,7 @@ use crate::{
             Platform, Requester, SecretParameters,
         },
         stacks::{OperationEvents, StackStatus},
-        tags::tags,
+        tags,
     },
     osb::{Object, UpdateRequest},
 };
@@ -95,7 +99,9 @@ async fn update_instance(
     }
 
     let running = instance.operation.in_progress();
-    if !running && target.same_stack(&instance.attributes) {
+    let stays = target.same_stack(&instance.attributes)
+        && (target.same_names(&instance.attributes) || !accepts_incomplete);
+    if !running && stays {
         update_record(broker, instance, target, requester).await?;
         return Ok(Mutation::Done(view));
     }
@@ -423,7 +429,7 @@ async fn send_update(
         template_body: new_template.then_some(&*offered.offering.template_body),
         stack_policy: stack_policy(&offered, target),
         parameters,
-        tags: tags(&offered, &instance.id, target),
+        tags: tags::of_stack(broker, &offered, &instance.id, target),
         token: &instance.operation.id,
     };
     Ok((stacks.update(&update).await?, stack))
@@ -469,6 +475,11 @@ impl Attributes {
         self.same_request(other)
             && self.secret_parameters == other.secret_parameters
             && self.template_version == other.template_version
+    }
+
+    /// True if the stacks of both have the same names of the platform in their tags.
+    fn same_names(&self, other: &Self) -> bool {
+        tags::names(&self.context.0).eq(tags::names(&other.context.0))
     }
 }
 

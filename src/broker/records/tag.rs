@@ -1,5 +1,7 @@
 //! Tags of the AWS resources that the broker creates.
 
+use std::borrow::Cow;
+
 /// Key of the tag with the id of the instance to which something in AWS belongs.
 pub const INSTANCE_ID_TAG: &str = "servicebroker:instance-id";
 
@@ -18,7 +20,7 @@ pub const PLAN_TAG: &str = "servicebroker:plan";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     /// The key: at most 128 characters.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// The value: at most 256 of the characters that AWS allows everywhere.
     pub value: String,
 }
@@ -26,21 +28,25 @@ pub struct Tag {
 impl Tag {
     /// Creates a tag that people can search for. Its value is that of [`tag_value`]; records hold
     /// the full text.
-    pub fn new(key: &'static str, value: &str) -> Self {
+    pub fn new(key: impl Into<Cow<'static, str>>, value: &str) -> Self {
         Self {
-            key,
+            key: key.into(),
             value: tag_value(value),
         }
+    }
+
+    /// True if every AWS service allows the character in a tag.
+    /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+    pub fn allows(character: char) -> bool {
+        character.is_ascii_alphanumeric() || " _.:/=+-@".contains(character)
     }
 }
 
 /// Returns the text as a tag's value. Characters that not every AWS service allows become `_`. The
 /// value is cut after 256 characters.
-/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
 pub fn tag_value(text: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
     text.chars()
         .take(256)
-        .map(|c| if allowed(c) { c } else { '_' })
+        .map(|c| if Tag::allows(c) { c } else { '_' })
         .collect()
 }

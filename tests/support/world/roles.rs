@@ -23,7 +23,7 @@ impl Roles for World {
                 tags: role
                     .tags
                     .iter()
-                    .map(|tag| (tag.key.to_owned(), tag.value.clone()))
+                    .map(|tag| (tag.key.to_string(), tag.value.clone()))
                     .collect(),
             })
         })

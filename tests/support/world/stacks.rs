@@ -281,7 +281,7 @@ impl Stacks for World {
                 tags: stack
                     .tags
                     .iter()
-                    .map(|tag| (tag.key.to_owned(), tag.value.clone()))
+                    .map(|tag| (tag.key.to_string(), tag.value.clone()))
                     .collect(),
                 outputs: if stack.has_outputs() {
                     stack.outputs.clone()

@@ -112,6 +112,7 @@ impl Context<'_> {
                 .as_deref()
                 .map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)),
         );
+        tags.extend(self.broker.operator_tags.iter().cloned());
         tags
     }
 }

@@ -156,7 +156,7 @@ fn has_consent(role: &Role, instance: &Instance) -> bool {
         .attributes
         .owner_tags()
         .iter()
-        .any(|tag| role.tags.get(tag.key) == Some(&tag.value))
+        .any(|tag| role.tags.get(&*tag.key) == Some(&tag.value))
 }
 
 fn no_consent(instance: &Instance) -> Error {
