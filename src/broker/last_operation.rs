@@ -10,8 +10,9 @@ use crate::broker::{
 
 /// The shortest time until a platform's next poll; [`LONGEST_RETRY`] is the longest.
 ///
-/// In between, it is a quarter of the time that the operation has taken so far. Most stacks take
-/// seconds; those that take an hour need no poll every few seconds.
+/// In between, it is a quarter of the time that the operation has taken so far, and at least a
+/// fortieth of the longest expected creation. A queue takes seconds; a cluster that takes twenty
+/// minutes needs no poll every few seconds.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(60);
@@ -46,16 +47,24 @@ impl LastOperation {
         }
     }
 
-    pub(super) fn new(operation: &Operation, description: String, now: Timestamp) -> Self {
+    /// The status of an operation. `longest_creation` is what the template expects; zero for a
+    /// binding.
+    pub(super) fn new(
+        operation: &Operation,
+        description: String,
+        longest_creation: SignedDuration,
+        now: Timestamp,
+    ) -> Self {
         let elapsed = now.duration_since(operation.started_at);
+        let retry_after = (elapsed / 4)
+            .max(longest_creation / 40)
+            .clamp(SHORTEST_RETRY, LONGEST_RETRY);
         Self {
             kind: operation.kind,
             state: operation.state,
             description,
             instance_usable: operation.instance_usable,
-            retry_after: operation
-                .in_progress()
-                .then(|| (elapsed / 4).clamp(SHORTEST_RETRY, LONGEST_RETRY)),
+            retry_after: operation.in_progress().then_some(retry_after),
         }
     }
 }
@@ -72,5 +81,5 @@ pub(super) fn superseded(_broker: &Broker, operation: Operation, now: Timestamp)
         OperationKind::Bind | OperationKind::Unbind => description::of_binding(&operation),
         _ => description::of_instance(&operation, &OperationEvents::default(), None, now),
     };
-    LastOperation::new(&operation, description, now)
+    LastOperation::new(&operation, description, SignedDuration::ZERO, now)
 }

@@ -16,10 +16,6 @@ use uuid::Uuid;
 use super::{App, error::ApiError};
 use crate::osb::{self, InputParameters};
 
-/// Seconds until a platform may give up an operation: one day. CloudFormation ends stack operations
-/// by itself, but adding an index to a large table takes hours.
-const MAXIMUM_POLLING_DURATION: u64 = 86_400;
-
 /// The response of the catalog endpoint, which stays the same while the process runs.
 #[derive(Debug, Default)]
 pub struct RenderedCatalog(OnceLock<Rendered>);
@@ -130,7 +126,7 @@ fn service_plan(offered: Offered<'_>) -> serde_json::Result<osb::ServicePlan<'_>
         plan_updateable: plan.plan_updateable,
         binding_rotatable: offered.is_binding_rotatable(),
         maintenance_info,
-        maximum_polling_duration: MAXIMUM_POLLING_DURATION,
+        maximum_polling_duration: plan.maximum_polling_duration,
         schemas: osb::Schemas {
             service_instance: osb::InstanceSchemas {
                 create: input_parameters(offered.create_schema()?)?,

@@ -61,7 +61,7 @@ pub struct ServicePlan<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<MaintenanceInfo<'a>>,
     /// The time in seconds after which the platform may give up an operation.
-    pub maximum_polling_duration: u64,
+    pub maximum_polling_duration: u32,
     /// Schemas of the `parameters` in requests.
     pub schemas: Schemas<'a>,
 }

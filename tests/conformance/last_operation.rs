@@ -7,7 +7,7 @@ use aws_service_broker::broker::stacks::StackStatus::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::support::{Answer, Client, INSTANCE};
+use crate::support::{Answer, Client, INSTANCE, catalog_of, ids_of};
 
 const QUEUE: &str = "AWS::SQS::Queue";
 
@@ -82,7 +82,7 @@ async fn loi_05_creation_progress_is_described() {
     let description = |answer: Answer| answer.expect(200).description().to_owned();
     assert_eq!(
         description(client.last_operation().await),
-        "Creating: 0 of at most 4 resources done."
+        "Creating: 0 of at most 4 resources done. This usually takes less than 3 minutes."
     );
     client
         .world
@@ -98,7 +98,7 @@ async fn loi_05_creation_progress_is_described() {
     assert_eq!(
         description(client.last_operation().await),
         "Creating: 0 of at most 4 resources done; DeadLetterQueue (AWS::SQS::Queue) has taken 12 \
-         seconds so far."
+         seconds so far. This usually takes less than 3 minutes."
     );
     client
         .world
@@ -110,7 +110,7 @@ async fn loi_05_creation_progress_is_described() {
     assert_eq!(
         description(client.last_operation().await),
         "Creating: 1 of at most 4 resources done; Queue (AWS::SQS::Queue) has taken 3 minutes so \
-         far."
+         far. This usually takes less than 3 minutes."
     );
     client.world.settle_stacks(CreateComplete, None);
     assert_eq!(
@@ -392,6 +392,23 @@ async fn loi_07_10_poll_reports_the_requested_operation() {
         poll(&client, &updated).await.expect(200).body["state"],
         "in progress"
     );
+}
+
+#[tokio::test]
+async fn loi_08_retry_after_begins_later_if_creations_are_long() {
+    for (seconds, expected) in [(1_200, "30"), (30_000, "60")] {
+        let catalog = catalog_of(&format!(
+            "{{Description: A cluster, Metadata: {{'AWS::ServiceBroker::Specification': {{
+                Name: cluster, LongestCreation: {seconds},
+                ServicePlans: {{only: {{Description: The only one}}}}}}}},
+              Resources: {{Queue: {{Type: 'AWS::SQS::Queue'}}}}}}"
+        ));
+        let ids = ids_of(&catalog, "only");
+        let client = Client::with_catalog(catalog);
+        client.provision(ids).await.expect(202);
+        let polled = client.last_operation().await.expect(200);
+        assert_eq!(polled.headers["retry-after"], expected);
+    }
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn plans(page: &mut String, offering: &Offering) -> Result<()> {
     Ok(())
 }
 
-/// Writes the section of one plan: its description, features and price.
+/// Writes the section of one plan: its description, features, duration and price.
 fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
     let metadata: Value = serde_json::from_str(&plan.metadata)?;
     writeln!(page, "### `{}`\n\n{}", plan.name, plan.description)?;
@@ -70,12 +70,24 @@ fn plan_section(page: &mut String, plan: &Plan) -> Result<()> {
     for bullet in bullets.filter_map(Value::as_str) {
         writeln!(page, "- {bullet}")?;
     }
+    writeln!(
+        page,
+        "- Usually created within {}",
+        minutes_or_seconds(plan.longest_creation)
+    )?;
     if let Some(cost) = metadata["cost"].as_str() {
         writeln!(page, "- [Pricing]({cost})")?;
     }
     page.push('\n');
 
     Ok(())
+}
+
+fn minutes_or_seconds(seconds: u32) -> String {
+    match seconds {
+        0..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
 }
 
 /// Returns the sentence that says which plans an instance can change from.

@@ -90,6 +90,10 @@ pub struct Plan {
     pub parameters: List<StackParameter>,
     /// True if an instance of this plan can change to another plan.
     pub plan_updateable: bool,
+    /// Longest expected duration of a creation, in seconds.
+    pub longest_creation: u32,
+    /// `maximum_polling_duration`: the time for which platforms poll an operation, in seconds.
+    pub maximum_polling_duration: u32,
     /// JSON Schema of a provision request's `parameters`.
     pub create_schema: Text,
     /// JSON Schema of an update request's `parameters`.

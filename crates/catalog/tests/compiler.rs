@@ -121,6 +121,68 @@ fn plan_fixes_parameters_and_sets_defaults() {
     assert_eq!(schema["required"], Value::Null);
 }
 
+/// The longest expected creation and the polling duration of the plan, with these lines in the
+/// service and in the plan.
+fn durations(of_service: &str, of_plan: &str) -> Result<(u32, u32), TemplateError> {
+    let template = GOOD
+        .replace(
+            "    Name: queue\n",
+            &format!("    Name: queue\n{of_service}"),
+        )
+        .replace("      small:\n", &format!("      small:\n{of_plan}"));
+    let offering = compile("template.yaml", &template)?;
+    let plan = &offering.plans[0];
+    Ok((plan.longest_creation, plan.maximum_polling_duration))
+}
+
+#[test]
+fn plan_has_the_durations_of_the_template() {
+    for (of_service, of_plan, expected) in [
+        ("", "", (300, 7_200)),
+        ("    LongestCreation: 60\n", "", (60, 7_200)),
+        ("    LongestCreation: 3600\n", "", (3_600, 21_600)),
+        ("    LongestCreation: 86400\n", "", (86_400, 86_400)),
+        (
+            "    LongestCreation: 60\n",
+            "        LongestCreation: 1800\n",
+            (1_800, 10_800),
+        ),
+        ("    MaximumPollingDuration: 86400\n", "", (300, 86_400)),
+        (
+            "    MaximumPollingDuration: 86400\n",
+            "        MaximumPollingDuration: 300\n",
+            (300, 300),
+        ),
+    ] {
+        let durations = durations(of_service, of_plan).expect("a template");
+        assert_eq!(durations, expected, "{of_service}{of_plan}");
+    }
+}
+
+#[test]
+fn impossible_durations_are_refused() {
+    for (of_plan, reason) in [
+        (
+            "        LongestCreation: 0\n",
+            "LongestCreation must be between 1 and 86400 seconds",
+        ),
+        (
+            "        LongestCreation: 86401\n",
+            "LongestCreation must be between 1 and 86400 seconds",
+        ),
+        (
+            "        MaximumPollingDuration: 299\n",
+            "MaximumPollingDuration must be between 300 and 86400 seconds",
+        ),
+    ] {
+        let error = durations("", of_plan).expect_err(of_plan).to_string();
+        assert!(
+            error.contains(reason) && error.contains("template.yaml:8"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn parameter_without_default_is_required() {
     let template = GOOD.replace("ParameterValues: {Size: 1}", "Cost: none");

@@ -1,5 +1,7 @@
 //! `GET /v2/service_instances/:instance_id/service_bindings/:binding_id/last_operation`
 
+use jiff::SignedDuration;
+
 use super::{
     creation,
     grants::{self, Kind, LONGEST_WAIT_FOR_STACK},
@@ -66,6 +68,7 @@ pub async fn last_operation(
     Ok(LastOperation::new(
         &operation,
         description::of_binding(&operation),
+        SignedDuration::ZERO,
         now,
     ))
 }

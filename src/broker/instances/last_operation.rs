@@ -1,6 +1,6 @@
 //! `GET /v2/service_instances/:instance_id/last_operation`
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::engine;
 use crate::broker::{
@@ -10,7 +10,10 @@ use crate::broker::{
     last_operation::{LastOperation, superseded},
     observation,
     records::{Instance, InstanceId, Operation, OperationKind},
-    stacks::{OperationEvents, description},
+    stacks::{
+        OperationEvents,
+        description::{self, ExpectedStack},
+    },
 };
 
 /// Returns the status of an operation, and records its end.
@@ -55,7 +58,13 @@ pub async fn last_operation(
         && instance.operation.in_progress()
     {
         observation::observe_running(broker, &instance.operation);
-        return Ok(LastOperation::new(&instance.operation, description, now));
+        let longest_creation = longest_creation(expected_stack(broker, &instance));
+        return Ok(LastOperation::new(
+            &instance.operation,
+            description,
+            longest_creation,
+            now,
+        ));
     }
     look(broker, instance, deadline, now).await
 }
@@ -101,19 +110,11 @@ fn describe(
     events: &OperationEvents,
     now: Timestamp,
 ) -> LastOperation {
-    let Instance {
-        attributes,
-        operation,
-        ..
-    } = instance;
+    let operation = &instance.operation;
     observation::observe_running(broker, operation);
 
-    let offered = broker
-        .catalog
-        .find(&attributes.service_id, &attributes.plan_id)
-        .ok();
-    let resources = offered.map(|offered| offered.offering.resource_count);
-    let description = description::of_instance(operation, events, resources, now);
+    let expected = expected_stack(broker, instance);
+    let description = description::of_instance(operation, events, expected, now);
 
     // The next polls may use this description only if AWS will report the operation's end. An
     // operation that CloudFormation has not begun ends without an event, and from other
@@ -122,5 +123,18 @@ fn describe(
         broker.progress_cache.keep(operation, &description, now);
     }
 
-    LastOperation::new(operation, description, now)
+    LastOperation::new(operation, description, longest_creation(expected), now)
+}
+
+/// What the instance's template says about its stack; `None` if the catalog no longer has the plan.
+fn expected_stack(broker: &Broker, instance: &Instance) -> Option<ExpectedStack> {
+    let attributes = &instance.attributes;
+    let offered = broker
+        .catalog
+        .find(&attributes.service_id, &attributes.plan_id);
+    offered.ok().map(|offered| ExpectedStack::of(&offered))
+}
+
+fn longest_creation(expected: Option<ExpectedStack>) -> SignedDuration {
+    expected.map_or(SignedDuration::ZERO, |expected| expected.longest_creation)
 }

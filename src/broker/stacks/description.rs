@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::Offered;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -17,16 +18,35 @@ const CANCELLED: &str = "cancelled";
 const WITHHELD: &str = "the reason is withheld, because it may quote a secret parameter; the \
                         broker's operator can find it in the stack's events";
 
-/// Describes a creation, update or deletion of an instance. `template_resources` is the number of
-/// resources in the template; conditions may exclude some.
+/// What a plan's template says about the stacks that are created from it.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpectedStack {
+    /// The number of resources in the template; conditions may exclude some.
+    pub resources: usize,
+    /// The longest expected duration of a creation.
+    pub longest_creation: SignedDuration,
+}
+
+impl ExpectedStack {
+    /// What the template of this plan says.
+    pub fn of(offered: &Offered<'_>) -> Self {
+        Self {
+            resources: offered.offering.resource_count,
+            longest_creation: SignedDuration::from_secs(offered.plan.longest_creation.into()),
+        }
+    }
+}
+
+/// Describes a creation, update or deletion of an instance. `expected` is absent if the catalog no
+/// longer has the plan.
 pub fn of_instance(
     operation: &Operation,
     events: &OperationEvents,
-    template_resources: Option<usize>,
+    expected: Option<ExpectedStack>,
     now: Timestamp,
 ) -> String {
     match operation.state {
-        OperationState::InProgress => running(operation.kind, events, template_resources, now),
+        OperationState::InProgress => running(operation.kind, events, expected, now),
         OperationState::Succeeded => match operation.kind {
             OperationKind::Deprovision => operation
                 .reason
@@ -69,7 +89,7 @@ fn reason(operation: &Operation) -> String {
 fn running(
     kind: OperationKind,
     events: &OperationEvents,
-    template_resources: Option<usize>,
+    expected: Option<ExpectedStack>,
     now: Timestamp,
 ) -> String {
     use StackStatus as S;
@@ -101,15 +121,16 @@ fn running(
         Sight::Reached(S::UpdateCompleteCleanupInProgress) => {
             "Updating: all changes are complete; the replaced resources are being deleted.".into()
         }
-        _ => how_far(kind, events, template_resources, now),
+        _ => how_far(kind, events, expected, now),
     }
 }
 
-/// The number of resources done, and the resource that has been in progress for longest.
+/// The number of resources done, the resource that has been in progress for longest, and the expected
+/// duration.
 fn how_far(
     kind: OperationKind,
     events: &[StackEvent],
-    template_resources: Option<usize>,
+    expected: Option<ExpectedStack>,
     now: Timestamp,
 ) -> String {
     let doing = match kind {
@@ -124,15 +145,28 @@ fn how_far(
         .filter(|(_, resource)| resource.in_progress)
         .min_by_key(|(_, resource)| resource.since)
     else {
-        return format!("{doing}: {}.", done(&resources, kind, template_resources));
+        let done = done(&resources, kind, expected);
+        return format!("{doing}: {done}.{}", usual_duration(kind, expected));
     };
 
     format!(
-        "{doing}: {}; {current} ({}) has taken {} so far.",
-        done(&resources, kind, template_resources),
+        "{doing}: {}; {current} ({}) has taken {} so far.{}",
+        done(&resources, kind, expected),
         at_work.kind,
         spell_out(now.duration_since(at_work.since)),
+        usual_duration(kind, expected),
     )
+}
+
+/// The expected duration of a creation. Nobody states those of updates and deletions.
+fn usual_duration(kind: OperationKind, expected: Option<ExpectedStack>) -> String {
+    match expected {
+        Some(expected) if kind == OperationKind::Provision => format!(
+            " This usually takes less than {}.",
+            spell_out(expected.longest_creation)
+        ),
+        _ => String::new(),
+    }
 }
 
 /// The number of resources done, and the template's maximum. An update has no maximum: it touches
@@ -140,11 +174,13 @@ fn how_far(
 fn done(
     resources: &BTreeMap<&str, Resource<'_>>,
     kind: OperationKind,
-    template_resources: Option<usize>,
+    expected: Option<ExpectedStack>,
 ) -> String {
     let done = resources.values().filter(|resource| resource.done).count();
-    match template_resources.filter(|_| kind != OperationKind::Update) {
-        Some(all) => format!("{done} of at most {all} resources done"),
+    match expected.filter(|_| kind != OperationKind::Update) {
+        Some(ExpectedStack { resources, .. }) => {
+            format!("{done} of at most {resources} resources done")
+        }
         None => format!("{done} resource{} done", if done == 1 { "" } else { "s" }),
     }
 }

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use catalog::compiler::LONGEST_POLLING;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -29,8 +30,9 @@ use crate::broker::{
     records::{Instance, Location, Operation, OperationKind, OperationState},
 };
 
-/// The longest time that platforms poll an operation: `maximum_polling_duration` of the catalog.
-const LONGEST_OPERATION: SignedDuration = SignedDuration::from_hours(24);
+/// The longest time that platforms poll an operation: the longest `maximum_polling_duration` that a
+/// plan can have.
+const LONGEST_OPERATION: SignedDuration = SignedDuration::from_secs(LONGEST_POLLING as i64);
 
 /// The comparison of the records with an inventory.
 struct Comparison {

@@ -58,6 +58,8 @@ pub struct Specification {
     pub version_description: Option<Spanned<String>>,
     #[serde(default)]
     pub plan_updateable: bool,
+    pub longest_creation: Option<Spanned<u32>>,
+    pub maximum_polling_duration: Option<Spanned<u32>>,
     #[serde(default)]
     pub updatable_parameters: Vec<Spanned<String>>,
     #[serde(default)]
@@ -98,6 +100,8 @@ pub struct ServicePlan {
     pub cost: Option<String>,
     pub costs: Option<Vec<Cost>>,
     pub plan_updateable: Option<bool>,
+    pub longest_creation: Option<Spanned<u32>>,
+    pub maximum_polling_duration: Option<Spanned<u32>>,
     #[serde(default)]
     pub parameter_values: Named<Spanned<Value>>,
     #[serde(default)]

@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 24] = [
+const SPECIFICATION_KEYS: [&str; 26] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -38,6 +38,8 @@ const SPECIFICATION_KEYS: [&str; 24] = [
     "Tags",
     "ServicePlans",
     "PlanUpdateable",
+    "LongestCreation",
+    "MaximumPollingDuration",
     "UpdatableParameters",
     "Ascending",
     "Lists",
@@ -51,7 +53,7 @@ const SPECIFICATION_KEYS: [&str; 24] = [
     "DeployPolicy",
     "Bindings",
 ];
-const PLAN_KEYS: [&str; 9] = [
+const PLAN_KEYS: [&str; 11] = [
     "DisplayName",
     "Description",
     "LongDescription",
@@ -59,6 +61,8 @@ const PLAN_KEYS: [&str; 9] = [
     "Cost",
     "Costs",
     "PlanUpdateable",
+    "LongestCreation",
+    "MaximumPollingDuration",
     "ParameterValues",
     "ParameterDefaults",
 ];

@@ -2,6 +2,7 @@
 //! mistake never gets into a binary.
 
 mod document;
+mod durations;
 mod expression;
 mod keys;
 pub mod longest;
@@ -26,6 +27,7 @@ use self::{
     node::Node,
 };
 pub use self::{
+    durations::LONGEST_POLLING,
     permissions::{Permissions, Statement},
     settings::OperatorSetting,
 };
@@ -476,6 +478,7 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
     check_name(name).map_err(|reason| fault(at, reason))?;
     let description = plan_description(name, at)?;
     let parameters = plan_parameters(template, plan)?;
+    let durations = durations::durations(specification, plan)?;
 
     let mut properties = open_properties(template, plan)?;
     let create_schema =
@@ -497,6 +500,8 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
         plan_updateable: plan
             .plan_updateable
             .unwrap_or(specification.plan_updateable),
+        longest_creation: durations.longest_creation,
+        maximum_polling_duration: durations.maximum_polling,
         create_schema: create_schema.into(),
         update_schema: update_schema.into(),
     })
