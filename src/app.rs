@@ -7,7 +7,10 @@ use catalog::Catalog;
 
 use crate::{
     aws::{AwsPortsByRole, DynamoDb, Kms, Permissions, SecretsManager, System},
-    broker::{Broker, Naming, Place, authentication::Authenticator, stacks::ProgressCache},
+    broker::{
+        Broker, Naming, OperatorOverrides, Place, authentication::Authenticator,
+        stacks::ProgressCache,
+    },
     offerings::OFFERINGS,
     settings::Settings,
 };
@@ -19,6 +22,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         .only(&settings.enabled_services)
         .restricted(&settings.restrictions);
 
+    let table = Arc::new(DynamoDb::new(config, &settings.table_name));
     Broker {
         catalog: catalog.asking_for(settings.locations.schema(&place)),
         naming: Naming::new(&settings.name_prefix),
@@ -27,7 +31,8 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         rules: settings.binding_rules.clone(),
         quotas: settings.quotas,
         operator_tags: settings.operator_tags.clone(),
-        records: Arc::new(DynamoDb::new(config, &settings.table_name)),
+        overrides: OperatorOverrides::new(table.clone(), settings.precedence),
+        records: table,
         aws_ports: Arc::new(AwsPortsByRole::new(config, permissions(settings))),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),

@@ -5,7 +5,7 @@ use std::{
     env,
 };
 
-use catalog::{Consents, EnabledPlans, ParameterLimits, Restrictions};
+use catalog::{Consents, EnabledPlans, ParameterLimits, Precedence, Restrictions};
 use jiff::SignedDuration;
 
 use crate::{
@@ -49,6 +49,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// `TAGS`: the operator's own tags, as `key=value`, separated by commas. Empty: no tags.
     pub operator_tags: OperatorTags,
+    /// `PRESCRIBE_OVERRIDES`: `yes` if the operator's overrides win over users' values, or `no`.
+    pub precedence: Precedence,
     /// `TABLE_NAME`: the DynamoDB table of the records.
     pub table_name: String,
     /// `KEY_ARN`: the KMS key for secrets at rest.
@@ -126,6 +128,11 @@ impl Settings {
             },
             operator_tags: OperatorTags::parse(&variables.or_empty("TAGS"))
                 .map_err(|reason| InvalidSetting::Unusable("TAGS", reason))?,
+            precedence: if variables.yes_or_no("PRESCRIBE_OVERRIDES")? {
+                Precedence::Operator
+            } else {
+                Precedence::User
+            },
             table_name: outside(
                 &variables.required("NAME_PREFIX")?,
                 variables.required("TABLE_NAME")?,

@@ -8,6 +8,7 @@ mod functions;
 mod http_client;
 mod iam;
 mod no_blind_retry;
+mod override_records;
 mod platform_secrets;
 mod presigned_put;
 mod records;

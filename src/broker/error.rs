@@ -77,6 +77,12 @@ pub enum Error {
         /// The cause, for the log.
         detail: String,
     },
+    /// The operator's value of this parameter is not one that the plan accepts.
+    #[error(
+        "The broker's operator has set a value of `{0}` that this plan does not accept. Ask the \
+         operator to correct it."
+    )]
+    InvalidOverride(String),
     /// A call of a port has failed.
     #[error("{}", advice(.0))]
     Port(#[from] PortError),

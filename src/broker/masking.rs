@@ -1,8 +1,9 @@
 //! Masking of secrets in texts for users.
 
+use catalog::parameter_text;
 use serde_json::Value;
 
-use crate::{broker::records::json, osb::Object};
+use crate::osb::Object;
 
 /// Replaces the values of `secrets` in a text with `(secret)`. It covers every form that
 /// CloudFormation has received: the value as text, and each entry of a list.
@@ -22,6 +23,6 @@ pub fn without_secrets(of: &str, secrets: &Object) -> String {
 }
 
 fn forms(value: &Value) -> Vec<String> {
-    let entries = value.as_array().into_iter().flatten().map(json::text);
-    entries.chain([json::text(value)]).collect()
+    let entries = value.as_array().into_iter().flatten().map(parameter_text);
+    entries.chain([parameter_text(value)]).collect()
 }

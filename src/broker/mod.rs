@@ -23,6 +23,7 @@ mod masking;
 mod mutation;
 mod naming;
 mod observation;
+mod overrides;
 mod place;
 pub mod ports;
 pub mod records;
@@ -42,6 +43,7 @@ pub use self::{
     last_operation::LastOperation,
     mutation::Mutation,
     naming::Naming,
+    overrides::{OperatorOverrides, shown_catalog},
     place::Place,
     waiting::Waiting,
 };
@@ -70,6 +72,8 @@ pub struct Broker {
     pub quotas: Quotas,
     /// The operator's own tags for what the broker creates.
     pub operator_tags: OperatorTags,
+    /// The operator's own values of parameters.
+    pub overrides: OperatorOverrides,
     /// The store of instances and bindings.
     pub records: Arc<dyn Records>,
     /// The ports for stacks, identities and other resources, for each location.

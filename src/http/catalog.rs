@@ -1,6 +1,9 @@
 //! `GET /v2/catalog`
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
 
 use axum::{
     body::Bytes,
@@ -14,26 +17,34 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{App, error::ApiError};
-use crate::osb::{self, InputParameters};
+use crate::{
+    broker,
+    osb::{self, InputParameters},
+};
 
-/// The response of the catalog endpoint, which stays the same while the process runs.
+/// The response of the catalog endpoint. It stays the same until the operator's overrides change what
+/// the catalog shows.
 #[derive(Debug, Default)]
-pub struct RenderedCatalog(OnceLock<Rendered>);
+pub struct RenderedCatalog(Mutex<Option<(Catalog, Rendered)>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rendered {
     body: Bytes,
     etag: ETag,
 }
 
 impl RenderedCatalog {
-    /// Returns the rendered catalog. The first request renders it.
-    fn of(&self, catalog: &Catalog) -> Result<&Rendered, ApiError> {
-        if let Some(rendered) = self.0.get() {
-            return Ok(rendered);
+    /// Returns the rendered catalog. The first request for it renders it.
+    fn of(&self, catalog: Catalog) -> Result<Rendered, ApiError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, rendered)) if known.is_same(&catalog) => Ok(rendered.clone()),
+            _ => {
+                let rendered = Rendered::new(&catalog)?;
+                *last = Some((catalog, rendered.clone()));
+                Ok(rendered)
+            }
         }
-        let rendered = Rendered::new(catalog)?;
-        Ok(self.0.get_or_init(|| rendered))
     }
 }
 
@@ -56,17 +67,18 @@ impl Rendered {
 }
 
 pub async fn catalog(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let Rendered { body, etag } = app.rendered_catalog.of(&app.broker.catalog)?;
+    let shown = broker::shown_catalog(&app.broker).await?;
+    let Rendered { body, etag } = app.rendered_catalog.of(shown)?;
 
     let is_known = headers
         .typed_get::<IfNoneMatch>()
-        .is_some_and(|known| !known.precondition_passes(etag));
+        .is_some_and(|known| !known.precondition_passes(&etag));
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], body.clone()).into_response()
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
-    response.headers_mut().typed_insert(etag.clone());
+    response.headers_mut().typed_insert(etag);
     Ok(response)
 }
 

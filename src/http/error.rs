@@ -122,6 +122,7 @@ impl From<Error> for ApiError {
             },
             Error::Function(_)
             | Error::IdentityInUse { .. }
+            | Error::InvalidOverride(_)
             | Error::LostSecret { .. }
             | Error::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };

@@ -153,7 +153,7 @@ fn settings() -> Settings {
         | "MAX_INSTANCES_PER_ORGANIZATION"
         | "MAX_BINDINGS_PER_INSTANCE" => "0",
         "MISSING_VERSION_STATUS" => "400",
-        "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
+        "OUTPUTS_AS_IS" | "PRESCRIBE_OVERRIDES" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no",
         "ENABLED_SERVICES" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "ENTRY_OWNERS" | "TAGS"
         | "LOCATIONS" => "",
         _ => "arn:any",

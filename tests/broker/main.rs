@@ -23,6 +23,7 @@ mod last_operation;
 mod locations;
 mod log;
 mod million_records;
+mod overrides;
 mod own_stack;
 mod parameters;
 mod place;

@@ -96,6 +96,7 @@ fn attributes() -> Attributes {
         context: object(json!({"platform": "cloudfoundry"})),
         parameters: object(json!({"Size": 1.0, "Name": "é", "List": [null, 1e300]})),
         secret_parameters: None,
+        overrides: catalog::OperatorValues::new(),
         template_version: None,
     }
 }
@@ -166,6 +167,7 @@ fn instances() -> Vec<(&'static str, Instance)> {
     let changed = Attributes {
         parameters: object(json!({"Size": 2})),
         secret_parameters: Some(serde_json::from_value(secret).expect("secret parameters")),
+        overrides: catalog::OperatorValues::new(),
         template_version: Some("1.1.0".into()),
         ..attributes()
     };

@@ -13,7 +13,7 @@ fn variable(name: &str) -> Option<String> {
         "MISSING_VERSION_STATUS" => "412".into(),
         "BINDABLE_ROLES" => "team/*,web".into(),
         "OIDC_PROVIDER_ARN" => String::new(),
-        "OUTPUTS_AS_IS" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
+        "OUTPUTS_AS_IS" | "PRESCRIBE_OVERRIDES" | "STACK_EVENTS" | "SWEEP_REMOVES" => "no".into(),
         "ENABLED_SERVICES" => "sqs, s3".into(),
         "LOCATIONS" | "ENABLED_PLANS" | "PARAMETER_LIMITS" | "RECORD_NAMES" | "ENTRY_OWNERS"
         | "TAGS" => String::new(),

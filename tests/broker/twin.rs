@@ -1,15 +1,26 @@
 //! The in-memory twin keeps the promises of the ports, as the adapters do.
 
 use aws_service_broker::broker::ports::{PlatformSecrets, StackResource};
+use catalog::Override;
 use secrecy::ExposeSecret;
 
 use crate::{
     contract::{
-        functions::MadeFunctions, platform_secrets::RotatingPlatformSecrets,
-        resources::CreatingResources, secrets::StoringSecrets, stacks::SettlingStacks, unique,
+        functions::MadeFunctions, override_records::SettingOverrides,
+        platform_secrets::RotatingPlatformSecrets, resources::CreatingResources,
+        secrets::StoringSecrets, stacks::SettlingStacks, unique,
     },
     support::{FakeFunction, World},
 };
+
+impl SettingOverrides for World {
+    async fn set(&self, it: &Override) {
+        self.edit(|account| {
+            account.overrides.retain(|known| known.key() != it.key());
+            account.overrides.push(it.clone());
+        });
+    }
+}
 
 impl SettlingStacks for World {
     async fn settle(&self, _name: &str) {
@@ -95,5 +106,5 @@ macro_rules! the_twin_keeps_the_promises_of {
 }
 
 the_twin_keeps_the_promises_of! {
-    functions platform_secrets records resources roles secrets stacks users vault
+    functions override_records platform_secrets records resources roles secrets stacks users vault
 }

@@ -13,14 +13,10 @@ use aws_service_broker::broker::{
 };
 use axum::{body::Body, http::Request};
 use jiff::SignedDuration;
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{Config, RngSeed},
-};
+use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, INSTANCE, basic, plan_id, seed_or, service_id, user_of};
+use crate::support::{Answer, Client, INSTANCE, basic, config, plan_id, service_id, user_of};
 
 #[tokio::test]
 async fn idm_01_02_03_resent_provision_follows_the_table() {
@@ -278,17 +274,6 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .build()
         .expect("a runtime")
         .block_on(future)
-}
-
-fn config(cases: u32, default_seed: u64) -> Config {
-    let seed = seed_or(default_seed);
-    println!("seed {seed}");
-    Config {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        ..Config::default()
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Neither can drift from the other unnoticed.
 
 pub mod functions;
+pub mod override_records;
 pub mod platform_secrets;
 pub mod records;
 pub mod resources;

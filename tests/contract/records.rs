@@ -81,6 +81,7 @@ fn attributes(plan: &str) -> Attributes {
         // Numbers, order and texts that do not survive every way of storing them.
         parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
         secret_parameters: None,
+        overrides: catalog::OperatorValues::new(),
         template_version: Some("1.0.0".into()),
     }
 }

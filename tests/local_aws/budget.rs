@@ -90,6 +90,15 @@ async fn every_operation_makes_the_budgeted_aws_calls() {
     client.request("GET", "/v2/catalog", None).await.expect(200);
     assert_eq!(calls.take(), ["GetSecretValue", "GetSecretValue"]);
 
+    // The first request that needs the operator's overrides reads them. They are kept for a minute.
+    let mut misspelt = provision.clone();
+    misspelt["parameters"] = json!({"Delay": 1});
+    client
+        .request("PUT", &provision_path, Some(misspelt))
+        .await
+        .expect(400);
+    assert_eq!(calls.take(), ["Query"]);
+
     let mut broken = Vec::new();
     for (method, path, body, status, budget) in [
         ("GET", "/v2/catalog", None, 200, &[][..]),

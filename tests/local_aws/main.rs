@@ -10,6 +10,7 @@ mod support;
 mod aws;
 mod budget;
 mod functions;
+mod override_records;
 mod platform_secrets;
 mod progress;
 mod races;

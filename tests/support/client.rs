@@ -8,7 +8,7 @@ use std::{
 
 use aws_service_broker::{
     broker::{
-        Broker, Naming, Place,
+        Broker, Naming, OperatorOverrides, Place,
         authentication::Authenticator,
         records::Location,
         rules::{BindingRules, Locations, OperatorTags, Quotas},
@@ -22,7 +22,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use catalog::Catalog;
+use catalog::{Catalog, Precedence};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -103,6 +103,7 @@ impl Client {
             rules,
             quotas: Quotas::default(),
             operator_tags: OperatorTags::default(),
+            overrides: OperatorOverrides::new(shared.clone(), Precedence::default()),
             records: shared.clone(),
             locations: Locations::default(),
             aws_ports: shared.clone(),

@@ -15,7 +15,7 @@ mod world;
 pub use client::{Answer, Client, INSTANCE, basic, plan, plan_id, service_id};
 pub use log::Log;
 pub use offering::{body_of, catalog_of, ids_of};
-pub use seed::seed_or;
+pub use seed::{config, seed_or};
 pub use world::{
     Account, Act, FakeFunction, FakeRole, FakeStack, Fault, World, catalog, everything,
     password_of, secret_of, user_of,

@@ -1,27 +1,30 @@
 //! `asb`, the command line for those who operate the broker or write its services.
 //!
 //! It updates the files that are generated from `templates/`: the pages of services, the tables in
-//! the READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it. It never
-//! calls AWS, and links no AWS SDK.
+//! the READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it. Only with the
+//! feature `operator` does it have the commands that call AWS, and link an AWS SDK.
 
 #![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod catalog_page;
 mod generated;
 mod new_service;
+#[cfg(feature = "operator")]
+mod operator;
 mod policy_yaml;
 mod service_page;
 mod services_stack;
 mod settings;
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
 use catalog::compiler::{self, Inspection, TEMPLATE_FILE};
+use clap::{Parser, Subcommand};
 
 /// Template of the broker's own stack. [`TARGET`] lets it work in another account or Region.
 const STACK: &str = "infra/template.yaml";
@@ -39,30 +42,71 @@ const SHARED: [&str; 4] = [
     "state machine logs",
 ];
 
-const USAGE: &str = "\
-asb generate        write the files that are generated from the templates
-asb check           fail if a generated file is not up to date
-asb new NAME        create a service";
+/// The operator's command line of the AWS service broker. Run it in the folder of the repository.
+#[derive(Parser)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the files that are generated from the templates
+    Generate,
+    /// Fail if a generated file is not up to date
+    Check,
+    /// Create a service
+    New {
+        /// Name of the service
+        name: String,
+    },
+    /// Set, list and remove the operator's own values of parameters
+    #[cfg(feature = "operator")]
+    Override {
+        #[command(subcommand)]
+        command: operator::OverrideCommand,
+    },
+    /// Say which plans lack a value, and which overrides have no effect
+    #[cfg(feature = "operator")]
+    Doctor {
+        #[command(flatten)]
+        table: operator::TableArguments,
+    },
+}
 
 /// Path of a file, with its expected text.
 type File = (PathBuf, String);
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments[..] {
-        ["generate"] => generate(),
-        ["check"] => check(),
-        ["new", name] => new_service::start(name),
-        _ => Err(anyhow::anyhow!("{USAGE}")),
-    };
-    match done {
+    match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Generate => generate(),
+        Command::Check => check(),
+        Command::New { name } => new_service::start(&name),
+        #[cfg(feature = "operator")]
+        Command::Override { command } => operator::run(command, &catalog()?),
+        #[cfg(feature = "operator")]
+        Command::Doctor { table } => operator::doctor(table, &catalog()?),
+    }
+}
+
+/// Returns the catalog of all templates. Its ids are those of no broker.
+#[cfg(feature = "operator")]
+fn catalog() -> Result<catalog::Catalog> {
+    let offerings: Vec<_> = services()?
+        .into_iter()
+        .map(|service| service.offering)
+        .collect();
+    Ok(catalog::Catalog::new(offerings.into(), "", ""))
 }
 
 fn generate() -> Result<()> {

@@ -46,9 +46,12 @@ pub mod compiler;
 mod consent;
 pub mod model;
 mod normalization;
+mod overrides;
 mod parameter_schema;
 pub mod policy;
+mod prescription;
 pub mod reference;
+mod resolution;
 mod restrictions;
 mod rules;
 mod spelling;
@@ -66,7 +69,9 @@ use uuid::Uuid;
 
 pub use self::{
     consent::Consents,
-    normalization::plain,
+    normalization::parameter_text,
+    overrides::{Level, OperatorValue, OperatorValues, Override, Overrides, Owner, Scope},
+    resolution::{Precedence, Resolved, Source},
     restrictions::{EnabledPlans, ParameterLimit, ParameterLimits, Restrictions},
     spelling::screaming_snake_case,
 };
@@ -266,6 +271,16 @@ impl Catalog {
                 asked_for: &self.asked_for,
                 consents: &self.consents,
             })
+    }
+
+    /// Returns all plans of all services, including those that are not offered.
+    pub fn all_plans(&self) -> impl Iterator<Item = Offered<'_>> {
+        self.entries.iter().flat_map(|entry| self.plans(entry))
+    }
+
+    /// True if both are the same catalog, and not only equal ones.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.entries, &other.entries)
     }
 
     /// Returns the offering with this id.
@@ -531,9 +546,11 @@ impl Offered<'_> {
             .is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
-    /// True if the template has the parameter, fixed by the plan or left to the user.
+    /// True if the template has the parameter, fixed by the plan or left to the user or to the
+    /// operator.
     pub fn knows(&self, parameter: &str) -> bool {
         self.takes(parameter)
+            || self.is_of_operator(parameter)
             || self
                 .plan
                 .parameters

@@ -98,6 +98,8 @@ pub struct Plan {
     pub create_schema: Text,
     /// JSON Schema of an update request's `parameters`.
     pub update_schema: Text,
+    /// JSON Schema of the parameters that only the operator can set.
+    pub operator_schema: Text,
 }
 
 /// A value of a stack parameter that a plan or the template sets.

@@ -54,6 +54,20 @@ pub fn normalized_value(property: &Value, value: Value) -> Value {
     }
 }
 
+/// Returns the value of a parameter as text. CloudFormation takes every value as text, and a list as
+/// comma-separated text.
+pub fn parameter_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => plain(number.clone()).to_string(),
+        Value::Array(entries) => {
+            let entries: Vec<_> = entries.iter().map(parameter_text).collect();
+            entries.join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Returns the JSON type of a property. An update schema lists the type together with `null`.
 fn json_type(property: &Value) -> &str {
     let kind = &property["type"];

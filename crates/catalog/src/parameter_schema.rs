@@ -14,6 +14,8 @@ pub struct PlanSchemas {
     pub create: LazySchema,
     /// Schema of an update request's `parameters`.
     pub update: LazySchema,
+    /// Schema of the parameters that only the operator can set.
+    pub operator: LazySchema,
     /// Schema of a bind request's `parameters`.
     pub bind: LazySchema,
 }
@@ -24,6 +26,7 @@ impl PlanSchemas {
         Self {
             create: LazySchema::new(plan.create_schema.clone()),
             update: LazySchema::new(plan.update_schema.clone()),
+            operator: LazySchema::new(plan.operator_schema.clone()),
             bind: LazySchema::new(offering.bindings.create_schema.clone()),
         }
     }
@@ -88,6 +91,12 @@ impl ParameterSchema {
         properties
             .into_iter()
             .flat_map(|properties| properties.keys().map(String::as_str))
+    }
+
+    /// Returns the names of the required parameters.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        let required = self.document.get("required").and_then(Value::as_array);
+        required.into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// Returns the schema of a parameter's value. None if the schema has no such parameter.

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value, json};
 use super::{
     consent::Consents,
     model::{Offering, Plan, StackParameter, Text},
-    normalization::normalized_value,
+    normalization::{normalized_value, parameter_text},
     unique::UniqueMap,
 };
 
@@ -207,7 +207,7 @@ fn apply_defaults(
 
         match default {
             Some(default) if updatable.iter().any(|updatable| updatable == name) => {
-                let value = plain_text(default).into();
+                let value = parameter_text(default).into();
                 plan.parameters.to_mut().push(StackParameter {
                     name: name.clone().into(),
                     value,
@@ -402,12 +402,4 @@ fn remove_default(property: &mut Value) {
 
 fn is_numeric(property: &Value) -> bool {
     matches!(property["type"].as_str(), Some("integer" | "number"))
-}
-
-fn plain_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(entries) => entries.iter().map(plain_text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
 }

@@ -6,6 +6,8 @@
 //! | `INSTANCE#<id>` | `BINDING#<id>`    | a [`Binding`]            |
 //! | `INSTANCE#<id>` | `REFUSED#<user>`  | a [`Refused`]            |
 //!
+//! The partition of overrides is described in `src/aws/override_records.rs`.
+//!
 //! Instances and bindings have the attributes `schema` and `version`. `schema` is the number of the
 //! item's shape; writes are conditional on `version`. `expires_at` is the table's TTL attribute.
 //! DynamoDB takes days to delete expired items, so reads check it, too.
@@ -36,7 +38,7 @@ use uuid::Uuid;
 mod shapes;
 
 use self::shapes::Shape;
-use super::error::Service;
+use super::{error::Service, override_records::OVERRIDES};
 use crate::broker::{
     ports::{
         BindingInsertion, Page, PortResult, Records, ScannedRecord, UnreadableRecord, WriteOutcome,
@@ -100,7 +102,11 @@ impl DynamoDb {
         }
     }
 
-    fn client(&self) -> &Client {
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    pub(super) fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
@@ -586,7 +592,7 @@ impl Records for DynamoDb {
             .items
             .unwrap_or_default()
             .into_iter()
-            .filter(|item| !is_refused_user(item));
+            .filter(|item| !is_refused_user(item) && !is_override(item));
 
         Ok(Page {
             items: items.map(scanned).collect(),
@@ -677,6 +683,10 @@ fn is_instance(item: &Item) -> bool {
 
 fn is_refused_user(item: &Item) -> bool {
     text(item, "sk").is_some_and(|sk| sk.starts_with(REFUSED))
+}
+
+fn is_override(item: &Item) -> bool {
+    text(item, "pk") == Some(OVERRIDES)
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

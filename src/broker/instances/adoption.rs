@@ -10,12 +10,15 @@ use std::{collections::BTreeMap, fmt};
 use catalog::Offered;
 
 use super::{outcome, parameters};
-use crate::broker::{
-    Broker,
-    error::Result,
-    ports::Stack,
-    records::{Instance, Operation, OperationKind, PLAN_TAG, Tag},
-    stacks::StackStatus,
+use crate::{
+    broker::{
+        Broker,
+        error::Result,
+        ports::Stack,
+        records::{Instance, Operation, OperationKind, PLAN_TAG, Tag},
+        stacks::StackStatus,
+    },
+    osb::Object,
 };
 
 /// The result of the search for the owner of a stack that has an instance's name.
@@ -216,7 +219,7 @@ fn check_adoptable(
         return Err(Misfit::HasSecrets);
     }
 
-    let expected = parameters::of_stack(offered, &instance.attributes.parameters.0);
+    let expected = parameters::of_stack(offered, &instance.attributes, &Object::new());
     let differing = differing_parameters(&expected, offered, stack);
     if differing.is_empty() {
         Ok(())

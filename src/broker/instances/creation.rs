@@ -84,12 +84,11 @@ async fn create_stack(
     instance: &Instance,
     secrets: &Object,
 ) -> Result<Option<Refusal>> {
-    let parameters = instance.attributes.parameters.0.iter().chain(secrets);
     let stack = NewStack {
         name: &instance.stack_name,
         template_body: &offered.offering.template_body,
         stack_policy: offered.offering.stack_policy.as_deref(),
-        parameters: parameters::of_new_stack(offered, parameters),
+        parameters: parameters::of_new_stack(offered, &instance.attributes, secrets),
         tags: tags::of_stack(broker, offered, &instance.id, &instance.attributes),
         token: &instance.operation.id,
     };

@@ -8,7 +8,7 @@ use crate::{
     broker::{
         Broker,
         error::{Error, Result},
-        records::{InstanceId, Location},
+        records::{Attributes, InstanceId, Location},
     },
     osb::{NonEmpty, Object},
 };
@@ -20,7 +20,8 @@ pub struct FetchedInstance {
     pub service_id: NonEmpty,
     /// The id of the plan.
     pub plan_id: NonEmpty,
-    /// The user's parameters, with those that have chosen the location and without secret ones.
+    /// The user's parameters, with those that have chosen the location and without secret ones. The
+    /// operator's values have replaced the user's.
     pub parameters: Object,
     /// The version of the stack's template; absent if the template has none.
     pub template_version: Option<String>,
@@ -45,8 +46,10 @@ pub async fn fetch(broker: &Broker, id: &InstanceId) -> Result<FetchedInstance> 
     }
 
     let view = view::view(broker, &instance);
+    let overrides = overrides_for_user(broker, &instance.attributes);
     let mut parameters = instance.attributes.parameters.0;
     parameters.extend(instance.location.iter().flat_map(Location::parameters));
+    parameters.extend(overrides);
     Ok(FetchedInstance {
         service_id: instance.attributes.service_id,
         plan_id: instance.attributes.plan_id,
@@ -54,4 +57,19 @@ pub async fn fetch(broker: &Broker, id: &InstanceId) -> Result<FetchedInstance> 
         template_version: instance.attributes.template_version,
         view,
     })
+}
+
+/// Returns the operator's values of parameters that users could set.
+fn overrides_for_user(broker: &Broker, attributes: &Attributes) -> Object {
+    let offered = broker
+        .catalog
+        .find(&attributes.service_id, &attributes.plan_id);
+    let Ok(offered) = offered else {
+        return Object::new();
+    };
+    let shown = attributes.overrides.iter();
+    shown
+        .filter(|(name, _)| offered.takes(name))
+        .map(|(name, it)| (name.clone(), offered.shown(name, &it.value)))
+        .collect()
 }

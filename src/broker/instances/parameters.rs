@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Offered, model::StackParameter};
+use catalog::{Offered, OperatorValue, OperatorValues, Precedence, Resolved, Source};
 use serde_json::Value;
 
 use crate::{
@@ -39,41 +39,74 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
     parameters
 }
 
-/// Returns the parameters of a new stack: the plan's parameters, then the user's. CloudFormation
-/// uses the template's default for any other parameter. The schema has already rejected user
-/// parameters that the plan fixes.
-pub fn of_new_stack<'a>(
-    offered: &'a Offered<'_>,
-    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
+/// Returns the parameters of a new stack. CloudFormation uses the template's default for a parameter
+/// that is left out. The schema has already rejected user parameters that the plan fixes.
+pub fn of_new_stack(
+    offered: &Offered<'_>,
+    attributes: &Attributes,
+    secrets: &Object,
 ) -> BTreeMap<String, ParameterValue> {
-    texts(&*offered.plan.parameters, of_user)
-        .map(|(name, value)| (name, ParameterValue::Given(value)))
+    resolved(offered, attributes, secrets)
+        .into_iter()
+        .filter(|(_, resolved)| resolved.source != Source::Template)
+        .map(|(name, resolved)| (name, ParameterValue::Given(resolved.value)))
         .collect()
 }
 
-/// Returns the values of all parameters of a new stack, from the template, the plan or the user.
-pub fn of_stack<'a>(
-    offered: &'a Offered<'_>,
-    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
+/// Returns the values of all parameters of the instance's stack.
+pub fn of_stack(
+    offered: &Offered<'_>,
+    attributes: &Attributes,
+    secrets: &Object,
 ) -> BTreeMap<String, String> {
-    let defaults = offered.offering.parameter_defaults.iter();
-    texts(defaults.chain(&*offered.plan.parameters), of_user).collect()
+    values(resolved(offered, attributes, secrets))
 }
 
-/// Returns the catalog's values, then the user's. In the maps that callers collect, later values
-/// win. A `null` of the user resets a parameter.
-fn texts<'a>(
-    of_catalog: impl IntoIterator<Item = &'a StackParameter>,
-    of_user: impl IntoIterator<Item = (&'a String, &'a Value)>,
-) -> impl Iterator<Item = (String, String)> {
-    let of_catalog = of_catalog
+/// Returns the values of all parameters of the instance's stack that the operator has not set.
+pub fn of_others(
+    offered: &Offered<'_>,
+    attributes: &Attributes,
+    secrets: &Object,
+) -> BTreeMap<String, String> {
+    let mut resolved = resolved(offered, attributes, secrets);
+    resolved.retain(|name, _| !attributes.overrides.contains_key(name));
+    values(resolved)
+}
+
+fn values(resolved: BTreeMap<String, Resolved>) -> BTreeMap<String, String> {
+    resolved
         .into_iter()
-        .map(|given| (given.name.to_string(), given.value.to_string()));
-    let of_user = of_user
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.clone(), json::text(value)));
-    of_catalog.chain(of_user)
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect()
+}
+
+/// Returns the values of all parameters of the instance's stack, each with its source. Of the
+/// operator's values, the record holds those that have won.
+fn resolved(
+    offered: &Offered<'_>,
+    attributes: &Attributes,
+    secrets: &Object,
+) -> BTreeMap<String, Resolved> {
+    let of_user = attributes.parameters.0.iter().chain(secrets);
+    offered.resolve(&attributes.overrides, Precedence::Operator, of_user)
+}
+
+/// Returns those of the operator's values that win over what the user has chosen.
+pub fn winning(
+    offered: &Offered<'_>,
+    operator: &OperatorValues,
+    precedence: Precedence,
+    of_user: &Object,
+) -> OperatorValues {
+    let resolved = offered.resolve(operator, precedence, of_user);
+    let won = resolved.into_iter().filter_map(|(name, resolved)| {
+        let Source::Operator(level) = resolved.source else {
+            return None;
+        };
+        let value = resolved.value;
+        Some((name, OperatorValue { value, level }))
+    });
+    won.collect()
 }
 
 /// Returns the parameters of a stack update that changes the template. They are those of a new
@@ -84,7 +117,7 @@ pub fn of_new_template(
     secrets: &Object,
     known_to_stack: &BTreeSet<String>,
 ) -> BTreeMap<String, ParameterValue> {
-    let mut parameters = of_new_stack(offered, target.parameters.0.iter().chain(secrets));
+    let mut parameters = of_new_stack(offered, target, secrets);
     let kept = target
         .secret_parameters
         .iter()
@@ -112,13 +145,14 @@ pub fn of_same_template(
 ) -> Result<BTreeMap<String, ParameterValue>, Vec<String>> {
     let mut changed = json::changed_names(&current.parameters.0, &target.parameters.0);
     changed.extend(secrets.keys().cloned());
+    changed.extend(changed_overrides(&current.overrides, &target.overrides));
 
     let unknown: Vec<_> = changed.difference(known_to_stack).cloned().collect();
     if !unknown.is_empty() {
         return Err(unknown);
     }
 
-    let mut given = of_new_stack(offered, target.parameters.0.iter().chain(secrets));
+    let mut given = of_new_stack(offered, target, secrets);
     let parameters = known_to_stack.iter().filter_map(|name| {
         let value = if changed.contains(name) {
             given.remove(name)?
@@ -137,12 +171,22 @@ pub fn changed_in_stack(
     (after, target): (&Offered<'_>, &Attributes),
 ) -> BTreeSet<String> {
     let (before, after) = (
-        of_stack(before, &current.parameters.0),
-        of_stack(after, &target.parameters.0),
+        of_stack(before, current, &Object::new()),
+        of_stack(after, target, &Object::new()),
     );
     let names = before.keys().chain(after.keys());
     names
         .filter(|name| before.get(*name) != after.get(*name))
+        .cloned()
+        .collect()
+}
+
+/// Returns the names of the parameters of which the operator's values differ.
+pub fn changed_overrides(before: &OperatorValues, after: &OperatorValues) -> BTreeSet<String> {
+    let value = |of: &OperatorValues, name: &str| of.get(name).map(|it| it.value.clone());
+    let names = before.keys().chain(after.keys());
+    names
+        .filter(|name| value(before, name) != value(after, name))
         .cloned()
         .collect()
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use catalog::Offered;
+use catalog::{Offered, OperatorValues};
 
 use super::{
     adoption,
     creation::{self},
     engine,
     maintenance::check_maintenance_info,
-    parameters, secret_digests,
+    operator_values, parameters, secret_digests,
     view::{self, InstanceView},
 };
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
         Broker,
         error::{Error, Result},
         mutation::Mutation,
-        observation,
+        observation, overrides,
         records::{
             Attributes, Instance, InstanceId, Json, Location, Operation, OperationKind,
-            OperationState, Platform, Refused, Requester, SecretParameters,
+            OperationState, Platform, Refused, Requester,
         },
         rules::Locations,
     },
@@ -47,21 +47,15 @@ pub async fn provision(
     check_maintenance_info(&offered, request.maintenance_info.as_ref())
         .map_err(|error| error.for_platform(platform))?;
 
+    let request = requested(broker, &offered, id, request, requester).await?;
+    observation::observe(broker, &request.instance.attributes);
+    let refusal = refusal(broker, &offered, &request, accepts_incomplete).await?;
+
     let Requested {
         instance: requested,
-        values,
         secrets,
-    } = requested(broker, &offered, id, request, requester).await?;
-    observation::observe(broker, &requested.attributes);
-
-    let refusal = refusal(
-        broker,
-        &offered,
-        &values,
-        &requested.attributes,
-        accepts_incomplete,
-    )
-    .await?;
+        ..
+    } = request;
 
     let now = requested.operation.started_at;
     match insert(broker, &offered, &requested, refusal).await? {
@@ -86,8 +80,8 @@ pub async fn provision(
 struct Requested {
     /// The record of the instance.
     instance: Instance,
-    /// Values of all parameters of the stack.
-    values: BTreeMap<String, String>,
+    /// The operator's values for the instance. The record contains those that win.
+    operator: OperatorValues,
     /// Values of the user's `NoEcho` parameters, which are in no record.
     secrets: Object,
 }
@@ -104,24 +98,35 @@ async fn requested(
     let (location, parameters) =
         location(broker, &id, &request.organization_guid, parameters).await?;
 
-    let parameters = offered
-        .check_parameters(parameters)
+    let attributes = requested_attributes(offered, request);
+    let operator = overrides::values(broker, &offered.offering.name, &attributes).await?;
+    let parameters = offered.normalized(parameters);
+    offered
+        .check_parameters_besides(&parameters, &operator_values::names(offered, &operator))
         .map_err(Error::Invalid)?;
-    let values = parameters::of_stack(offered, &parameters);
-    offered.check_rules(&values).map_err(Error::Invalid)?;
 
+    let precedence = broker.overrides.precedence();
+    let overrides = parameters::winning(offered, &operator, precedence, &parameters);
     let (secrets, plain) = parameters::split_secret(offered, parameters);
     let secret_parameters = secret_digests::digester(broker, &id)
         .digest(&secrets, None, None)
         .await?;
-    let attributes = requested_attributes(offered, request, plain, secret_parameters);
+    let attributes = Attributes {
+        parameters: Json(plain),
+        secret_parameters,
+        overrides,
+        ..attributes
+    };
+
+    let values = parameters::of_stack(offered, &attributes, &secrets);
+    offered.check_rules(&values).map_err(Error::Invalid)?;
     let instance = Instance {
         location,
         ..new_instance(broker, id, offered, attributes, requester)
     };
     Ok(Requested {
         instance,
-        values,
+        operator,
         secrets,
     })
 }
@@ -244,13 +249,13 @@ async fn provision_again(
 async fn refusal(
     broker: &Broker,
     offered: &Offered<'_>,
-    values: &BTreeMap<String, String>,
-    attributes: &Attributes,
+    requested: &Requested,
     accepts_incomplete: bool,
 ) -> Result<Option<Error>> {
-    if let Err(refusal) = check_new(offered, values, &attributes.owners(), accepts_incomplete) {
+    if let Err(refusal) = check_new(broker, offered, requested, accepts_incomplete) {
         return Ok(Some(refusal));
     }
+    let attributes = &requested.instance.attributes;
     match broker
         .quotas
         .check_instances(&*broker.records, attributes)
@@ -318,21 +323,17 @@ async fn location(
     }
 }
 
-/// Returns the attributes that the request asks for, with these parameters.
-fn requested_attributes(
-    offered: &Offered<'_>,
-    request: ProvisionRequest,
-    parameters: Object,
-    secret_parameters: Option<SecretParameters>,
-) -> Attributes {
+/// Returns the attributes that the request asks for, without its parameters.
+fn requested_attributes(offered: &Offered<'_>, request: ProvisionRequest) -> Attributes {
     Attributes {
         service_id: request.service_id,
         plan_id: request.plan_id,
         organization_guid: request.organization_guid,
         space_guid: request.space_guid,
         context: Json(request.context.unwrap_or_default()),
-        parameters: Json(parameters),
-        secret_parameters,
+        parameters: Json::default(),
+        secret_parameters: None,
+        overrides: OperatorValues::new(),
         template_version: offered.offering.version.as_deref().map(str::to_owned),
     }
 }
@@ -373,14 +374,29 @@ fn check_existing(operation: &Operation, same_request: bool) -> Result<Operation
 
 /// Checks the conditions that apply only to instances that do not exist yet.
 fn check_new(
+    broker: &Broker,
     offered: &Offered<'_>,
-    values: &BTreeMap<String, String>,
-    owners: &[&str],
+    Requested {
+        instance,
+        operator,
+        secrets,
+    }: &Requested,
     accepts_incomplete: bool,
 ) -> Result<()> {
+    let attributes = &instance.attributes;
     offered.check_offered()?;
+    operator_values::check_values(offered, operator)?;
+    operator_values::check_undecided(
+        offered,
+        operator,
+        broker.overrides.precedence(),
+        &attributes.parameters.0,
+        &Object::new(),
+    )?;
+
+    let values = parameters::of_others(offered, attributes, secrets);
     offered
-        .check_allowed(values, owners)
+        .check_allowed(&values, &attributes.owners())
         .map_err(Error::Invalid)?;
     if accepts_incomplete {
         Ok(())

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::{
     engine,
     maintenance::check_maintenance_info,
-    outcome, parameters, secret_digests,
+    operator_values, outcome, parameters, secret_digests,
     view::{self, InstanceView},
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         Broker,
         error::{Error, Result},
         mutation::Mutation,
+        overrides,
         ports::{Stack, StackUpdate, UpdatedStack, WriteOutcome},
         records::{
             Attributes, Instance, InstanceId, Json, Operation, OperationKind, OperationState,
@@ -86,6 +87,11 @@ async fn update_instance(
 ) -> Result<Mutation<InstanceView>> {
     let view = view::view(broker, &instance);
     let (target, secrets) = target(broker, &instance, request, platform).await?;
+    let target = if accepts_incomplete {
+        target
+    } else {
+        target.without_upkeep(&instance.attributes)
+    };
     check_state(&instance, &target)?;
 
     if let Some(requester) =
@@ -168,9 +174,36 @@ async fn target(
     } else {
         target
     };
+    let target = with_overrides(broker, (&before, current), (&after, target), &plain).await?;
 
     check_update((&before, current), (&after, &target), &secrets)?;
     Ok((target, secrets))
+}
+
+/// Returns the attributes with the operator's present values, as far as the instance can have them.
+async fn with_overrides(
+    broker: &Broker,
+    (before, current): (&Offered<'_>, &Attributes),
+    (after, target): (&Offered<'_>, Attributes),
+    requested: &Object,
+) -> Result<Attributes> {
+    let operator = overrides::values(broker, &after.offering.name, &target).await?;
+    let precedence = broker.overrides.precedence();
+    operator_values::check_undecided(
+        after,
+        &operator,
+        precedence,
+        requested,
+        &current.parameters.0,
+    )?;
+
+    let winning = parameters::winning(after, &operator, precedence, &target.parameters.0);
+    let overrides = operator_values::after_update((before, current), (after, &target), winning);
+    operator_values::check_values(after, &overrides)?;
+    Ok(Attributes {
+        overrides,
+        ..target
+    })
 }
 
 /// Returns the changes of the parameters. Kubernetes sends all parameters, and leaves out those that
@@ -379,7 +412,7 @@ fn missing_changes(
     let before = broker.catalog.find(&current.service_id, &current.plan_id)?;
     let after = broker.catalog.find(&target.service_id, &target.plan_id)?;
     let mut missing = changed((&before, current), (&after, target));
-    let wanted = parameters::of_stack(&after, &target.parameters.0);
+    let wanted = parameters::of_stack(&after, target, &Object::new());
     missing.retain(|name| {
         wanted
             .get(name)
@@ -470,11 +503,22 @@ impl Attributes {
         self.plan_id != current.plan_id || self.template_version != current.template_version
     }
 
+    /// Returns the attributes without what the update would do besides, if it does nothing else.
+    /// A platform that does not wait is not refused because of it.
+    fn without_upkeep(self, current: &Self) -> Self {
+        let kept = Self {
+            overrides: current.overrides.clone(),
+            ..self.clone()
+        };
+        if kept.same_stack(current) { kept } else { self }
+    }
+
     /// True if both ask for the same stack.
     fn same_stack(&self, other: &Self) -> bool {
         self.same_request(other)
             && self.secret_parameters == other.secret_parameters
             && self.template_version == other.template_version
+            && parameters::changed_overrides(&self.overrides, &other.overrides).is_empty()
     }
 
     /// True if the stacks of both have the same names of the platform in their tags.
@@ -542,10 +586,12 @@ fn check_target(
     secrets: &Object,
     changes_plan: bool,
 ) -> Result<()> {
-    let kept: BTreeSet<_> = target
+    let kept = target
         .secret_parameters
         .iter()
-        .flat_map(|secrets| secrets.names())
+        .flat_map(|secrets| secrets.names());
+    let kept = kept
+        .chain(target.overrides.keys().map(String::as_str))
         .collect();
     let mut parameters = parameters::merge(target.parameters.0.clone(), secrets);
     parameters.retain(|name, _| offered.knows(name));
@@ -566,7 +612,7 @@ fn check_rules(
         return Ok(());
     }
 
-    let mut values = parameters::of_stack(offered, target.parameters.0.iter().chain(secrets));
+    let mut values = parameters::of_stack(offered, target, secrets);
     // CloudFormation checks the values that only the stack knows.
     let kept = target
         .secret_parameters
@@ -617,7 +663,7 @@ fn check_allowed(
     after: (&Offered<'_>, &Attributes),
     secrets: &Object,
 ) -> Result<()> {
-    let mut values = parameters::of_stack(after.0, after.1.parameters.0.iter().chain(secrets));
+    let mut values = parameters::of_others(after.0, after.1, secrets);
     // Another plan may have other limits, so all values are checked.
     if before.1.plan_id == after.1.plan_id {
         let changed = changed(before, after);

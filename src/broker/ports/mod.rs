@@ -8,6 +8,7 @@ mod aws_ports;
 mod environment;
 mod error;
 mod functions;
+mod override_records;
 mod page;
 mod platform_secrets;
 mod records;
@@ -23,6 +24,7 @@ pub use self::{
     environment::Environment,
     error::{PortError, PortErrorKind, PortResult},
     functions::{Functions, Invocation},
+    override_records::OverrideRecords,
     page::Page,
     platform_secrets::{PlatformSecret, PlatformSecrets},
     records::{BindingInsertion, Records, ScannedRecord, UnreadableRecord, WriteOutcome},

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::OperatorValues;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,10 @@ pub struct Attributes {
     /// Digests of the `NoEcho` parameters; absent if the user gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_parameters: Option<SecretParameters>,
+    /// The operator's values among the stack's parameters. All other values are the user's, the
+    /// plan's or the template's.
+    #[serde(default, skip_serializing_if = "OperatorValues::is_empty")]
+    pub overrides: OperatorValues,
     /// The version of the stack's template; absent if the template has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_version: Option<String>,

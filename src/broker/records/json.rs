@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use catalog::parameter_text;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::osb::Object;
 
@@ -35,22 +35,11 @@ pub fn are_same(one: &Object, other: &Object) -> bool {
 
 /// Returns the names of the parameters whose values differ.
 pub fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
-    let value = |of: &Object, name: &str| of.get(name).map(text);
+    let value = |of: &Object, name: &str| of.get(name).map(parameter_text);
     before
         .keys()
         .chain(after.keys())
         .filter(|name| value(before, name) != value(after, name))
         .cloned()
         .collect()
-}
-
-/// Returns the value as text. CloudFormation takes every value as text, and a list as
-/// comma-separated text.
-pub fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => catalog::plain(number.clone()).to_string(),
-        Value::Array(entries) => entries.iter().map(text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
 }

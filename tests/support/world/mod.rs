@@ -5,6 +5,7 @@ mod environment;
 mod fault;
 mod functions;
 mod offered;
+mod override_records;
 mod page;
 mod platform_secrets;
 mod records;
@@ -31,11 +32,11 @@ use aws_service_broker::{
     broker::{
         ports::{
             AccessKey, AwsPorts, AwsPortsFactory, BindingInsertion, Environment, Functions,
-            IdentitySummary, Invocation, NewRole, NewStack, NewUser, Page, ParameterValue,
-            PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult, Records,
-            Resources, Role, Roles, ScannedRecord, Secrets, Stack, StackCreation, StackDeletion,
-            StackResource, StackSummary, StackUpdate, Stacks, UnreadableRecord, UpdatedStack,
-            UserCreation, Users, Vault, WriteOutcome,
+            IdentitySummary, Invocation, NewRole, NewStack, NewUser, OverrideRecords, Page,
+            ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult,
+            Records, Resources, Role, Roles, ScannedRecord, Secrets, Stack, StackCreation,
+            StackDeletion, StackResource, StackSummary, StackUpdate, Stacks, UnreadableRecord,
+            UpdatedStack, UserCreation, Users, Vault, WriteOutcome,
         },
         records::{
             BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, Grant, INSTANCE_ID_TAG, Instance,
@@ -47,7 +48,7 @@ use aws_service_broker::{
     offerings::{self, OFFERINGS},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use catalog::{Catalog, Consents, Restrictions};
+use catalog::{Catalog, Consents, Override, Restrictions};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -108,6 +109,8 @@ pub struct Account {
     pub client_secrets: BTreeMap<(String, String), String>,
     pub functions: BTreeMap<String, FakeFunction>,
     pub unreadable: Vec<UnreadableRecord>,
+    /// The operator's.
+    pub overrides: Vec<Override>,
     /// What stacks have created, as far as a test says.
     pub resources: Vec<StackResource>,
     /// How often somebody has acted in the console.

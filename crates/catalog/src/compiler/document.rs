@@ -63,6 +63,8 @@ pub struct Specification {
     #[serde(default)]
     pub updatable_parameters: Vec<Spanned<String>>,
     #[serde(default)]
+    pub operator_parameters: Vec<Spanned<String>>,
+    #[serde(default)]
     pub outputs_as_is: bool,
     #[serde(default)]
     pub cloud_foundry: bool,

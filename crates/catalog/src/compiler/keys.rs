@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 26] = [
+const SPECIFICATION_KEYS: [&str; 27] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -41,6 +41,7 @@ const SPECIFICATION_KEYS: [&str; 26] = [
     "LongestCreation",
     "MaximumPollingDuration",
     "UpdatableParameters",
+    "OperatorParameters",
     "Ascending",
     "Lists",
     "Matching",

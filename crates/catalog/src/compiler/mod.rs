@@ -278,7 +278,8 @@ fn check_completeness(template: &Template) -> Checked<()> {
     Ok(())
 }
 
-/// Checks that every parameter has a schema, and that updatable parameters exist.
+/// Checks that every parameter has a schema, and that updatable parameters and those of the operator
+/// exist.
 fn check_parameters(template: &Template) -> Checked<()> {
     for (name, parameter) in &template.parameters {
         schema::property(&parameter.value, None, parameter.value.default.as_ref())
@@ -286,6 +287,20 @@ fn check_parameters(template: &Template) -> Checked<()> {
     }
     for name in &template.metadata.specification.value.updatable_parameters {
         known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
+    }
+    check_operator_parameters(template)
+}
+
+/// Checks that the parameters of the operator exist, and that none is secret: everybody who may read
+/// the broker's table can read the operator's values.
+fn check_operator_parameters(template: &Template) -> Checked<()> {
+    for name in &template.metadata.specification.value.operator_parameters {
+        let parameter =
+            known_parameter(template, &name.value).map_err(|reason| fault(name, reason))?;
+        if parameter.no_echo.is_set() {
+            let reason = format!("`{}` is NoEcho, and OperatorParameters are not", name.value);
+            return Err(fault(name, reason));
+        }
     }
     Ok(())
 }
@@ -480,7 +495,11 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
     let parameters = plan_parameters(template, plan)?;
     let durations = durations::durations(specification, plan)?;
 
-    let mut properties = open_properties(template, plan)?;
+    let (of_operator, mut properties) = open_properties(template, plan)?
+        .into_iter()
+        .partition::<IndexMap<_, _>, _>(|(name, _)| is_of_operator(specification, name));
+    let operator_schema =
+        checked_schema(name, &schema::plan(&of_operator)).map_err(|reason| fault(at, reason))?;
     let create_schema =
         checked_schema(name, &schema::plan(&properties)).map_err(|reason| fault(at, reason))?;
     properties.retain(|name, _| {
@@ -504,7 +523,14 @@ fn compile_plan(template: &Template, name: &str, at: &Spanned<ServicePlan>) -> C
         maximum_polling_duration: durations.maximum_polling,
         create_schema: create_schema.into(),
         update_schema: update_schema.into(),
+        operator_schema: operator_schema.into(),
     })
+}
+
+/// True if only the operator can set the parameter.
+fn is_of_operator(specification: &Specification, parameter: &str) -> bool {
+    let mut names = specification.operator_parameters.iter();
+    names.any(|name| name.value == parameter)
 }
 
 /// Returns the plan's `Description`, or its `DisplayName` if there is none.

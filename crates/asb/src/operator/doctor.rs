@@ -1,0 +1,74 @@
+//! What the operator has to set.
+
+use anyhow::{Result, bail};
+use catalog::{Catalog, Overrides};
+
+use super::described;
+
+/// Prints each plan that lacks a value of the operator's, and each override without effect.
+///
+/// # Errors
+///
+/// Their number, if there are any.
+pub fn examine(catalog: &Catalog, overrides: &Overrides) -> Result<()> {
+    let mut found = missing_values(catalog, overrides);
+    found.extend(overrides.iter().filter_map(|it| {
+        let reason = it.problem(catalog)?;
+        Some(format!(
+            "the override has no effect: {}: {reason}",
+            described(it)
+        ))
+    }));
+
+    found.iter().for_each(|problem| println!("{problem}"));
+    match found.len() {
+        0 => {
+            println!("Every plan has its values, and every override has an effect.");
+            Ok(())
+        }
+        1 => bail!("1 problem was found"),
+        number => bail!("{number} problems were found"),
+    }
+}
+
+fn missing_values(catalog: &Catalog, overrides: &Overrides) -> Vec<String> {
+    let mut missing = Vec::new();
+    for offered in catalog.all_plans() {
+        let service = &offered.offering.name;
+        let given = overrides.parameters(service);
+        for name in offered.missing_of_operator(|name| given.contains(name)) {
+            missing.push(format!(
+                "{service}/{} is not offered: asb override set --service {service} {name}=…",
+                offered.plan.name
+            ));
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::{Catalog, Overrides, compiler};
+
+    use super::missing_values;
+
+    #[test]
+    fn missing_value_is_named_with_its_command() {
+        let template = "
+Description: A cluster.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: cluster
+    OperatorParameters: [VpcId]
+    ServicePlans: {small: {Description: In a VPC.}}
+Parameters: {VpcId: {Type: String}}
+Resources: {Cluster: {Type: 'AWS::SQS::Queue'}}
+";
+        let offering = compiler::compile("template.yaml", template).expect("a template");
+        let catalog = Catalog::new(vec![offering].into(), "", "");
+        assert_eq!(
+            missing_values(&catalog, &Overrides::default()),
+            ["cluster/small is not offered: asb override set --service cluster VpcId=…"]
+        );
+    }
+}

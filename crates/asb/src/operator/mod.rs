@@ -1,0 +1,201 @@
+//! The commands of the operator: overrides, and what they lack.
+
+mod changes;
+mod doctor;
+mod import;
+mod table;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use catalog::{Catalog, Override, Overrides, Scope};
+use clap::{Args, Subcommand};
+
+use self::{changes::Change, table::Table};
+
+/// The operator's own values of parameters.
+#[derive(Subcommand)]
+pub enum OverrideCommand {
+    /// Set values, such as DelaySeconds=5
+    Set {
+        #[command(flatten)]
+        scope: ScopeArguments,
+        /// Parameters with their values
+        #[arg(required = true, value_name = "PARAMETER=VALUE")]
+        values: Vec<String>,
+        #[command(flatten)]
+        writing: Writing,
+    },
+    /// List all overrides, the most general ones first, and say which have no effect
+    List {
+        #[command(flatten)]
+        table: TableArguments,
+    },
+    /// Remove the values of parameters
+    Rm {
+        #[command(flatten)]
+        scope: ScopeArguments,
+        /// Parameters
+        #[arg(required = true, value_name = "PARAMETER")]
+        parameters: Vec<String>,
+        #[command(flatten)]
+        writing: Writing,
+    },
+    /// Set the values of a PARAM_OVERRIDE_* block of the archived AWS Service Broker
+    Import {
+        /// File with a line NAME=VALUE for each variable; other variables are ignored
+        file: PathBuf,
+        /// Broker id of the archived broker, which the names of the variables contain
+        #[arg(long, default_value = "awsservicebroker")]
+        broker_id: String,
+        #[command(flatten)]
+        writing: Writing,
+    },
+}
+
+/// The instances that an override is for. Without any option, they are all instances.
+#[derive(Args)]
+pub struct ScopeArguments {
+    /// GUID of the organization; on Kubernetes, id of the cluster
+    #[arg(long)]
+    organization: Option<String>,
+    /// GUID of the space; on Kubernetes, name or UID of the namespace
+    #[arg(long)]
+    space: Option<String>,
+    /// Name of the service
+    #[arg(long)]
+    service: Option<String>,
+}
+
+/// The table of the broker.
+#[derive(Args)]
+pub struct TableArguments {
+    /// Name of the broker's table: the output TableName of its stack
+    #[arg(long, env = "TABLE_NAME", value_name = "NAME")]
+    table: String,
+}
+
+/// Where and how something is written.
+#[derive(Args)]
+pub struct Writing {
+    #[command(flatten)]
+    table: TableArguments,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl From<ScopeArguments> for Scope {
+    fn from(arguments: ScopeArguments) -> Self {
+        Self {
+            organization: arguments.organization,
+            space: arguments.space,
+            service: arguments.service,
+        }
+    }
+}
+
+/// Runs a command about overrides.
+///
+/// # Errors
+///
+/// The reason why it cannot be done. Nothing was changed then, unless AWS failed meanwhile.
+#[tokio::main(flavor = "current_thread")]
+pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
+    match command {
+        OverrideCommand::Set {
+            scope,
+            values,
+            writing,
+        } => {
+            let changes = changes::set(&scope.into(), &values, catalog)?;
+            apply(changes, writing).await
+        }
+        OverrideCommand::List { table } => {
+            let overrides = Table::open(table.table).await.overrides().await?;
+            overrides
+                .iter()
+                .for_each(|it| println!("{}", line(it, catalog)));
+            Ok(())
+        }
+        OverrideCommand::Rm {
+            scope,
+            parameters,
+            writing,
+        } => apply(changes::rm(&scope.into(), parameters), writing).await,
+        OverrideCommand::Import {
+            file,
+            broker_id,
+            writing,
+        } => {
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            let overrides = import::overrides(&text, &broker_id)?;
+            apply(changes::of_import(overrides, catalog), writing).await
+        }
+    }
+}
+
+/// Says which plans lack a value of the operator's, and which overrides have no effect.
+///
+/// # Errors
+///
+/// There is something to do, or AWS failed.
+#[tokio::main(flavor = "current_thread")]
+pub async fn doctor(arguments: TableArguments, catalog: &Catalog) -> Result<()> {
+    let overrides = Table::open(arguments.table).await.overrides().await?;
+    doctor::examine(catalog, &overrides)
+}
+
+/// Makes the changes, unless it is a dry run. Prints each.
+async fn apply(changes: Vec<Change>, writing: Writing) -> Result<()> {
+    let table = Table::open(writing.table.table).await;
+    let present = table.overrides().await?;
+    for change in changes {
+        println!("{}", change.line(&present));
+        if !writing.dry_run {
+            table.apply(&change).await?;
+        }
+    }
+    if writing.dry_run {
+        println!("Nothing was changed: this was a dry run.");
+    } else {
+        println!(
+            "The broker uses this within a minute. Existing instances get it with their next update."
+        );
+    }
+    Ok(())
+}
+
+/// The line of an override in a list.
+fn line(it: &Override, catalog: &Catalog) -> String {
+    let problem = it.problem(catalog);
+    let problem = problem.map_or(String::new(), |reason| format!("  NO EFFECT: {reason}"));
+    format!("{}{problem}", described(it))
+}
+
+/// The override with its scope.
+fn described(it: &Override) -> String {
+    format!("{}  {}={}", scope(&it.scope), it.parameter, it.value)
+}
+
+fn scope(scope: &Scope) -> String {
+    let parts = [
+        ("organization", &scope.organization),
+        ("space", &scope.space),
+        ("service", &scope.service),
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter_map(|(name, part)| Some(format!("{name} {}", part.as_deref()?)))
+        .collect();
+    if parts.is_empty() {
+        "everybody".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// The present value of the same parameter in the same scope.
+fn present<'a>(overrides: &'a Overrides, key: &str) -> Option<&'a Override> {
+    overrides.iter().find(|it| it.key() == key)
+}

@@ -1,0 +1,85 @@
+//! The broker's table, with the operator's own credentials.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use catalog::Overrides;
+
+use super::changes::Change;
+
+/// The partition of overrides, as `src/aws/override_records.rs` reads it.
+const OVERRIDES: &str = "OVERRIDES";
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The broker's table.
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// Opens the table of this name with the credentials and the Region of the environment.
+    pub async fn open(name: String) -> Self {
+        let config = aws_config::load_from_env().await;
+        Self {
+            client: Client::new(&config),
+            name,
+        }
+    }
+
+    /// Reads all overrides.
+    pub async fn overrides(&self) -> Result<Overrides> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(OVERRIDES))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+
+        let mut overrides = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.with_context(|| format!("cannot read the table {}", self.name))?;
+            overrides.push(serde_dynamo::from_item(item).context("an override is unreadable")?);
+        }
+        Ok(Overrides::new(overrides))
+    }
+
+    /// Makes the change.
+    pub async fn apply(&self, change: &Change) -> Result<()> {
+        let done = match change {
+            Change::Set(it, _) => {
+                let mut item: Item = serde_dynamo::to_item(it)?;
+                item.extend(key(it.key()));
+                let put = self.client.put_item().table_name(&self.name);
+                put.set_item(Some(item))
+                    .send()
+                    .await
+                    .map(drop)
+                    .map_err(anyhow::Error::from)
+            }
+            Change::Rm(it) => {
+                let delete = self.client.delete_item().table_name(&self.name);
+                let delete = delete.set_key(Some(key(it.key())));
+                delete.send().await.map(drop).map_err(anyhow::Error::from)
+            }
+        };
+        done.with_context(|| format!("cannot write to the table {}", self.name))
+    }
+}
+
+fn key(sort_key: String) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), text(OVERRIDES)),
+        ("sk".to_owned(), AttributeValue::S(sort_key)),
+    ])
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}

@@ -1,0 +1,220 @@
+//! The operator's own values of parameters: overrides, for everybody or for some.
+//!
+//! Their levels and their order are those of the archived AWS Service Broker's code. Its
+//! documentation has another order: it lets a space's value win over an organization's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Catalog, Offered};
+
+/// An override: the operator's value of a parameter, for the instances in its scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Override {
+    /// The instances that the value is for.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Name of the template's parameter.
+    pub parameter: String,
+    /// The value in the form that CloudFormation takes.
+    pub value: String,
+}
+
+/// The instances that an override is for. Without any of its parts, they are all instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Scope {
+    /// GUID of the organization; on Kubernetes, id of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// GUID of the space; on Kubernetes, name or UID of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// Name of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// The level of a scope. A later one wins over an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// All instances.
+    Everybody,
+    /// Instances of a service.
+    Service,
+    /// Instances in a space.
+    Space,
+    /// Instances of a service in a space.
+    SpaceAndService,
+    /// Instances of an organization.
+    Organization,
+    /// Instances of a service of an organization.
+    OrganizationAndService,
+    /// Instances in a space, which has to be that organization's.
+    OrganizationAndSpace,
+    /// Instances of a service in a space, which has to be that organization's.
+    OrganizationAndSpaceAndService,
+}
+
+/// The ids of the organization and the space of an instance. A platform has several for the same:
+/// Service Catalog tells a namespace's UID and its name.
+#[derive(Clone, Debug, Default)]
+pub struct Owner<'a> {
+    /// The ids of the organization, or of the cluster.
+    pub organization: Vec<&'a str>,
+    /// The ids of the space, or of the namespace, and its name.
+    pub space: Vec<&'a str>,
+}
+
+/// The operator's value of a parameter of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorValue {
+    /// The value in the form that CloudFormation takes.
+    pub value: String,
+    /// The level of the override that it comes from.
+    pub level: Level,
+}
+
+/// The operator's values of one instance's parameters, by name.
+pub type OperatorValues = BTreeMap<String, OperatorValue>;
+
+/// All overrides, the most general ones first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides(Vec<Override>);
+
+impl Scope {
+    /// Returns the level of the scope.
+    pub fn level(&self) -> Level {
+        let parts = (
+            self.organization.is_some(),
+            self.space.is_some(),
+            self.service.is_some(),
+        );
+        match parts {
+            (false, false, false) => Level::Everybody,
+            (false, false, true) => Level::Service,
+            (false, true, false) => Level::Space,
+            (false, true, true) => Level::SpaceAndService,
+            (true, false, false) => Level::Organization,
+            (true, false, true) => Level::OrganizationAndService,
+            (true, true, false) => Level::OrganizationAndSpace,
+            (true, true, true) => Level::OrganizationAndSpaceAndService,
+        }
+    }
+
+    fn contains(&self, service: &str, owner: &Owner<'_>) -> bool {
+        let one_of = |id: &Option<String>, ids: &[&str]| {
+            id.as_deref()
+                .is_none_or(|id| ids.iter().any(|other| same_id(id, other)))
+        };
+        one_of(&self.organization, &owner.organization)
+            && one_of(&self.space, &owner.space)
+            && self.is_of_service(service)
+    }
+
+    fn is_of_service(&self, service: &str) -> bool {
+        self.service.as_deref().is_none_or(|name| name == service)
+    }
+}
+
+/// True if both are the same id. The archived broker left the hyphens out of GUIDs, because
+/// environment variables cannot contain them.
+fn same_id(one: &str, other: &str) -> bool {
+    let uuids = (Uuid::try_parse(one), Uuid::try_parse(other));
+    one == other || matches!(uuids, (Ok(one), Ok(other)) if one == other)
+}
+
+impl Override {
+    /// Returns the key that distinguishes the override from all others: its scope and parameter.
+    pub fn key(&self) -> String {
+        let parts = [
+            Some(&self.parameter),
+            self.scope.organization.as_ref(),
+            self.scope.space.as_ref(),
+            self.scope.service.as_ref(),
+        ];
+        // No part contains the separator: `Scope` is checked when an override is set.
+        parts
+            .map(|part| part.map_or("", String::as_str))
+            .join(SEPARATOR)
+    }
+
+    /// Returns the reason why the override has no effect on any plan of the catalog, or cannot be
+    /// used; `None` if there is none.
+    pub fn problem(&self, catalog: &Catalog) -> Option<String> {
+        let service = self.scope.service.as_deref();
+        let plans: Vec<_> = catalog
+            .all_plans()
+            .filter(|offered| service.is_none_or(|name| name == offered.offering.name))
+            .collect();
+        if plans.is_empty() {
+            return Some(format!(
+                "the catalog has no service `{}`",
+                service.unwrap_or_default()
+            ));
+        }
+
+        let name = &*self.parameter;
+        if plans.iter().any(|offered| offered.is_secret(name)) {
+            return Some(format!(
+                "`{name}` is secret (NoEcho), and an override is not"
+            ));
+        }
+        let plans: Vec<_> = plans
+            .iter()
+            .filter(|offered| offered.is_open(name))
+            .collect();
+        if plans.is_empty() {
+            return Some(format!("no plan leaves a parameter `{name}` open"));
+        }
+
+        let accepts = |offered: &&&Offered<'_>| offered.accepts(name, &self.value);
+        (!plans.iter().any(|offered| accepts(&offered)))
+            .then(|| format!("no plan accepts this value of `{name}`"))
+    }
+}
+
+/// The separator in [`Override::key`].
+const SEPARATOR: &str = "#";
+
+impl Overrides {
+    /// Puts the overrides in their order.
+    pub fn new(overrides: impl IntoIterator<Item = Override>) -> Self {
+        let mut overrides: Vec<_> = overrides.into_iter().collect();
+        overrides.sort_by(|one, other| (one.scope.level(), one).cmp(&(other.scope.level(), other)));
+        Self(overrides)
+    }
+
+    /// The overrides, the most general ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &Override> {
+        self.0.iter()
+    }
+
+    /// Returns the values for an instance of the service that this owner has.
+    pub fn values(&self, service: &str, owner: &Owner<'_>) -> OperatorValues {
+        let contained = self.iter().filter(|it| it.scope.contains(service, owner));
+        contained
+            .map(|it| {
+                let value = OperatorValue {
+                    value: it.value.clone(),
+                    level: it.scope.level(),
+                };
+                (it.parameter.clone(), value)
+            })
+            .collect()
+    }
+
+    /// Returns the values that every instance of the service has.
+    pub fn values_for_everybody(&self, service: &str) -> OperatorValues {
+        let nobody = Owner::default();
+        self.values(service, &nobody)
+    }
+
+    /// Returns the parameters that have a value for some instances of the service.
+    pub fn parameters(&self, service: &str) -> BTreeSet<&str> {
+        let of_service = self.iter().filter(|it| it.scope.is_of_service(service));
+        of_service.map(|it| &*it.parameter).collect()
+    }
+}

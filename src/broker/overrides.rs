@@ -1,0 +1,136 @@
+//! The operator's overrides, as they are at the moment.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catalog::{Catalog, OperatorValues, Overrides, Owner, Precedence};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    broker::{Broker, error::Result, ports::OverrideRecords, records::Attributes},
+    osb::Object,
+};
+
+/// The time for which a process uses the overrides that it has read.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// The operator's overrides. They are read once a minute at most, and only if a request needs them.
+#[derive(Clone)]
+pub struct OperatorOverrides {
+    records: Arc<dyn OverrideRecords>,
+    precedence: Precedence,
+    known: Arc<Mutex<Option<Known>>>,
+}
+
+/// The overrides that were read last.
+#[derive(Clone)]
+struct Known {
+    read_at: Timestamp,
+    overrides: Arc<Overrides>,
+    /// The catalog as it is shown under them.
+    catalog: Catalog,
+}
+
+impl OperatorOverrides {
+    /// Creates the overrides that are stored in `records`. Nothing is read yet.
+    pub fn new(records: Arc<dyn OverrideRecords>, precedence: Precedence) -> Self {
+        Self {
+            records,
+            precedence,
+            known: Arc::default(),
+        }
+    }
+
+    /// Whose value of a parameter wins.
+    pub fn precedence(&self) -> Precedence {
+        self.precedence
+    }
+
+    /// Returns what is known, after reading it again if it is old.
+    async fn known(&self, broker: &Broker) -> Result<Known> {
+        let now = broker.environment.now();
+        let before = self.lock().clone();
+        if let Some(known) = &before
+            && now.duration_since(known.read_at) < LOOK_AGAIN
+        {
+            return Ok(known.clone());
+        }
+
+        let overrides = Overrides::new(self.records.all().await?);
+        let known = match before {
+            Some(before) if *before.overrides == overrides => Known {
+                read_at: now,
+                ..before
+            },
+            _ => {
+                report_problems(&overrides, &broker.catalog);
+                Known {
+                    read_at: now,
+                    catalog: broker.catalog.under(&overrides, self.precedence),
+                    overrides: Arc::new(overrides),
+                }
+            }
+        };
+        *self.lock() = Some(known.clone());
+        Ok(known)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs the overrides that have no effect.
+fn report_problems(overrides: &Overrides, catalog: &Catalog) {
+    for it in overrides.iter() {
+        if let Some(reason) = it.problem(catalog) {
+            tracing::warn!(
+                parameter = it.parameter,
+                reason,
+                "an override has no effect; `asb override list` shows all of them"
+            );
+        }
+    }
+}
+
+/// Returns the catalog as users see it.
+///
+/// # Errors
+///
+/// The error of a port.
+pub async fn shown_catalog(broker: &Broker) -> Result<Catalog> {
+    let overrides = &broker.overrides;
+    if broker.catalog.depends_on_overrides(overrides.precedence) {
+        Ok(overrides.known(broker).await?.catalog)
+    } else {
+        Ok(broker.catalog.clone())
+    }
+}
+
+/// Returns the operator's values for an instance of the service with these attributes.
+///
+/// # Errors
+///
+/// The error of a port.
+pub(super) async fn values(
+    broker: &Broker,
+    service: &str,
+    attributes: &Attributes,
+) -> Result<OperatorValues> {
+    let overrides = broker.overrides.known(broker).await?.overrides;
+    Ok(overrides.values(service, &owner(attributes)))
+}
+
+/// Returns the ids of the instance's owner. On Kubernetes, only the context contains the name of the
+/// namespace.
+fn owner(attributes: &Attributes) -> Owner<'_> {
+    let context = &attributes.context.0;
+    let with = |guid, name| [Some(guid), text(context, name)].into_iter().flatten();
+    Owner {
+        organization: with(&*attributes.organization_guid, "clusterid").collect(),
+        space: with(&*attributes.space_guid, "namespace").collect(),
+    }
+}
+
+fn text<'a>(context: &'a Object, name: &str) -> Option<&'a str> {
+    context.get(name)?.as_str()
+}

@@ -1,0 +1,535 @@
+//! The operator's own values of parameters.
+
+use aws_service_broker::broker::{
+    Broker, OperatorOverrides, ports::PortErrorKind::Unavailable, stacks::StackStatus,
+};
+use catalog::{Level, OperatorValue, Override, Overrides, Owner, Precedence, Scope, Source};
+use jiff::SignedDuration;
+use proptest::{prelude::*, sample::select};
+use serde_json::json;
+
+use crate::support::{
+    Client, Fault, INSTANCE, body_of, catalog, catalog_of, config, ids_of, plan_id, service_id,
+};
+
+const ORGANIZATION: &str = "an-organization";
+const SPACE: &str = "a-space";
+
+fn scope(organization: Option<&str>, space: Option<&str>, service: Option<&str>) -> Scope {
+    Scope {
+        organization: organization.map(str::to_owned),
+        space: space.map(str::to_owned),
+        service: service.map(str::to_owned),
+    }
+}
+
+fn set(scope: Scope, parameter: &str, value: &str) -> Override {
+    Override {
+        scope,
+        parameter: parameter.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+fn for_everybody(parameter: &str, value: &str) -> Override {
+    set(Scope::default(), parameter, value)
+}
+
+/// A broker of which the operator has set these.
+fn with(overrides: &[Override], precedence: Precedence) -> Client {
+    let client = Client::new();
+    set_overrides(&client, overrides);
+    with_precedence(client, precedence)
+}
+
+fn set_overrides(client: &Client, overrides: &[Override]) {
+    client
+        .world
+        .edit(|account| account.overrides = overrides.to_vec());
+}
+
+fn with_precedence(client: Client, precedence: Precedence) -> Client {
+    let world = std::sync::Arc::new(client.world.clone());
+    let broker = Broker {
+        overrides: OperatorOverrides::new(world, precedence),
+        ..client.broker()
+    };
+    client.with_broker(broker)
+}
+
+fn stack_value(client: &Client, parameter: &str) -> Option<String> {
+    client.world.stack().parameters.get(parameter).cloned()
+}
+
+/// Longer than a process uses what it has read.
+const LATER: SignedDuration = SignedDuration::from_secs(61);
+
+/// The levels as the archived broker's code orders them: cluster, then namespace, then service, each
+/// "all" first.
+const MODEL: [(bool, bool, bool); 8] = [
+    (false, false, false),
+    (false, false, true),
+    (false, true, false),
+    (false, true, true),
+    (true, false, false),
+    (true, false, true),
+    (true, true, false),
+    (true, true, true),
+];
+
+/// One part of a scope: absent, the instance's, or another's.
+fn part(mine: &'static str) -> impl Strategy<Value = Option<String>> {
+    select(vec![None, Some(mine), Some("another")]).prop_map(|part| part.map(str::to_owned))
+}
+
+fn any_override() -> impl Strategy<Value = Override> {
+    let parts = (part(ORGANIZATION), part(SPACE), part("sqs"));
+    let parameter = select(vec!["DelaySeconds", "VisibilityTimeout", "FifoQueue"]);
+    (parts, parameter, 0..9u8).prop_map(|((organization, space, service), parameter, value)| {
+        Override {
+            scope: Scope {
+                organization,
+                space,
+                service,
+            },
+            parameter: parameter.to_owned(),
+            value: value.to_string(),
+        }
+    })
+}
+
+#[test]
+fn every_level_wins_over_those_before_it() {
+    proptest!(config(300, 19), |(
+        overrides in proptest::collection::vec(any_override(), 0..24),
+        of_user in proptest::option::of(0..9u8),
+        operator_first in any::<bool>(),
+    )| {
+        let overrides: Vec<_> = Overrides::new(overrides).iter().cloned().collect();
+        let precedence = if operator_first { Precedence::Operator } else { Precedence::User };
+        let owner = Owner { organization: vec![ORGANIZATION], space: vec![SPACE] };
+        let catalog = catalog();
+        let (service, plan) = (service_id("sqs"), plan_id("sqs", "standard"));
+        let offered = catalog.find(&service, &plan).expect("a plan");
+
+        let user = of_user.map(|value| ("DelaySeconds".to_owned(), json!(value)));
+        let values = Overrides::new(overrides.clone()).values("sqs", &owner);
+        let resolved = offered.resolve(&values, precedence, user.iter().map(|(k, v)| (k, v)));
+
+        // The model: each level in turn, the last one that has a value counts.
+        let mine = |part: &Option<String>, mine: &str| part.as_deref() == Some(mine);
+        let of_level = |(organization, space, service): (bool, bool, bool)| {
+            overrides.iter().rfind(|it| {
+                it.parameter == "DelaySeconds"
+                    && (if organization { mine(&it.scope.organization, ORGANIZATION) } else { it.scope.organization.is_none() })
+                    && (if space { mine(&it.scope.space, SPACE) } else { it.scope.space.is_none() })
+                    && (if service { mine(&it.scope.service, "sqs") } else { it.scope.service.is_none() })
+            })
+        };
+        let of_operator = MODEL.into_iter().filter_map(of_level).last().map(|it| it.value.clone());
+        let of_user = of_user.map(|value| value.to_string());
+        let expected = if operator_first { of_operator.or(of_user) } else { of_user.or(of_operator) };
+        prop_assert_eq!(&resolved["DelaySeconds"].value, &expected.unwrap_or("0".into()));
+
+        // The plan fixes it, whatever the operator says.
+        prop_assert_eq!(&resolved["FifoQueue"].value, "false");
+        prop_assert_eq!(resolved["FifoQueue"].source, Source::Plan);
+    });
+}
+
+#[test]
+fn ids_match_with_and_without_hyphens_and_by_every_name() {
+    let guid = "0b6e2c1a-8d47-4b6a-9e0f-1c2d3e4f5a6b";
+    let overrides = Overrides::new([set(
+        scope(Some("0b6e2c1a8d474b6a9e0f1c2d3e4f5a6b"), Some("shop"), None),
+        "A",
+        "1",
+    )]);
+    let values = |organization, space| {
+        let owner = Owner {
+            organization: vec![organization],
+            space,
+        };
+        overrides.values("sqs", &owner).remove("A")
+    };
+    let expected = OperatorValue {
+        value: "1".into(),
+        level: Level::OrganizationAndSpace,
+    };
+    assert_eq!(values(guid, vec!["a-uid", "shop"]), Some(expected));
+    assert_eq!(values(guid, vec!["sh-op"]), None);
+    assert_eq!(values("another", vec!["shop"]), None);
+}
+
+#[tokio::test]
+async fn override_fills_in_what_the_user_leaves_out() {
+    let client = with(
+        &[
+            for_everybody("DelaySeconds", "7"),
+            for_everybody("VisibilityTimeout", "50"),
+        ],
+        Precedence::User,
+    );
+    client
+        .provision(json!({"parameters": {"VisibilityTimeout": 40}}))
+        .await
+        .expect(202);
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("7"));
+    assert_eq!(
+        stack_value(&client, "VisibilityTimeout").as_deref(),
+        Some("40")
+    );
+    client.finish().await;
+
+    let record = client.world.instance(INSTANCE).expect("the record");
+    let known: Vec<_> = record.attributes.overrides.into_iter().collect();
+    let expected = OperatorValue {
+        value: "7".into(),
+        level: Level::Everybody,
+    };
+    assert_eq!(known, [("DelaySeconds".to_owned(), expected)]);
+    let fetched = client.fetch_instance().await.expect(200);
+    assert_eq!(
+        fetched.body["parameters"],
+        json!({"VisibilityTimeout": 40, "DelaySeconds": 7})
+    );
+}
+
+#[tokio::test]
+async fn prescribed_value_cannot_be_chosen_by_users() {
+    let client = with(&[for_everybody("DelaySeconds", "7")], Precedence::Operator);
+    let refused = client
+        .provision(json!({"parameters": {"DelaySeconds": 8}}))
+        .await
+        .expect(400);
+    assert_eq!(
+        refused.description(),
+        "The broker's operator decides `DelaySeconds`. Leave it out."
+    );
+    assert!(client.world.instance(INSTANCE).is_none());
+
+    // A platform may send what it has read before.
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 7}}))
+        .await
+        .expect(202);
+    client.finish().await;
+    client
+        .update(json!({"parameters": {"DelaySeconds": 8}}))
+        .await
+        .expect(400);
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn override_for_a_namespace_applies_by_its_name() {
+    let client = with(
+        &[set(
+            scope(Some("a-cluster"), Some("shop"), Some("sqs")),
+            "DelaySeconds",
+            "7",
+        )],
+        Precedence::User,
+    );
+    let in_namespace = |name: &str| json!({"context": {"platform": "kubernetes", "clusterid": "a-cluster", "namespace": name}});
+    client.provision(in_namespace("shop")).await.expect(202);
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("7"));
+    client
+        .provision_as("two", in_namespace("blog"))
+        .await
+        .expect(202);
+    let stacks = client.world.account().stacks;
+    assert!(
+        stacks
+            .values()
+            .any(|stack| !stack.parameters.contains_key("DelaySeconds"))
+    );
+}
+
+#[tokio::test]
+async fn changed_override_is_applied_by_the_next_update() {
+    let client = with(&[for_everybody("DelaySeconds", "7")], Precedence::User);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    client.update(json!({})).await.expect(200);
+
+    set_overrides(&client, &[for_everybody("DelaySeconds", "9")]);
+    client.world.let_time_pass(LATER);
+    client.update(json!({})).await.expect(202);
+    client.finish().await;
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("9"));
+    client.update(json!({})).await.expect(200);
+
+    // The user's other parameters stay, and a removed override is one, too.
+    set_overrides(&client, &[]);
+    client.world.let_time_pass(LATER);
+    client
+        .update(json!({"parameters": {"VisibilityTimeout": 40}}))
+        .await
+        .expect(202);
+    client.finish().await;
+    assert_eq!(stack_value(&client, "DelaySeconds"), None);
+    assert_eq!(
+        stack_value(&client, "VisibilityTimeout").as_deref(),
+        Some("40")
+    );
+}
+
+#[tokio::test]
+async fn failed_update_keeps_the_override_that_the_stack_has() {
+    let client = with(&[for_everybody("DelaySeconds", "7")], Precedence::User);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    set_overrides(&client, &[for_everybody("DelaySeconds", "9")]);
+    client.world.let_time_pass(LATER);
+    client.update(json!({})).await.expect(202);
+    client
+        .world
+        .settle_stacks(StackStatus::UpdateRollbackComplete, Some("no"));
+    client.last_operation().await.expect(200);
+    let record = client.world.instance(INSTANCE).expect("the record");
+    assert_eq!(record.attributes.overrides["DelaySeconds"].value, "7");
+    client.update(json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn platform_that_does_not_wait_is_not_refused_because_of_a_changed_override() {
+    let client = with(&[], Precedence::User);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    set_overrides(&client, &[for_everybody("DelaySeconds", "9")]);
+    client.world.let_time_pass(LATER);
+    let path = format!("/v2/service_instances/{INSTANCE}");
+    let rename = json!({"service_id": service_id("sqs"), "context": {"instance_name": "new"}});
+    client
+        .request("PATCH", &path, Some(rename))
+        .await
+        .expect(200);
+    client.update(json!({})).await.expect(202);
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("9"));
+}
+
+#[tokio::test]
+async fn override_that_an_instance_cannot_change_is_kept_and_logged() {
+    let client = with(
+        &[for_everybody("UseDeadLetterQueue", "false")],
+        Precedence::User,
+    );
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    set_overrides(&client, &[for_everybody("UseDeadLetterQueue", "true")]);
+    client.world.let_time_pass(LATER);
+    client.update(json!({})).await.expect(200);
+    client
+        .update(json!({"parameters": {"VisibilityTimeout": 40}}))
+        .await
+        .expect(202);
+    client.finish().await;
+    assert_eq!(
+        stack_value(&client, "UseDeadLetterQueue").as_deref(),
+        Some("false")
+    );
+}
+
+#[tokio::test]
+async fn plan_that_does_not_accept_an_override_is_refused_until_it_is_corrected() {
+    let client = with(&[for_everybody("DelaySeconds", "long")], Precedence::User);
+    let refused = client.provision(json!({})).await.expect(500);
+    assert!(
+        refused
+            .description()
+            .contains("a value of `DelaySeconds` that this plan does not accept"),
+        "{refused:?}"
+    );
+    assert!(client.world.instance(INSTANCE).is_none());
+    set_overrides(&client, &[for_everybody("DelaySeconds", "5")]);
+    client.world.let_time_pass(LATER);
+    client.provision(json!({})).await.expect(202);
+}
+
+#[tokio::test]
+async fn overrides_are_read_once_a_minute() {
+    let client = with(&[], Precedence::User);
+    client.provision(json!({})).await.expect(202);
+    client.world.take_calls();
+    client.provision_as("two", json!({})).await.expect(202);
+    assert!(!client.world.take_calls().contains(&"override_records.all"));
+    client.world.let_time_pass(LATER);
+    client.provision_as("three", json!({})).await.expect(202);
+    assert!(client.world.take_calls().contains(&"override_records.all"));
+}
+
+#[tokio::test]
+async fn nothing_is_created_while_overrides_cannot_be_read() {
+    let client = with(&[for_everybody("DelaySeconds", "7")], Precedence::User);
+    client
+        .world
+        .inject("override_records.all", Fault::Before(Unavailable));
+    client.provision(json!({})).await.expect(503);
+    assert!(client.world.stack_names().is_empty());
+    client.provision(json!({})).await.expect(202);
+}
+
+async fn parameters_in_catalog(client: &Client) -> Vec<String> {
+    let answer = client.request("GET", "/v2/catalog", None).await.expect(200);
+    let services = answer.body["services"]
+        .as_array()
+        .expect("services")
+        .clone();
+    let sqs = services
+        .into_iter()
+        .find(|service| service["name"] == "sqs");
+    let sqs = sqs.expect("sqs");
+    let schema = &sqs["plans"][0]["schemas"]["service_instance"]["create"]["parameters"];
+    let names = schema["properties"].as_object().expect("properties").keys();
+    names.cloned().collect()
+}
+
+#[tokio::test]
+async fn prescribed_value_for_everybody_is_not_in_the_catalog() {
+    let overrides = [
+        set(scope(None, None, Some("sqs")), "DelaySeconds", "7"),
+        set(scope(None, Some(SPACE), None), "VisibilityTimeout", "40"),
+        set(
+            scope(None, None, Some("sns")),
+            "MessageRetentionPeriod",
+            "60",
+        ),
+    ];
+    let client = with(&overrides, Precedence::Operator);
+    let shown = parameters_in_catalog(&client).await;
+    assert!(!shown.contains(&"DelaySeconds".to_owned()), "{shown:?}");
+    // A request for the catalog names no space.
+    assert!(shown.contains(&"VisibilityTimeout".to_owned()));
+    assert!(shown.contains(&"MessageRetentionPeriod".to_owned()));
+
+    set_overrides(&client, &[]);
+    client.world.let_time_pass(LATER);
+    assert!(
+        parameters_in_catalog(&client)
+            .await
+            .contains(&"DelaySeconds".to_owned())
+    );
+
+    let client = with(&overrides, Precedence::User);
+    assert!(
+        parameters_in_catalog(&client)
+            .await
+            .contains(&"DelaySeconds".to_owned())
+    );
+}
+
+const IN_A_VPC: &str = "
+Description: A cluster.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: cluster
+    OperatorParameters: [VpcId, Zone]
+    UpdatableParameters: [Size]
+    ServicePlans:
+      small: {Description: In a VPC.}
+      test: {Description: In a VPC of its own., ParameterValues: {VpcId: none}}
+Parameters:
+  VpcId: {Type: String, AllowedPattern: '(vpc-[0-9a-f]+|none)'}
+  Zone: {Type: String, Default: any}
+  Size: {Type: Number, Default: 1}
+Resources:
+  Cluster: {Type: 'AWS::SQS::Queue'}
+";
+
+/// The plans in the catalog.
+async fn shown_plans(client: &Client) -> Vec<String> {
+    let answer = client.request("GET", "/v2/catalog", None).await.expect(200);
+    let services = answer.body["services"]
+        .as_array()
+        .expect("services")
+        .clone();
+    let plans = services
+        .iter()
+        .flat_map(|service| service["plans"].as_array().expect("plans"));
+    plans
+        .map(|plan| plan["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn plan_without_its_operator_values_is_not_offered() {
+    let catalog = catalog_of(IN_A_VPC);
+    let (small, body) = (ids_of(&catalog, "small"), body_of(&catalog));
+    let schema = &body["services"][0]["plans"][0]["schemas"]["service_instance"]["create"];
+    let names: Vec<_> = schema["parameters"]["properties"]
+        .as_object()
+        .expect("properties")
+        .keys()
+        .collect();
+    assert_eq!(names, ["Size"], "users cannot set the others");
+
+    let client = Client::with_catalog(catalog);
+    assert_eq!(shown_plans(&client).await, ["test"]);
+    let refused = client.provision(small.clone()).await.expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("needs a value of `VpcId` that only the broker's operator can set"),
+        "{refused:?}"
+    );
+    let mut chosen = small.clone();
+    chosen["parameters"] = json!({"VpcId": "vpc-1"});
+    client.provision(chosen).await.expect(400);
+
+    // A value for one space is enough to show the plan to all.
+    let for_a_space = set(scope(None, Some("with-a-vpc"), None), "VpcId", "vpc-1");
+    set_overrides(&client, &[for_a_space]);
+    client.world.let_time_pass(LATER);
+    assert_eq!(shown_plans(&client).await, ["small", "test"]);
+    client.provision(small.clone()).await.expect(400);
+    let mut there = small;
+    there["space_guid"] = json!("with-a-vpc");
+    client.provision(there).await.expect(202);
+    assert_eq!(stack_value(&client, "VpcId").as_deref(), Some("vpc-1"));
+    client.finish().await;
+    let shown = client.fetch_instance().await.expect(200).body["parameters"].clone();
+    assert_eq!(shown, json!({}), "it is the operator's: {shown}");
+}
+
+#[test]
+fn overrides_without_effect_are_found() {
+    let catalog = catalog();
+    for (wrong, reason) in [
+        (
+            set(scope(None, None, Some("mainframe")), "A", "1"),
+            "no service `mainframe`",
+        ),
+        (
+            for_everybody("Delay", "1"),
+            "no plan leaves a parameter `Delay` open",
+        ),
+        (
+            set(scope(None, None, Some("sqs")), "FifoQueue", "true"),
+            "no plan leaves",
+        ),
+        (
+            set(scope(None, None, Some("sqs")), "DelaySeconds", "901"),
+            "no plan accepts this value",
+        ),
+    ] {
+        let problem = wrong.problem(&catalog).expect(&wrong.parameter);
+        assert!(problem.contains(reason), "{problem}");
+    }
+    let right = set(
+        scope(Some("an-organization"), None, None),
+        "DelaySeconds",
+        "900",
+    );
+    assert_eq!(right.problem(&catalog), None);
+
+    let secret = IN_A_VPC.replace(
+        "Zone: {Type: String, Default: any}",
+        "Zone: {Type: String, Default: any, NoEcho: true}",
+    );
+    let secret = catalog_of(&secret.replace("[VpcId, Zone]", "[VpcId]"));
+    let problem = for_everybody("Zone", "x")
+        .problem(&secret)
+        .expect("a problem");
+    assert!(problem.contains("`Zone` is secret (NoEcho)"), "{problem}");
+}
