@@ -45,6 +45,19 @@ pub struct Request {
     /// The resource's physical id; absent during creation.
     #[serde(default)]
     physical_resource_id: String,
+    #[serde(default)]
+    resource_properties: Properties,
+    /// The properties before an update; absent during creation and deletion.
+    #[serde(default)]
+    old_resource_properties: Properties,
+}
+
+/// The resource's properties that the guard reads. The other settings are in its environment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    /// The broker's name prefix; absent in stacks of earlier versions.
+    name_prefix: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -75,6 +88,14 @@ pub struct Answer {
 enum Status {
     Success,
     Failed,
+}
+
+impl Request {
+    /// True if an update changes the name prefix.
+    fn changes_prefix(&self) -> bool {
+        let (before, after) = (&self.old_resource_properties, &self.resource_properties);
+        before.name_prefix.is_some() && before.name_prefix != after.name_prefix
+    }
 }
 
 /// Answers a request of CloudFormation.
@@ -129,9 +150,12 @@ pub async fn answer(
 /// Returns the reason for refusing the request, for the operator; `None` if it is allowed.
 async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) -> Option<String> {
     match request.request_type {
+        RequestType::Update if request.changes_prefix() => {
+            reason_to_stay(broker, KEEP_PREFIX).await
+        }
         RequestType::Create | RequestType::Update => broker.err().map(ToString::to_string),
         RequestType::Delete if request.physical_resource_id == NOT_MADE => None,
-        RequestType::Delete => reason_to_stay(broker).await,
+        RequestType::Delete => reason_to_stay(broker, GIVE_UP).await,
     }
 }
 
@@ -156,13 +180,19 @@ fn fitting(text: &str) -> String {
         .collect()
 }
 
-/// Returns the reason why the broker must stay, for its operator; `None` if it can be deleted.
-async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<String> {
-    let give_up = "To abandon the instances, delete this stack with --retain-resources Guard. If \
-                   the deletion then fails, because roles of instances still use \
-                   StackRolesBoundary, delete the stack again with --retain-resources \
-                   StackRolesBoundary.";
+/// Advice to an operator who deletes the stack in spite of its instances.
+const GIVE_UP: &str = "Delete the instances on the platforms, then delete this stack again. To \
+                       abandon the instances, delete this stack with --retain-resources Guard. \
+                       If the deletion then fails at Services or StackRolesBoundary, delete the \
+                       stack again and name those that failed in --retain-resources.";
 
+/// Advice to an operator who changes the prefix in spite of instances.
+const KEEP_PREFIX: &str = "Their names begin with the earlier NamePrefix: deploy the stack with that \
+                           one. To change it, delete the instances first.";
+
+/// Returns the reason why the broker must stay as it is, with advice for its operator; `None` if
+/// nothing would be lost.
+async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>, advice: &str) -> Option<String> {
     let remaining = match broker {
         Ok(broker) => upkeep::remaining(broker)
             .await
@@ -174,7 +204,7 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
         Ok(remaining) => remaining,
         Err(reason) => {
             return Some(format!(
-                "The broker could not check whether instances remain ({reason}). {give_up}"
+                "The broker could not check whether instances remain ({reason}). {advice}"
             ));
         }
     };
@@ -195,7 +225,6 @@ async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>) -> Option<Stri
     };
 
     Some(format!(
-        "{count}, which only the broker can delete: {named}{more}. Delete the instances on the \
-         platforms, then delete this stack again. {give_up}"
+        "{count}, which only the broker can delete: {named}{more}. {advice}"
     ))
 }

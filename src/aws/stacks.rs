@@ -61,7 +61,7 @@ impl Stacks for CloudFormation {
             .create_stack()
             .stack_name(stack.name)
             .template_body(stack.template_body)
-            .set_stack_policy_body(stack.stack_policy.map(str::to_owned))
+            .stack_policy_body(stack.stack_policy)
             .set_parameters(Some(stack.parameters.iter().map(parameter).collect()))
             .set_tags(Some(stack.tags.iter().map(tag).collect()))
             .role_arn(self.roles.deploy_role_of(stack.name))
@@ -115,6 +115,12 @@ impl Stacks for CloudFormation {
             Some(answer) if is_refusal(answer) => Ok(StackUpdate::Rejected(reason(answer))),
             _ => Err(SERVICE.failed("UpdateStack")(error)),
         }
+    }
+
+    async fn set_policy(&self, stack: &str, policy: &str) -> PortResult<()> {
+        let set = self.client().set_stack_policy().stack_name(stack);
+        let set = set.stack_policy_body(policy).send().await;
+        set.map(drop).map_err(SERVICE.failed("SetStackPolicy"))
     }
 
     async fn describe(&self, stack: &str) -> PortResult<Option<Stack>> {

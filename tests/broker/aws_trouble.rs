@@ -267,7 +267,7 @@ async fn create_stack(broker: Broker) -> Result<(), PortError> {
     let stack = NewStack {
         name: "osb-a-stack",
         template_body: "{}",
-        stack_policy: None,
+        stack_policy: r#"{"Statement":[]}"#,
         parameters: [(
             "Password".to_owned(),
             ParameterValue::Given("a secret".into()),

@@ -50,6 +50,41 @@ fn request(request_type: &str, physical_id: &str) -> Request {
     serde_json::from_value(request).expect("a request of CloudFormation")
 }
 
+/// A request for an update from one prefix to another.
+fn rename(before: &str, after: &str) -> Request {
+    let request = json!({
+        "RequestType": "Update",
+        "ResponseURL": "http://127.0.0.1/answer",
+        "StackId": STACK_ID,
+        "RequestId": "a-request",
+        "LogicalResourceId": "Guard",
+        "PhysicalResourceId": "guard",
+        "ResourceProperties": {"NamePrefix": after},
+        "OldResourceProperties": {"NamePrefix": before},
+    });
+    serde_json::from_value(request).expect("a request of CloudFormation")
+}
+
+#[tokio::test]
+async fn prefix_stays_while_there_are_instances() {
+    let answer = async |client: &Client, request| {
+        let (_, answer) = guard::answer(Ok(&client.broker()), request).await;
+        let answer = serde_json::to_value(answer).expect("JSON");
+        (answer["Status"].clone(), answer["Reason"].to_string())
+    };
+    let client = Client::new();
+    assert_eq!(answer(&client, rename("osb", "new")).await.0, "SUCCESS");
+
+    let client = Client::with_instance().await;
+    assert_eq!(answer(&client, rename("osb", "osb")).await.0, "SUCCESS");
+    let (status, reason) = answer(&client, rename("osb", "new")).await;
+    assert_eq!(status, "FAILED");
+    assert!(
+        reason.contains("1 instance remains") && reason.contains("the earlier NamePrefix"),
+        "{reason}"
+    );
+}
+
 /// What a broker, or what is wrong with its settings, answers CloudFormation, byte for byte.
 /// CloudFormation takes an answer with a null, or with a member of another type, for a failure.
 async fn answer_of(
@@ -155,7 +190,7 @@ async fn any_instance_blocks_stack_deletion_and_is_named() {
         );
         for way_out in [
             "--retain-resources Guard",
-            "--retain-resources StackRolesBoundary",
+            "Services or StackRolesBoundary, delete the stack again",
         ] {
             assert!(reason.contains(way_out), "{reason}");
         }

@@ -126,7 +126,7 @@ fn every_level_wins_over_those_before_it() {
                     && (if service { mine(&it.scope.service, "sqs") } else { it.scope.service.is_none() })
             })
         };
-        let of_operator = MODEL.into_iter().filter_map(of_level).last().map(|it| it.value.clone());
+        let of_operator = MODEL.into_iter().rev().find_map(of_level).map(|it| it.value.clone());
         let of_user = of_user.map(|value| value.to_string());
         let expected = if operator_first { of_operator.or(of_user) } else { of_user.or(of_operator) };
         prop_assert_eq!(&resolved["DelaySeconds"].value, &expected.unwrap_or("0".into()));

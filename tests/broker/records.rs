@@ -109,6 +109,7 @@ fn instance() -> Instance {
         location: None,
         stack_name: "osb-database-an-instance".into(),
         stack_id: None,
+        has_stack_policy: false,
         created_by: None,
         changed_by: None,
         outputs: BTreeMap::new(),

@@ -698,6 +698,36 @@ async fn fin_07_stack_policy_changes_with_the_template() {
     }
 }
 
+/// CloudFormation applies the policy of an update only to later ones.
+#[tokio::test]
+async fn fin_07_stack_without_a_policy_gets_it_before_its_next_update() {
+    let client = instance().await;
+    client.world.edit(|account| {
+        for stack in account.stacks.values_mut() {
+            stack.policy = None;
+        }
+        for instance in account.instances.values_mut() {
+            instance.has_stack_policy = false;
+        }
+    });
+    let body = changes(json!({"parameters": {"Size": 3}}));
+    client.world.take_calls();
+    client.update(body).await.expect(202);
+    let calls = client.world.take_calls();
+    let position = |name| calls.iter().position(|call| *call == name);
+    assert!(
+        position("stacks.set_policy") < position("stacks.update"),
+        "{calls:?}"
+    );
+    assert!(position("stacks.set_policy").is_some());
+    assert!(client.world.stack().policy.is_some());
+    client.finish().await;
+
+    let again = changes(json!({"parameters": {"Size": 4}}));
+    client.update(again).await.expect(202);
+    assert!(!client.world.take_calls().contains(&"stacks.set_policy"));
+}
+
 #[tokio::test]
 async fn upd_19_plan_change_applies_the_new_template() {
     let old = instance().await;

@@ -57,6 +57,7 @@ pub fn instance() -> Instance {
         location: None,
         stack_name: "a-stack".into(),
         stack_id: Some("arn:aws:cloudformation:us-east-1:000000000000:stack/a-stack/1".into()),
+        has_stack_policy: true,
         created_by: Some(Requester::new("kubernetes", "a user")),
         changed_by: Some(Requester::new("kubernetes", "another user")),
         outputs: BTreeMap::from([("Url".into(), "https://example.com".into())]),

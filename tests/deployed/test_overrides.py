@@ -12,14 +12,26 @@ from another_broker import AnotherBroker, template
 from local_aws import REPOSITORY
 from support import BrokerTestCase, client, stacks_of
 
-ASB = ["cargo", "run", "--quiet", "--locked", "--package", "asb", "--features", "operator", "--"]
+CARGO = ["cargo", "run", "--quiet", "--locked", "--manifest-path", str(REPOSITORY / "Cargo.toml")]
+ASB = [*CARGO, "--package", "asb", "--features", "operator", "--"]
+
+IN_A_VPC = """
+Description: A cluster.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Name: cluster
+    OperatorParameters: [VpcId]
+    ServicePlans: {small: {Description: In a VPC.}}
+Parameters: {VpcId: {Type: String}}
+Resources: {Cluster: {Type: AWS::SQS::Queue}}
+"""
 
 
-def asb(*arguments: str, fails: bool = False) -> str:
+def asb(*arguments: str, fails: bool = False, folder: Path = REPOSITORY) -> str:
     """What the command prints."""
-    done = subprocess.run([*ASB, *arguments], cwd=REPOSITORY, env=os.environ, capture_output=True, text=True)
+    done = subprocess.run([*ASB, *arguments], cwd=folder, env=os.environ, capture_output=True, text=True)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stderr if fails else done.stdout
+    return done.stdout + done.stderr
 
 
 class OverridesTest(BrokerTestCase):
@@ -76,15 +88,39 @@ class OverridesTest(BrokerTestCase):
                 self.assertIn(reason, asb("override", "set", *self.scope, *values, fails=True))
         self.assertNotIn(self.space, asb("override", "list"))
 
-    def test_block_of_the_archived_broker_is_imported(self) -> None:
+    def folder(self) -> Path:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        file = Path(folder.name) / "environment"
-        names = [f"PARAM_OVERRIDE_old_all_{self.space}_{rest}" for rest in ("sqs_DelaySeconds", "all_Gone")]
-        file.write_text("".join(f"{name}=9\n" for name in names))
-        told = asb("override", "import", str(file), "--broker-id", "old")
+        return Path(folder.name)
+
+    def test_block_of_the_archived_broker_is_imported(self) -> None:
+        file = self.folder() / "environment"
+        prefix = f"PARAM_OVERRIDE_the_old_all_{self.space}"
+        lines = [
+            "PATH=/usr/bin",
+            f"export {prefix}_sqs_DelaySeconds='9'",
+            f"{prefix}_all_Gone=a=b",
+            f"{prefix}_all_Empty=",
+            "PARAM_OVERRIDE_another_all_all_all_VpcId=vpc-1",
+        ]
+        file.write_text("\n".join(lines))
+        told = asb("override", "import", str(file), "--broker-id", "the_old")
         self.addCleanup(asb, "override", "rm", *self.scope, "DelaySeconds")
         self.addCleanup(asb, "override", "rm", "--space", self.space, "Gone")
         self.assertIn(f"set     space {self.space}, service sqs  DelaySeconds=9\n", told)
-        self.assertIn("Gone=9  NO EFFECT: no plan leaves a parameter `Gone` open", told)
-        self.assertIn("1 problem was found", asb("doctor", fails=True))
+        self.assertIn("Gone=a=b  NO EFFECT: no plan leaves a parameter `Gone` open", told)
+        self.assertEqual(told.count("set     "), 2)
+        self.assertIn("Gone=a=b: no plan leaves a parameter `Gone` open", asb("doctor", fails=True))
+
+    def test_block_that_is_no_block_is_refused(self) -> None:
+        file = self.folder() / "environment"
+        for text, reason in (("A=1", "--broker-id"), ("PARAM_OVERRIDE_old_all_all_VpcId=1", "expected <cluster>")):
+            file.write_text(text)
+            self.assertIn(reason, asb("override", "import", str(file), "--broker-id", "old", fails=True))
+
+    def test_doctor_names_the_value_that_enables_a_plan(self) -> None:
+        folder = self.folder()
+        (folder / "templates" / "cluster").mkdir(parents=True)
+        (folder / "templates" / "cluster" / "template.yaml").write_text(IN_A_VPC)
+        told = asb("doctor", fails=True, folder=folder)
+        self.assertIn("cluster/small is not offered: asb override set --service cluster VpcId=…", told)

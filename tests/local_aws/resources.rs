@@ -49,7 +49,7 @@ impl CreatingResources for Creating {
         let stack = NewStack {
             name: &stack_name,
             template_body: TEMPLATE,
-            stack_policy: None,
+            stack_policy: r#"{"Statement":[]}"#,
             parameters: BTreeMap::new(),
             tags: vec![Tag::new("servicebroker:instance-id", &instance_id)],
             token: "provision-1",

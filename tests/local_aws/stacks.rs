@@ -43,7 +43,7 @@ fn stack<'a>(name: &'a str, delay: &str) -> NewStack<'a> {
     NewStack {
         name,
         template_body: TEMPLATE,
-        stack_policy: None,
+        stack_policy: r#"{"Statement":[]}"#,
         parameters: given(delay),
         tags: tags(),
         token: "provision-1",

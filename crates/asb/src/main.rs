@@ -58,6 +58,7 @@ enum Command {
     /// Create a service
     New {
         /// Name of the service
+        #[arg(allow_hyphen_values = true)]
         name: String,
     },
     /// Set, list and remove the operator's own values of parameters

@@ -194,6 +194,8 @@ fn permissions_boundary(service: &str, statements: &[Statement]) -> String {
         "
   {}Boundary:
     Type: AWS::IAM::ManagedPolicy
+    # It is deleted first, and not while it is in use. The role then stays as well.
+    DependsOn: {}DeployRole
     Properties:
       Path: !Sub /service-broker/${{NamePrefix}}/
       ManagedPolicyName: !Sub {}
@@ -202,6 +204,7 @@ fn permissions_boundary(service: &str, statements: &[Statement]) -> String {
         Version: \"2012-10-17\"
         Statement:
 ",
+        logical_id(service),
         logical_id(service),
         resource_name(service),
     );

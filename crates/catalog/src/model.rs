@@ -40,9 +40,8 @@ pub struct Offering {
     pub resource_count: usize,
     /// The template's text as CloudFormation receives it.
     pub template_body: Text,
-    /// Stack policy: JSON that keeps updates from replacing or deleting resources with data. None
-    /// if the template has no such resource.
-    pub stack_policy: Option<Text>,
+    /// Stack policy: JSON that keeps updates from replacing or deleting resources with data.
+    pub stack_policy: Text,
     /// Constraints of some parameters, in the author's words.
     pub constraints: List<Constraint>,
     /// Rules that reject combinations of parameters.

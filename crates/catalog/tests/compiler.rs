@@ -79,19 +79,19 @@ fn stack_policy_protects_resources_with_data() {
             .expect("a template")
             .stack_policy
     };
-    assert_eq!(good().stack_policy, None);
-    assert_eq!(policy("DeletionPolicy: Delete"), None);
-    assert_eq!(
-        policy("DeletionPolicy: Retain, UpdateReplacePolicy: Delete"),
-        None
-    );
+    let everything =
+        r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
+    assert_eq!(good().stack_policy, everything);
+    assert_eq!(policy("DeletionPolicy: Delete"), everything);
+    let replaceable = "DeletionPolicy: Retain, UpdateReplacePolicy: Delete";
+    assert_eq!(policy(replaceable), everything);
 
     for attributes in [
         "DeletionPolicy: Retain",
         "DeletionPolicy: !If [Retains, Retain, Delete]",
         "DeletionPolicy: Delete, UpdateReplacePolicy: Snapshot",
     ] {
-        let policy = policy(attributes).expect("a policy");
+        let policy = policy(attributes);
         let policy: Value = serde_json::from_str(&policy).expect("JSON");
         assert_eq!(
             policy["Statement"][1],

@@ -87,7 +87,7 @@ async fn create_stack(
     let stack = NewStack {
         name: &instance.stack_name,
         template_body: &offered.offering.template_body,
-        stack_policy: offered.offering.stack_policy.as_deref(),
+        stack_policy: &offered.offering.stack_policy,
         parameters: parameters::of_new_stack(offered, &instance.attributes, secrets),
         tags: tags::of_stack(broker, offered, &instance.id, &instance.attributes),
         token: &instance.operation.id,
@@ -110,6 +110,11 @@ async fn create_stack(
     };
 
     let misfit = adoption::misfit(broker, offered, instance, &existing).await?;
+    if misfit.is_none() && !existing.status.is_in_progress() {
+        // An earlier version of the broker may have created it without a policy.
+        let policy = &offered.offering.stack_policy;
+        stacks.set_policy(&instance.stack_name, policy).await?;
+    }
     Ok(misfit.map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
 }
 

@@ -147,6 +147,7 @@ fn new_instance(
         update: None,
         location: None,
         stack_id: None,
+        has_stack_policy: true,
         created_by: requester.cloned(),
         changed_by: requester.cloned(),
         outputs: BTreeMap::new(),

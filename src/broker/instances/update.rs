@@ -460,23 +460,17 @@ async fn send_update(
     let update = UpdatedStack {
         stack: instance.stack(),
         template_body: new_template.then_some(&*offered.offering.template_body),
-        stack_policy: stack_policy(&offered, target),
+        stack_policy: new_template.then_some(&*offered.offering.stack_policy),
         parameters,
         tags: tags::of_stack(broker, &offered, &instance.id, target),
         token: &instance.operation.id,
     };
-    Ok((stacks.update(&update).await?, stack))
-}
-
-/// Returns the stack policy for the updated stack. None if the stack keeps an earlier template, which
-/// may have other resources: the policy would forget them.
-fn stack_policy<'a>(offered: &Offered<'a>, target: &Attributes) -> Option<&'a str> {
-    let offering = offered.offering;
-    if target.template_version.as_deref() == offering.version.as_deref() {
-        offering.stack_policy.as_deref()
-    } else {
-        None
+    if !instance.has_stack_policy {
+        stacks
+            .set_policy(instance.stack(), &offered.offering.stack_policy)
+            .await?;
     }
+    Ok((stacks.update(&update).await?, stack))
 }
 
 /// Checks that CloudFormation updates a stack in this status.

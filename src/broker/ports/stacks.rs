@@ -21,6 +21,9 @@ pub trait Stacks: Send + Sync {
     /// Requests an update of the stack.
     async fn update(&self, update: &UpdatedStack<'_>) -> PortResult<StackUpdate>;
 
+    /// Sets the stack policy, which limits updates from now on.
+    async fn set_policy(&self, stack: &str, policy: &str) -> PortResult<()>;
+
     /// Returns the current state of the stack with this name or id. Returns `None` if it does not
     /// exist, or no longer.
     async fn describe(&self, stack: &str) -> PortResult<Option<Stack>>;
@@ -57,8 +60,8 @@ pub struct NewStack<'a> {
     pub name: &'a str,
     /// The template: at most 51,200 bytes.
     pub template_body: &'a str,
-    /// The stack policy, which limits later updates. Absent if the stack gets none.
-    pub stack_policy: Option<&'a str>,
+    /// The stack policy, which limits later updates.
+    pub stack_policy: &'a str,
     /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,
     /// The stack's tags. CloudFormation also passes them on to the stack's resources.
@@ -73,8 +76,8 @@ pub struct UpdatedStack<'a> {
     pub stack: &'a str,
     /// The new template: at most 51,200 bytes. Absent if the stack keeps its template.
     pub template_body: Option<&'a str>,
-    /// The stack policy for later updates; the present one applies to this update. Absent if the
-    /// stack keeps the present one.
+    /// The stack policy after this update; the present one applies to the update itself. Absent if
+    /// the stack keeps the present one.
     pub stack_policy: Option<&'a str>,
     /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,

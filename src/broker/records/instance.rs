@@ -54,6 +54,10 @@ pub struct Instance {
     /// stack. The name does not identify the stack: somebody else's may get the same one later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
+    /// True if the stack has its stack policy. Stacks of earlier versions of the broker have none
+    /// before their first update.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_stack_policy: bool,
     /// The user who created the instance, if the platform names users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Requester>,

@@ -11,6 +11,8 @@ pub struct FakeStack {
     pub parameters: BTreeMap<String, String>,
     pub template_body: String,
     pub policy: Option<String>,
+    /// What the running update sets when it succeeds.
+    pub(super) next_policy: Option<String>,
     pub tags: Vec<Tag>,
     /// Of the last request that it took.
     pub token: String,
@@ -75,7 +77,10 @@ impl FakeStack {
         self.events.push((self.token.clone(), event));
 
         match status {
-            S::UpdateComplete => self.before_update = None,
+            S::UpdateComplete => {
+                self.before_update = None;
+                self.policy = self.next_policy.take().or(self.policy.take());
+            }
             S::UpdateRollbackComplete => {
                 if let Some((template_body, parameters, tags)) = self.before_update.take() {
                     (self.template_body, self.parameters, self.tags) =
@@ -197,7 +202,8 @@ impl Stacks for World {
                     status: StackStatus::CreateInProgress,
                     parameters: given(&stack.parameters),
                     template_body: stack.template_body.to_owned(),
-                    policy: stack.stack_policy.map(str::to_owned),
+                    policy: Some(stack.stack_policy.to_owned()),
+                    next_policy: None,
                     tags: stack.tags.clone(),
                     token: stack.token.to_owned(),
                     outputs: declared_outputs(stack.template_body),
@@ -257,9 +263,8 @@ impl Stacks for World {
                 ));
                 (stack.template_body, stack.parameters) = (template_body, parameters);
                 stack.tags = update.tags.clone();
-                if let Some(policy) = update.stack_policy {
-                    stack.policy = Some(policy.to_owned());
-                }
+                // A new policy is set only when the update has succeeded.
+                stack.next_policy = update.stack_policy.map(str::to_owned);
                 stack.token = update.token.to_owned();
                 stack.reach(StackStatus::UpdateInProgress, Some("User Initiated"), now);
                 StackUpdate::Accepted
@@ -269,6 +274,15 @@ impl Stacks for World {
                 _ => StackUpdate::Rejected(reason),
             },
         )
+        .await
+    }
+
+    async fn set_policy(&self, stack: &str, policy: &str) -> PortResult<()> {
+        self.call("stacks.set_policy", |state| {
+            if let Some(stack) = state.account.stack_mut(stack) {
+                stack.policy = Some(policy.to_owned());
+            }
+        })
         .await
     }
 

@@ -45,30 +45,3 @@ fn missing_values(catalog: &Catalog, overrides: &Overrides) -> Vec<String> {
     }
     missing
 }
-
-#[cfg(test)]
-mod tests {
-    use catalog::{Catalog, Overrides, compiler};
-
-    use super::missing_values;
-
-    #[test]
-    fn missing_value_is_named_with_its_command() {
-        let template = "
-Description: A cluster.
-Metadata:
-  AWS::ServiceBroker::Specification:
-    Name: cluster
-    OperatorParameters: [VpcId]
-    ServicePlans: {small: {Description: In a VPC.}}
-Parameters: {VpcId: {Type: String}}
-Resources: {Cluster: {Type: 'AWS::SQS::Queue'}}
-";
-        let offering = compiler::compile("template.yaml", template).expect("a template");
-        let catalog = Catalog::new(vec![offering].into(), "", "");
-        assert_eq!(
-            missing_values(&catalog, &Overrides::default()),
-            ["cluster/small is not offered: asb override set --service cluster VpcId=…"]
-        );
-    }
-}

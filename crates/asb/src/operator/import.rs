@@ -56,39 +56,3 @@ fn unquoted(value: &str) -> &str {
         .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
         .unwrap_or(value)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_become_overrides() {
-        let text = "\
-PATH=/usr/bin
-export PARAM_OVERRIDE_aws_broker_all_all_all_region='eu-west-1'
-PARAM_OVERRIDE_aws_broker_0b6e2c1a8d474b6a9e0f1c2d3e4f5a6b_shop_sqs_Delay_Seconds=\"5=5\"
-PARAM_OVERRIDE_aws_broker_all_all_s3_Empty=
-PARAM_OVERRIDE_another_all_all_all_VpcId=vpc-1
-";
-        let found = overrides(text, "aws_broker").expect("overrides");
-        let [region, delay] = &found[..] else {
-            panic!("{found:?}");
-        };
-        assert_eq!(
-            (&*region.parameter, &*region.value),
-            ("region", "eu-west-1")
-        );
-        assert_eq!(region.scope, Scope::default());
-        assert_eq!((&*delay.parameter, &*delay.value), ("Delay_Seconds", "5=5"));
-        assert_eq!(delay.scope.space.as_deref(), Some("shop"));
-        assert_eq!(delay.scope.service.as_deref(), Some("sqs"));
-    }
-
-    #[test]
-    fn unknown_broker_and_short_name_are_refused() {
-        let refused = overrides("A=1", "broker").expect_err("none").to_string();
-        assert!(refused.contains("--broker-id"), "{refused}");
-        let refused = overrides("PARAM_OVERRIDE_broker_all_all_VpcId=1", "broker");
-        assert!(format!("{:#}", refused.expect_err("short")).contains("expected <cluster>"));
-    }
-}

@@ -9,7 +9,8 @@ use crate::model::Text;
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
 const MAX_STACK_POLICY: usize = 16_384;
 
-/// Returns the stack policy, which protects the resources that hold data. None if there are none.
+/// Returns the stack policy, which protects the resources that hold data. It allows everything if
+/// there are none: CloudFormation keeps a policy until it gets another one.
 ///
 /// Without a policy, a change of a property can replace a table by an empty one.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html>
@@ -17,34 +18,32 @@ const MAX_STACK_POLICY: usize = 16_384;
 /// # Errors
 ///
 /// Fails if the policy is longer than CloudFormation allows.
-pub fn stack_policy(template: &Template) -> Result<Option<Text>, String> {
+pub fn stack_policy(template: &Template) -> Result<Text, String> {
     let protected: Vec<_> = template
         .resources
         .iter()
         .filter(|(_, resource)| holds_data(resource))
         .map(|(logical_id, _)| format!("LogicalResourceId/{logical_id}"))
         .collect();
-    if protected.is_empty() {
-        return Ok(None);
-    }
 
-    let policy = json!({"Statement": [
-        {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
-        {
+    let mut statements =
+        vec![json!({"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"})];
+    if !protected.is_empty() {
+        statements.push(json!({
             "Effect": "Deny",
             "Action": ["Update:Replace", "Update:Delete"],
             "Principal": "*",
             "Resource": protected,
-        },
-    ]});
-    let policy = policy.to_string();
+        }));
+    }
+    let policy = json!({ "Statement": statements }).to_string();
     if policy.len() > MAX_STACK_POLICY {
         return Err(format!(
             "the stack policy has {} bytes; CloudFormation allows {MAX_STACK_POLICY}",
             policy.len()
         ));
     }
-    Ok(Some(policy.into()))
+    Ok(policy.into())
 }
 
 /// True if the author wants the resource to outlive a replacement, or else its deletion. A value
