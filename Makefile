@@ -82,6 +82,7 @@ lint: tools $(MACHETE) ## Check formatting, templates, code and dependencies
 	$(ASB) check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --test local_aws --locked -- -D warnings
+	cargo clippy --package asb --all-targets --features operator --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps
 	$(MACHETE) --skip-target-dir
 	@$(MAKE) --no-print-directory deny

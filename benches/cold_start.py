@@ -45,6 +45,10 @@ SETTINGS = {
     "STACK_EVENTS": "no",
     "BINDING_LIFETIME_DAYS": "0",
     "OUTPUTS_AS_IS": "no",
+    "PRESCRIBE_OVERRIDES": "no",
+    "SWEEP_REMOVES": "no",
+    "MAX_INSTANCES_PER_ORGANIZATION": "0",
+    "MAX_BINDINGS_PER_INSTANCE": "0",
     "MISSING_VERSION_STATUS": "400",
 }
 WARM = 200  # requests to one process

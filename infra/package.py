@@ -116,8 +116,9 @@ It asks for the stack's name, the Region and the parameters, shows what it is go
 
     aws secretsmanager get-secret-value --secret-id <CredentialsSecretArn> --query SecretString --output text
 
-To upgrade, copy the stack's name, the Region and the tags from the `samconfig.toml` of the older version into that of the
-newer one. Then run `sam deploy` in the folder of the newer version: parameters keep their values, and no request is lost.
+To upgrade, copy the stack's name, the Region and the tags from the `samconfig.toml` of the older version into that of
+the newer one. Then run `sam deploy` in the folder of the newer version: parameters keep their values, and no request is
+lost.
 """
 
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::{Catalog, OperatorValues, Overrides, Owner, Precedence};
+use catalog::{Catalog, OperatorLimits, OperatorValues, Overrides, Owner, Precedence};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -106,18 +106,31 @@ pub async fn shown_catalog(broker: &Broker) -> Result<Catalog> {
     }
 }
 
-/// Returns the operator's values for an instance of the service with these attributes.
+/// The overrides for one instance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Applicable {
+    /// The operator's values of its parameters.
+    pub values: OperatorValues,
+    /// The operator's limits of what its user can choose.
+    pub limits: OperatorLimits,
+}
+
+/// Returns the overrides for an instance of the service with these attributes.
 ///
 /// # Errors
 ///
 /// The error of a port.
-pub(super) async fn values(
+pub(super) async fn applicable(
     broker: &Broker,
     service: &str,
     attributes: &Attributes,
-) -> Result<OperatorValues> {
+) -> Result<Applicable> {
     let overrides = broker.overrides.known(broker).await?.overrides;
-    Ok(overrides.values(service, &owner(attributes)))
+    let owner = owner(attributes);
+    Ok(Applicable {
+        values: overrides.values(service, &owner),
+        limits: overrides.limits(service, &owner),
+    })
 }
 
 /// Returns the ids of the instance's owner. On Kubernetes, only the context contains the name of the

@@ -39,7 +39,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{Client, INSTANCE, Log, World, plan_id, service_id};
+use crate::{
+    contract::stacks::ALLOW_ALL,
+    support::{Client, INSTANCE, Log, World, plan_id, service_id},
+};
 
 /// What AWS says to every call; nothing, ever, where it is none.
 type Words = Option<(u16, &'static str, &'static str)>;
@@ -267,7 +270,7 @@ async fn create_stack(broker: Broker) -> Result<(), PortError> {
     let stack = NewStack {
         name: "osb-a-stack",
         template_body: "{}",
-        stack_policy: r#"{"Statement":[]}"#,
+        stack_policy: ALLOW_ALL,
         parameters: [(
             "Password".to_owned(),
             ParameterValue::Given("a secret".into()),

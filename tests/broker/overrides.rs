@@ -3,7 +3,10 @@
 use aws_service_broker::broker::{
     Broker, OperatorOverrides, ports::PortErrorKind::Unavailable, stacks::StackStatus,
 };
-use catalog::{Level, OperatorValue, Override, Overrides, Owner, Precedence, Scope, Source};
+use catalog::{
+    Level, LimitText, OperatorValue, Override, Overrides, Owner, PLAN, ParameterLimit, Precedence,
+    Scope, Setting, Source,
+};
 use jiff::SignedDuration;
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
@@ -27,7 +30,7 @@ fn set(scope: Scope, parameter: &str, value: &str) -> Override {
     Override {
         scope,
         parameter: parameter.to_owned(),
-        value: value.to_owned(),
+        setting: Setting::Value(value.to_owned()),
     }
 }
 
@@ -59,6 +62,13 @@ fn with_precedence(client: Client, precedence: Precedence) -> Client {
 
 fn stack_value(client: &Client, parameter: &str) -> Option<String> {
     client.world.stack().parameters.get(parameter).cloned()
+}
+
+fn value_of(it: &Override) -> String {
+    match &it.setting {
+        Setting::Value(value) => value.clone(),
+        Setting::Limit(limit) => panic!("{limit}"),
+    }
 }
 
 /// Longer than a process uses what it has read.
@@ -93,7 +103,7 @@ fn any_override() -> impl Strategy<Value = Override> {
                 service,
             },
             parameter: parameter.to_owned(),
-            value: value.to_string(),
+            setting: Setting::Value(value.to_string()),
         }
     })
 }
@@ -126,7 +136,7 @@ fn every_level_wins_over_those_before_it() {
                     && (if service { mine(&it.scope.service, "sqs") } else { it.scope.service.is_none() })
             })
         };
-        let of_operator = MODEL.into_iter().rev().find_map(of_level).map(|it| it.value.clone());
+        let of_operator = MODEL.into_iter().rev().find_map(of_level).map(value_of);
         let of_user = of_user.map(|value| value.to_string());
         let expected = if operator_first { of_operator.or(of_user) } else { of_user.or(of_operator) };
         prop_assert_eq!(&resolved["DelaySeconds"].value, &expected.unwrap_or("0".into()));
@@ -532,4 +542,168 @@ fn overrides_without_effect_are_found() {
         .problem(&secret)
         .expect("a problem");
     assert!(problem.contains("`Zone` is secret (NoEcho)"), "{problem}");
+}
+
+fn limited(scope: Scope, parameter: &str, limit: ParameterLimit) -> Override {
+    Override {
+        scope,
+        parameter: parameter.to_owned(),
+        setting: Setting::Limit(LimitText(limit)),
+    }
+}
+
+fn at_most(number: u8) -> ParameterLimit {
+    ParameterLimit {
+        max_value: Some(number.into()),
+        ..ParameterLimit::default()
+    }
+}
+
+fn only(values: &[&str]) -> ParameterLimit {
+    ParameterLimit {
+        allowed_values: Some(values.iter().map(|value| json!(value)).collect()),
+        ..ParameterLimit::default()
+    }
+}
+
+#[tokio::test]
+async fn limit_of_a_later_level_replaces_an_earlier_one() {
+    let overrides = [
+        limited(Scope::default(), "DelaySeconds", at_most(5)),
+        limited(
+            scope(None, Some("generous"), None),
+            "DelaySeconds",
+            at_most(60),
+        ),
+    ];
+    let client = with(&overrides, Precedence::User);
+    let delayed = |seconds: u32| json!({"parameters": {"DelaySeconds": seconds}});
+    let refused = client.provision(delayed(6)).await.expect(400);
+    assert!(
+        refused.description().contains("`DelaySeconds`") && refused.description().contains('5')
+    );
+    client.provision(delayed(5)).await.expect(202);
+    client.finish().await;
+    client.update(delayed(6)).await.expect(400);
+
+    let mut there = delayed(60);
+    there["space_guid"] = json!("generous");
+    client.provision_as("two", there).await.expect(202);
+}
+
+#[tokio::test]
+async fn existing_instance_keeps_a_value_beyond_a_later_limit() {
+    let client = with(&[], Precedence::User);
+    client
+        .provision(json!({"parameters": {"DelaySeconds": 60}}))
+        .await
+        .expect(202);
+    client.finish().await;
+    set_overrides(
+        &client,
+        &[limited(Scope::default(), "DelaySeconds", at_most(5))],
+    );
+    client.world.let_time_pass(LATER);
+    client
+        .update(json!({"parameters": {"VisibilityTimeout": 40}}))
+        .await
+        .expect(202);
+}
+
+#[tokio::test]
+async fn value_of_the_operator_is_subject_to_no_limit() {
+    let overrides = [
+        limited(Scope::default(), "DelaySeconds", at_most(5)),
+        for_everybody("DelaySeconds", "60"),
+    ];
+    let client = with(&overrides, Precedence::Operator);
+    client.provision(json!({})).await.expect(202);
+    assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("60"));
+}
+
+#[tokio::test]
+async fn plan_can_be_limited_to_some_spaces() {
+    let overrides = [
+        limited(scope(None, None, Some("sqs")), PLAN, only(&["standard"])),
+        limited(
+            scope(None, Some("in-order"), Some("sqs")),
+            PLAN,
+            only(&["standard", "fifo"]),
+        ),
+    ];
+    let client = with(&overrides, Precedence::User);
+    let mut fifo = json!({"plan_id": plan_id("sqs", "fifo")});
+    let refused = client.provision(fifo.clone()).await.expect(400);
+    assert!(
+        refused
+            .description()
+            .contains("does not allow the plan `fifo` in this space"),
+        "{refused:?}"
+    );
+    fifo["space_guid"] = json!("in-order");
+    client.provision(fifo).await.expect(202);
+}
+
+#[tokio::test]
+async fn catalog_shows_limits_for_everybody() {
+    let overrides = [
+        limited(Scope::default(), "DelaySeconds", at_most(5)),
+        limited(Scope::default(), "VisibilityTimeout", at_most(20)),
+        limited(
+            scope(None, Some(SPACE), None),
+            "MaxReceiveCount",
+            at_most(20),
+        ),
+        limited(scope(None, None, Some("sqs")), PLAN, only(&["standard"])),
+    ];
+    let client = with(&overrides, Precedence::Operator);
+    let answer = client.request("GET", "/v2/catalog", None).await.expect(200);
+    let services = answer.body["services"].as_array().expect("services");
+    let sqs = services.iter().find(|service| service["name"] == "sqs");
+    let plans = sqs.expect("sqs")["plans"].as_array().expect("plans");
+    assert_eq!(plans.len(), 1);
+
+    let schema = &plans[0]["schemas"]["service_instance"]["create"]["parameters"];
+    assert_eq!(schema["properties"]["DelaySeconds"]["maximum"], 5);
+    assert_eq!(schema["properties"]["DelaySeconds"]["default"], 0);
+    assert_ne!(schema["properties"]["MaxReceiveCount"]["maximum"], 20);
+    // The default, 30, is beyond the limit: users have to choose.
+    assert_eq!(schema["properties"]["VisibilityTimeout"]["maximum"], 20);
+    assert_eq!(schema["required"], json!(["VisibilityTimeout"]));
+    let refused = client.provision(json!({})).await.expect(400);
+    assert!(
+        refused.description().contains("`VisibilityTimeout`"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn limits_without_effect_are_found() {
+    let catalog = catalog();
+    let of_sqs = || scope(None, None, Some("sqs"));
+    for (wrong, reason) in [
+        (
+            limited(of_sqs(), "Delay", at_most(5)),
+            "no plan leaves a parameter `Delay` to users",
+        ),
+        (
+            limited(of_sqs(), "FifoQueue", only(&["true"])),
+            "no plan leaves",
+        ),
+        (
+            limited(of_sqs(), "DelaySeconds", ParameterLimit::default()),
+            "it must have",
+        ),
+        (
+            limited(of_sqs(), PLAN, only(&["small"])),
+            "it allows no plan",
+        ),
+    ] {
+        let problem = wrong.problem(&catalog).expect(&wrong.parameter);
+        assert!(problem.contains(reason), "{problem}");
+    }
+    assert_eq!(
+        limited(of_sqs(), PLAN, only(&["fifo"])).problem(&catalog),
+        None
+    );
 }

@@ -1,7 +1,7 @@
 //! [`OverrideRecords`]
 
 use aws_service_broker::broker::ports::OverrideRecords;
-use catalog::{Override, Scope};
+use catalog::{LimitText, Override, ParameterLimit, Scope, Setting};
 
 use super::unique;
 
@@ -29,7 +29,14 @@ pub async fn overrides_that_are_set_are_read(records: &impl SettingOverrides) {
             service: service.map(str::to_owned),
         },
         parameter: "DelaySeconds".into(),
-        value: value.into(),
+        setting: Setting::Value(value.into()),
+    };
+    let limit = Override {
+        setting: Setting::Limit(LimitText(ParameterLimit {
+            max_value: Some(serde_json::Number::from_f64(1.0).expect("a number")),
+            ..ParameterLimit::default()
+        })),
+        ..of_service(None, "")
     };
     let (one, two, empty) = (
         of_service(None, "5"),
@@ -37,14 +44,14 @@ pub async fn overrides_that_are_set_are_read(records: &impl SettingOverrides) {
         of_service(Some("sns"), ""),
     );
     records.set(&of_service(None, "4")).await;
-    for it in [&one, &two, &empty] {
+    for it in [&one, &two, &empty, &limit] {
         records.set(it).await;
     }
 
     let mut read = records.all().await.expect("overrides");
     read.retain(|it| it.scope.space.as_ref() == Some(&space));
     read.sort();
-    let mut expected = vec![one, two, empty];
+    let mut expected = vec![one, two, empty, limit];
     expected.sort();
     assert_eq!(read, expected, "a second value replaces the first one");
 }

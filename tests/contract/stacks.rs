@@ -12,6 +12,10 @@ use aws_service_broker::broker::{
 
 use super::{all, unique};
 
+/// A stack policy that refuses nothing.
+pub const ALLOW_ALL: &str =
+    r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
+
 macro_rules! tests {
     ($new:expr) => {
         crate::contract::promises! { stacks, $new;
@@ -71,7 +75,7 @@ fn queue(name: &str) -> NewStack<'_> {
     NewStack {
         name,
         template_body: QUEUE,
-        stack_policy: r#"{"Statement":[]}"#,
+        stack_policy: ALLOW_ALL,
         parameters: delay("5"),
         tags: tags(),
         token: "provision-1",
@@ -228,7 +232,7 @@ pub async fn incomplete_stack_has_no_outputs(stacks: &impl SettlingStacks) {
     let template_body = slow();
     let slow = NewStack {
         template_body: &template_body,
-        stack_policy: r#"{"Statement":[]}"#,
+        stack_policy: ALLOW_ALL,
         ..queue(&name)
     };
     assert_eq!(

@@ -76,6 +76,12 @@ class OverridesTest(BrokerTestCase):
         self.assertIn(f"space {self.space}, service sqs  DelaySeconds=7\n", asb("override", "list"))
         asb("override", "rm", *self.scope, "DelaySeconds")
         self.assertNotIn(self.space, asb("override", "list"))
+
+        asb("override", "limit", *self.scope, "DelaySeconds", "--max", "5")
+        self.assertIn('DelaySeconds within {"MaxValue":5}\n', asb("override", "list"))
+        self.assertIn("it allows no plan", asb("override", "limit", *self.scope, "plan", fails=True))
+        asb("override", "rm", "--limit", *self.scope, "DelaySeconds")
+        self.assertNotIn(self.space, asb("override", "list"))
         self.assertIn("(there is none)", asb("override", "rm", *self.scope, "DelaySeconds", "--dry-run"))
 
     def test_mistakes_are_told_before_anything_is_set(self) -> None:

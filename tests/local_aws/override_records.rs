@@ -4,7 +4,7 @@ use aws_service_broker::{
     aws::DynamoDb,
     broker::ports::{OverrideRecords, PortResult, Records},
 };
-use catalog::{Override, Scope};
+use catalog::{Override, Scope, Setting};
 
 use crate::{
     aws::{Calls, settings},
@@ -52,7 +52,7 @@ async fn scan_of_the_records_leaves_out_overrides() {
     let it = Override {
         scope: Scope::default(),
         parameter: unique(),
-        value: "x".into(),
+        setting: Setting::Value("x".into()),
     };
     set.set(&it).await;
     let records = all(async |next| set.table.page(next).await).await;

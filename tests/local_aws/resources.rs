@@ -11,7 +11,12 @@ use aws_service_broker::{
 
 use crate::{
     aws::{Calls, service_roles},
-    contract::{self, resources::CreatingResources, stacks::SettlingStacks, unique},
+    contract::{
+        self,
+        resources::CreatingResources,
+        stacks::{ALLOW_ALL, SettlingStacks},
+        unique,
+    },
 };
 
 const TEMPLATE: &str = "\
@@ -49,7 +54,7 @@ impl CreatingResources for Creating {
         let stack = NewStack {
             name: &stack_name,
             template_body: TEMPLATE,
-            stack_policy: r#"{"Statement":[]}"#,
+            stack_policy: ALLOW_ALL,
             parameters: BTreeMap::new(),
             tags: vec![Tag::new("servicebroker:instance-id", &instance_id)],
             token: "provision-1",

@@ -13,7 +13,11 @@ use aws_service_broker::{
 
 use crate::{
     aws::{Calls, service_roles},
-    contract::{self, stacks::SettlingStacks, unique},
+    contract::{
+        self,
+        stacks::{ALLOW_ALL, SettlingStacks},
+        unique,
+    },
 };
 
 const TEMPLATE: &str = "\
@@ -43,7 +47,7 @@ fn stack<'a>(name: &'a str, delay: &str) -> NewStack<'a> {
     NewStack {
         name,
         template_body: TEMPLATE,
-        stack_policy: r#"{"Statement":[]}"#,
+        stack_policy: ALLOW_ALL,
         parameters: given(delay),
         tags: tags(),
         token: "provision-1",

@@ -21,7 +21,7 @@ use aws_service_broker::{
     stack_events,
 };
 use axum::http::{HeaderMap, StatusCode};
-use catalog::Catalog;
+use catalog::{Catalog, Override, Scope, Setting};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ Metadata:
     Name: database
     ServicePlans:
       only: {Description: The only plan.}
-    UpdatableParameters: [Size]
+    UpdatableParameters: [Size, Zone]
+    OperatorParameters: [Zone]
     Bindings:
       DefaultScope: All
       Credentials: {KEY: '${Identity.AccessKeyId}', SECRET: '${Identity.SecretAccessKey}'}
@@ -49,6 +50,7 @@ Metadata:
 Parameters:
   Password: {Type: String, NoEcho: true, Default: ''}
   Size: {Type: Number, Default: 1}
+  Zone: {Type: String}
 Resources:
   Database: {Type: 'AWS::RDS::DBInstance'}
 Outputs:
@@ -76,6 +78,16 @@ fn rules() -> BindingRules {
         },
         ..BindingRules::default()
     }
+}
+
+/// The operator decides in which zone the instance is; and in another one from its next update on.
+pub fn set_zone(world: &World, zone: &str) {
+    let zone = Override {
+        scope: Scope::default(),
+        parameter: "Zone".into(),
+        setting: Setting::Value(zone.into()),
+    };
+    world.edit(|account| account.overrides = vec![zone]);
 }
 
 /// A request about the one instance, or one of its bindings.
@@ -328,6 +340,9 @@ pub(crate) use promise;
 
 impl Platform {
     pub fn new(world: World, fate: Fate) -> Self {
+        if world.account().overrides.is_empty() {
+            set_zone(&world, "one");
+        }
         if !world.roles().contains_key(APPLICATION) {
             world.make_role(APPLICATION);
         }
@@ -849,6 +864,14 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
             account.stack_deleted_by_hand
                 || stack.is_some_and(|stack| stack.parameters.get("Size") == size.as_ref()),
             "the record says {size:?}, and the stack is {stack:?}"
+        );
+
+        let zone = instance.attributes.overrides.get("Zone");
+        let zone = zone.map(|zone| &zone.value);
+        promise!(
+            account.stack_deleted_by_hand
+                || stack.is_some_and(|stack| stack.parameters.get("Zone") == zone),
+            "the record says {zone:?}, and the stack is {stack:?}"
         );
     }
 

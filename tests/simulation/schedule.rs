@@ -9,7 +9,7 @@ use aws_service_broker::broker::{
 };
 
 use crate::{
-    platform::{Ask, Broken, Fate, Platform, Told, binding_key, instance_id, promise},
+    platform::{Ask, Broken, Fate, Platform, Told, binding_key, instance_id, promise, set_zone},
     support::{Act, Answer, Fault, World},
 };
 
@@ -217,6 +217,7 @@ impl Schedule {
     /// wrong, or the broken promise with what led to it.
     pub async fn run(&self, prepared: &World) -> Result<Vec<&'static str>, String> {
         let world = prepared.copy();
+        set_zone(&world, "two");
         // Authentication changes nothing, and comes before anything else.
         let mut platform = Platform::new(world, self.fate).told(match self.follow_up {
             FollowUp::Poll(told) => told,

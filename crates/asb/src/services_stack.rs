@@ -194,8 +194,9 @@ fn permissions_boundary(service: &str, statements: &[Statement]) -> String {
         "
   {}Boundary:
     Type: AWS::IAM::ManagedPolicy
-    # It is deleted first, and not while it is in use. The role then stays as well.
-    DependsOn: {}DeployRole
+    # A conditional DependsOn: it is deleted first, and not while it is in use. The role then stays, too.
+    # https://cloudonaut.io/optional-dependson-with-cloudformation-metadata-to-the-rescue
+    Metadata: {{ After: !If [{}, !Ref {}DeployRole, !Ref AWS::NoValue] }}
     Properties:
       Path: !Sub /service-broker/${{NamePrefix}}/
       ManagedPolicyName: !Sub {}
@@ -205,6 +206,7 @@ fn permissions_boundary(service: &str, statements: &[Statement]) -> String {
         Statement:
 ",
         logical_id(service),
+        offers(service),
         logical_id(service),
         resource_name(service),
     );

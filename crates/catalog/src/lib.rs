@@ -44,6 +44,7 @@
 pub mod bind_parameters;
 pub mod compiler;
 mod consent;
+mod limits;
 pub mod model;
 mod normalization;
 mod overrides;
@@ -70,9 +71,12 @@ use uuid::Uuid;
 pub use self::{
     consent::Consents,
     normalization::parameter_text,
-    overrides::{Level, OperatorValue, OperatorValues, Override, Overrides, Owner, Scope},
+    overrides::{
+        Level, OperatorLimits, OperatorValue, OperatorValues, Override, Overrides, Owner, PLAN,
+        Scope, Setting,
+    },
     resolution::{Precedence, Resolved, Source},
-    restrictions::{EnabledPlans, ParameterLimit, ParameterLimits, Restrictions},
+    restrictions::{EnabledPlans, LimitText, ParameterLimit, ParameterLimits, Restrictions},
     spelling::screaming_snake_case,
 };
 use self::{

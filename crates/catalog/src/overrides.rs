@@ -1,4 +1,4 @@
-//! The operator's own values of parameters: overrides, for everybody or for some.
+//! The operator's own values and limits of parameters: overrides, for everybody or for some.
 //!
 //! Their levels and their order are those of the archived AWS Service Broker's code. Its
 //! documentation has another order: it lets a space's value win over an organization's.
@@ -8,19 +8,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Catalog, Offered};
+use crate::{
+    Catalog, Offered,
+    restrictions::{LimitText, ParameterLimit},
+};
 
-/// An override: the operator's value of a parameter, for the instances in its scope.
+/// An override: what the operator sets for a parameter of the instances in its scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Override {
     /// The instances that the value is for.
     #[serde(flatten)]
     pub scope: Scope,
-    /// Name of the template's parameter.
+    /// Name of the template's parameter, or [`PLAN`].
     pub parameter: String,
-    /// The value in the form that CloudFormation takes.
-    pub value: String,
+    /// What the operator sets.
+    #[serde(flatten)]
+    pub setting: Setting,
 }
+
+/// What the operator sets for a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    /// A value, in the form that CloudFormation takes.
+    Value(String),
+    /// A limit of the values that users can choose.
+    Limit(LimitText),
+}
+
+/// The name under which the plans are limited that users can choose.
+pub const PLAN: &str = "plan";
 
 /// The instances that an override is for. Without any of its parts, they are all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,6 +97,9 @@ pub struct OperatorValue {
 /// The operator's values of one instance's parameters, by name.
 pub type OperatorValues = BTreeMap<String, OperatorValue>;
 
+/// The operator's limits of one instance's parameters, by name.
+pub type OperatorLimits = BTreeMap<String, ParameterLimit>;
+
 /// All overrides, the most general ones first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
@@ -127,8 +147,13 @@ fn same_id(one: &str, other: &str) -> bool {
 }
 
 impl Override {
-    /// Returns the key that distinguishes the override from all others: its scope and parameter.
+    /// Returns the key that distinguishes the override from all others: its kind, scope and
+    /// parameter.
     pub fn key(&self) -> String {
+        let kind = match self.setting {
+            Setting::Value(_) => "value",
+            Setting::Limit(_) => "limit",
+        };
         let parts = [
             Some(&self.parameter),
             self.scope.organization.as_ref(),
@@ -136,9 +161,8 @@ impl Override {
             self.scope.service.as_ref(),
         ];
         // No part contains the separator: `Scope` is checked when an override is set.
-        parts
-            .map(|part| part.map_or("", String::as_str))
-            .join(SEPARATOR)
+        let parts = parts.map(|part| part.map_or("", String::as_str));
+        format!("{kind}{SEPARATOR}{}", parts.join(SEPARATOR))
     }
 
     /// Returns the reason why the override has no effect on any plan of the catalog, or cannot be
@@ -156,24 +180,45 @@ impl Override {
             ));
         }
 
-        let name = &*self.parameter;
-        if plans.iter().any(|offered| offered.is_secret(name)) {
-            return Some(format!(
-                "`{name}` is secret (NoEcho), and an override is not"
-            ));
+        match &self.setting {
+            Setting::Value(value) => problem_of_value(&plans, &self.parameter, value),
+            Setting::Limit(limit) => problem_of_limit(&plans, &self.parameter, &limit.0),
         }
-        let plans: Vec<_> = plans
-            .iter()
-            .filter(|offered| offered.is_open(name))
-            .collect();
-        if plans.is_empty() {
-            return Some(format!("no plan leaves a parameter `{name}` open"));
-        }
-
-        let accepts = |offered: &&&Offered<'_>| offered.accepts(name, &self.value);
-        (!plans.iter().any(|offered| accepts(&offered)))
-            .then(|| format!("no plan accepts this value of `{name}`"))
     }
+}
+
+fn problem_of_value(plans: &[Offered<'_>], name: &str, value: &str) -> Option<String> {
+    if plans.iter().any(|offered| offered.is_secret(name)) {
+        return Some(format!(
+            "`{name}` is secret (NoEcho), and an override is not"
+        ));
+    }
+    let mut open = plans
+        .iter()
+        .filter(|offered| offered.is_open(name))
+        .peekable();
+    if open.peek().is_none() {
+        return Some(format!("no plan leaves a parameter `{name}` open"));
+    }
+    let is_accepted = open.any(|offered| offered.accepts(name, value));
+    (!is_accepted).then(|| format!("no plan accepts this value of `{name}`"))
+}
+
+fn problem_of_limit(plans: &[Offered<'_>], name: &str, limit: &ParameterLimit) -> Option<String> {
+    if name == PLAN {
+        let allowed = plans
+            .iter()
+            .any(|offered| limit.allows_plan(&offered.plan.name));
+        return (!allowed).then(|| "it allows no plan: write --allow PLAN".to_owned());
+    }
+    let mut reasons = plans
+        .iter()
+        .filter_map(|offered| offered.limited(name, limit))
+        .peekable();
+    if reasons.peek().is_none() {
+        return Some(format!("no plan leaves a parameter `{name}` to users"));
+    }
+    reasons.find_map(Result::err)
 }
 
 /// The separator in [`Override::key`].
@@ -194,16 +239,34 @@ impl Overrides {
 
     /// Returns the values for an instance of the service that this owner has.
     pub fn values(&self, service: &str, owner: &Owner<'_>) -> OperatorValues {
-        let contained = self.iter().filter(|it| it.scope.contains(service, owner));
-        contained
-            .map(|it| {
-                let value = OperatorValue {
-                    value: it.value.clone(),
-                    level: it.scope.level(),
-                };
-                (it.parameter.clone(), value)
-            })
-            .collect()
+        let values = self.of(service, owner).filter_map(|it| {
+            let Setting::Value(value) = &it.setting else {
+                return None;
+            };
+            let value = OperatorValue {
+                value: value.clone(),
+                level: it.scope.level(),
+            };
+            Some((it.parameter.clone(), value))
+        });
+        values.collect()
+    }
+
+    /// Returns the limits for an instance of the service that this owner has. A limit on a later
+    /// level replaces one on an earlier level.
+    pub fn limits(&self, service: &str, owner: &Owner<'_>) -> OperatorLimits {
+        let limits = self.of(service, owner).filter_map(|it| {
+            let Setting::Limit(limit) = &it.setting else {
+                return None;
+            };
+            Some((it.parameter.clone(), limit.0.clone()))
+        });
+        limits.collect()
+    }
+
+    fn of(&self, service: &str, owner: &Owner<'_>) -> impl Iterator<Item = &Override> {
+        self.iter()
+            .filter(move |it| it.scope.contains(service, owner))
     }
 
     /// Returns the values that every instance of the service has.
@@ -212,9 +275,17 @@ impl Overrides {
         self.values(service, &nobody)
     }
 
+    /// Returns the limits that every instance of the service has.
+    pub fn limits_for_everybody(&self, service: &str) -> OperatorLimits {
+        self.limits(service, &Owner::default())
+    }
+
     /// Returns the parameters that have a value for some instances of the service.
     pub fn parameters(&self, service: &str) -> BTreeSet<&str> {
-        let of_service = self.iter().filter(|it| it.scope.is_of_service(service));
+        let values = self
+            .iter()
+            .filter(|it| matches!(it.setting, Setting::Value(_)));
+        let of_service = values.filter(|it| it.scope.is_of_service(service));
         of_service.map(|it| &*it.parameter).collect()
     }
 }

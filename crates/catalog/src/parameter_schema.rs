@@ -69,7 +69,12 @@ pub struct ParameterSchema {
 }
 
 impl ParameterSchema {
-    fn compile(text: &str) -> Result<Self, String> {
+    /// Compiles the schema of this JSON text.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the schema is invalid.
+    pub fn compile(text: &str) -> Result<Self, String> {
         let unusable =
             |error: &dyn std::fmt::Display| format!("The plan's schema is not valid: {error}");
         let document: Value = serde_json::from_str(text).map_err(|error| unusable(&error))?;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Catalog, Entry, Offered, PlanEntry,
     model::{Offering, Plan, Text},
-    overrides::Overrides,
+    overrides::{OperatorLimits, Overrides},
     parameter_schema::PlanSchemas,
     resolution::Precedence,
+    restrictions::with_properties,
 };
 
 impl Catalog {
@@ -25,7 +26,7 @@ impl Catalog {
     /// original one.
     ///
     /// If the operator's values win, a parameter with a value for everybody is not shown: nobody can
-    /// choose it. A plan is not shown while nobody has a value of a parameter that only the operator
+    /// choose it; and a limit for everybody is in the schemas. A plan is not shown while nobody has a value of a parameter that only the operator
     /// can set.
     #[must_use]
     pub fn under(&self, overrides: &Overrides, precedence: Precedence) -> Self {
@@ -37,9 +38,19 @@ impl Catalog {
             };
             let given = overrides.parameters(&entry.offering.name);
 
-            let offering = without(&entry.offering, &hidden);
+            let limits = match precedence {
+                Precedence::Operator => overrides.limits_for_everybody(&entry.offering.name),
+                Precedence::User => OperatorLimits::new(),
+            };
+            let offering = within(
+                &self.plans(entry).collect::<Vec<_>>(),
+                &entry.offering,
+                &limits,
+            );
+            let offering = without(&offering, &hidden);
             let plans = offering.plans.iter().zip(self.plans(entry));
-            let plans = plans.map(|(plan, offered)| shown(&offering, plan, &offered, &given));
+            let plans =
+                plans.map(|(plan, offered)| shown(&offering, plan, &offered, &given, &limits));
             Entry {
                 id: entry.id.clone(),
                 plans: plans.collect(),
@@ -58,14 +69,41 @@ fn shown(
     plan: &Plan,
     offered: &Offered<'_>,
     given: &BTreeSet<&str>,
+    limits: &OperatorLimits,
 ) -> PlanEntry {
     let missing = offered.missing_of_operator(|name| given.contains(name));
+    let is_allowed = offered.check_plan_limit(limits).is_ok();
     PlanEntry {
         id: offered.id().to_owned(),
         schemas: PlanSchemas::new(offering, plan),
         limits: None,
-        is_offered: offered.is_offered() && missing.is_empty(),
+        is_offered: offered.is_offered() && is_allowed && missing.is_empty(),
     }
+}
+
+/// Returns the offering with these limits in the schemas of its plans.
+fn within(plans: &[Offered<'_>], offering: &Offering, limits: &OperatorLimits) -> Offering {
+    let mut offering = offering.clone();
+    if limits.is_empty() {
+        return offering;
+    }
+
+    for (plan, offered) in offering.plans.to_mut().iter_mut().zip(plans) {
+        let limited = offered.limited_properties(limits);
+        let required = lost_defaults(offered, &limited);
+        plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
+        plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);
+    }
+    offering
+}
+
+/// Returns the limited parameters that have lost their default.
+fn lost_defaults(offered: &Offered<'_>, limited: &Map<String, Value>) -> Vec<String> {
+    let has_default = |property: &Value| property.get("default").is_some();
+    let lost = limited.iter().filter(|(name, property)| {
+        !has_default(property) && offered.property(name).is_some_and(has_default)
+    });
+    lost.map(|(name, _)| name.clone()).collect()
 }
 
 /// Returns the offering without these parameters in the schemas of its plans.

@@ -121,7 +121,7 @@ impl Offered<'_> {
     }
 
     /// The schema of an open parameter's values.
-    fn property(&self, parameter: &str) -> Option<&Value> {
+    pub(crate) fn property(&self, parameter: &str) -> Option<&Value> {
         let schemas = [&self.entry.schemas.create, &self.entry.schemas.operator];
         schemas
             .into_iter()

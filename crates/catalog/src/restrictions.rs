@@ -2,9 +2,13 @@
 //!
 //! Restrictions apply to new requests only. Existing instances keep their plans and values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value, json};
 
 use super::{
@@ -36,22 +40,73 @@ pub struct EnabledPlans(BTreeSet<String>);
 pub struct ParameterLimits(UniqueMap<UniqueMap<ParameterLimit>>);
 
 /// A limit of a parameter's values, with the names of CloudFormation's properties.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ParameterLimit {
     /// Smallest allowed number. For some parameters, 0 means unlimited.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_value: Option<Number>,
     /// Largest allowed number.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_value: Option<Number>,
     /// Allowed values. The first one becomes the default if the template's default is not among
     /// them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_values: Option<Vec<Value>>,
     /// The only allowed value. It also becomes the default.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+}
+
+impl ParameterLimit {
+    /// True if the limit of the plans that users can choose allows the plan of this name.
+    pub fn allows_plan(&self, name: &str) -> bool {
+        let mut allowed = self.allowed_values.iter().flatten();
+        allowed.any(|allowed| allowed == name)
+    }
+}
+
+/// A limit that is stored as JSON text: a DynamoDB number would not preserve `1.0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitText(pub ParameterLimit);
+
+impl LimitText {
+    fn text(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
+}
+
+impl PartialOrd for LimitText {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LimitText {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text().cmp(&other.text())
+    }
+}
+
+impl Serialize for LimitText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for LimitText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let limit = serde_json::from_str(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(limit))
+    }
+}
+
+impl fmt::Display for LimitText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
 }
 
 /// Returns the plans of all services with their qualified names, `service/plan`.
@@ -230,7 +285,7 @@ fn properties(schema: &str) -> Map<String, Value> {
 
 /// Returns the schema with these limits and required parameters. In an update schema, a limited
 /// parameter may still be `null`.
-fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
+pub fn with_properties(schema: &str, limited: &Map<String, Value>, required: &[String]) -> Text {
     let mut document: Value = serde_json::from_str(schema).unwrap_or_default();
     let properties = document
         .get_mut("properties")
@@ -280,7 +335,7 @@ fn limit_property(property: &mut Map<String, Value>, limited: &Value) {
 
 /// Returns the schema of a parameter's values within the limit. A default beyond it becomes the
 /// nearest limit or the first allowed value. The default of a list is removed instead.
-fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
+pub fn limited_property(property: &Value, limit: &ParameterLimit) -> Result<Value, String> {
     let mut limited = property.clone();
     if limit == &ParameterLimit::default() {
         return Err("it must have MinValue, MaxValue, AllowedValues or Value".into());
@@ -394,7 +449,7 @@ fn set_default(property: &mut Value, default: Value) {
     }
 }
 
-fn remove_default(property: &mut Value) {
+pub fn remove_default(property: &mut Value) {
     if let Some(property) = property.as_object_mut() {
         property.shift_remove("default");
     }

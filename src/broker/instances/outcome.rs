@@ -59,6 +59,7 @@ fn tombstone(broker: &Broker, instance: Instance, operation: Operation) -> Insta
         context,
         parameters,
         secret_parameters: None,
+        overrides: Default::default(),
         ..instance.attributes
     };
     let expires_at = Some(broker.environment.now() + INSTANCE_TOMBSTONE_LIFETIME);

@@ -17,7 +17,8 @@ use crate::{
         Broker,
         error::{Error, Result},
         mutation::Mutation,
-        observation, overrides,
+        observation,
+        overrides::{self, Applicable},
         records::{
             Attributes, Instance, InstanceId, Json, Location, Operation, OperationKind,
             OperationState, Platform, Refused, Requester,
@@ -47,9 +48,19 @@ pub async fn provision(
     check_maintenance_info(&offered, request.maintenance_info.as_ref())
         .map_err(|error| error.for_platform(platform))?;
 
-    let request = requested(broker, &offered, id, request, requester).await?;
-    observation::observe(broker, &request.instance.attributes);
-    let refusal = refusal(broker, &offered, &request, accepts_incomplete).await?;
+    let examined = examine(
+        broker,
+        &offered,
+        id.clone(),
+        request,
+        requester,
+        accepts_incomplete,
+    )
+    .await;
+    if let Err(Error::Port(_)) = examined {
+        remember_refused(broker, &id, requester).await;
+    }
+    let (request, refusal) = examined?;
 
     let Requested {
         instance: requested,
@@ -76,12 +87,28 @@ pub async fn provision(
     }
 }
 
+/// Returns what the request asks for, and the reason why no new instance can be created, if there is
+/// one. Nothing is written.
+async fn examine(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    id: InstanceId,
+    request: ProvisionRequest,
+    requester: Option<&Requester>,
+    accepts_incomplete: bool,
+) -> Result<(Requested, Option<Error>)> {
+    let requested = requested(broker, offered, id, request, requester).await?;
+    observation::observe(broker, &requested.instance.attributes);
+    let refusal = refusal(broker, offered, &requested, accepts_incomplete).await?;
+    Ok((requested, refusal))
+}
+
 /// What a provision request asks for.
 struct Requested {
     /// The record of the instance.
     instance: Instance,
-    /// The operator's values for the instance. The record contains those that win.
-    operator: OperatorValues,
+    /// The operator's overrides for the instance. The record contains the values that win.
+    operator: Applicable,
     /// Values of the user's `NoEcho` parameters, which are in no record.
     secrets: Object,
 }
@@ -99,14 +126,17 @@ async fn requested(
         location(broker, &id, &request.organization_guid, parameters).await?;
 
     let attributes = requested_attributes(offered, request);
-    let operator = overrides::values(broker, &offered.offering.name, &attributes).await?;
+    let operator = overrides::applicable(broker, &offered.offering.name, &attributes).await?;
     let parameters = offered.normalized(parameters);
     offered
-        .check_parameters_besides(&parameters, &operator_values::names(offered, &operator))
+        .check_parameters_besides(
+            &parameters,
+            &operator_values::names(offered, &operator.values),
+        )
         .map_err(Error::Invalid)?;
 
     let precedence = broker.overrides.precedence();
-    let overrides = parameters::winning(offered, &operator, precedence, &parameters);
+    let overrides = parameters::winning(offered, &operator.values, precedence, &parameters);
     let (secrets, plain) = parameters::split_secret(offered, parameters);
     let secret_parameters = secret_digests::digester(broker, &id)
         .digest(&secrets, None, None)
@@ -189,7 +219,7 @@ async fn insert_record(broker: &Broker, requested: &Instance) -> Result<Option<I
     let now = requested.operation.started_at;
     let inserted = broker.records.insert_instance(requested, now).await;
     if inserted.is_err() {
-        remember_refused(broker, requested).await;
+        remember_refused(broker, &requested.id, requested.created_by.as_ref()).await;
     }
 
     Ok(inserted?)
@@ -206,7 +236,7 @@ async fn provision_again(
     accepts_incomplete: bool,
 ) -> Result<Mutation<InstanceView>> {
     if !existing.attributes.same_owner(&requested.attributes) {
-        remember_refused(broker, requested).await;
+        remember_refused(broker, &requested.id, requested.created_by.as_ref()).await;
         return Err(if accepts_incomplete {
             another_owner()
         } else {
@@ -270,16 +300,12 @@ async fn refusal(
 
 /// Records that the user may have asked for another user's instance. The answer does not depend
 /// on this write.
-async fn remember_refused(broker: &Broker, requested: &Instance) {
-    let Some(requester) = requested.created_by.clone() else {
+async fn remember_refused(broker: &Broker, id: &InstanceId, requester: Option<&Requester>) {
+    let Some(requester) = requester.cloned() else {
         return;
     };
-    let refused = Refused::new(requester, requested.operation.started_at);
-    if let Err(error) = broker
-        .records
-        .remember_refused(&requested.id, &refused)
-        .await
-    {
+    let refused = Refused::new(requester, broker.environment.now());
+    if let Err(error) = broker.records.remember_refused(id, &refused).await {
         tracing::warn!(reason = %error, "could not record the caller that was refused the \
                                          instance's id; continuing");
     }
@@ -386,10 +412,10 @@ fn check_new(
 ) -> Result<()> {
     let attributes = &instance.attributes;
     offered.check_offered()?;
-    operator_values::check_values(offered, operator)?;
+    operator_values::check_values(offered, &operator.values)?;
     operator_values::check_undecided(
         offered,
-        operator,
+        &operator.values,
         broker.overrides.precedence(),
         &attributes.parameters.0,
         &Object::new(),
@@ -398,6 +424,10 @@ fn check_new(
     let values = parameters::of_others(offered, attributes, secrets);
     offered
         .check_allowed(&values, &attributes.owners())
+        .map_err(Error::Invalid)?;
+    offered
+        .check_plan_limit(&operator.limits)
+        .and_then(|()| offered.check_limits(&operator.limits, &values))
         .map_err(Error::Invalid)?;
     if accepts_incomplete {
         Ok(())

@@ -26,7 +26,7 @@ use crate::{
         Broker,
         error::{Error, Result},
         mutation::Mutation,
-        overrides,
+        overrides::{self, Applicable},
         ports::{Stack, StackUpdate, UpdatedStack, WriteOutcome},
         records::{
             Attributes, Instance, InstanceId, Json, Operation, OperationKind, OperationState,
@@ -174,30 +174,37 @@ async fn target(
     } else {
         target
     };
-    let target = with_overrides(broker, (&before, current), (&after, target), &plain).await?;
+    let operator = overrides::applicable(broker, &after.offering.name, &target).await?;
+    let target = with_overrides(
+        broker,
+        (&before, current),
+        (&after, target),
+        &operator,
+        &plain,
+    )?;
 
-    check_update((&before, current), (&after, &target), &secrets)?;
+    check_update((&before, current), (&after, &target), &operator, &secrets)?;
     Ok((target, secrets))
 }
 
 /// Returns the attributes with the operator's present values, as far as the instance can have them.
-async fn with_overrides(
+fn with_overrides(
     broker: &Broker,
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, Attributes),
+    operator: &Applicable,
     requested: &Object,
 ) -> Result<Attributes> {
-    let operator = overrides::values(broker, &after.offering.name, &target).await?;
     let precedence = broker.overrides.precedence();
     operator_values::check_undecided(
         after,
-        &operator,
+        &operator.values,
         precedence,
         requested,
         &current.parameters.0,
     )?;
 
-    let winning = parameters::winning(after, &operator, precedence, &target.parameters.0);
+    let winning = parameters::winning(after, &operator.values, precedence, &target.parameters.0);
     let overrides = operator_values::after_update((before, current), (after, &target), winning);
     operator_values::check_values(after, &overrides)?;
     Ok(Attributes {
@@ -545,6 +552,7 @@ fn check_requested(
 fn check_update(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
+    operator: &Applicable,
     secrets: &Object,
 ) -> Result<()> {
     let ((_, current), (offered, target)) = (before, after);
@@ -557,7 +565,7 @@ fn check_update(
         check_rules(offered, target, secrets, changes_plan)?;
     }
     check_fixed(before, after)?;
-    check_allowed(before, after, secrets)
+    check_allowed(before, after, operator, secrets)
 }
 
 /// Checks that an instance may change from one plan to the other.
@@ -655,17 +663,25 @@ fn check_fixed(
 fn check_allowed(
     before: (&Offered<'_>, &Attributes),
     after: (&Offered<'_>, &Attributes),
+    operator: &Applicable,
     secrets: &Object,
 ) -> Result<()> {
-    let mut values = parameters::of_others(after.0, after.1, secrets);
+    let (offered, target) = after;
+    let mut values = parameters::of_others(offered, target, secrets);
     // Another plan may have other limits, so all values are checked.
-    if before.1.plan_id == after.1.plan_id {
+    let changes_plan = before.1.plan_id != target.plan_id;
+    if changes_plan {
+        offered
+            .check_plan_limit(&operator.limits)
+            .map_err(Error::Invalid)?;
+    } else {
         let changed = changed(before, after);
         values.retain(|name, _| changed.contains(name));
     }
-    after
-        .0
-        .check_allowed(&values, &after.1.owners())
+
+    offered
+        .check_allowed(&values, &target.owners())
+        .and_then(|()| offered.check_limits(&operator.limits, &values))
         .map_err(Error::Invalid)
 }
 

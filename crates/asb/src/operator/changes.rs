@@ -1,7 +1,7 @@
 //! Changes of overrides.
 
 use anyhow::{Context, Result, bail};
-use catalog::{Catalog, Override, Overrides, Scope};
+use catalog::{Catalog, LimitText, Override, Overrides, ParameterLimit, Scope, Setting};
 
 use super::{described, present, scope};
 
@@ -19,8 +19,8 @@ impl Change {
         match self {
             Self::Set(it, problem) => {
                 let before = match present(overrides, &it.key()) {
-                    Some(known) if known.value == it.value => " (as it is)".to_owned(),
-                    Some(known) => format!(" (was {})", known.value),
+                    Some(known) if known.setting == it.setting => " (as it is)".to_owned(),
+                    Some(known) => format!(" (was {})", told(&known.setting)),
                     None => String::new(),
                 };
                 let problem = problem
@@ -53,7 +53,7 @@ pub fn set(scope: &Scope, values: &[String], catalog: &Catalog) -> Result<Vec<Ch
         let it = Override {
             scope: scope.clone(),
             parameter: parameter.to_owned(),
-            value: value.to_owned(),
+            setting: Setting::Value(value.to_owned()),
         };
         match it.problem(catalog) {
             None => Ok(Change::Set(it, None)),
@@ -63,13 +63,46 @@ pub fn set(scope: &Scope, values: &[String], catalog: &Catalog) -> Result<Vec<Ch
     changes.collect()
 }
 
-/// Returns the changes that remove the values of these parameters.
-pub fn rm(scope: &Scope, parameters: Vec<String>) -> Vec<Change> {
+/// Returns the change that sets this limit.
+///
+/// # Errors
+///
+/// The limit has no effect: it would be a mistake that nobody sees.
+pub fn limit(
+    scope: Scope,
+    parameter: String,
+    limit: ParameterLimit,
+    catalog: &Catalog,
+) -> Result<Change> {
+    let it = Override {
+        scope,
+        parameter,
+        setting: Setting::Limit(LimitText(limit)),
+    };
+    match it.problem(catalog) {
+        None => Ok(Change::Set(it, None)),
+        Some(reason) => bail!("the limit would have no effect: {reason}"),
+    }
+}
+
+fn told(setting: &Setting) -> String {
+    match setting {
+        Setting::Value(value) => value.clone(),
+        Setting::Limit(limit) => limit.to_string(),
+    }
+}
+
+/// Returns the changes that remove the values of these parameters, or their limits.
+pub fn rm(scope: &Scope, parameters: Vec<String>, is_limit: bool) -> Vec<Change> {
     let changes = parameters.into_iter().map(|parameter| {
         Change::Rm(Override {
             scope: scope.clone(),
             parameter,
-            value: String::new(),
+            setting: if is_limit {
+                Setting::Limit(LimitText(ParameterLimit::default()))
+            } else {
+                Setting::Value(String::new())
+            },
         })
     });
     changes.collect()

@@ -1,7 +1,7 @@
 //! The environment variables with which the archived AWS Service Broker was configured.
 
 use anyhow::{Context, Result, bail};
-use catalog::{Override, Scope};
+use catalog::{Override, Scope, Setting};
 
 const PREFIX: &str = "PARAM_OVERRIDE_";
 /// A part of a name that stands for all clusters, namespaces or services.
@@ -22,9 +22,10 @@ pub fn overrides(text: &str, broker_id: &str) -> Result<Vec<Override>> {
             continue;
         };
         if let Some(rest) = name.strip_prefix(&prefix) {
-            let it = parse(rest, unquoted(value)).with_context(|| name.to_owned())?;
+            let value = unquoted(value);
+            let it = parse(rest, value).with_context(|| name.to_owned())?;
             // The archived broker ignored empty values.
-            overrides.extend((!it.value.is_empty()).then_some(it));
+            overrides.extend((!value.is_empty()).then_some(it));
         }
     }
     if overrides.is_empty() {
@@ -46,7 +47,7 @@ fn parse(rest: &str, value: &str) -> Result<Override> {
             service: part(service),
         },
         parameter: parameter.to_owned(),
-        value: value.to_owned(),
+        setting: Setting::Value(value.to_owned()),
     })
 }
 

@@ -8,8 +8,9 @@ mod table;
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
-use catalog::{Catalog, Override, Overrides, Scope};
+use catalog::{Catalog, Override, Overrides, ParameterLimit, Scope, Setting};
 use clap::{Args, Subcommand};
+use serde_json::{Number, Value};
 
 use self::{changes::Change, table::Table};
 
@@ -26,18 +27,39 @@ pub enum OverrideCommand {
         #[command(flatten)]
         writing: Writing,
     },
+    /// Limit the values that users can choose
+    Limit {
+        #[command(flatten)]
+        scope: ScopeArguments,
+        /// Parameter, or `plan` to limit the plans
+        parameter: String,
+        /// Smallest allowed number
+        #[arg(long, value_name = "NUMBER")]
+        min: Option<Number>,
+        /// Largest allowed number
+        #[arg(long, value_name = "NUMBER")]
+        max: Option<Number>,
+        /// An allowed value; repeat the option for more
+        #[arg(long, value_name = "VALUE")]
+        allow: Vec<String>,
+        #[command(flatten)]
+        writing: Writing,
+    },
     /// List all overrides, the most general ones first, and say which have no effect
     List {
         #[command(flatten)]
         table: TableArguments,
     },
-    /// Remove the values of parameters
+    /// Remove the values of parameters, or their limits
     Rm {
         #[command(flatten)]
         scope: ScopeArguments,
         /// Parameters
         #[arg(required = true, value_name = "PARAMETER")]
         parameters: Vec<String>,
+        /// Remove the limits, not the values
+        #[arg(long)]
+        limit: bool,
         #[command(flatten)]
         writing: Writing,
     },
@@ -111,6 +133,24 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
             let changes = changes::set(&scope.into(), &values, catalog)?;
             apply(changes, writing).await
         }
+        OverrideCommand::Limit {
+            scope,
+            parameter,
+            min,
+            max,
+            allow,
+            writing,
+        } => {
+            let allow: Vec<_> = allow.into_iter().map(Value::from).collect();
+            let limit = ParameterLimit {
+                min_value: min,
+                max_value: max,
+                allowed_values: (!allow.is_empty()).then_some(allow),
+                value: None,
+            };
+            let change = changes::limit(scope.into(), parameter, limit, catalog)?;
+            apply(vec![change], writing).await
+        }
         OverrideCommand::List { table } => {
             let overrides = Table::open(table.table).await.overrides().await?;
             overrides
@@ -121,8 +161,9 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
         OverrideCommand::Rm {
             scope,
             parameters,
+            limit,
             writing,
-        } => apply(changes::rm(&scope.into(), parameters), writing).await,
+        } => apply(changes::rm(&scope.into(), parameters, limit), writing).await,
         OverrideCommand::Import {
             file,
             broker_id,
@@ -175,7 +216,11 @@ fn line(it: &Override, catalog: &Catalog) -> String {
 
 /// The override with its scope.
 fn described(it: &Override) -> String {
-    format!("{}  {}={}", scope(&it.scope), it.parameter, it.value)
+    let (scope, name) = (scope(&it.scope), &it.parameter);
+    match &it.setting {
+        Setting::Value(value) => format!("{scope}  {name}={value}"),
+        Setting::Limit(limit) => format!("{scope}  {name} within {limit}"),
+    }
 }
 
 fn scope(scope: &Scope) -> String {
