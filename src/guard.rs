@@ -190,8 +190,8 @@ const GIVE_UP: &str = "Delete the instances on the platforms, then delete this s
 const KEEP_PREFIX: &str = "Their names begin with the earlier NamePrefix: deploy the stack with that \
                            one. To change it, delete the instances first.";
 
-/// Returns the reason why the broker must stay as it is, with advice for its operator; `None` if
-/// nothing would be lost.
+/// Returns the reason to reject the change of the stack, with advice for the operator; `None` if no
+/// instance would be lost.
 async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>, advice: &str) -> Option<String> {
     let remaining = match broker {
         Ok(broker) => upkeep::remaining(broker)

@@ -127,7 +127,7 @@ impl Settings {
                 bindings_per_instance: variables.quota("MAX_BINDINGS_PER_INSTANCE")?,
             },
             operator_tags: OperatorTags::parse(&variables.or_empty("TAGS"))
-                .map_err(|reason| InvalidSetting::Unusable("TAGS", reason))?,
+                .map_err(unusable("TAGS"))?,
             precedence: if variables.yes_or_no("PRESCRIBE_OVERRIDES")? {
                 Precedence::Operator
             } else {
@@ -217,17 +217,21 @@ fn restrictions(
     variables: &Variables<impl Fn(&str) -> Option<String>>,
 ) -> Result<Restrictions, InvalidSetting> {
     let offerings = OFFERINGS;
-    let unusable = |name| move |reason| InvalidSetting::Unusable(name, reason);
 
     let plans = EnabledPlans::parse(&variables.or_empty("ENABLED_PLANS"), offerings);
     let limits = ParameterLimits::parse(&variables.or_empty("PARAMETER_LIMITS"), offerings);
     let owners = variables.or_empty("ENTRY_OWNERS");
     let consents = consents(variables).with_owners(&owners, offerings);
+
     Ok(Restrictions {
         plans: plans.map_err(unusable("ENABLED_PLANS"))?,
         limits: limits.map_err(unusable("PARAMETER_LIMITS"))?,
         consents: consents.map_err(unusable("ENTRY_OWNERS"))?,
     })
+}
+
+fn unusable(name: &'static str) -> impl FnOnce(String) -> InvalidSetting {
+    move |reason| InvalidSetting::Unusable(name, reason)
 }
 
 fn binding_rules(
@@ -274,14 +278,10 @@ fn services(list: &str) -> Result<Vec<String>, InvalidSetting> {
 
 /// Reads the entries of every setting of the templates.
 fn consents(variables: &Variables<impl Fn(&str) -> Option<String>>) -> Consents {
-    let entries = |list: String| {
-        list.split(',')
-            .map(|entry| entry.trim().to_owned())
-            .collect()
-    };
     let given = offerings::settings().into_iter().filter_map(|name| {
         let list = variables.optional(&catalog::screaming_snake_case(name))?;
-        Some((name.to_owned(), entries(list)))
+        let entries = list.split(',').map(|entry| entry.trim().to_owned());
+        Some((name.to_owned(), entries.collect()))
     });
     Consents {
         entries: given.collect(),

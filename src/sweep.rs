@@ -56,6 +56,7 @@ pub async fn handle(
                 .into(),
         );
     }
+
     let swept = sweep(broker, &event.payload.remove).await;
     swept.map_err(|error| {
         let detail = error.detail().unwrap_or_else(|| error.to_string());
@@ -69,6 +70,7 @@ pub async fn handle(
 
 async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepResponse> {
     let findings = upkeep::sweep(broker).await?;
+
     tracing::info!(
         stacks_without_record = findings.stacks_without_record.len(),
         stacks_without_tag = findings.stacks_without_tag.len(),
@@ -80,6 +82,7 @@ async fn sweep(broker: &Broker, removal: &Removal) -> broker::Result<SweepRespon
         unreachable_locations = findings.unreachable_locations.len(),
         "the sweep is complete"
     );
+
     let removed = upkeep::remove(broker, &findings, removal).await?;
     Ok(SweepResponse { findings, removed })
 }

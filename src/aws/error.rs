@@ -114,6 +114,7 @@ impl Service {
             answer.code().unwrap_or("no code"),
             answer.message().unwrap_or("no message"),
         );
+
         match self.remedy(answer) {
             Some(remedy) => (
                 PortErrorKind::Misconfigured,
@@ -127,18 +128,12 @@ impl Service {
     /// Returns the repair that the operator has to make; `None` if the cause is unknown. The
     /// settings in it are the function's environment variables.
     pub fn remedy(self, answer: &impl ProvideErrorMetadata) -> Option<&'static str> {
-        let says = |words| {
-            answer
-                .message()
-                .is_some_and(|message| message.contains(words))
-        };
-
         match (self.0, answer.code()?) {
             ("DynamoDB", "ResourceNotFoundException") => {
                 Some("the table in TABLE_NAME does not exist: restore it, or correct the setting")
             }
             // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-            ("DynamoDB", _) if says("KMS") => Some(
+            ("DynamoDB", _) if says(answer, "KMS") => Some(
                 "the table's key, KEY_ARN, must exist and be enabled, and the role must be \
                  allowed to decrypt with it",
             ),
@@ -154,13 +149,15 @@ impl Service {
                 Some("the secret in CREDENTIALS_SECRET_ARN does not exist: correct the setting")
             }
             // https://repost.aws/knowledge-center/cloudformation-role-arn-error
-            ("CloudFormation", "ValidationError") if says("is invalid or cannot be assumed") => {
+            ("CloudFormation", "ValidationError")
+                if says(answer, "is invalid or cannot be assumed") =>
+            {
                 Some(
                     "the deploy role of the service must exist in this account and Region: deploy \
                      services.yaml there with the service enabled",
                 )
             }
-            ("IAM", "NoSuchEntity") if says("is not attachable") => Some(
+            ("IAM", "NoSuchEntity") if says(answer, "is not attachable") => Some(
                 "the boundary of the service must exist in this account and Region: deploy \
                      services.yaml there",
             ),
@@ -223,12 +220,20 @@ impl Service {
     }
 }
 
+/// True if the error's message contains these words.
+fn says(answer: &impl ProvideErrorMetadata, words: &str) -> bool {
+    answer
+        .message()
+        .is_some_and(|message| message.contains(words))
+}
+
 /// Returns the kind and the detail of an error that is not an answer of the service. If STS
 /// answered instead, the broker cannot assume the role of a location.
 fn unanswered(error: &(dyn Error + 'static)) -> (PortErrorKind, String) {
     let detail = chain(error);
     let refused = causes(error)
         .find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+
     match refused
         .and_then(SdkError::as_service_error)
         .and_then(ProvideErrorMetadata::code)

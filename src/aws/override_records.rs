@@ -13,7 +13,7 @@ use crate::broker::ports::{OverrideRecords, PortResult};
 
 const SERVICE: Service = Service("DynamoDB");
 
-/// The partition of all overrides.
+/// The partition that holds all overrides.
 pub const OVERRIDES: &str = "OVERRIDES";
 
 #[async_trait]

@@ -58,20 +58,16 @@ impl SecretsManager {
             .send()
             .await;
 
-        let is_missing = |error: &GetSecretValueError| error.is_resource_not_found_exception();
         let secret = match secret {
-            Err(error) if label == PREVIOUS && error.as_service_error().is_some_and(is_missing) => {
+            Err(error)
+                if label == PREVIOUS
+                    && error
+                        .as_service_error()
+                        .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
                 return Ok(None);
             }
             secret => secret.map_err(SERVICE.failed("GetSecretValue"))?,
-        };
-
-        // A parser's error may quote the text, which is secret.
-        let malformed = || {
-            SERVICE.unexpected(
-                "GetSecretValue",
-                "the secret is not a JSON object with `username` and `password`",
-            )
         };
 
         let text = secret.secret_string().unwrap_or_default();
@@ -81,7 +77,11 @@ impl SecretsManager {
             }
             // The malformed version never worked, and a newer one has replaced it.
             Err(_) if label == PREVIOUS => Ok(None),
-            Err(_) => Err(malformed()),
+            // The parser's error may quote the text, which is secret.
+            Err(_) => Err(SERVICE.unexpected(
+                "GetSecretValue",
+                "the secret is not a JSON object with `username` and `password`",
+            )),
         }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_resourcegroupstagging::{
     Client,
-    types::{ResourceTagMapping, TagFilter},
+    types::{ResourceTagMapping, Tag, TagFilter},
 };
 
 use super::error::Service;
@@ -66,14 +66,15 @@ impl Resources for Tagging {
 /// Converts a tagged resource; `None` if CloudFormation did not create it.
 fn resource(tagged: ResourceTagMapping) -> Option<StackResource> {
     let tags = tagged.tags.unwrap_or_default();
-    let value = |key: &str| {
-        tags.iter()
-            .find(|tag| tag.key == key)
-            .map(|tag| tag.value.clone())
-    };
     Some(StackResource {
         arn: tagged.resource_arn?,
-        stack_name: value(STACK_NAME_TAG)?,
-        instance_id: value(INSTANCE_ID_TAG)?,
+        stack_name: tag_value(&tags, STACK_NAME_TAG)?,
+        instance_id: tag_value(&tags, INSTANCE_ID_TAG)?,
     })
+}
+
+fn tag_value(tags: &[Tag], key: &str) -> Option<String> {
+    tags.iter()
+        .find(|tag| tag.key == key)
+        .map(|tag| tag.value.clone())
 }

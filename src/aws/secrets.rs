@@ -71,6 +71,7 @@ impl Secrets for StoredSecrets {
         let secrets_manager = self
             .secrets_manager
             .get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config));
+
         let secret = match secrets_manager
             .get_secret_value()
             .secret_id(arn)

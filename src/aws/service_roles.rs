@@ -68,6 +68,7 @@ impl ServiceRoles {
                 },
             suffix,
         } = self;
+
         let service = service.replace('.', "-");
         format!(
             "arn:{partition}:iam::{account_id}:{kind}/service-broker/{prefix}/{prefix}.{service}.{region}{suffix}"

@@ -276,11 +276,10 @@ impl<'a> EventSearch<'a> {
     /// stack can still be read by its id.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html>
     fn tells_of_the_stacks_end(&self) -> bool {
-        let of_stack = |event: &&StackEvent| event.subject == Subject::Stack;
-        let newest = self
-            .foreign
-            .first()
-            .or_else(|| self.own.iter().find(of_stack));
+        let newest = self.foreign.first().or_else(|| {
+            let mut own = self.own.iter();
+            own.find(|event| event.subject == Subject::Stack)
+        });
         newest.is_some_and(|event| event.stack_status() == StackStatus::DeleteComplete)
     }
 

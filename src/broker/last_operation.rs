@@ -59,6 +59,7 @@ impl LastOperation {
         let retry_after = (elapsed / 4)
             .max(longest_creation / 40)
             .clamp(SHORTEST_RETRY, LONGEST_RETRY);
+
         Self {
             kind: operation.kind,
             state: operation.state,

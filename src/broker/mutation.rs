@@ -12,7 +12,7 @@ pub enum Mutation<V, P = V> {
     InProgress {
         /// The operation id for the platform's polls.
         operation: String,
-        /// What the response shows meanwhile.
+        /// The view for the response while the operation is in progress.
         view: P,
     },
 }

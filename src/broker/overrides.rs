@@ -1,4 +1,4 @@
-//! The operator's overrides, as they are at the moment.
+//! The operator's current overrides, cached for a minute.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,10 +10,10 @@ use crate::{
     osb::Object,
 };
 
-/// The time for which a process uses the overrides that it has read.
+/// The time after which the overrides are read again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// The operator's overrides. They are read once a minute at most, and only if a request needs them.
+/// The operator's overrides. They are read when a request needs them, at most once a minute.
 #[derive(Clone)]
 pub struct OperatorOverrides {
     records: Arc<dyn OverrideRecords>,
@@ -21,17 +21,17 @@ pub struct OperatorOverrides {
     known: Arc<Mutex<Option<Known>>>,
 }
 
-/// The overrides that were read last.
+/// The overrides from the latest read.
 #[derive(Clone)]
 struct Known {
     read_at: Timestamp,
     overrides: Arc<Overrides>,
-    /// The catalog as it is shown under them.
+    /// The catalog that users see under these overrides.
     catalog: Catalog,
 }
 
 impl OperatorOverrides {
-    /// Creates the overrides that are stored in `records`. Nothing is read yet.
+    /// Creates an empty cache of the overrides in `records`.
     pub fn new(records: Arc<dyn OverrideRecords>, precedence: Precedence) -> Self {
         Self {
             records,
@@ -40,12 +40,12 @@ impl OperatorOverrides {
         }
     }
 
-    /// Whose value of a parameter wins.
+    /// The winner if the user and the operator both set a parameter.
     pub fn precedence(&self) -> Precedence {
         self.precedence
     }
 
-    /// Returns what is known, after reading it again if it is old.
+    /// Returns the cached overrides. Reads them first if they are older than a minute.
     async fn known(&self, broker: &Broker) -> Result<Known> {
         let now = broker.environment.now();
         let before = self.lock().clone();
@@ -133,15 +133,18 @@ pub(super) async fn applicable(
     })
 }
 
-/// Returns the ids of the instance's owner. On Kubernetes, only the context contains the name of the
-/// namespace.
+/// Returns the ids of the instance's owner. The context adds those of Kubernetes: the id of the
+/// cluster and the name of the namespace.
 fn owner(attributes: &Attributes) -> Owner<'_> {
     let context = &attributes.context.0;
-    let with = |guid, name| [Some(guid), text(context, name)].into_iter().flatten();
     Owner {
-        organization: with(&*attributes.organization_guid, "clusterid").collect(),
-        space: with(&*attributes.space_guid, "namespace").collect(),
+        organization: ids(&attributes.organization_guid, text(context, "clusterid")),
+        space: ids(&attributes.space_guid, text(context, "namespace")),
     }
+}
+
+fn ids<'a>(guid: &'a str, name: Option<&'a str>) -> Vec<&'a str> {
+    [Some(guid), name].into_iter().flatten().collect()
 }
 
 fn text<'a>(context: &'a Object, name: &str) -> Option<&'a str> {

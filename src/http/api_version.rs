@@ -42,6 +42,7 @@ fn check_version(headers: &HeaderMap, missing: MissingVersion) -> Result<(), Api
             MissingVersion::PreconditionFailed => ApiError::precondition_failed(description),
         });
     };
+
     match version.to_str().ok().and_then(parse) {
         Some((MAJOR, OLDEST_MINOR..)) => Ok(()),
         _ => Err(ApiError::precondition_failed(format!(

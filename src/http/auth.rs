@@ -18,6 +18,7 @@ pub async fn check(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (username, password) = credentials(request.headers()).ok_or_else(ApiError::unauthorized)?;
+
     if !app
         .authenticator
         .accepts(&username, &password)
@@ -26,6 +27,7 @@ pub async fn check(
     {
         return Err(ApiError::wrong_credentials());
     }
+
     facts::note(|facts| facts.is_known_sender = true);
     Ok(next.run(request).await)
 }

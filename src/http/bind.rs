@@ -53,6 +53,7 @@ pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResp
             ports: endpoint.ports,
             protocol: endpoint.protocol,
         });
+
     BindingResponse {
         credentials: binding.credentials,
         endpoints: endpoints.collect(),
@@ -62,10 +63,13 @@ pub fn response(binding: BindingView, parameters: Option<Object>) -> BindingResp
 }
 
 fn metadata(lifetime: Lifetime) -> BindingMetadata {
-    // OSBAPI's time format has a decimal fraction.
-    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.0Z").to_string();
     BindingMetadata {
-        expires_at: text(lifetime.ends_at),
-        renew_before: text(lifetime.renew_before),
+        expires_at: osb_time(lifetime.ends_at),
+        renew_before: osb_time(lifetime.renew_before),
     }
+}
+
+/// Returns the time in OSBAPI's format, which has a decimal fraction.
+fn osb_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.0Z").to_string()
 }

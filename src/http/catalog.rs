@@ -22,8 +22,7 @@ use crate::{
     osb::{self, InputParameters},
 };
 
-/// The response of the catalog endpoint. It stays the same until the operator's overrides change what
-/// the catalog shows.
+/// The response of the catalog endpoint, cached until overrides change the catalog that users see.
 #[derive(Debug, Default)]
 pub struct RenderedCatalog(Mutex<Option<(Catalog, Rendered)>>);
 
@@ -34,7 +33,7 @@ struct Rendered {
 }
 
 impl RenderedCatalog {
-    /// Returns the rendered catalog. The first request for it renders it.
+    /// Returns the rendered catalog, and renders it if it differs from the last one.
     fn of(&self, catalog: Catalog) -> Result<Rendered, ApiError> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
@@ -50,20 +49,20 @@ impl RenderedCatalog {
 
 impl Rendered {
     fn new(catalog: &Catalog) -> Result<Self, ApiError> {
-        let unusable =
-            |error: &dyn std::fmt::Display| ApiError::internal(format!("catalog: {error}"));
-        let catalog = osb::Catalog::try_from(catalog).map_err(|error| unusable(&error))?;
-        let body = serde_json::to_vec(&catalog).map_err(|error| unusable(&error))?;
+        let catalog = osb::Catalog::try_from(catalog).map_err(unusable)?;
+        let body = serde_json::to_vec(&catalog).map_err(unusable)?;
 
         let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, &body);
-        let etag = format!("\"{digest}\"")
-            .parse()
-            .map_err(|error| unusable(&error))?;
+        let etag = format!("\"{digest}\"").parse().map_err(unusable)?;
         Ok(Self {
             body: body.into(),
             etag,
         })
     }
+}
+
+fn unusable(error: impl std::fmt::Display) -> ApiError {
+    ApiError::internal(format!("catalog: {error}"))
 }
 
 pub async fn catalog(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -100,6 +99,7 @@ fn service_offering(service: Service<'_>) -> serde_json::Result<osb::ServiceOffe
         offering,
         plans,
     } = service;
+
     Ok(osb::ServiceOffering {
         name: &offering.name,
         id,

@@ -14,6 +14,7 @@ pub async fn fetch_instance(
     Query(_hints): Query<Hints>,
 ) -> Result<Json<InstanceResponse>, ApiError> {
     let instance = instances::fetch(&app.broker, &id).await?;
+
     Ok(Json(InstanceResponse {
         service_id: instance.service_id,
         plan_id: instance.plan_id,

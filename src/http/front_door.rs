@@ -232,6 +232,7 @@ impl Answer {
     /// Fails if the body or a header is not valid UTF-8.
     pub async fn of(response: Response) -> Result<Self, Error> {
         let (head, body) = response.into_parts();
+
         let mut headers = BTreeMap::new();
         for (name, value) in &head.headers {
             headers.insert(
@@ -239,6 +240,7 @@ impl Answer {
                 String::from_utf8(value.as_bytes().to_vec())?,
             );
         }
+
         let body = String::from_utf8(to_bytes(body, usize::MAX).await?.to_vec())?;
         Ok(Self {
             status_code: head.status.as_u16(),

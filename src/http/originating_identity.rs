@@ -53,27 +53,21 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
         return OriginatingIdentity::default();
     };
 
-    let mistake = |platform: Option<&str>, mistake| OriginatingIdentity {
-        platform: platform.map(str::to_owned),
-        user: None,
-        mistake: Some(mistake),
-    };
-
     let Some((platform, value)) = header
         .to_str()
         .ok()
         .and_then(|text| text.trim().split_once(' '))
     else {
-        return mistake(
+        return unreadable(
             None,
             "the header does not consist of a platform and a value",
         );
     };
     let Ok(json) = BASE64_STANDARD.decode(value.trim()) else {
-        return mistake(Some(platform), "the value is not Base64");
+        return unreadable(Some(platform), "the value is not Base64");
     };
     let Ok(value) = serde_json::from_slice::<Object>(&json) else {
-        return mistake(Some(platform), "the value is not a JSON object");
+        return unreadable(Some(platform), "the value is not a JSON object");
     };
 
     let user = USER
@@ -86,5 +80,13 @@ pub fn of(headers: &HeaderMap) -> OriginatingIdentity {
         platform: Some(platform.to_owned()),
         user: Some(user),
         mistake: None,
+    }
+}
+
+fn unreadable(platform: Option<&str>, mistake: &'static str) -> OriginatingIdentity {
+    OriginatingIdentity {
+        platform: platform.map(str::to_owned),
+        user: None,
+        mistake: Some(mistake),
     }
 }

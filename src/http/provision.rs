@@ -11,7 +11,7 @@ use crate::{
         Mutation,
         instances::{self, InstanceView},
     },
-    osb::{AcceptsIncomplete, InstanceMetadata, ProvisionRequest, ProvisionResponse},
+    osb::{AcceptsIncomplete, InstanceMetadata, Object, ProvisionRequest, ProvisionResponse},
 };
 
 pub async fn provision(
@@ -44,14 +44,15 @@ pub fn response(mutation: Mutation<InstanceView>) -> (StatusCode, Json<Provision
 }
 
 pub fn metadata(view: &InstanceView) -> InstanceMetadata {
-    let object = |pairs: &[(&str, String)]| {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
-            .collect()
-    };
     InstanceMetadata {
         labels: object(&view.labels),
         attributes: object(&view.attributes),
     }
+}
+
+fn object(pairs: &[(&str, String)]) -> Object {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+        .collect()
 }

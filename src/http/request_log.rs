@@ -24,13 +24,10 @@ pub async fn log(mut request: Request, next: Next) -> Response {
     let is_safe = request.method().is_safe();
 
     let ids = request.extract_parts::<RawPathParams>().await.ok();
-    let id = |name| {
-        ids.iter()
-            .flatten()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
-    };
-    let (instance_id, binding_id) = (id("instance_id"), id("binding_id"));
+    let (instance_id, binding_id) = (
+        path_parameter(ids.as_ref(), "instance_id"),
+        path_parameter(ids.as_ref(), "binding_id"),
+    );
 
     let request_identity = request_identity::of(request.headers()).map(str::to_owned);
     let originator = originating_identity::of(request.headers());
@@ -67,9 +64,17 @@ pub async fn log(mut request: Request, next: Next) -> Response {
 
 const UNKNOWN: &str = "unknown";
 
+fn path_parameter<'p>(parameters: Option<&'p RawPathParams>, name: &str) -> Option<&'p str> {
+    parameters?
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
 /// Returns OSBAPI's name of the requested operation.
 fn operation(method: &Method, path: Option<&MatchedPath>) -> &'static str {
     let path = path.map(MatchedPath::as_str).unwrap_or_default();
+
     match (method.as_str(), path.rsplit('/').next().unwrap_or_default()) {
         ("GET", "catalog") => "catalog",
         ("GET", "last_operation") if path.contains("{binding_id}") => "binding_last_operation",

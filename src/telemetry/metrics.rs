@@ -126,9 +126,8 @@ impl Declared {
     /// Returns the directive for the metrics that the line has; `None` if it has none.
     fn directive<'a>(&self, wanted: &'a Metrics, present: &Present) -> Option<MetricDirective<'a>> {
         let namespace = wanted.namespace.as_str();
-        let has = |name: &str| present.0.contains(name);
 
-        let metrics = self.metrics.iter().filter(|(name, _)| has(name));
+        let metrics = self.metrics.iter().filter(|(name, _)| present.has(name));
         let metrics: Vec<_> = metrics
             .map(|&(name, unit)| MetricDefinition { name, unit })
             .collect();
@@ -136,7 +135,7 @@ impl Declared {
         let dimensions = self
             .dimensions
             .iter()
-            .filter(|set| set.iter().all(|name| has(name)));
+            .filter(|set| set.iter().all(|name| present.has(name)));
         let dimensions: Vec<_> = dimensions
             .filter(|set| wanted.detailed || set.len() < 2)
             .copied()
@@ -154,6 +153,12 @@ impl Declared {
 /// The names of an event's fields that have a value.
 #[derive(Default)]
 struct Present(BTreeSet<&'static str>);
+
+impl Present {
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
 
 impl Visit for Present {
     fn record_debug(&mut self, field: &Field, _: &dyn fmt::Debug) {
@@ -176,12 +181,14 @@ where
         let Some(metadata) = self.metadata(event) else {
             return self.lines.format_event(context, writer, event);
         };
+
         let mut line = String::new();
         self.lines
             .format_event(context, Writer::new(&mut line), event)?;
         let Some(fields) = line.trim_end().strip_suffix('}') else {
             return writer.write_str(&line);
         };
+
         writeln!(writer, "{fields},\"_aws\":{metadata}}}")
     }
 }

@@ -57,6 +57,7 @@ where
         .map(|target| format!(",{target}=info"))
         .concat();
     let filter = EnvFilter::new(format!("warn,aws_service_broker={level}{always}"));
+
     let lines = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

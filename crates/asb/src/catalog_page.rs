@@ -13,6 +13,7 @@ pub fn services(services: &[Inspection], folder: &str) -> String {
             .iter()
             .map(|Plan { name, .. }| format!("`{name}`"))
             .collect();
+
         let (name, plans, description) = (&offering.name, plans.join(", "), &offering.description);
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -20,5 +21,6 @@ pub fn services(services: &[Inspection], folder: &str) -> String {
             "| [`{name}`]({folder}{name}/README.md) | {plans} | {description} |"
         );
     }
+
     table
 }

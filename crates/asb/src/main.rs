@@ -1,8 +1,8 @@
 //! `asb`, the command line for those who operate the broker or write its services.
 //!
 //! It updates the files that are generated from `templates/`: the pages of services, the tables in
-//! the READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it. Only with the
-//! feature `operator` does it have the commands that call AWS, and link an AWS SDK.
+//! the READMEs, and the roles in `infra/`. `make generate` and `make new-service` run it. Only with
+//! the feature `operator` does it have the commands that call AWS, and link an AWS SDK.
 
 #![deny(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -175,6 +175,7 @@ fn catalog_pages(services: &[Inspection]) -> Result<[File; 2]> {
 /// Returns the template of the broker's own stack.
 fn broker_stack(services: &[Inspection]) -> Result<File> {
     let (all, of_iam) = (settings::all(services)?, settings::of_iam(services)?);
+
     let parts = [
         ("service names", services_stack::service_names(services)),
         ("settings of services", settings::parameters(&all)),
@@ -191,6 +192,7 @@ fn broker_stack(services: &[Inspection]) -> Result<File> {
             settings::lines(&of_iam, |name| format!("        {name}: !Ref {name}")),
         ),
     ];
+
     generated::file(STACK, &parts)
 }
 
@@ -209,12 +211,14 @@ fn services() -> Result<Vec<Inspection>> {
     let entries: Vec<_> = fs::read_dir("templates")
         .context("templates")?
         .collect::<Result<_, _>>()?;
+
     let mut files: Vec<_> = entries
         .into_iter()
         .map(|entry| entry.path().join(TEMPLATE_FILE))
         .collect();
     files.retain(|file| file.is_file());
     files.sort();
+
     let inspected = files.iter().map(|file| {
         let name = file.display().to_string();
         let text = fs::read_to_string(file).with_context(|| name.clone())?;

@@ -12,11 +12,7 @@ const NAMES: [&str; 2] = ["new-service", "NewService"];
 
 /// Creates the files of the service `name`, and updates all generated files.
 pub fn start(name: &str) -> Result<()> {
-    let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
-    let is_name = name
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if !is_name || !name.split('-').all(is_word) {
+    if !is_valid(name) {
         bail!(
             "`{name}` is not a valid name: use words of lowercase letters and digits that begin \
              with a letter, separated by hyphens"
@@ -24,11 +20,6 @@ pub fn start(name: &str) -> Result<()> {
     }
 
     let class: String = name.split('-').flat_map(capitalised).collect();
-    let fill = |text: &str| {
-        let named = text.replace(NAMES[0], name).replace(NAMES[1], &class);
-        named.replace("DisplayName: New Service", &format!("DisplayName: {class}"))
-    };
-
     let files: [(PathBuf, &str); 2] = [
         (
             ["templates", name, "template.yaml"].iter().collect(),
@@ -46,11 +37,25 @@ pub fn start(name: &str) -> Result<()> {
     for (path, text) in files {
         let folder = path.parent().unwrap_or(&path);
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        fs::write(&path, fill(text)).with_context(|| path.display().to_string())?;
+        fs::write(&path, filled(text, name, &class)).with_context(|| path.display().to_string())?;
         println!("{}", path.display());
     }
 
     super::generate()
+}
+
+fn is_valid(name: &str) -> bool {
+    let has_valid_characters = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let mut words = name.split('-');
+    has_valid_characters && words.all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+/// Returns the text with its placeholders replaced by the service's name and its class.
+fn filled(text: &str, name: &str, class: &str) -> String {
+    let named = text.replace(NAMES[0], name).replace(NAMES[1], class);
+    named.replace("DisplayName: New Service", &format!("DisplayName: {class}"))
 }
 
 fn capitalised(word: &str) -> impl Iterator<Item = char> {

@@ -29,37 +29,47 @@ pub fn longest(statements: &[Statement]) -> usize {
 }
 
 fn length(statement: &Statement, partition: &Partition) -> usize {
-    let render = |text: &str| match setting_in(text) {
+    let condition = statement.condition.as_ref();
+    let condition = condition.map_or(0, |condition| {
+        r#","Condition":"#.len() + rendered(condition, partition).to_string().len()
+    });
+
+    let envelope = r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len();
+    envelope
+        + list_length(&statement.actions, partition)
+        + list_length(&statement.resources, partition)
+        + condition
+}
+
+fn list_length(texts: &[String], partition: &Partition) -> usize {
+    texts
+        .iter()
+        .map(|text| longest_text(text, partition).len() + 3)
+        .sum()
+}
+
+/// Returns the text with its references replaced by their longest values.
+fn longest_text(text: &str, partition: &Partition) -> String {
+    match setting_in(text) {
         // The text around the reference is repeated for each entry.
         Some((before, _, after)) => {
             "x".repeat(MAX_SETTING + MAX_ENTRIES * (before.len() + after.len() + 3))
         }
         None => reference::render(text, |name| partition.reference(name)).unwrap_or_default(),
-    };
-    let list = |texts: &[String]| {
-        texts
-            .iter()
-            .map(|text| render(text).len() + 3)
-            .sum::<usize>()
-    };
-
-    let condition = statement.condition.as_ref();
-    let condition = condition.map_or(0, |condition| {
-        r#","Condition":"#.len() + rendered(condition, &render).to_string().len()
-    });
-
-    let envelope = r#"{"Effect":"Allow","Action":[],"Resource":[]},"#.len();
-    envelope + list(&statement.actions) + list(&statement.resources) + condition
+    }
 }
 
-/// Returns the value with all of its texts rendered.
-fn rendered(value: &Value, render: &impl Fn(&str) -> String) -> Value {
+/// Returns the value with [`longest_text`] applied to all of its texts.
+fn rendered(value: &Value, partition: &Partition) -> Value {
     match value {
-        Value::String(text) => render(text).into(),
-        Value::Array(values) => values.iter().map(|value| rendered(value, render)).collect(),
+        Value::String(text) => longest_text(text, partition).into(),
+        Value::Array(values) => values
+            .iter()
+            .map(|value| rendered(value, partition))
+            .collect(),
         Value::Object(fields) => fields
             .iter()
-            .map(|(key, field)| (key.clone(), rendered(field, render)))
+            .map(|(key, field)| (key.clone(), rendered(field, partition)))
             .collect(),
         other => other.clone(),
     }

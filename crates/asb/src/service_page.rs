@@ -18,18 +18,21 @@ type PlanProperties<'o> = (&'o Plan, Map<String, Value>);
 pub fn render(service: &Inspection) -> Result<String> {
     let offering = &service.offering;
     let metadata: Value = serde_json::from_str(&offering.metadata)?;
-    let text = |key: &str| metadata[key].as_str().unwrap_or_default();
 
     let mut page = String::from("<!-- Generated from template.yaml by `make generate`. -->\n\n");
     writeln!(
         page,
         "# {} (`{}`)\n\n{}\n",
-        text("displayName"),
+        text(&metadata, "displayName"),
         offering.name,
         offering.description
     )?;
-    writeln!(page, "{}\n", text("longDescription"))?;
-    write!(page, "[AWS documentation]({})", text("documentationUrl"))?;
+    writeln!(page, "{}\n", text(&metadata, "longDescription"))?;
+    write!(
+        page,
+        "[AWS documentation]({})",
+        text(&metadata, "documentationUrl")
+    )?;
     if let Some(version) = &offering.version {
         write!(page, " · template version {version}")?;
     }
@@ -43,6 +46,10 @@ pub fn render(service: &Inspection) -> Result<String> {
     examples(&mut page, offering)?;
 
     Ok(page)
+}
+
+fn text<'m>(metadata: &'m Value, key: &str) -> &'m str {
+    metadata[key].as_str().unwrap_or_default()
 }
 
 fn plans(page: &mut String, offering: &Offering) -> Result<()> {
@@ -243,15 +250,11 @@ fn values(property: &Value) -> String {
 
 /// Returns the default: one text if the plans agree, otherwise one text per plan.
 fn defaults(offered: &[(&Plan, &Value)]) -> String {
-    let text = |property: &Value| {
-        property
-            .get("default")
-            .map_or("required".to_owned(), literal)
-    };
-
     let mut texts: Vec<(String, Vec<String>)> = Vec::new();
     for (plan, property) in offered {
-        let text = text(property);
+        let text = property
+            .get("default")
+            .map_or("required".to_owned(), literal);
         match texts.iter_mut().find(|(other, _)| *other == text) {
             Some((_, plans)) => plans.push(code(&plan.name)),
             None => texts.push((text, vec![code(&plan.name)])),
@@ -300,6 +303,7 @@ fn credential_meaning(service: &Inspection, credential: &Credential) -> String {
         [name] => Reference::parse(name).filter(|_| credential.value == format!("${{{name}}}")),
         _ => None,
     };
+
     match (reference, &names[..]) {
         (Some(Reference::Region), _) if &*credential.key == "AWS_DEFAULT_REGION" => {
             "AWS Region of the instance, for the SDK for Python and the AWS CLI.".to_owned()
@@ -485,9 +489,11 @@ fn example_parameters(plan: &Plan) -> Result<Map<String, Value>> {
         .filter_map(Value::as_str)
         .collect();
 
-    let placeholder = |name: &str| (name.to_owned(), json!(format!("<{name}>")));
     if !required.is_empty() {
-        return Ok(required.into_iter().map(placeholder).collect());
+        let placeholders = required
+            .into_iter()
+            .map(|name| (name.to_owned(), json!(format!("<{name}>"))));
+        return Ok(placeholders.collect());
     }
 
     let first = properties

@@ -210,6 +210,7 @@ fn permissions_boundary(service: &str, statements: &[Statement]) -> String {
         logical_id(service),
         resource_name(service),
     );
+
     for one in statements {
         yaml.push_str(&statement(one, "          "));
     }

@@ -78,9 +78,12 @@ impl Consents {
     /// Returns the setting's entries that an instance of one of these owners may use. `owners` are
     /// the GUIDs of organizations and spaces.
     fn of<'a>(&'a self, setting: &str, owners: &'a [&'a str]) -> impl Iterator<Item = &'a String> {
-        let is_for = |guids: &BTreeSet<String>| owners.iter().any(|owner| guids.contains(*owner));
         let entries = self.entries.get(setting).into_iter().flatten();
-        entries.filter(move |entry| self.owners.get(*entry).is_none_or(is_for))
+        entries.filter(move |entry| {
+            self.owners
+                .get(*entry)
+                .is_none_or(|guids| owners.iter().any(|owner| guids.contains(*owner)))
+        })
     }
 }
 
@@ -123,14 +126,14 @@ pub fn refusals(
         !value.is_empty() && !is_allowed(setting, consents.of(&setting.name, owners), value)
     });
 
-    let refusal = |(setting, parameter): (&Setting, _)| {
+    let refusals = refused.map(|(setting, parameter)| {
         format!(
             "The broker's operator does not allow this value of the parameter `{parameter}`. Use \
              another value, or ask the operator to add it to the setting {}.",
             setting.name
         )
-    };
-    refused.map(refusal).collect()
+    });
+    refusals.collect()
 }
 
 fn is_allowed<'a>(
@@ -150,11 +153,6 @@ fn is_allowed<'a>(
 /// Returns the regular expression of all values that match the entry. It ignores case, because
 /// domain names do.
 fn pattern(setting: &Setting, entry: &str) -> String {
-    let any_of = |wildcard: &str, text: &str| {
-        let literals: Vec<_> = text.split('*').map(regex::escape).collect();
-        literals.join(&format!("(?:{wildcard})*"))
-    };
-
     let reference = format!("${{{}}}", setting.name);
     let (before, after) = setting.form.split_once(&reference).unwrap_or_default();
     let wildcard = if entry == EVERYTHING {
@@ -165,8 +163,14 @@ fn pattern(setting: &Setting, entry: &str) -> String {
 
     format!(
         "^(?is:{}{}{})$",
-        any_of(".", before),
-        any_of(wildcard, entry),
-        any_of(".", after)
+        any_of(before, "."),
+        any_of(entry, wildcard),
+        any_of(after, ".")
     )
+}
+
+/// Returns the regular expression of the text, with each `*` replaced by any number of `wildcard`.
+fn any_of(text: &str, wildcard: &str) -> String {
+    let literals: Vec<_> = text.split('*').map(regex::escape).collect();
+    literals.join(&format!("(?:{wildcard})*"))
 }

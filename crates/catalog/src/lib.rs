@@ -264,6 +264,7 @@ impl Catalog {
         let Entry {
             offering, plans, ..
         } = entry;
+
         offering
             .plans
             .iter()
@@ -282,7 +283,7 @@ impl Catalog {
         self.entries.iter().flat_map(|entry| self.plans(entry))
     }
 
-    /// True if both are the same catalog, and not only equal ones.
+    /// True if both share their entries. Catalogs that are only equal do not.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.entries, &other.entries)
     }
@@ -317,44 +318,52 @@ fn entries(
     offerings: impl IntoIterator<Item = Offering>,
     restrictions: &Restrictions,
 ) -> Arc<[Entry]> {
-    let id = |name: &str| Uuid::new_v5(&namespace, name.as_bytes()).to_string();
+    offerings
+        .into_iter()
+        .map(|offering| entry(namespace, offering, restrictions))
+        .collect()
+}
 
-    let entry = |mut offering: Offering| {
-        let mut plans: Vec<_> = offering
-            .plans
-            .iter()
-            .map(|plan| PlanEntry {
-                id: id(&format!("service__{}__plan__{}", offering.name, plan.name)),
-                schemas: PlanSchemas::new(&offering, plan),
-                limits: None,
-                is_offered: restrictions.plans.allow(&offering, plan)
-                    && consent::is_usable(&offering, plan, &restrictions.consents),
-            })
-            .collect();
+fn entry(namespace: Uuid, mut offering: Offering, restrictions: &Restrictions) -> Entry {
+    let mut plans: Vec<_> = offering
+        .plans
+        .iter()
+        .map(|plan| PlanEntry {
+            id: id(
+                namespace,
+                &format!("service__{}__plan__{}", offering.name, plan.name),
+            ),
+            schemas: PlanSchemas::new(&offering, plan),
+            limits: None,
+            is_offered: restrictions.plans.allow(&offering, plan)
+                && consent::is_usable(&offering, plan, &restrictions.consents),
+        })
+        .collect();
 
-        if !restrictions.limits.is_empty() {
-            let Offering {
-                name,
-                updatable_parameters,
-                plans: of_offering,
-                ..
-            } = &mut offering;
-            for (plan, entry) in of_offering.to_mut().iter_mut().zip(&mut plans) {
-                entry.limits = restrictions
-                    .limits
-                    .apply(name, updatable_parameters, plan)
-                    .map(LazySchema::new);
-            }
+    if !restrictions.limits.is_empty() {
+        let Offering {
+            name,
+            updatable_parameters,
+            plans: of_offering,
+            ..
+        } = &mut offering;
+        for (plan, entry) in of_offering.to_mut().iter_mut().zip(&mut plans) {
+            entry.limits = restrictions
+                .limits
+                .apply(name, updatable_parameters, plan)
+                .map(LazySchema::new);
         }
+    }
 
-        Entry {
-            id: id(&offering.name),
-            plans,
-            offering,
-        }
-    };
+    Entry {
+        id: id(namespace, &offering.name),
+        plans,
+        offering,
+    }
+}
 
-    offerings.into_iter().map(entry).collect()
+fn id(namespace: Uuid, name: &str) -> String {
+    Uuid::new_v5(&namespace, name.as_bytes()).to_string()
 }
 
 impl<'a> Offered<'a> {
@@ -550,8 +559,7 @@ impl Offered<'_> {
             .is_ok_and(|schema| schema.property(parameter).is_some())
     }
 
-    /// True if the template has the parameter, fixed by the plan or left to the user or to the
-    /// operator.
+    /// True if the template has the parameter, whether the plan, the user or the operator sets it.
     pub fn knows(&self, parameter: &str) -> bool {
         self.takes(parameter)
             || self.is_of_operator(parameter)
@@ -575,10 +583,12 @@ impl Offered<'_> {
     /// The same as for [`Self::check_parameters`].
     pub fn check_binding_parameters(&self, parameters: Object) -> Result<Object, String> {
         let parameters = in_forms_of(&self.entry.schemas.bind, parameters);
+
         let (schema, constraints) = (
             self.entry.schemas.bind.get()?,
             &*self.offering.bindings.constraints,
         );
+
         let check = Check {
             schema,
             constraints,
@@ -586,6 +596,7 @@ impl Offered<'_> {
             besides: &[],
             decided: &[],
         };
+
         check.check(&parameters, &BTreeSet::new())?;
         Ok(parameters)
     }

@@ -54,8 +54,8 @@ pub fn normalized_value(property: &Value, value: Value) -> Value {
     }
 }
 
-/// Returns the value of a parameter as text. CloudFormation takes every value as text, and a list as
-/// comma-separated text.
+/// Returns the value of a parameter as text. CloudFormation takes every value as text, and a list
+/// as comma-separated text.
 pub fn parameter_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -105,12 +105,11 @@ fn word(property: &Value, flag: bool) -> Option<Value> {
     } else {
         ["n", "no", "false", "off"]
     };
-    let is_meant = |value: &&Value| {
-        value
-            .as_str()
-            .is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
-    };
-    let mut meant = property["enum"].as_array()?.iter().filter(is_meant);
+    let mut meant = property["enum"].as_array()?.iter().filter(|value| {
+        let text = value.as_str().unwrap_or_default();
+        words.iter().any(|word| word.eq_ignore_ascii_case(text))
+    });
+
     let only = meant.next().filter(|_| meant.next().is_none())?;
     Some(only.clone())
 }

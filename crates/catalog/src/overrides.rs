@@ -1,7 +1,7 @@
 //! The operator's own values and limits of parameters: overrides, for everybody or for some.
 //!
-//! Their levels and their order are those of the archived AWS Service Broker's code. Its
-//! documentation has another order: it lets a space's value win over an organization's.
+//! The levels and their order are those of the archived AWS Service Broker's code. Its
+//! documentation gives another order, in which a space's value wins over an organization's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::{
 /// An override: what the operator sets for a parameter of the instances in its scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Override {
-    /// The instances that the value is for.
+    /// The instances that get the value.
     #[serde(flatten)]
     pub scope: Scope,
     /// Name of the template's parameter, or [`PLAN`].
@@ -53,7 +53,7 @@ pub struct Scope {
     pub service: Option<String>,
 }
 
-/// The level of a scope. A later one wins over an earlier one.
+/// The level of a scope. Later levels win over earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -69,28 +69,28 @@ pub enum Level {
     Organization,
     /// Instances of a service of an organization.
     OrganizationAndService,
-    /// Instances in a space, which has to be that organization's.
+    /// Instances in a space, if the space belongs to the organization.
     OrganizationAndSpace,
-    /// Instances of a service in a space, which has to be that organization's.
+    /// Instances of a service in a space, if the space belongs to the organization.
     OrganizationAndSpaceAndService,
 }
 
-/// The ids of the organization and the space of an instance. A platform has several for the same:
-/// Service Catalog tells a namespace's UID and its name.
+/// The ids of an instance's organization and space. Each can have several: Service Catalog sends a
+/// namespace's UID and its name.
 #[derive(Clone, Debug, Default)]
 pub struct Owner<'a> {
-    /// The ids of the organization, or of the cluster.
+    /// The ids of the organization or cluster.
     pub organization: Vec<&'a str>,
-    /// The ids of the space, or of the namespace, and its name.
+    /// The ids of the space, or the UID and the name of the namespace.
     pub space: Vec<&'a str>,
 }
 
-/// The operator's value of a parameter of one instance.
+/// The operator's value of one parameter of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorValue {
     /// The value in the form that CloudFormation takes.
     pub value: String,
-    /// The level of the override that it comes from.
+    /// The level of the override that set it.
     pub level: Level,
 }
 
@@ -112,6 +112,7 @@ impl Scope {
             self.space.is_some(),
             self.service.is_some(),
         );
+
         match parts {
             (false, false, false) => Level::Everybody,
             (false, false, true) => Level::Service,
@@ -125,12 +126,8 @@ impl Scope {
     }
 
     fn contains(&self, service: &str, owner: &Owner<'_>) -> bool {
-        let one_of = |id: &Option<String>, ids: &[&str]| {
-            id.as_deref()
-                .is_none_or(|id| ids.iter().any(|other| same_id(id, other)))
-        };
-        one_of(&self.organization, &owner.organization)
-            && one_of(&self.space, &owner.space)
+        is_one_of(self.organization.as_deref(), &owner.organization)
+            && is_one_of(self.space.as_deref(), &owner.space)
             && self.is_of_service(service)
     }
 
@@ -139,8 +136,13 @@ impl Scope {
     }
 }
 
-/// True if both are the same id. The archived broker left the hyphens out of GUIDs, because
-/// environment variables cannot contain them.
+/// True if the id is one of these, or if the scope has no id.
+fn is_one_of(id: Option<&str>, ids: &[&str]) -> bool {
+    id.is_none_or(|id| ids.iter().any(|other| same_id(id, other)))
+}
+
+/// True if both are the same id. GUIDs may lack their hyphens: the archived broker removed them,
+/// because the names of environment variables cannot contain any.
 fn same_id(one: &str, other: &str) -> bool {
     let uuids = (Uuid::try_parse(one), Uuid::try_parse(other));
     one == other || matches!(uuids, (Ok(one), Ok(other)) if one == other)
@@ -165,8 +167,8 @@ impl Override {
         format!("{kind}{SEPARATOR}{}", parts.join(SEPARATOR))
     }
 
-    /// Returns the reason why the override has no effect on any plan of the catalog, or cannot be
-    /// used; `None` if there is none.
+    /// Returns the reason why the override cannot take effect, such as a secret parameter or a value
+    /// that no plan accepts; `None` if it can.
     pub fn problem(&self, catalog: &Catalog) -> Option<String> {
         let service = self.scope.service.as_deref();
         let plans: Vec<_> = catalog
@@ -225,7 +227,7 @@ fn problem_of_limit(plans: &[Offered<'_>], name: &str, limit: &ParameterLimit) -
 const SEPARATOR: &str = "#";
 
 impl Overrides {
-    /// Puts the overrides in their order.
+    /// Sorts the overrides by level.
     pub fn new(overrides: impl IntoIterator<Item = Override>) -> Self {
         let mut overrides: Vec<_> = overrides.into_iter().collect();
         overrides.sort_by(|one, other| (one.scope.level(), one).cmp(&(other.scope.level(), other)));
@@ -237,7 +239,7 @@ impl Overrides {
         self.0.iter()
     }
 
-    /// Returns the values for an instance of the service that this owner has.
+    /// Returns the values that apply to the owner's instances of the service.
     pub fn values(&self, service: &str, owner: &Owner<'_>) -> OperatorValues {
         let values = self.of(service, owner).filter_map(|it| {
             let Setting::Value(value) = &it.setting else {
@@ -269,7 +271,7 @@ impl Overrides {
             .filter(move |it| it.scope.contains(service, owner))
     }
 
-    /// Returns the values that every instance of the service has.
+    /// Returns the values that apply to every instance of the service.
     pub fn values_for_everybody(&self, service: &str) -> OperatorValues {
         let nobody = Owner::default();
         self.values(service, &nobody)

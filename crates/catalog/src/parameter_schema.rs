@@ -68,6 +68,10 @@ pub struct ParameterSchema {
     validator: Validator,
 }
 
+fn unusable(error: impl std::fmt::Display) -> String {
+    format!("The plan's schema is not valid: {error}")
+}
+
 impl ParameterSchema {
     /// Compiles the schema of this JSON text.
     ///
@@ -75,10 +79,8 @@ impl ParameterSchema {
     ///
     /// The reason why the schema is invalid.
     pub fn compile(text: &str) -> Result<Self, String> {
-        let unusable =
-            |error: &dyn std::fmt::Display| format!("The plan's schema is not valid: {error}");
-        let document: Value = serde_json::from_str(text).map_err(|error| unusable(&error))?;
-        let validator = jsonschema::draft4::new(&document).map_err(|error| unusable(&error))?;
+        let document: Value = serde_json::from_str(text).map_err(unusable)?;
+        let validator = jsonschema::draft4::new(&document).map_err(unusable)?;
         Ok(Self {
             document,
             validator,

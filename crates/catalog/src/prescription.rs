@@ -1,4 +1,4 @@
-//! The catalog as it is shown under the operator's overrides.
+//! The catalog that users see, which depends on the operator's overrides.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Catalog {
-    /// True if what the catalog shows depends on overrides.
+    /// True if overrides can change the catalog that users see.
     pub fn depends_on_overrides(&self, precedence: Precedence) -> bool {
         precedence == Precedence::Operator
             || self
@@ -22,8 +22,8 @@ impl Catalog {
                 .any(|offered| !offered.missing_of_operator(|_| false).is_empty())
     }
 
-    /// Returns the catalog as it is shown under these overrides. Requests are validated by the
-    /// original one.
+    /// Returns the catalog that users see under these overrides. Requests are validated against the
+    /// original catalog.
     ///
     /// If the operator's values win, a parameter with a value for everybody is not shown: nobody can
     /// choose it; and a limit for everybody is in the schemas. A plan is not shown while nobody has a value of a parameter that only the operator
@@ -122,9 +122,11 @@ fn without_properties(schema: &Text, hidden: &BTreeSet<&str>) -> Text {
     let Ok(Value::Object(mut schema)) = serde_json::from_str::<Value>(schema) else {
         return schema.clone();
     };
+
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.retain(|name, _| !hidden.contains(name.as_str()));
     }
+
     if let Some(Value::Array(required)) = schema.get_mut("required") {
         required.retain(|name| name.as_str().is_none_or(|name| !hidden.contains(name)));
         // An empty list is invalid in draft 4.
@@ -132,5 +134,6 @@ fn without_properties(schema: &Text, hidden: &BTreeSet<&str>) -> Text {
             schema.shift_remove("required");
         }
     }
+
     Value::Object(schema).to_string().into()
 }

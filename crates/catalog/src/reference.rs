@@ -102,6 +102,7 @@ enum Piece<'a> {
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
+
     while let Some((before, (name, after))) = rest
         .split_once("${")
         .and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
@@ -113,6 +114,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         }
         rest = after;
     }
+
     pieces.push(Piece::Literal(rest));
     pieces
 }
@@ -173,17 +175,6 @@ pub fn render_credential<'v>(
 ) -> Option<String> {
     let pieces = pieces(text);
 
-    let literals = |pieces: &[Piece<'_>]| -> String {
-        let literal = |piece: &Piece<'_>| {
-            if let Piece::Literal(text) = piece {
-                (*text).to_owned()
-            } else {
-                String::new()
-            }
-        };
-        pieces.iter().map(literal).collect()
-    };
-
     let rendered = pieces.iter().enumerate().map(|(index, piece)| match piece {
         Piece::Literal(literal) => Some((*literal).to_owned()),
         Piece::Reference(name) => {
@@ -199,6 +190,15 @@ pub fn render_credential<'v>(
         }
     });
     rendered.collect()
+}
+
+/// Returns the text of the pieces, without the references.
+fn literals(pieces: &[Piece<'_>]) -> String {
+    let texts = pieces.iter().map(|piece| match piece {
+        Piece::Literal(text) => *text,
+        Piece::Reference(_) => "",
+    });
+    texts.collect()
 }
 
 /// Returns the value percent-encoded for a URI.

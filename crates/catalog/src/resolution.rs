@@ -1,4 +1,4 @@
-//! The values of a stack's parameters, and where each one comes from.
+//! The values of a stack's parameters, with the source of each.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::{
 pub struct Resolved {
     /// The value in the form that CloudFormation takes.
     pub value: String,
-    /// Where the value comes from.
+    /// The value's source.
     pub source: Source,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The default of the template's parameter.
@@ -33,23 +33,23 @@ pub enum Source {
     Operator(Level),
 }
 
-/// Whose value of a parameter wins.
+/// The winner if the user and the operator both set a parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precedence {
-    /// The user's, as in the archived broker's code: the operator's is a default.
+    /// The user, as in the archived broker's code. The operator's value is a default.
     #[default]
     User,
-    /// The operator's.
+    /// The operator.
     Operator,
 }
 
 impl Offered<'_> {
     /// Returns the values of all parameters of a stack.
     ///
-    /// The template's defaults come first, then the plan's values, then the user's and the
-    /// operator's, of which `precedence` is the later one. A later value replaces an earlier one. A
-    /// `null` of the user is none. The operator has no value for a parameter that the plan fixes,
-    /// or that is secret.
+    /// The plan's values replace the template's defaults, and the user's and the operator's values
+    /// replace both; `precedence` decides between these two. A `null` from the user counts as no
+    /// value. The operator's values for parameters that are secret or fixed by the plan are
+    /// ignored.
     pub fn resolve<'a>(
         &self,
         operator: &OperatorValues,
@@ -76,8 +76,7 @@ impl Offered<'_> {
         values
     }
 
-    /// True if the plan leaves the parameter open, to the user or to the operator, and it is not
-    /// secret.
+    /// True if the user or the operator can set the parameter, and it is not secret.
     pub fn is_open(&self, parameter: &str) -> bool {
         (self.takes(parameter) || self.is_of_operator(parameter)) && !self.is_secret(parameter)
     }
@@ -104,7 +103,7 @@ impl Offered<'_> {
         jsonschema::draft4::new(property).is_ok_and(|schema| schema.is_valid(&value))
     }
 
-    /// Returns an operator's value in the form in which the catalog shows it to users.
+    /// Returns the operator's value in the form that users see and send.
     pub fn shown(&self, parameter: &str, value: &str) -> Value {
         match self.property(parameter) {
             Some(property) => normalized_value(property, value.into()),
@@ -112,8 +111,7 @@ impl Offered<'_> {
         }
     }
 
-    /// Returns the parameters that only the operator can set, and that have neither a value nor a
-    /// default.
+    /// Returns the parameters that only the operator can set, if they have no default and no value.
     pub fn missing_of_operator(&self, has_value: impl Fn(&str) -> bool) -> Vec<&str> {
         let schema = self.entry.schemas.operator.get();
         let required = schema.into_iter().flat_map(|schema| schema.required());

@@ -111,12 +111,11 @@ impl fmt::Display for LimitText {
 
 /// Returns the plans of all services with their qualified names, `service/plan`.
 fn plans(offerings: &[Offering]) -> impl Iterator<Item = (String, &Offering, &Plan)> {
-    let named = |offering, plan: &'_ Plan| qualified(offering, &plan.name);
     offerings.iter().flat_map(move |offering| {
         offering
             .plans
             .iter()
-            .map(move |plan| (named(offering, plan), offering, plan))
+            .map(move |plan| (qualified(offering, &plan.name), offering, plan))
     })
 }
 

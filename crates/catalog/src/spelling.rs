@@ -8,15 +8,12 @@ const LIKENESS: f64 = 0.7;
 /// underscores are ignored, so `delay_seconds` is near to `DelaySeconds`.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let name = folded(name);
-    let likeness = |known: &'k str| {
-        (
-            strsim::normalized_damerau_levenshtein(&name, &folded(known)),
-            known,
-        )
-    };
     let (likeness, nearest) = known
         .into_iter()
-        .map(likeness)
+        .map(|known| {
+            let likeness = strsim::normalized_damerau_levenshtein(&name, &folded(known));
+            (likeness, known)
+        })
         .max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     (likeness >= LIKENESS).then_some(nearest)
 }
@@ -34,13 +31,16 @@ pub fn screaming_snake_case(name: &str) -> String {
     let mut key = String::new();
     let mut previous: Option<char> = None;
     let mut characters = name.chars().peekable();
+
     while let Some(character) = characters.next() {
         let after_word = previous.is_some_and(|previous| !previous.is_uppercase());
         let before_word =
             previous.is_some() && characters.peek().is_some_and(|next| next.is_lowercase());
+
         if character.is_uppercase() && (after_word || before_word) {
             key.push('_');
         }
+
         key.extend(character.to_uppercase());
         previous = Some(character);
     }

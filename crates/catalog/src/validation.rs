@@ -132,11 +132,11 @@ impl Check<'_> {
             *told = mistake.min(*told);
         }
 
-        let text = |(name, mistake): (&String, &Mistake)| {
+        let texts = mistakes.iter().map(|(name, mistake)| {
             let property = self.schema.property(name).unwrap_or(&Value::Null);
             mistake.text(name, property, self.constraint(name))
-        };
-        mistakes.iter().map(text).collect()
+        });
+        texts.collect()
     }
 
     fn constraint(&self, parameter: &str) -> Option<&str> {
@@ -252,25 +252,23 @@ fn kind(property: &Value) -> String {
     if let Some(allowed) = property["enum"].as_array() {
         return format!("be {}", one_of(allowed));
     }
+
     let kind = &property["type"];
-    let limits = limits(&property["minimum"], &property["maximum"]);
-    let limited = |kind: &str| match &limits {
-        Some(limits) => format!(
-            "be {kind} {}{limits}",
-            if limits.starts_with("at ") {
-                "of "
-            } else {
-                "from "
-            }
-        ),
-        None => format!("be {kind}"),
-    };
     match kind.as_str().or_else(|| kind[0].as_str()) {
         Some("boolean") => "be true or false".into(),
-        Some("integer") => limited("a whole number"),
-        Some("number") => limited("a number"),
+        Some("integer") => limited("a whole number", property),
+        Some("number") => limited("a number", property),
         Some("array") => "be a list".into(),
         _ => "be a string".into(),
+    }
+}
+
+/// Returns the kind of number with its limits.
+fn limited(kind: &str, property: &Value) -> String {
+    match limits(&property["minimum"], &property["maximum"]) {
+        Some(limits) if limits.starts_with("at ") => format!("be {kind} of {limits}"),
+        Some(limits) => format!("be {kind} from {limits}"),
+        None => format!("be {kind}"),
     }
 }
 
@@ -344,26 +342,31 @@ fn has_dynamic_reference(value: &Value) -> bool {
     has_text(value, &|text| {
         // AWS does not document whether a reference may contain white space, so it is ignored.
         let text: String = text.split_whitespace().collect();
-        let is_cut_off = || {
-            let mut beginnings =
-                (2..DYNAMIC_REFERENCE.len()).filter_map(|end| DYNAMIC_REFERENCE.get(..end));
-            beginnings.any(|beginning| text.ends_with(beginning))
-        };
-        let is_middle = || !text.is_empty() && second_half.starts_with(&text);
+        let is_middle = !text.is_empty() && second_half.starts_with(&text);
+
         text.contains(DYNAMIC_REFERENCE)
             || text.starts_with(second_half)
-            || is_cut_off()
-            || is_middle()
+            || is_cut_off(&text)
+            || is_middle
     })
+}
+
+/// True if the text ends within a dynamic reference's beginning.
+fn is_cut_off(text: &str) -> bool {
+    let mut beginnings =
+        (2..DYNAMIC_REFERENCE.len()).filter_map(|end| DYNAMIC_REFERENCE.get(..end));
+    beginnings.any(|beginning| text.ends_with(beginning))
 }
 
 /// True if a text has characters that XML does not allow. CloudFormation creates a stack with them,
 /// but nobody can then read its responses about the stack.
 /// <https://www.w3.org/TR/xml/#charsets>
 fn has_control_character(value: &Value) -> bool {
-    let is_xml =
-        |character| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..);
     has_text(value, &|text| !text.chars().all(is_xml))
+}
+
+fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// CloudFormation's limit of one parameter value, in bytes.

@@ -98,6 +98,7 @@ impl Roles for Iam {
             .config_override(waiting_for::<DeleteRoleError>(DELETION_NOT_VISIBLE))
             .send()
             .await;
+
         found(
             deleted,
             "DeleteRole",

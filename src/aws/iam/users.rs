@@ -148,6 +148,7 @@ impl Users for Iam {
             .config_override(waiting_for::<DeleteUserError>(DELETION_NOT_VISIBLE))
             .send()
             .await;
+
         found(
             deleted,
             "DeleteUser",

@@ -19,7 +19,7 @@ use aws_config::SdkConfig;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_dynamodb::{
     Client, Config, config,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::{
         put_item::PutItemError,
         transact_write_items::TransactWriteItemsError,
@@ -41,7 +41,8 @@ use self::shapes::Shape;
 use super::{error::Service, override_records::OVERRIDES};
 use crate::broker::{
     ports::{
-        BindingInsertion, Page, PortResult, Records, ScannedRecord, UnreadableRecord, WriteOutcome,
+        BindingInsertion, Page, PortError, PortResult, Records, ScannedRecord, UnreadableRecord,
+        WriteOutcome,
     },
     records::{
         BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, INSTANCE_TOMBSTONE_LIFETIME, Instance,
@@ -194,18 +195,17 @@ impl DynamoDb {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build();
 
-        let invalid = |error| SERVICE.unexpected("TransactWriteItems", error);
         let written = self
             .client()
             .transact_write_items()
             .transact_items(
                 TransactWriteItem::builder()
-                    .condition_check(unchanged.map_err(invalid)?)
+                    .condition_check(unchanged.map_err(incomplete_insertion)?)
                     .build(),
             )
             .transact_items(
                 TransactWriteItem::builder()
-                    .put(put.map_err(invalid)?)
+                    .put(put.map_err(incomplete_insertion)?)
                     .build(),
             )
             .send()
@@ -216,6 +216,11 @@ impl DynamoDb {
             Err(error) => why_not_inserted(error),
         }
     }
+}
+
+/// Returns the error of a transaction that the SDK cannot build.
+fn incomplete_insertion(error: BuildError) -> PortError {
+    SERVICE.unexpected("TransactWriteItems", error)
 }
 
 /// Returns the reason why a transaction that inserts a binding was cancelled; `None` if another
@@ -315,6 +320,7 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("GetItem"))?;
+
         Ok(read
             .item
             .map(record::<Instance>)
@@ -333,6 +339,7 @@ impl Records for DynamoDb {
             .expression_attribute_values(":organization", string(organization_key(owner_guid)))
             .into_paginator()
             .send();
+
         let mut count = 0;
         while let Some(page) = pages.next().await {
             count += page.map_err(SERVICE.failed("Query"))?.count;
@@ -441,6 +448,7 @@ impl Records for DynamoDb {
             .send()
             .await
             .map_err(SERVICE.failed("GetItem"))?;
+
         let expires_at = read
             .item
             .as_ref()
@@ -603,11 +611,10 @@ impl Records for DynamoDb {
 
 /// Converts any item of the table to a scanned record, readable or not.
 fn scanned(item: Item) -> ScannedRecord {
-    let found = |name| text(&item, name).map(str::to_owned);
     let key = format!(
         "{} {}",
-        found("pk").unwrap_or_default(),
-        found("sk").unwrap_or_default()
+        text(&item, "pk").unwrap_or_default(),
+        text(&item, "sk").unwrap_or_default()
     );
     let names = names_in(&item);
 

@@ -78,6 +78,7 @@ async fn insert(
     waiting: Waiting,
 ) -> Result<Mutation<BindingView, ()>> {
     let now = broker.environment.now();
+
     match broker
         .records
         .insert_binding(service.record, &binding, now)
@@ -193,6 +194,7 @@ async fn create(
 ) -> Result<Mutation<BindingView, ()>> {
     let operation = binding.operation.id.clone();
     let created = creation::create(broker, service, binding, policy);
+
     Ok(match waiting.result_of(created).await? {
         Some(view) => Mutation::Created(view),
         None => Mutation::InProgress {

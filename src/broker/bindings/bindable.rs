@@ -8,7 +8,6 @@ use crate::broker::{
 
 pub async fn check_bindable(broker: &Broker, instance: &Instance) -> Result<()> {
     use OperationState::{Failed, InProgress, Succeeded};
-    let invalid = |reason: &str| Err(Error::Invalid(reason.into()));
 
     match (instance.operation.kind, instance.operation.state) {
         (OperationKind::Provision | OperationKind::Update, Succeeded) => Ok(()),
@@ -23,30 +22,36 @@ pub async fn check_bindable(broker: &Broker, instance: &Instance) -> Result<()> 
                 .describe(instance.stack())
                 .await?;
             let Some(stack) = stack else {
-                return invalid("The instance's stack no longer exists. Delete the instance.");
+                return Err(invalid(
+                    "The instance's stack no longer exists. Delete the instance.",
+                ));
             };
 
             if stack.status.can_be_updated() {
                 return Ok(());
             }
-            invalid(
+            Err(invalid(
                 "The service instance cannot be bound: its last update failed, and so did the \
                  rollback. The broker's operator has to repair the stack.",
-            )
+            ))
         }
         (_, InProgress) => Err(Error::Concurrency),
         // AWS does not delete a resource with contents, such as a bucket. An application can
         // empty it through a binding; then the deletion can be retried.
         (OperationKind::Deprovision, Failed) if !instance.outputs.is_empty() => Ok(()),
-        (OperationKind::Deprovision, Failed) => {
-            invalid("The service instance cannot be bound: its deletion failed. Delete it again.")
-        }
-        (_, Failed) => invalid(
+        (OperationKind::Deprovision, Failed) => Err(invalid(
+            "The service instance cannot be bound: its deletion failed. Delete it again.",
+        )),
+        (_, Failed) => Err(invalid(
             "The service instance cannot be bound: its creation failed. Delete it, then create a \
              new one.",
-        ),
+        )),
         (kind, Succeeded) => Err(Error::Corrupt(format!(
             "an instance has the last operation {kind:?}"
         ))),
     }
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::Invalid(reason.into())
 }

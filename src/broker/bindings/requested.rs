@@ -146,12 +146,6 @@ pub fn check_plan(broker: &Broker, request: &BindRequest, instance: &Instance) -
 /// Checks that required fields are present. A rotation needs only its predecessor (OSBAPI, Rotating
 /// a Service Binding).
 pub fn check_complete(request: &BindRequest) -> Result<()> {
-    let missing = |field| {
-        Err(Error::Invalid(format!(
-            "The body is not valid: missing field `{field}`."
-        )))
-    };
-
     match request {
         BindRequest {
             predecessor_binding_id: Some(_),
@@ -159,8 +153,12 @@ pub fn check_complete(request: &BindRequest) -> Result<()> {
         } => Ok(()),
         BindRequest {
             service_id: None, ..
-        } => missing("service_id"),
-        BindRequest { plan_id: None, .. } => missing("plan_id"),
+        } => Err(missing("service_id")),
+        BindRequest { plan_id: None, .. } => Err(missing("plan_id")),
         _ => Ok(()),
     }
+}
+
+fn missing(field: &str) -> Error {
+    Error::Invalid(format!("The body is not valid: missing field `{field}`."))
 }

@@ -76,18 +76,14 @@ impl<'a> ServiceInstance<'a> {
     /// Returns the hosts that an application connects to.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let references = self.references();
-        let render = |text: &str| reference::render(text, |name| references.value(name));
 
         let declared = self.offered.offering.bindings.endpoints.iter();
         declared
             .filter_map(|endpoint| {
+                let ports = endpoint.ports.iter().map(|port| render(port, &references));
                 Some(Endpoint {
-                    host: render(&endpoint.host)?,
-                    ports: endpoint
-                        .ports
-                        .iter()
-                        .map(|port| render(port))
-                        .collect::<Option<_>>()?,
+                    host: render(&endpoint.host, &references)?,
+                    ports: ports.collect::<Option<_>>()?,
                     protocol: endpoint.protocol.to_string(),
                 })
             })
@@ -98,4 +94,8 @@ impl<'a> ServiceInstance<'a> {
     pub fn tags(&self) -> Vec<Tag> {
         tags::of_instance(&self.offered, &self.record.id, &self.record.attributes)
     }
+}
+
+fn render(text: &str, references: &References<'_>) -> Option<String> {
+    reference::render(text, |name| references.value(name))
 }

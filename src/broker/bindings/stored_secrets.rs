@@ -128,6 +128,7 @@ fn existing(
         Err(error) if error.kind == PortErrorKind::Denied => error.to_string(),
         Err(error) => return Err(error.into()),
     };
+
     Err(Error::LostSecret {
         output: output.to_owned(),
         detail,

@@ -38,6 +38,7 @@ pub async fn of_binding(
                 .credentials
         }
     };
+
     Ok(with_credentials(service, binding, credentials))
 }
 

@@ -234,14 +234,6 @@ fn differing_parameters(
     offered: &Offered<'_>,
     stack: &Stack,
 ) -> Vec<String> {
-    let is_secret = |name: &String| {
-        offered
-            .offering
-            .secret_parameters
-            .iter()
-            .any(|secret| secret == name)
-    };
-
     let names = expected.keys().chain(
         stack
             .parameters
@@ -250,7 +242,9 @@ fn differing_parameters(
     );
 
     names
-        .filter(|name| !is_secret(name) && expected.get(*name) != stack.parameters.get(*name))
+        .filter(|name| {
+            !offered.is_secret(name) && expected.get(*name) != stack.parameters.get(*name)
+        })
         .map(|name| format!("`{name}`"))
         .collect()
 }

@@ -68,6 +68,7 @@ pub async fn resume_provision(
     let Some(instance) = broker.records.replace_instance(&instance).await? else {
         return outcome::joined(broker, &instance).await;
     };
+
     match create_stack(broker, offered, &instance, secrets).await? {
         None => Ok(instance),
         // The other request's call may still reach CloudFormation, so the record stays.

@@ -63,6 +63,7 @@ async fn revoke_bindings(broker: &Broker, instance: &Instance) -> Result<Option<
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+
     match failure {
         Some(error) => Err(error),
         None => Ok((!is_busy).then_some(revoked)),

@@ -11,7 +11,7 @@ use crate::broker::{
     error::{Error, Result},
     observation,
     records::{Instance, InstanceId, Operation, OperationKind},
-    stacks::{OperationEvents, Progress, Sight, StackEvent, StackStatus, description, progress},
+    stacks::{OperationEvents, Progress, Sight, StackStatus, description, progress},
 };
 
 /// The longest time for which CloudFormation may leave a stack at rest instead of deleting it.
@@ -147,6 +147,7 @@ async fn without_events(
     if instance.operation.may_be_running(now) {
         return Ok(instance);
     }
+
     match instance.operation.kind {
         OperationKind::Deprovision => restart_deletion(broker, instance, events, now).await,
         OperationKind::Update => end_unsent_update(broker, instance).await,
@@ -177,8 +178,8 @@ async fn end_unsent_update(broker: &Broker, instance: Instance) -> Result<Instan
     outcome::fail_unchanged(broker, instance, reason.into()).await
 }
 
-/// Ends a creation: adopts the stack if there is one that matches, and fails otherwise. A poll never
-/// creates a stack: one that somebody has deleted by hand must not come back.
+/// Ends a creation: adopts the stack if there is one that matches, and fails otherwise. A poll
+/// never creates a stack: one that somebody has deleted by hand must not come back.
 async fn end_unsent_creation(
     broker: &Broker,
     instance: Instance,
@@ -195,9 +196,9 @@ async fn end_unsent_creation(
 
 /// True if CloudFormation leaves the stack at rest after repeated requests to delete it.
 fn is_ignored(operation: &Operation, events: &OperationEvents, now: Timestamp) -> bool {
-    let is_at_rest = |event: &StackEvent| {
-        event.stack_status().is_at_rest() && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
-    };
     now.duration_since(operation.started_at) > LONGEST_BEGINNING
-        && events.foreign.last().is_some_and(is_at_rest)
+        && events.foreign.last().is_some_and(|event| {
+            event.stack_status().is_at_rest()
+                && now.duration_since(event.at) > BEGIN_DELETION_WITHIN
+        })
 }

@@ -20,8 +20,8 @@ pub struct FetchedInstance {
     pub service_id: NonEmpty,
     /// The id of the plan.
     pub plan_id: NonEmpty,
-    /// The user's parameters, with those that have chosen the location and without secret ones. The
-    /// operator's values have replaced the user's.
+    /// The user's parameters, including the location and excluding secret ones. The operator's
+    /// values replace the user's where they win.
     pub parameters: Object,
     /// The version of the stack's template; absent if the template has none.
     pub template_version: Option<String>,

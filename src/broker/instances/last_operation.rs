@@ -126,7 +126,8 @@ fn describe(
     LastOperation::new(operation, description, longest_creation(expected), now)
 }
 
-/// What the instance's template says about its stack; `None` if the catalog no longer has the plan.
+/// Returns the expected properties of the instance's stack; `None` if the catalog no longer has the
+/// plan.
 fn expected_stack(broker: &Broker, instance: &Instance) -> Option<ExpectedStack> {
     let attributes = &instance.attributes;
     let offered = broker

@@ -1,9 +1,8 @@
-//! The operator's values of an instance's parameters, in a creation and in an update.
+//! The operator's values of an instance's parameters, as creations and updates use them.
 
 use std::collections::BTreeSet;
 
 use catalog::{Offered, OperatorValues, Precedence};
-use serde_json::Value;
 
 use super::parameters;
 use crate::{
@@ -14,20 +13,19 @@ use crate::{
     osb::Object,
 };
 
-/// Returns the names of the parameters that have a value of the operator's, and that the plan leaves
-/// open.
+/// Returns the names of the parameters that these values can set: those that the plan leaves open.
 pub fn names<'a>(offered: &Offered<'_>, values: &'a OperatorValues) -> BTreeSet<&'a str> {
     let names = values.keys().map(String::as_str);
     names.filter(|name| offered.is_open(name)).collect()
 }
 
-/// Checks that the plan accepts the operator's values, and that none is missing that only the
-/// operator can set.
+/// Checks that the plan accepts the operator's values, and that every parameter that only the
+/// operator can set has a value.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOverride`] for a value that the plan does not accept. Another value in its place
-/// could be one that the operator wanted to prevent. [`Error::Invalid`] if a value is missing.
+/// [`Error::InvalidOverride`] for a value that the plan does not accept. Ignoring the value could
+/// allow what the operator wanted to prevent. [`Error::Invalid`] if a value is missing.
 pub fn check_values(offered: &Offered<'_>, values: &OperatorValues) -> Result<()> {
     let mut open = values.iter().filter(|(name, _)| offered.is_open(name));
     if let Some((name, _)) = open.find(|(name, it)| !offered.accepts(name, &it.value)) {
@@ -45,12 +43,12 @@ pub fn check_values(offered: &Offered<'_>, values: &OperatorValues) -> Result<()
     }
 }
 
-/// Checks that the request sets no parameter to another value than the operator's, if this one
-/// wins. A platform may repeat what it was told before.
+/// Checks that the request does not contradict the operator's values, if they win. A request may
+/// repeat the operator's value, or the value `before` this update.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`].
+/// [`Error::Invalid`] names the first parameter that differs.
 pub fn check_undecided(
     offered: &Offered<'_>,
     values: &OperatorValues,
@@ -61,28 +59,28 @@ pub fn check_undecided(
     if precedence == Precedence::User {
         return Ok(());
     }
-    let is_open = |name: &str, value: &Value| {
-        let decided = values.get(name).filter(|_| offered.is_open(name));
-        decided.is_none_or(|it| {
-            *value == offered.shown(name, &it.value) || before.get(name) == Some(value)
-        })
-    };
-    let requested = requested.iter().filter(|(_, value)| !value.is_null());
-    match requested
-        .clone()
-        .find(|(name, value)| !is_open(name, value))
-    {
-        None => Ok(()),
-        Some((name, _)) => Err(Error::Invalid(format!(
-            "The broker's operator decides `{name}`. Leave it out."
-        ))),
+
+    for (name, value) in requested.iter().filter(|(_, value)| !value.is_null()) {
+        let Some(decided) = values.get(name).filter(|_| offered.is_open(name)) else {
+            continue;
+        };
+
+        let is_same = *value == offered.shown(name, &decided.value);
+        if !is_same && before.get(name) != Some(value) {
+            return Err(Error::Invalid(format!(
+                "The broker's operator decides `{name}`. Leave it out."
+            )));
+        }
     }
+
+    Ok(())
 }
 
-/// Returns the operator's values that the instance has after an update, of those that win.
+/// Returns the operator's values that the instance has after an update. `winning` are the current
+/// values that win over the user's.
 ///
-/// An instance keeps a value that it cannot change, and all values while it keeps an earlier version
-/// of its template. The log then says which override is not applied.
+/// An instance keeps the values of parameters that it cannot change. While it stays on an earlier
+/// version of its template, it keeps all values. The log names each override that is not applied.
 pub fn after_update(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
@@ -90,13 +88,12 @@ pub fn after_update(
 ) -> OperatorValues {
     let keeps_earlier_template =
         target.template_version.as_deref() != after.offering.version.as_deref();
-    let stays = |name: &String| {
-        let is_fixed = before.knows(name) && !after.offering.is_updatable(name);
-        after.knows(name) && (keeps_earlier_template || is_fixed)
-    };
     let staying: Vec<_> = parameters::changed_overrides(&current.overrides, &winning)
         .into_iter()
-        .filter(stays)
+        .filter(|name| {
+            let is_fixed = before.knows(name) && !after.offering.is_updatable(name);
+            after.knows(name) && (keeps_earlier_template || is_fixed)
+        })
         .collect();
 
     let mut values = winning;

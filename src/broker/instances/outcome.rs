@@ -62,8 +62,10 @@ fn tombstone(broker: &Broker, instance: Instance, operation: Operation) -> Insta
         overrides: Default::default(),
         ..instance.attributes
     };
+
     let expires_at = Some(broker.environment.now() + INSTANCE_TOMBSTONE_LIFETIME);
     let outputs = Default::default();
+
     Instance {
         operation,
         expires_at,

@@ -16,16 +16,9 @@ use crate::{
 
 /// Splits the parameters into the `NoEcho` ones and the others.
 pub fn split_secret(offered: &Offered<'_>, parameters: Object) -> (Object, Object) {
-    let is_secret = |name: &str| {
-        offered
-            .offering
-            .secret_parameters
-            .iter()
-            .any(|secret| secret == name)
-    };
     parameters
         .into_iter()
-        .partition(|(name, _)| is_secret(name))
+        .partition(|(name, _)| offered.is_secret(name))
 }
 
 /// Returns `parameters` with `changes` applied. A `null` resets a parameter to its default.
@@ -39,8 +32,8 @@ pub fn merge(mut parameters: Object, changes: &Object) -> Object {
     parameters
 }
 
-/// Returns the parameters of a new stack. CloudFormation uses the template's default for a parameter
-/// that is left out. The schema has already rejected user parameters that the plan fixes.
+/// Returns the parameters of a new stack. CloudFormation uses the template's default for a
+/// parameter that is left out. The schema has already rejected user parameters that the plan fixes.
 pub fn of_new_stack(
     offered: &Offered<'_>,
     attributes: &Attributes,
@@ -62,7 +55,7 @@ pub fn of_stack(
     values(resolved(offered, attributes, secrets))
 }
 
-/// Returns the values of all parameters of the instance's stack that the operator has not set.
+/// Returns the values of the stack's parameters, without those that the operator has set.
 pub fn of_others(
     offered: &Offered<'_>,
     attributes: &Attributes,
@@ -80,8 +73,8 @@ fn values(resolved: BTreeMap<String, Resolved>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns the values of all parameters of the instance's stack, each with its source. Of the
-/// operator's values, the record holds those that have won.
+/// Returns the values of all parameters of the instance's stack, each with its source. The
+/// attributes contain only the operator's values that won.
 fn resolved(
     offered: &Offered<'_>,
     attributes: &Attributes,
@@ -91,7 +84,7 @@ fn resolved(
     offered.resolve(&attributes.overrides, Precedence::Operator, of_user)
 }
 
-/// Returns those of the operator's values that win over what the user has chosen.
+/// Returns the operator's values that win over the user's.
 pub fn winning(
     offered: &Offered<'_>,
     operator: &OperatorValues,
@@ -99,6 +92,7 @@ pub fn winning(
     of_user: &Object,
 ) -> OperatorValues {
     let resolved = offered.resolve(operator, precedence, of_user);
+
     let won = resolved.into_iter().filter_map(|(name, resolved)| {
         let Source::Operator(level) = resolved.source else {
             return None;
@@ -118,6 +112,7 @@ pub fn of_new_template(
     known_to_stack: &BTreeSet<String>,
 ) -> BTreeMap<String, ParameterValue> {
     let mut parameters = of_new_stack(offered, target, secrets);
+
     let kept = target
         .secret_parameters
         .iter()
@@ -181,12 +176,15 @@ pub fn changed_in_stack(
         .collect()
 }
 
-/// Returns the names of the parameters of which the operator's values differ.
+/// Returns the names of the parameters for which the operator's values differ.
 pub fn changed_overrides(before: &OperatorValues, after: &OperatorValues) -> BTreeSet<String> {
-    let value = |of: &OperatorValues, name: &str| of.get(name).map(|it| it.value.clone());
     let names = before.keys().chain(after.keys());
     names
-        .filter(|name| value(before, name) != value(after, name))
+        .filter(|name| value_of(before, name) != value_of(after, name))
         .cloned()
         .collect()
+}
+
+fn value_of<'v>(values: &'v OperatorValues, name: &str) -> Option<&'v str> {
+    values.get(name).map(|it| &*it.value)
 }

@@ -170,6 +170,7 @@ fn new_instance(
     requester: Option<&Requester>,
 ) -> Instance {
     let now = broker.environment.now();
+
     Instance {
         stack_name: broker.naming.stack(&offered.offering.name, &id),
         id,
@@ -201,6 +202,7 @@ async fn insert(
     let Some(refusal) = refusal else {
         return insert_record(broker, requested).await;
     };
+
     match broker.records.instance(&requested.id, now).await? {
         Some(existing) if !existing.is_tombstone() => Ok(Some(existing)),
         // A platform that does not poll cannot wait for the adoption of the stack.
@@ -286,6 +288,7 @@ async fn refusal(
     if let Err(refusal) = check_new(broker, offered, requested, accepts_incomplete) {
         return Ok(Some(refusal));
     }
+
     let attributes = &requested.instance.attributes;
     match broker
         .quotas
@@ -377,26 +380,29 @@ fn another_owner() -> Error {
 /// runs, or if the attributes differ.
 fn check_existing(operation: &Operation, same_request: bool) -> Result<OperationState> {
     use OperationState::{Failed, InProgress, Succeeded};
-    let conflict = |reason: &str| Err(Error::Conflict(reason.into()));
 
     match (operation.kind, operation.state) {
         // A tombstone blocks its id for half a minute: an earlier request for the id may still be
         // running.
         (OperationKind::Deprovision, InProgress | Succeeded) => Err(Error::Concurrency),
-        (OperationKind::Deprovision, Failed) => {
-            conflict("The deletion of the service instance with this id failed. Delete it again.")
-        }
-        _ if !same_request => {
-            conflict("A service instance with this id exists with other attributes. Use a new id.")
-        }
-        (OperationKind::Provision, Failed) => conflict(
+        (OperationKind::Deprovision, Failed) => Err(conflict(
+            "The deletion of the service instance with this id failed. Delete it again.",
+        )),
+        _ if !same_request => Err(conflict(
+            "A service instance with this id exists with other attributes. Use a new id.",
+        )),
+        (OperationKind::Provision, Failed) => Err(conflict(
             "The creation of the service instance with this id failed. Delete it, then create a \
              new one.",
-        ),
+        )),
         (OperationKind::Provision, state) => Ok(state),
         // Only existing instances are updated.
         _ => Ok(Succeeded),
     }
+}
+
+fn conflict(reason: &str) -> Error {
+    Error::Conflict(reason.into())
 }
 
 /// Checks the conditions that apply only to instances that do not exist yet.

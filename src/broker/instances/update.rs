@@ -93,16 +93,7 @@ async fn update_instance(
         target.without_upkeep(&instance.attributes)
     };
     check_state(&instance, &target)?;
-
-    if let Some(requester) =
-        requester.filter(|requester| instance.changed_by.as_ref() != Some(*requester))
-    {
-        // A user who may update the instance may also delete it, whatever was refused before.
-        broker
-            .records
-            .forget_refused(&instance.id, requester)
-            .await?;
-    }
+    forget_refused(broker, &instance, requester).await?;
 
     let running = instance.operation.in_progress();
     let stays = target.same_stack(&instance.attributes)
@@ -130,6 +121,33 @@ async fn update_instance(
     })
 }
 
+/// Forgets that the requester was refused before: a user who may update the instance may also
+/// delete it.
+async fn forget_refused(
+    broker: &Broker,
+    instance: &Instance,
+    requester: Option<&Requester>,
+) -> Result<()> {
+    if let Some(requester) = requester
+        && instance.changed_by.as_ref() != Some(requester)
+    {
+        broker
+            .records
+            .forget_refused(&instance.id, requester)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Checks that the instance is of the service that the request names.
+fn check_service(broker: &Broker, request: &UpdateRequest, current: &Attributes) -> Result<()> {
+    if *request.service_id == *current.service_id {
+        return Ok(());
+    }
+    broker.catalog.find_service(&request.service_id)?;
+    Err(Error::of_another_service("service instance"))
+}
+
 /// Returns the attributes that the instance has after the update, and the secret parameters
 /// that the request gives.
 async fn target(
@@ -139,10 +157,7 @@ async fn target(
     platform: Platform,
 ) -> Result<(Attributes, Object)> {
     let current = &instance.attributes;
-    if *request.service_id != *current.service_id {
-        broker.catalog.find_service(&request.service_id)?;
-        return Err(Error::of_another_service("service instance"));
-    }
+    check_service(broker, &request, current)?;
 
     let plan_id = request.plan_id.unwrap_or_else(|| current.plan_id.clone());
     let before = broker.catalog.find(&current.service_id, &current.plan_id)?;
@@ -175,15 +190,10 @@ async fn target(
         target
     };
     let operator = overrides::applicable(broker, &after.offering.name, &target).await?;
-    let target = with_overrides(
-        broker,
-        (&before, current),
-        (&after, target),
-        &operator,
-        &plain,
-    )?;
+    let before = (&before, current);
+    let target = with_overrides(broker, before, (&after, target), &operator, &plain)?;
 
-    check_update((&before, current), (&after, &target), &operator, &secrets)?;
+    check_update(before, (&after, &target), &operator, &secrets)?;
     Ok((target, secrets))
 }
 
@@ -213,8 +223,8 @@ fn with_overrides(
     })
 }
 
-/// Returns the changes of the parameters. Kubernetes sends all parameters, and leaves out those that
-/// it resets.
+/// Returns the changes of the parameters. Kubernetes sends all parameters, and leaves out those
+/// that it resets.
 fn changes(current: &Attributes, parameters: Option<Object>, platform: Platform) -> Object {
     match parameters {
         Some(whole_set) if platform.sends_whole_set() => with_resets(current, whole_set),
@@ -276,9 +286,11 @@ async fn update_record(
         ..instance.clone()
     }
     .changed_by(requester);
+
     if updated == instance {
         return Ok(());
     }
+
     match broker.records.update_instance(&updated).await? {
         WriteOutcome::Done => Ok(()),
         WriteOutcome::Conflict => Err(Error::Concurrency),
@@ -298,10 +310,12 @@ async fn start_update(
         broker.environment.uuid(),
         broker.environment.now(),
     );
+
     let instance = Instance {
         update: Some(target.clone()),
         ..instance.begin(operation)
     };
+
     match broker.records.replace_instance(&instance).await? {
         Some(instance) => submit_update(broker, instance, &target, secrets).await,
         None => Err(Error::Concurrency),
@@ -418,6 +432,7 @@ fn missing_changes(
 ) -> Result<BTreeSet<String>> {
     let before = broker.catalog.find(&current.service_id, &current.plan_id)?;
     let after = broker.catalog.find(&target.service_id, &target.plan_id)?;
+
     let mut missing = changed((&before, current), (&after, target));
     let wanted = parameters::of_stack(&after, target, &Object::new());
     missing.retain(|name| {
@@ -425,6 +440,7 @@ fn missing_changes(
             .get(name)
             .is_none_or(|wanted| stack.parameters.get(name) != Some(wanted))
     });
+
     Ok(missing)
 }
 
@@ -488,6 +504,7 @@ fn check_status(status: StackStatus) -> Result<()> {
     if status.can_be_updated() {
         return Ok(());
     }
+
     let advice = if status.can_only_be_deleted() {
         "Delete the instance."
     } else {
@@ -504,8 +521,8 @@ impl Attributes {
         self.plan_id != current.plan_id || self.template_version != current.template_version
     }
 
-    /// Returns the attributes without what the update would do besides, if it does nothing else.
-    /// A platform that does not wait is not refused because of it.
+    /// Returns the attributes without new values of overrides, if nothing else changes the stack. A
+    /// platform that cannot wait for the stack can then still update the record.
     fn without_upkeep(self, current: &Self) -> Self {
         let kept = Self {
             overrides: current.overrides.clone(),
@@ -595,8 +612,10 @@ fn check_target(
     let kept = kept
         .chain(target.overrides.keys().map(String::as_str))
         .collect();
+
     let mut parameters = parameters::merge(target.parameters.0.clone(), secrets);
     parameters.retain(|name, _| offered.knows(name));
+
     offered
         .check_parameters_besides(&parameters, &kept)
         .map_err(|reason| misfit(offered, reason, changes_plan))
@@ -722,6 +741,7 @@ fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
         .secret_parameters
         .iter()
         .flat_map(SecretParameters::names);
+
     let given: Vec<_> = current
         .parameters
         .0
@@ -729,6 +749,7 @@ fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
         .map(String::as_str)
         .chain(secrets)
         .collect();
+
     for name in given {
         whole_set.entry(name).or_insert(Value::Null);
     }
@@ -737,7 +758,6 @@ fn with_resets(current: &Attributes, mut whole_set: Object) -> Object {
 
 fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
     use OperationState::{Failed, InProgress};
-    let unfit = |reason: &str| Err(Error::UnfitState(reason.into()));
 
     match (instance.operation.kind, instance.operation.state) {
         (OperationKind::Update, InProgress)
@@ -748,12 +768,16 @@ fn check_state(instance: &Instance, target: &Attributes) -> Result<()> {
             Ok(())
         }
         (_, InProgress) => Err(Error::Concurrency),
-        (OperationKind::Provision, Failed) => {
-            unfit("The creation of the service instance failed. Delete it, then create a new one.")
-        }
-        (OperationKind::Deprovision, Failed) => {
-            unfit("The deletion of the service instance failed. Delete it again.")
-        }
+        (OperationKind::Provision, Failed) => Err(unfit(
+            "The creation of the service instance failed. Delete it, then create a new one.",
+        )),
+        (OperationKind::Deprovision, Failed) => Err(unfit(
+            "The deletion of the service instance failed. Delete it again.",
+        )),
         _ => Ok(()),
     }
+}
+
+fn unfit(reason: &str) -> Error {
+    Error::UnfitState(reason.into())
 }

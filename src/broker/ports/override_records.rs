@@ -5,9 +5,9 @@ use catalog::Override;
 
 use super::error::PortResult;
 
-/// The operator's overrides of parameters. The operator's command line writes them.
+/// The stored overrides. Only the operator's command line, `asb`, writes them.
 #[async_trait]
 pub trait OverrideRecords: Send + Sync {
-    /// Returns all overrides, in any order. It may miss recent writes.
+    /// Returns all overrides, in any order. The read is eventually consistent.
     async fn all(&self) -> PortResult<Vec<Override>>;
 }

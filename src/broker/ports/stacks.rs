@@ -21,7 +21,7 @@ pub trait Stacks: Send + Sync {
     /// Requests an update of the stack.
     async fn update(&self, update: &UpdatedStack<'_>) -> PortResult<StackUpdate>;
 
-    /// Sets the stack policy, which limits updates from now on.
+    /// Sets the stack policy, which limits all later updates.
     async fn set_policy(&self, stack: &str, policy: &str) -> PortResult<()>;
 
     /// Returns the current state of the stack with this name or id. Returns `None` if it does not
@@ -76,8 +76,8 @@ pub struct UpdatedStack<'a> {
     pub stack: &'a str,
     /// The new template: at most 51,200 bytes. Absent if the stack keeps its template.
     pub template_body: Option<&'a str>,
-    /// The stack policy after this update; the present one applies to the update itself. Absent if
-    /// the stack keeps the present one.
+    /// The stack policy for later updates; absent if the policy does not change. The current policy
+    /// still limits this update.
     pub stack_policy: Option<&'a str>,
     /// Values by parameter name. A parameter that is left out gets the template's default.
     pub parameters: BTreeMap<String, ParameterValue>,

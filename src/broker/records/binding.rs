@@ -38,7 +38,7 @@ pub struct Binding {
     /// The binding that this one replaces, if the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor_id: Option<BindingId>,
-    /// What the binding creates for its application, in the order of creation.
+    /// The binding's grants to its application, in the order of creation.
     pub grants: Vec<Grant>,
     /// The validity period of the IAM user's access key; absent without a user, or if the operator
     /// has set no limit.

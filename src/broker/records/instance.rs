@@ -54,8 +54,8 @@ pub struct Instance {
     /// stack. The name does not identify the stack: somebody else's may get the same one later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
-    /// True if the stack has its stack policy. Stacks of earlier versions of the broker have none
-    /// before their first update.
+    /// True if the stack has a stack policy. A stack from an earlier version of the broker gets one
+    /// with its first update.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_stack_policy: bool,
     /// The user who created the instance, if the platform names users.
@@ -103,8 +103,8 @@ pub struct Attributes {
     /// Digests of the `NoEcho` parameters; absent if the user gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_parameters: Option<SecretParameters>,
-    /// The operator's values among the stack's parameters. All other values are the user's, the
-    /// plan's or the template's.
+    /// The stack's parameters that have the operator's value. All others have values from the user,
+    /// the plan or the template.
     #[serde(default, skip_serializing_if = "OperatorValues::is_empty")]
     pub overrides: OperatorValues,
     /// The version of the stack's template; absent if the template has none.

@@ -35,11 +35,14 @@ pub fn are_same(one: &Object, other: &Object) -> bool {
 
 /// Returns the names of the parameters whose values differ.
 pub fn changed_names(before: &Object, after: &Object) -> BTreeSet<String> {
-    let value = |of: &Object, name: &str| of.get(name).map(parameter_text);
     before
         .keys()
         .chain(after.keys())
-        .filter(|name| value(before, name) != value(after, name))
+        .filter(|name| text_of(before, name) != text_of(after, name))
         .cloned()
         .collect()
+}
+
+fn text_of(parameters: &Object, name: &str) -> Option<String> {
+    parameters.get(name).map(parameter_text)
 }

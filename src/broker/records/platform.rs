@@ -15,12 +15,7 @@ pub enum Platform {
 impl Platform {
     /// Returns the platform that the request's context names, or else the instance's context.
     pub fn of(request: Option<&Object>, instance: &Object) -> Self {
-        let platform = |context: &Object| context.get("platform")?.as_str().map(str::to_owned);
-        match request
-            .and_then(platform)
-            .or_else(|| platform(instance))
-            .as_deref()
-        {
+        match request.and_then(name).or_else(|| name(instance)) {
             Some("kubernetes") => Self::Kubernetes,
             _ => Self::Other,
         }
@@ -30,4 +25,8 @@ impl Platform {
     pub fn sends_whole_set(self) -> bool {
         self == Self::Kubernetes
     }
+}
+
+fn name(context: &Object) -> Option<&str> {
+    context.get("platform")?.as_str()
 }

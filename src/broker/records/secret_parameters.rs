@@ -21,14 +21,15 @@ pub struct SecretParameters {
 impl SecretParameters {
     /// Returns the names of the parameters whose digests differ.
     pub fn changed(before: Option<&Self>, after: Option<&Self>) -> BTreeSet<String> {
-        let digest = |of: Option<&Self>, name: &str| {
-            of.and_then(|secrets| secrets.digests.get(name).cloned())
-        };
         let names = before.into_iter().chain(after).flat_map(Self::names);
         names
-            .filter(|name| digest(before, name) != digest(after, name))
+            .filter(|name| Self::digest(before, name) != Self::digest(after, name))
             .map(str::to_owned)
             .collect()
+    }
+
+    fn digest<'s>(secrets: Option<&'s Self>, name: &str) -> Option<&'s String> {
+        secrets?.digests.get(name)
     }
 
     /// Returns the names of the secret parameters.

@@ -96,9 +96,11 @@ impl OwnRoles {
 
     /// True if the role with this ARN is one of them.
     pub fn contain(&self, role_arn: &str) -> bool {
-        let begins_alike = |beginning: &String| role_arn.starts_with(beginning);
         role_arn.contains(SERVICE_ROLES)
             || self.broker_role_arn.as_deref() == Some(role_arn)
-            || self.beginning.as_ref().is_some_and(begins_alike)
+            || self
+                .beginning
+                .as_ref()
+                .is_some_and(|beginning| role_arn.starts_with(beginning))
     }
 }

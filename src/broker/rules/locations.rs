@@ -32,6 +32,17 @@ impl FromIterator<Location> for Locations {
     }
 }
 
+/// Removes the parameter and returns its text; `None` if it is absent.
+fn take(parameters: &mut Object, name: &str) -> Result<Option<String>> {
+    match parameters.shift_remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::Invalid(format!(
+            "The parameter `{name}` must be a string."
+        ))),
+    }
+}
+
 impl Locations {
     /// Returns the location that a provision request chooses, and the other parameters. `None` is
     /// the broker's own location.
@@ -51,26 +62,21 @@ impl Locations {
             return Ok((None, parameters));
         }
 
-        let mut take = |name| match parameters.shift_remove(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Error::Invalid(format!(
-                "The parameter `{name}` must be a string."
-            ))),
-        };
+        let account = take(&mut parameters, ACCOUNT)?;
+        let region = take(&mut parameters, REGION)?;
+        let role = take(&mut parameters, ROLE)?;
 
-        let (account, region, role) = (take(ACCOUNT)?, take(REGION)?, take(ROLE)?);
         let account = account.as_deref().unwrap_or(&home.account_id);
         let region = region.as_deref().unwrap_or(&home.region);
         if role.is_none() && (account, region) == (&home.account_id, &home.region) {
             return Ok((None, parameters));
         }
 
-        let fits = |location: &&Location| {
-            (location.account_id.as_str(), location.region.as_str()) == (account, region)
-                && role.as_ref().is_none_or(|role| location.role_name == *role)
-        };
-        let fitting: Vec<_> = self.of(organization_guid).filter(fits).collect();
+        let fitting: Vec<_> = self
+            .of(organization_guid)
+            .filter(|location| location.account_id == account && location.region == region)
+            .filter(|location| role.as_ref().is_none_or(|role| location.role_name == *role))
+            .collect();
 
         match fitting[..] {
             [location] => Ok((Some(location.clone()), parameters)),
@@ -131,54 +137,40 @@ impl Locations {
             return properties;
         }
 
-        let mut add = |name: &str, description: &str, default: Option<&str>, values: Vec<&str>| {
-            let mut values = values;
-            values.sort_unstable();
-            values.dedup();
-            let mut property =
-                json!({"type": "string", "description": description, "enum": values});
-            if let (Some(default), Some(property)) = (default, property.as_object_mut()) {
-                property.insert("default".into(), default.into());
-            }
-            properties.insert(name.into(), property);
-        };
-
-        let of_all =
-            |home, field: fn(&Location) -> &str| self.0.keys().map(field).chain(home).collect();
         let (account, region) = (home.account_id.as_str(), home.region.as_str());
 
-        let accounts = of_all(Some(account), |location| &location.account_id);
-        add(
-            ACCOUNT,
-            "The AWS account of the instance.",
-            Some(account),
-            accounts,
+        let accounts = self.values(|location| &location.account_id);
+        properties.insert(
+            ACCOUNT.into(),
+            choice("The AWS account of the instance.", Some(account), accounts),
         );
 
-        let regions = of_all(Some(region), |location| &location.region);
-        add(
-            REGION,
-            "The AWS Region of the instance.",
-            Some(region),
-            regions,
+        let regions = self.values(|location| &location.region);
+        properties.insert(
+            REGION.into(),
+            choice("The AWS Region of the instance.", Some(region), regions),
         );
 
-        let roles = of_all(None, |location| &location.role_name);
+        let roles = self.values(|location| &location.role_name);
         let description = "The role that the broker assumes in the account. Required if the \
                            account and the Region have several roles.";
-        add(ROLE, description, None, roles);
+        properties.insert(ROLE.into(), choice(description, None, roles));
 
         properties
     }
 
+    /// Returns the values of a field of all locations.
+    fn values(&self, field: fn(&Location) -> &str) -> BTreeSet<&str> {
+        self.0.keys().map(field).collect()
+    }
+
     /// The locations that the organization may use.
     fn of(&self, organization_guid: &str) -> impl Iterator<Item = &Location> {
-        let may_use = move |organizations: &BTreeSet<String>| {
-            organizations.is_empty() || organizations.contains(organization_guid)
-        };
         self.0
             .iter()
-            .filter(move |(_, organizations)| may_use(organizations))
+            .filter(move |(_, organizations)| {
+                organizations.is_empty() || organizations.contains(organization_guid)
+            })
             .map(|(location, _)| location)
     }
 
@@ -197,4 +189,14 @@ impl Locations {
             .collect::<Vec<_>>()
             .join(", ")
     }
+}
+
+/// Returns the JSON Schema of a parameter with these allowed values. The default is one of them.
+fn choice<'v>(description: &str, default: Option<&'v str>, mut values: BTreeSet<&'v str>) -> Value {
+    values.extend(default);
+    let mut property = json!({"type": "string", "description": description, "enum": values});
+    if let (Some(default), Some(property)) = (default, property.as_object_mut()) {
+        property.insert("default".into(), default.into());
+    }
+    property
 }

@@ -32,10 +32,12 @@ impl Quotas {
         let Some(quota) = self.instances_per_organization else {
             return Ok(());
         };
+
         let existing = records.count_instances(attributes.quota_owner()).await?;
         if existing < quota {
             return Ok(());
         }
+
         Err(Error::Invalid(format!(
             "The organization or namespace has reached its quota of service instances, {quota}. \
              Delete one, or ask the broker's operator for a higher quota."
@@ -56,6 +58,7 @@ impl Quotas {
         let Some(quota) = self.bindings_per_instance else {
             return Ok(());
         };
+
         let bindings = records.bindings(&instance.id).await?;
         let existing = bindings
             .iter()
@@ -64,6 +67,7 @@ impl Quotas {
         if existing < quota + usize::from(is_rotation) {
             return Ok(());
         }
+
         Err(Error::Invalid(format!(
             "The service instance has reached its quota of service bindings, {quota}. Delete one, \
              or ask the broker's operator for a higher quota."

@@ -18,7 +18,7 @@ const CANCELLED: &str = "cancelled";
 const WITHHELD: &str = "the reason is withheld, because it may quote a secret parameter; the \
                         broker's operator can find it in the stack's events";
 
-/// What a plan's template says about the stacks that are created from it.
+/// The properties of a plan's stacks, according to its template.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpectedStack {
     /// The number of resources in the template; conditions may exclude some.
@@ -28,7 +28,7 @@ pub struct ExpectedStack {
 }
 
 impl ExpectedStack {
-    /// What the template of this plan says.
+    /// Returns the properties of the plan's stacks.
     pub fn of(offered: &Offered<'_>) -> Self {
         Self {
             resources: offered.offering.resource_count,
@@ -125,8 +125,8 @@ fn running(
     }
 }
 
-/// The number of resources done, the resource that has been in progress for longest, and the expected
-/// duration.
+/// The number of resources done, the resource that has been in progress for longest, and the
+/// expected duration.
 fn how_far(
     kind: OperationKind,
     events: &[StackEvent],
@@ -233,6 +233,7 @@ pub fn withhold_reasons(events: &mut OperationEvents) {
             if refused_by_policy(&reason).is_some() {
                 return reason;
             }
+
             let withheld = if reason.ends_with(CANCELLED) {
                 CANCELLED
             } else {
@@ -288,23 +289,25 @@ pub fn root_cause(events: &[StackEvent]) -> String {
             _ => None,
         });
 
-    let of_stack = || {
-        let of_stack = events
-            .iter()
-            .filter(|event| event.subject == Subject::Stack);
-        of_stack
-            .filter_map(|event| event.reason.as_deref())
-            .next_back()
-            .map(|reason| readable(reason).to_owned())
-    };
-
     let text = failed
-        .or_else(of_stack)
+        .or_else(|| reason_of_stack(events))
         .unwrap_or_else(|| "CloudFormation gave no reason".into());
     format!("{}.", text.trim_end_matches('.'))
 }
 
-/// What the update would have done to which resource, if the stack policy refused it.
+/// Returns the reason in the last event of the stack itself.
+fn reason_of_stack(events: &[StackEvent]) -> Option<String> {
+    let of_stack = events
+        .iter()
+        .filter(|event| event.subject == Subject::Stack);
+    of_stack
+        .filter_map(|event| event.reason.as_deref())
+        .next_back()
+        .map(|reason| readable(reason).to_owned())
+}
+
+/// Returns the refused change and its resource, if the stack policy refused an update. The change
+/// is a past participle, such as `deleted`.
 ///
 /// CloudFormation says: `Action denied by stack policy: Statement [#1] does not allow
 /// [Update:Replace] for resource [LogicalResourceId/Table]`.

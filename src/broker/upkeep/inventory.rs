@@ -57,11 +57,7 @@ pub async fn list(broker: &Broker, location: Option<&Location>) -> PortResult<In
 
     let mut pages = Pages::new(PAUSE, async |next| ports.stacks.page(next).await);
     while let Some(stacks) = pages.next().await? {
-        let ours = |stack: &StackSummary| {
-            let has_tag = broker.naming.is_ours(&stack.name) && stack.instance_id.is_some();
-            has_tag || broker.naming.is_of_instance(&stack.name)
-        };
-        let stacks = stacks.into_iter().filter(ours);
+        let stacks = stacks.into_iter().filter(|stack| is_ours(broker, stack));
         inventory
             .stacks
             .extend(stacks.map(|stack| (stack.name.clone(), located(stack, location))));
@@ -99,6 +95,12 @@ pub async fn list(broker: &Broker, location: Option<&Location>) -> PortResult<In
     }
 
     Ok(inventory)
+}
+
+/// True if the broker created the stack for an instance.
+fn is_ours(broker: &Broker, stack: &StackSummary) -> bool {
+    let has_tag = broker.naming.is_ours(&stack.name) && stack.instance_id.is_some();
+    has_tag || broker.naming.is_of_instance(&stack.name)
 }
 
 impl Inventory {

@@ -30,6 +30,7 @@ pub struct Remaining {
 /// The error of a port.
 pub async fn remaining(broker: &Broker) -> Result<Remaining> {
     let mut remaining = Remaining::default();
+
     // No pause: the broker is about to be deleted, so no other request needs the table's
     // capacity.
     let mut pages = Pages::new(Duration::ZERO, async |next| broker.records.page(next).await);
@@ -43,6 +44,7 @@ pub async fn remaining(broker: &Broker) -> Result<Remaining> {
             break;
         }
     }
+
     Ok(remaining)
 }
 

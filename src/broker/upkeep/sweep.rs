@@ -168,16 +168,17 @@ async fn look_for_stack(
 
 /// Returns the resources that were listed twice, both times without their stack.
 fn retained(resources: ByName<StackResource>, after: &Inventory) -> Vec<Located<RetainedResource>> {
-    let is_left = |found: &Located<StackResource>| {
+    let left = resources.into_values().filter(|found| {
         after.resources.contains_key(&found.item.arn)
             && !after.stacks.contains_key(&found.item.stack_name)
-    };
-    let left = resources.into_values().filter(is_left).take(MAX_FINDINGS);
-    left.map(|Located { item, location }| Located {
-        item: RetainedResource::new(item),
-        location,
-    })
-    .collect()
+    });
+
+    left.take(MAX_FINDINGS)
+        .map(|Located { item, location }| Located {
+            item: RetainedResource::new(item),
+            location,
+        })
+        .collect()
 }
 
 /// True if the operation is in progress and platforms may still poll it.

@@ -1,20 +1,20 @@
-//! Changes of overrides.
+//! Changes to overrides, which the operator requests on the command line.
 
 use anyhow::{Context, Result, bail};
 use catalog::{Catalog, LimitText, Override, Overrides, ParameterLimit, Scope, Setting};
 
 use super::{described, present, scope};
 
-/// A change of one override.
+/// A change to one override.
 pub enum Change {
     /// Sets the value, with a warning if it has no effect.
     Set(Override, Option<String>),
-    /// Removes the value. The override's own value does not matter.
+    /// Removes the override. Its scope and parameter identify it; its value is ignored.
     Rm(Override),
 }
 
 impl Change {
-    /// The change as a line for the operator.
+    /// Returns a line of text that describes the change.
     pub fn line(&self, overrides: &Overrides) -> String {
         match self {
             Self::Set(it, problem) => {
@@ -23,9 +23,11 @@ impl Change {
                     Some(known) => format!(" (was {})", told(&known.setting)),
                     None => String::new(),
                 };
+
                 let problem = problem
                     .as_deref()
                     .map_or(String::new(), |reason| format!("  NO EFFECT: {reason}"));
+
                 format!("set     {}{before}{problem}", described(it))
             }
             Self::Rm(it) => match present(overrides, &it.key()) {
@@ -44,17 +46,20 @@ impl Change {
 ///
 /// # Errors
 ///
-/// A value is no value, or has no effect: it would be a mistake that nobody sees.
+/// The text has no `=`, or the override would have no effect. The mistake would otherwise stay
+/// unnoticed.
 pub fn set(scope: &Scope, values: &[String], catalog: &Catalog) -> Result<Vec<Change>> {
     let changes = values.iter().map(|text| {
         let (parameter, value) = text
             .split_once('=')
             .with_context(|| format!("`{text}` has no value: write PARAMETER=VALUE"))?;
+
         let it = Override {
             scope: scope.clone(),
             parameter: parameter.to_owned(),
             setting: Setting::Value(value.to_owned()),
         };
+
         match it.problem(catalog) {
             None => Ok(Change::Set(it, None)),
             Some(reason) => bail!("`{text}` would have no effect: {reason}"),
@@ -108,8 +113,8 @@ pub fn rm(scope: &Scope, parameters: Vec<String>, is_limit: bool) -> Vec<Change>
     changes.collect()
 }
 
-/// Returns the changes that set these overrides. Those without effect are set, too: the archived
-/// broker had other services and parameters, and `list` shows them.
+/// Returns the changes that set these overrides. Those without effect are included, because the
+/// archived broker had other services and parameters; `list` marks them.
 pub fn of_import(overrides: Vec<Override>, catalog: &Catalog) -> Vec<Change> {
     let changes = overrides.into_iter().map(|it| {
         let problem = it.problem(catalog);

@@ -1,15 +1,15 @@
-//! What the operator has to set.
+//! Checks of the overrides: values that are missing, and overrides without effect.
 
 use anyhow::{Result, bail};
 use catalog::{Catalog, Overrides};
 
 use super::described;
 
-/// Prints each plan that lacks a value of the operator's, and each override without effect.
+/// Prints each plan that needs a value from the operator, and each override without effect.
 ///
 /// # Errors
 ///
-/// Their number, if there are any.
+/// The number of problems, if there are any.
 pub fn examine(catalog: &Catalog, overrides: &Overrides) -> Result<()> {
     let mut found = missing_values(catalog, overrides);
     found.extend(overrides.iter().filter_map(|it| {

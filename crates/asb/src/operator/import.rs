@@ -1,4 +1,4 @@
-//! The environment variables with which the archived AWS Service Broker was configured.
+//! Import of overrides from the environment variables of the archived AWS Service Broker.
 
 use anyhow::{Context, Result, bail};
 use catalog::{Override, Scope, Setting};
@@ -7,15 +7,17 @@ const PREFIX: &str = "PARAM_OVERRIDE_";
 /// A part of a name that stands for all clusters, namespaces or services.
 const ALL: &str = "all";
 
-/// Reads the variables `PARAM_OVERRIDE_<broker>_<cluster>_<namespace>_<service>_<parameter>` from lines
-/// `NAME=VALUE`. A line may begin with `export`, and a value may be quoted.
+/// Reads overrides from lines `NAME=VALUE`. A line may begin with `export`, and a value may be
+/// quoted. Names have the form
+/// `PARAM_OVERRIDE_<broker>_<cluster>_<namespace>_<service>_<parameter>`.
 ///
 /// # Errors
 ///
-/// A variable of this broker has another form, or there is none.
+/// No variable belongs to this broker, or the name of one has another form.
 pub fn overrides(text: &str, broker_id: &str) -> Result<Vec<Override>> {
     let prefix = format!("{PREFIX}{broker_id}_");
     let mut overrides = Vec::new();
+
     for line in text.lines().map(str::trim) {
         let line = line.strip_prefix("export ").unwrap_or(line);
         let Some((name, value)) = line.split_once('=') else {
@@ -28,6 +30,7 @@ pub fn overrides(text: &str, broker_id: &str) -> Result<Vec<Override>> {
             overrides.extend((!value.is_empty()).then_some(it));
         }
     }
+
     if overrides.is_empty() {
         bail!("no variable begins with {prefix}: name the archived broker's id with --broker-id");
     }
@@ -39,7 +42,7 @@ fn parse(rest: &str, value: &str) -> Result<Override> {
     let [cluster, namespace, service, parameter] = parts[..] else {
         bail!("expected <cluster>_<namespace>_<service>_<parameter> after the broker's id");
     };
-    let part = |text: &str| (text != ALL).then(|| text.to_owned());
+
     Ok(Override {
         scope: Scope {
             organization: part(cluster),
@@ -49,6 +52,11 @@ fn parse(rest: &str, value: &str) -> Result<Override> {
         parameter: parameter.to_owned(),
         setting: Setting::Value(value.to_owned()),
     })
+}
+
+/// Returns a part of the scope; `None` if the name stands for all.
+fn part(name: &str) -> Option<String> {
+    (name != ALL).then(|| name.to_owned())
 }
 
 fn unquoted(value: &str) -> &str {

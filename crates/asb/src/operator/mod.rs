@@ -1,4 +1,4 @@
-//! The commands of the operator: overrides, and what they lack.
+//! The operator's commands, which manage and check overrides.
 
 mod changes;
 mod doctor;
@@ -33,15 +33,8 @@ pub enum OverrideCommand {
         scope: ScopeArguments,
         /// Parameter, or `plan` to limit the plans
         parameter: String,
-        /// Smallest allowed number
-        #[arg(long, value_name = "NUMBER")]
-        min: Option<Number>,
-        /// Largest allowed number
-        #[arg(long, value_name = "NUMBER")]
-        max: Option<Number>,
-        /// An allowed value; repeat the option for more
-        #[arg(long, value_name = "VALUE")]
-        allow: Vec<String>,
+        #[command(flatten)]
+        limit: LimitArguments,
         #[command(flatten)]
         writing: Writing,
     },
@@ -89,6 +82,20 @@ pub struct ScopeArguments {
     service: Option<String>,
 }
 
+/// The values that users can choose.
+#[derive(Args)]
+pub struct LimitArguments {
+    /// Smallest allowed number
+    #[arg(long, value_name = "NUMBER")]
+    min: Option<Number>,
+    /// Largest allowed number
+    #[arg(long, value_name = "NUMBER")]
+    max: Option<Number>,
+    /// An allowed value; repeat the option for more
+    #[arg(long, value_name = "VALUE")]
+    allow: Vec<String>,
+}
+
 /// The table of the broker.
 #[derive(Args)]
 pub struct TableArguments {
@@ -107,6 +114,18 @@ pub struct Writing {
     dry_run: bool,
 }
 
+impl From<LimitArguments> for ParameterLimit {
+    fn from(LimitArguments { min, max, allow }: LimitArguments) -> Self {
+        let allow: Vec<_> = allow.into_iter().map(Value::from).collect();
+        Self {
+            min_value: min,
+            max_value: max,
+            allowed_values: (!allow.is_empty()).then_some(allow),
+            value: None,
+        }
+    }
+}
+
 impl From<ScopeArguments> for Scope {
     fn from(arguments: ScopeArguments) -> Self {
         Self {
@@ -117,11 +136,11 @@ impl From<ScopeArguments> for Scope {
     }
 }
 
-/// Runs a command about overrides.
+/// Runs an `override` command.
 ///
 /// # Errors
 ///
-/// The reason why it cannot be done. Nothing was changed then, unless AWS failed meanwhile.
+/// The reason why the command failed. Nothing was changed, unless AWS failed between two changes.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
     match command {
@@ -136,19 +155,10 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
         OverrideCommand::Limit {
             scope,
             parameter,
-            min,
-            max,
-            allow,
+            limit,
             writing,
         } => {
-            let allow: Vec<_> = allow.into_iter().map(Value::from).collect();
-            let limit = ParameterLimit {
-                min_value: min,
-                max_value: max,
-                allowed_values: (!allow.is_empty()).then_some(allow),
-                value: None,
-            };
-            let change = changes::limit(scope.into(), parameter, limit, catalog)?;
+            let change = changes::limit(scope.into(), parameter, limit.into(), catalog)?;
             apply(vec![change], writing).await
         }
         OverrideCommand::List { table } => {
@@ -176,27 +186,29 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
     }
 }
 
-/// Says which plans lack a value of the operator's, and which overrides have no effect.
+/// Runs the command `doctor`, which reports missing values and overrides without effect.
 ///
 /// # Errors
 ///
-/// There is something to do, or AWS failed.
+/// Problems were found, or AWS failed.
 #[tokio::main(flavor = "current_thread")]
 pub async fn doctor(arguments: TableArguments, catalog: &Catalog) -> Result<()> {
     let overrides = Table::open(arguments.table).await.overrides().await?;
     doctor::examine(catalog, &overrides)
 }
 
-/// Makes the changes, unless it is a dry run. Prints each.
+/// Prints each change, and applies it unless this is a dry run.
 async fn apply(changes: Vec<Change>, writing: Writing) -> Result<()> {
     let table = Table::open(writing.table.table).await;
     let present = table.overrides().await?;
+
     for change in changes {
         println!("{}", change.line(&present));
         if !writing.dry_run {
             table.apply(&change).await?;
         }
     }
+
     if writing.dry_run {
         println!("Nothing was changed: this was a dry run.");
     } else {
@@ -207,14 +219,14 @@ async fn apply(changes: Vec<Change>, writing: Writing) -> Result<()> {
     Ok(())
 }
 
-/// The line of an override in a list.
+/// Returns a line of text for the list of overrides.
 fn line(it: &Override, catalog: &Catalog) -> String {
     let problem = it.problem(catalog);
     let problem = problem.map_or(String::new(), |reason| format!("  NO EFFECT: {reason}"));
     format!("{}{problem}", described(it))
 }
 
-/// The override with its scope.
+/// Returns a description of the override, with its scope.
 fn described(it: &Override) -> String {
     let (scope, name) = (scope(&it.scope), &it.parameter);
     match &it.setting {
@@ -229,10 +241,12 @@ fn scope(scope: &Scope) -> String {
         ("space", &scope.space),
         ("service", &scope.service),
     ];
+
     let parts: Vec<_> = parts
         .into_iter()
         .filter_map(|(name, part)| Some(format!("{name} {}", part.as_deref()?)))
         .collect();
+
     if parts.is_empty() {
         "everybody".to_owned()
     } else {
@@ -240,7 +254,7 @@ fn scope(scope: &Scope) -> String {
     }
 }
 
-/// The present value of the same parameter in the same scope.
+/// Returns the existing override with this key.
 fn present<'a>(overrides: &'a Overrides, key: &str) -> Option<&'a Override> {
     overrides.iter().find(|it| it.key() == key)
 }

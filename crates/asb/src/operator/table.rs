@@ -1,4 +1,4 @@
-//! The broker's table, with the operator's own credentials.
+//! Access to the broker's table with the operator's credentials.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use catalog::Overrides;
 
 use super::changes::Change;
 
-/// The partition of overrides, as `src/aws/override_records.rs` reads it.
+/// The partition that holds all overrides. `src/aws/override_records.rs` reads it.
 const OVERRIDES: &str = "OVERRIDES";
 
 type Item = HashMap<String, AttributeValue>;
@@ -20,7 +20,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens the table of this name with the credentials and the Region of the environment.
+    /// Creates a client for the table. The environment provides the credentials and the Region.
     pub async fn open(name: String) -> Self {
         let config = aws_config::load_from_env().await;
         Self {
@@ -50,7 +50,7 @@ impl Table {
         Ok(Overrides::new(overrides))
     }
 
-    /// Makes the change.
+    /// Writes the change to the table.
     pub async fn apply(&self, change: &Change) -> Result<()> {
         let done = match change {
             Change::Set(it, _) => {
@@ -69,6 +69,7 @@ impl Table {
                 delete.send().await.map(drop).map_err(anyhow::Error::from)
             }
         };
+
         done.with_context(|| format!("cannot write to the table {}", self.name))
     }
 }

@@ -20,7 +20,7 @@ const SHORTEST_POLLING: u32 = 7_200;
 /// is older.
 pub const LONGEST_POLLING: u32 = 86_400;
 
-/// How much longer platforms poll than the longest expected creation takes.
+/// The ratio of the time for which platforms poll to the longest expected creation.
 const PATIENCE: u32 = 6;
 
 /// The durations of a plan, in seconds.

@@ -117,9 +117,11 @@ impl Stack<'_> {
             .collect()
     }
 
-    fn call(&self, node: &Node, function: &str, argument: &Node) -> Checked<Value> {
-        let malformed = || fault(node, format!("the arguments of `{function}` are not valid"));
+    fn malformed(node: &Node, function: &str) -> Fault {
+        fault(node, format!("the arguments of `{function}` are not valid"))
+    }
 
+    fn call(&self, node: &Node, function: &str, argument: &Node) -> Checked<Value> {
         match (function, argument.entries()) {
             ("Ref", _) => self.named(argument, argument.text().unwrap_or_default()),
             ("GetAtt", [resource, attribute]) => {
@@ -145,15 +147,18 @@ impl Stack<'_> {
                 let index: usize = index
                     .text()
                     .and_then(|text| text.parse().ok())
-                    .ok_or_else(malformed)?;
+                    .ok_or_else(|| Self::malformed(node, function))?;
                 let list = self.evaluate(list)?.into_list();
                 Ok(Value::Text(list.into_iter().nth(index).unwrap_or_default()))
             }
             ("If", [condition, then, otherwise]) => {
-                let holds = self.named_condition(condition.text().ok_or_else(malformed)?, node)?;
+                let condition = condition
+                    .text()
+                    .ok_or_else(|| Self::malformed(node, function))?;
+                let holds = self.named_condition(condition, node)?;
                 self.evaluate(if holds { then } else { otherwise })
             }
-            ("Join" | "Split" | "Select" | "If", _) => Err(malformed()),
+            ("Join" | "Split" | "Select" | "If", _) => Err(Self::malformed(node, function)),
             _ => Err(fault(
                 node,
                 format!("the length of the result of `{function}` is unknown"),
@@ -183,17 +188,8 @@ impl Stack<'_> {
             return Ok(Value::Text(value.clone()));
         }
 
-        let stack_name = || {
-            format!(
-                "{}-{}-{}",
-                longest::NAME_PREFIX,
-                self.service,
-                longest::UUID
-            )
-        };
-
         let pseudo = match name {
-            "AWS::StackName" => Some(stack_name()),
+            "AWS::StackName" => Some(self.stack_name()),
             "AWS::StackId" => {
                 let Partition {
                     name: partition,
@@ -201,7 +197,7 @@ impl Stack<'_> {
                     ..
                 } = self.partition;
                 let account = longest::ACCOUNT_ID;
-                let stack = format!("stack/{}/{}", stack_name(), longest::UUID);
+                let stack = format!("stack/{}/{}", self.stack_name(), longest::UUID);
                 Some(format!(
                     "arn:{partition}:cloudformation:{region}:{account}:{stack}"
                 ))
@@ -222,6 +218,15 @@ impl Stack<'_> {
         self.resource(node, attribute).map(Value::Text)
     }
 
+    fn stack_name(&self) -> String {
+        format!(
+            "{}-{}-{}",
+            longest::NAME_PREFIX,
+            self.service,
+            longest::UUID
+        )
+    }
+
     fn resource(&self, node: &Node, attribute: Option<&str>) -> Checked<String> {
         let known = ResourceType::find(node.get("Type").and_then(Node::text).unwrap_or_default());
         let text = known.and_then(|known| match attribute {
@@ -233,31 +238,29 @@ impl Stack<'_> {
         };
 
         let name = self.resource_name(node, known)?;
-        let value = |reference: &str| match reference {
+        let rendered = reference::render(text, |reference| match reference {
             "Name" => Some(name.as_str()),
             pseudo => self.partition.reference(pseudo),
-        };
-        Ok(reference::render(text, value).unwrap_or_default())
+        });
+        Ok(rendered.unwrap_or_default())
     }
 
     /// Returns the name that the template gives, cut to the type's limit. Without one, it returns a
     /// name of that length.
     fn resource_name(&self, node: &Node, known: &ResourceType) -> Checked<String> {
-        let longest = || "x".repeat(known.max_name);
-        let property = known.name_property();
-        let given = match property {
+        let given = match known.name_property() {
             [] => None,
             path => node
                 .get("Properties")
                 .and_then(|properties| properties.at(path)),
         };
         let Some(given) = given else {
-            return Ok(longest());
+            return Ok("x".repeat(known.max_name));
         };
 
         let name = self.evaluate(given)?.into_text();
         Ok(if name.is_empty() {
-            longest()
+            "x".repeat(known.max_name)
         } else {
             name.chars().take(known.max_name).collect()
         })

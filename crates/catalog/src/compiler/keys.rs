@@ -124,9 +124,11 @@ pub fn check(template: &Node) -> Checked<()> {
     check_keys(template, &SECTIONS, "a template")?;
     check_each_field(template.get("Parameters"), &PARAMETER_KEYS, "a parameter")?;
     check_each_field(template.get("Rules"), &RULE_KEYS, "a rule")?;
+
     for (_, rule) in template.get("Rules").into_iter().flat_map(Node::fields) {
         check_each_entry(rule.get("Assertions"), &ASSERTION_KEYS, "an assertion")?;
     }
+
     let Some(metadata) = template.get("Metadata") else {
         return Ok(());
     };
@@ -262,6 +264,7 @@ fn unknown(
             known.join(", ")
         ),
     };
+
     Fault {
         line: key.referenced.line(),
         reason,

@@ -88,6 +88,7 @@ impl Partition {
         if name == "NamePrefix" {
             return Some(NAME_PREFIX);
         }
+
         match Reference::parse(name)? {
             Reference::Partition => Some(self.name),
             Reference::Region => Some(self.region),
@@ -359,11 +360,6 @@ pub fn unknown_resource(partition: &Partition) -> String {
 
 /// Returns the maximum length of a value of the parameter, in characters.
 pub fn parameter(parameter: &Parameter) -> usize {
-    let number = |value: &Option<serde_json::Value>| {
-        let text = super::text(value.as_ref()?).ok()?;
-        text.parse::<usize>().ok()
-    };
-
     if parameter.kind == "Number" {
         // Digits of `MaxValue` and a sign. Without `MaxValue`, the longest text of a double.
         return parameter
@@ -373,7 +369,11 @@ pub fn parameter(parameter: &Parameter) -> usize {
             .map_or(24, |text| text.len() + 1);
     }
 
-    let by_length = number(&parameter.max_length).unwrap_or(MAX_PARAMETER);
+    let by_length = parameter
+        .max_length
+        .as_ref()
+        .and_then(|limit| super::text(limit).ok()?.parse().ok())
+        .unwrap_or(MAX_PARAMETER);
     let is_list = super::schema::is_list(parameter);
     let by_pattern = parameter
         .allowed_pattern

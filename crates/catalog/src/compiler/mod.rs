@@ -113,14 +113,8 @@ fn fault<T>(at: &Spanned<T>, reason: impl fmt::Display) -> Fault {
 ///
 /// The first template that is not valid, or a folder that cannot be read.
 pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
-    let unreadable = |path: &Path, error: io::Error| TemplateError {
-        file: path.display().to_string(),
-        line: 0,
-        reason: error.to_string(),
-    };
-
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut services: Vec<_> = entries.map_err(|error| unreadable(folder, error))?;
+    let mut services: Vec<_> = entries.map_err(|error| unreadable(folder, &error))?;
     services.retain(|entry| entry.path().is_dir());
     services.sort_by_key(fs::DirEntry::file_name);
 
@@ -128,7 +122,7 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
         .into_iter()
         .map(|service| {
             let path = service.path().join(TEMPLATE_FILE);
-            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
             let offering = compile(&path.display().to_string(), &text)?;
             if service.file_name().to_str() == Some(&offering.name) {
                 return Ok(offering);
@@ -145,6 +139,14 @@ pub fn compile_folder(folder: &Path) -> Result<Vec<Offering>, TemplateError> {
             })
         })
         .collect()
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> TemplateError {
+    TemplateError {
+        file: path.display().to_string(),
+        line: 0,
+        reason: error.to_string(),
+    }
 }
 
 /// Compiles one template. Errors refer to it by `file`.
@@ -180,13 +182,6 @@ pub struct Inspection {
 pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
     let (node, template) = parse(file, text)?;
     let inspection = offering(&template, &node, text).and_then(|offering| {
-        let description = |output: &Value| {
-            output["Description"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
-
         Ok(Inspection {
             offering,
             permissions: permissions::permissions(&template.metadata.specification.value)?,
@@ -194,12 +189,16 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
             outputs: template
                 .outputs
                 .iter()
-                .map(|(name, output)| (name.clone(), description(output)))
+                .map(|(name, output)| (name.clone(), description(output).to_owned()))
                 .collect(),
         })
     });
 
     inspection.map_err(|fault| fault.in_file(file))
+}
+
+fn description(output: &Value) -> &str {
+    output["Description"].as_str().unwrap_or_default()
 }
 
 /// Reads the template twice: as nodes, and as the typed document. Keys are checked in between, so
@@ -278,8 +277,8 @@ fn check_completeness(template: &Template) -> Checked<()> {
     Ok(())
 }
 
-/// Checks that every parameter has a schema, and that updatable parameters and those of the operator
-/// exist.
+/// Checks that every parameter has a schema, and that all parameters exist that the specification
+/// lists as updatable or as the operator's.
 fn check_parameters(template: &Template) -> Checked<()> {
     for (name, parameter) in &template.parameters {
         schema::property(&parameter.value, None, parameter.value.default.as_ref())
@@ -291,8 +290,8 @@ fn check_parameters(template: &Template) -> Checked<()> {
     check_operator_parameters(template)
 }
 
-/// Checks that the parameters of the operator exist, and that none is secret: everybody who may read
-/// the broker's table can read the operator's values.
+/// Checks that the operator's parameters exist and that none is secret: everybody who may read the
+/// broker's table can read the operator's values.
 fn check_operator_parameters(template: &Template) -> Checked<()> {
     for name in &template.metadata.specification.value.operator_parameters {
         let parameter =
@@ -340,13 +339,16 @@ fn secret_outputs(template: &Template) -> List<Text> {
 }
 
 fn check_name(name: &str) -> Result<(), String> {
-    let cli_friendly = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(cli_friendly) {
+    if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(is_cli_friendly) {
         return Err(format!(
             "`{name}` is not a name of 1 to {MAX_NAME_LENGTH} letters, digits, dots and hyphens"
         ));
     }
     Ok(())
+}
+
+fn is_cli_friendly(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '-')
 }
 
 fn check_description(description: &str) -> Result<(), String> {
@@ -367,6 +369,7 @@ fn known_parameter<'t>(
         .parameters
         .get(name)
         .map(|parameter| &parameter.value);
+
     parameter.ok_or_else(|| {
         unknown(
             "the template has no parameter",
@@ -724,6 +727,10 @@ fn endpoints(template: &Template) -> Checked<List<Endpoint>> {
     endpoints.map(|at| endpoint(template, at)).collect()
 }
 
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 /// True if a Lambda function creates the credentials. An output must then name the function.
 fn via_function(template: &Template) -> Checked<bool> {
     let at = &template.metadata.specification;
@@ -753,12 +760,10 @@ fn endpoint(template: &Template, at: &Spanned<document::Endpoint>) -> Checked<En
         check_references(template, &json!(port), Shown::ToAll)?;
 
         // A port with a reference is only known when the stack exists.
-        let is_number = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
-        let is_port = is_number(&port)
-            || port
-                .split_once('-')
-                .is_some_and(|(a, b)| is_number(a) && is_number(b));
-        let known = is_port || !reference::names(&port).is_empty();
+        let is_range = port
+            .split_once('-')
+            .is_some_and(|(first, last)| is_port(first) && is_port(last));
+        let known = is_port(&port) || is_range || !reference::names(&port).is_empty();
         if known {
             Ok(Text::from(port))
         } else {
@@ -871,12 +876,11 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
         "default": default.name,
     });
 
-    let text = |pattern, description| json!({"type": "string", "description": description, "pattern": pattern});
     let properties = [
         (bind_parameters::SCOPE, scope),
         (
             bind_parameters::ROLE_NAME,
-            text(
+            text_property(
                 r"^[\w+=,.@-]{1,64}$",
                 "Name of an IAM role that gets the permissions, instead of a new access key. The \
                  broker's operator must allow the role.",
@@ -884,14 +888,14 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
         ),
         (
             bind_parameters::ROLE_ARN,
-            text(
+            text_property(
                 r"^arn:[a-z-]+:iam::\d{12}:role/[\x21-\x7e]{1,576}$",
                 "ARN of that role, instead of its name.",
             ),
         ),
         (
             bind_parameters::SERVICE_ACCOUNT,
-            text(
+            text_property(
                 "^([a-z0-9][a-z0-9-]{0,62}/)?[a-z0-9][a-z0-9.-]{0,252}$",
                 "Kubernetes service account, as name or namespace/name, that may assume a new IAM \
                  role with the permissions. The credentials contain its AWS_ROLE_ARN instead of \
@@ -909,6 +913,10 @@ fn binding_schema(scopes: &[Scope], default_scope: usize) -> Value {
     )
 }
 
+fn text_property(pattern: &str, description: &str) -> Value {
+    json!({"type": "string", "description": description, "pattern": pattern})
+}
+
 /// Returns the constraints that describe the patterns in [`binding_schema`].
 fn binding_constraints() -> List<Constraint> {
     let constraints = [
@@ -923,11 +931,11 @@ fn binding_constraints() -> List<Constraint> {
         ),
     ];
 
-    let constraint = |(parameter, description): (&'static str, &'static str)| Constraint {
+    let constraints = constraints.map(|(parameter, description)| Constraint {
         parameter: parameter.into(),
         description: description.into(),
-    };
-    constraints.map(constraint).into_iter().collect()
+    });
+    constraints.into_iter().collect()
 }
 
 /// Returns a YAML scalar as the text that CloudFormation sees.

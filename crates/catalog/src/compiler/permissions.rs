@@ -45,17 +45,17 @@ pub struct Statement {
 
 /// Reads and validates the permissions of a template.
 pub fn permissions(specification: &Specification) -> Checked<Permissions> {
-    let statements = |list: &[Spanned<document::Statement>], known: &[&str]| {
-        list.iter()
-            .map(|at| statement(at, known))
-            .collect::<Checked<Vec<_>>>()
-    };
     let of_settings = specification.settings.keys().map(String::as_str);
     let known_to_deploy: Vec<_> = REFERENCES.into_iter().chain(of_settings).collect();
     let deploy = statements(&specification.deploy_policy, &known_to_deploy)?;
+
     let boundary = statements(&specification.bindings.boundary, &REFERENCES)?;
     check_covered(specification, &boundary)?;
     Ok(Permissions { deploy, boundary })
+}
+
+fn statements(list: &[Spanned<document::Statement>], known: &[&str]) -> Checked<Vec<Statement>> {
+    list.iter().map(|at| statement(at, known)).collect()
 }
 
 fn statement(at: &Spanned<document::Statement>, known: &[&str]) -> Checked<Statement> {

@@ -61,6 +61,7 @@ impl<'t> Scope<'t> {
     fn longest(&self, plan: &ServicePlan) -> Checked<usize> {
         let outputs = self.outputs();
         let mut longest = 0;
+
         for parameters in self.combinations(&outputs, plan)? {
             for partition in &PARTITIONS {
                 let service = &self.template.metadata.specification.value.name.value;
@@ -73,6 +74,7 @@ impl<'t> Scope<'t> {
                 longest = longest.max(self.length(&stack, &outputs)?);
             }
         }
+
         Ok(longest)
     }
 
@@ -85,14 +87,13 @@ impl<'t> Scope<'t> {
             }
         }
 
-        let value = |name: &str| {
+        let statements = reference::render_statements(self.statements, |name| {
             let output = values.get(name).map(String::as_str);
             output
                 .or_else(|| stack.partition.reference(name))
                 .or_else(|| longest::of_instance(name))
-        };
+        });
 
-        let statements = reference::render_statements(self.statements, value);
         let document = policy::document(&statements, Some(ENDS_AT));
         Ok(document
             .chars()
@@ -151,20 +152,25 @@ impl<'t> Scope<'t> {
                 ));
             }
 
-            let extended = |one: &BTreeMap<&'t str, String>| {
-                let with = |value: &String| {
-                    one.iter()
-                        .map(|(k, v)| (*k, v.clone()))
-                        .chain([(name, value.clone())])
-                        .collect()
-                };
-                values.iter().map(with).collect::<Vec<_>>()
-            };
-            combinations = combinations.iter().flat_map(extended).collect();
+            combinations = combinations
+                .iter()
+                .flat_map(|one| values.iter().map(|value| with(one, name, value)))
+                .collect();
         }
 
         Ok(combinations)
     }
+}
+
+/// Returns the combination with one more value.
+fn with<'t>(
+    combination: &BTreeMap<&'t str, String>,
+    name: &'t str,
+    value: &str,
+) -> BTreeMap<&'t str, String> {
+    let mut combination = combination.clone();
+    combination.insert(name, value.to_owned());
+    combination
 }
 
 fn values(
@@ -181,6 +187,7 @@ fn values(
             .filter_map(|value| super::text(value).ok())
             .collect();
     }
+
     let longest = "x".repeat(longest::parameter(parameter));
     let mut values: BTreeSet<_> = compared.iter().cloned().collect();
     values.extend([String::new(), longest]);

@@ -23,17 +23,39 @@ pub fn rules(template: &Template, node: &Node) -> Checked<List<Rule>> {
     let rules = node.get("Rules").into_iter().flat_map(Node::fields);
     let rules = rules.map(|(name, rule)| compiler.rule(&name.value, rule));
 
-    let entries = |key| {
-        let entries = node.at(&["Metadata", "AWS::ServiceBroker::Specification", key]);
-        entries.map(Node::entries).unwrap_or_default().iter()
-    };
     rules
-        .chain(entries("Ascending").map(|entry| compiler.ascending(entry)))
-        .chain(entries("Lists").map(|entry| compiler.list(entry)))
-        .chain(entries("Matching").map(|entry| compiler.matching(entry)))
-        .chain(entries("Subdomains").map(|entry| compiler.subdomain(entry)))
-        .chain(entries("Senders").map(|entry| compiler.sender(entry)))
+        .chain(
+            entries(node, "Ascending")
+                .iter()
+                .map(|entry| compiler.ascending(entry)),
+        )
+        .chain(
+            entries(node, "Lists")
+                .iter()
+                .map(|entry| compiler.list(entry)),
+        )
+        .chain(
+            entries(node, "Matching")
+                .iter()
+                .map(|entry| compiler.matching(entry)),
+        )
+        .chain(
+            entries(node, "Subdomains")
+                .iter()
+                .map(|entry| compiler.subdomain(entry)),
+        )
+        .chain(
+            entries(node, "Senders")
+                .iter()
+                .map(|entry| compiler.sender(entry)),
+        )
         .collect()
+}
+
+/// Returns the entries of this list in the template's specification.
+fn entries<'n>(template: &'n Node, key: &str) -> &'n [Node] {
+    let list = template.at(&["Metadata", "AWS::ServiceBroker::Specification", key]);
+    list.map(Node::entries).unwrap_or_default()
 }
 
 struct Compiler<'t> {
@@ -88,12 +110,6 @@ impl Compiler<'_> {
         };
 
         let entries = argument.entries();
-        let conditions = || {
-            entries
-                .iter()
-                .map(|entry| self.condition(entry))
-                .collect::<Checked<List<_>>>()
-        };
         let pair = || match entries {
             [one, other] => Ok((self.operand(one)?, self.operand(other)?)),
             _ => Err(fault(node, format!("Fn::{function} takes two values"))),
@@ -107,9 +123,9 @@ impl Compiler<'_> {
             "Not" if entries.len() != 1 => {
                 Err(fault(node, "Fn::Not takes one condition, in a list"))
             }
-            "And" => Ok(Condition::AllOf(conditions()?)),
-            "Or" => Ok(Condition::AnyOf(conditions()?)),
-            "Not" => Ok(Condition::NoneOf(conditions()?)),
+            "And" => Ok(Condition::AllOf(self.conditions(entries)?)),
+            "Or" => Ok(Condition::AnyOf(self.conditions(entries)?)),
+            "Not" => Ok(Condition::NoneOf(self.conditions(entries)?)),
             "Equals" => pair().map(|(one, other)| Condition::Equals(one, other)),
             "Contains" => pair().map(|(list, text)| Condition::Contains(list, text)),
             "EachMemberEquals" => {
@@ -118,6 +134,10 @@ impl Compiler<'_> {
             "EachMemberIn" => pair().map(|(list, known)| Condition::EachMemberIn(list, known)),
             _ => Err(self.no_function(node, function)),
         }
+    }
+
+    fn conditions(&self, entries: &[Node]) -> Checked<List<Condition>> {
+        entries.iter().map(|entry| self.condition(entry)).collect()
     }
 
     fn operand(&self, node: &Node) -> Checked<Operand> {
@@ -321,11 +341,11 @@ fn assertions(
     let description = node.get("Description").and_then(Node::text);
     let description = description.ok_or_else(|| missing(node, of, "a Description"))?;
 
-    let assertion = |holds| Assertion {
+    let assertions = all.into_iter().map(|holds| Assertion {
         holds,
         description: description.trim().to_owned().into(),
-    };
-    Ok(all.into_iter().map(assertion).collect())
+    });
+    Ok(assertions.collect())
 }
 
 /// Returns the maximum number of entries in a list, as given by `MaxItems`.

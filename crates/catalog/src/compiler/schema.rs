@@ -20,6 +20,7 @@ pub fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
         "additionalProperties": false,
         "properties": properties,
     });
+
     // An empty list is invalid in draft 4.
     match schema {
         Value::Object(mut schema) if !required.is_empty() => {
@@ -190,9 +191,10 @@ fn is_anchored(pattern: &str) -> bool {
     let Ok(Ast::Concat(sequence)) = &parsed else {
         return false;
     };
-    let is = |ast: Option<&Ast>, kind: &AssertionKind| matches!(ast, Some(Ast::Assertion(it)) if it.kind == *kind);
-    is(sequence.asts.first(), &AssertionKind::StartLine)
-        && is(sequence.asts.last(), &AssertionKind::EndLine)
+    let [Ast::Assertion(first), .., Ast::Assertion(last)] = &sequence.asts[..] else {
+        return false;
+    };
+    first.kind == AssertionKind::StartLine && last.kind == AssertionKind::EndLine
 }
 
 /// The kind of a parameter for users. CloudFormation has only strings, numbers and lists of both.
@@ -290,8 +292,12 @@ fn is_whole(parameter: &Parameter) -> bool {
         .flatten()
         .chain(allowed_values.iter().flatten())
         .peekable();
-    let is_whole = |value: &Value| super::text(value).is_ok_and(|text| text.parse::<i64>().is_ok());
-    said.peek().is_some() && said.all(is_whole)
+
+    said.peek().is_some() && said.all(is_whole_number)
+}
+
+fn is_whole_number(value: &Value) -> bool {
+    super::text(value).is_ok_and(|text| text.parse::<i64>().is_ok())
 }
 
 fn number(value: &Value) -> Result<Value, String> {
@@ -340,5 +346,6 @@ pub fn update(properties: &IndexMap<&str, Value>) -> Value {
         }
         ((*name).to_owned(), property)
     });
+
     object(properties.collect(), &[])
 }

@@ -9,8 +9,8 @@ use crate::model::Text;
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>
 const MAX_STACK_POLICY: usize = 16_384;
 
-/// Returns the stack policy, which protects the resources that hold data. It allows everything if
-/// there are none: CloudFormation keeps a policy until it gets another one.
+/// Returns the stack policy, which protects the resources that hold data. Without such resources,
+/// it allows everything: a stack keeps its policy until it gets another one.
 ///
 /// Without a policy, a change of a property can replace a table by an empty one.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html>

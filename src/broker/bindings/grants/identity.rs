@@ -30,12 +30,11 @@ pub async fn requested(
 ) -> Result<Grant> {
     let own_name = broker.naming.user(&instance.id, id);
     let is_elsewhere = instance.location.is_some();
-    let parameter = |name| parameters.get(name).and_then(Value::as_str);
 
     match (
-        parameter(ROLE_NAME),
-        parameter(ROLE_ARN),
-        parameter(SERVICE_ACCOUNT),
+        text(parameters, ROLE_NAME),
+        text(parameters, ROLE_ARN),
+        text(parameters, SERVICE_ACCOUNT),
     ) {
         (None, None, None) => Ok(Grant::User(UserGrant {
             user_name: own_name,
@@ -58,4 +57,8 @@ pub async fn requested(
             "Send only one of {ROLE_NAME}, {ROLE_ARN} and {SERVICE_ACCOUNT}."
         ))),
     }
+}
+
+fn text<'p>(parameters: &'p Object, name: &str) -> Option<&'p str> {
+    parameters.get(name).and_then(Value::as_str)
 }

@@ -105,6 +105,7 @@ impl Context<'_> {
             "servicebroker:binding-id",
             self.binding.id.as_str(),
         ));
+
         tags.push(Tag::new("servicebroker:scope", &policy.scope));
         tags.extend(
             self.binding
@@ -112,6 +113,7 @@ impl Context<'_> {
                 .as_deref()
                 .map(|app_guid| Tag::new("servicebroker:app-guid", app_guid)),
         );
+
         tags.extend(self.broker.operator_tags.iter().cloned());
         tags
     }

@@ -66,6 +66,7 @@ pub async fn requested(
         }
         None => None,
     };
+
     let function = function::requested(service)?;
     Ok(identity.into_iter().chain(function).collect())
 }

@@ -113,12 +113,6 @@ async fn application_role(broker: &Broker, name: &str, instance: &Instance) -> R
         )));
     }
 
-    let not_allowed = || {
-        let reason = "The broker's operator does not allow this role in bindings. Choose an \
-                      allowed role, or ask the operator.";
-        Error::Invalid(reason.into())
-    };
-
     let role = match broker.ports_at(None).await.roles.find(name).await {
         Err(PortError {
             kind: PortErrorKind::Denied,
@@ -147,6 +141,12 @@ async fn application_role(broker: &Broker, name: &str, instance: &Instance) -> R
         return Err(no_consent(instance));
     }
     Ok(role)
+}
+
+fn not_allowed() -> Error {
+    let reason = "The broker's operator does not allow this role in bindings. Choose an allowed \
+                  role, or ask the operator.";
+    Error::Invalid(reason.into())
 }
 
 /// True if the role's owner has tagged it with the instance's space or organization. Knowing a
