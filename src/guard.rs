@@ -151,11 +151,12 @@ pub async fn answer(
 async fn refusal(broker: Result<&Broker, &InvalidSetting>, request: &Request) -> Option<String> {
     match request.request_type {
         RequestType::Update if request.changes_prefix() => {
-            reason_to_stay(broker, KEEP_PREFIX).await
+            let prefix = request.resource_properties.name_prefix.as_deref();
+            reason_to_stay(broker, prefix, KEEP_PREFIX).await
         }
         RequestType::Create | RequestType::Update => broker.err().map(ToString::to_string),
         RequestType::Delete if request.physical_resource_id == NOT_MADE => None,
-        RequestType::Delete => reason_to_stay(broker, GIVE_UP).await,
+        RequestType::Delete => reason_to_stay(broker, None, GIVE_UP).await,
     }
 }
 
@@ -192,9 +193,13 @@ const KEEP_PREFIX: &str = "Their names begin with the earlier NamePrefix: deploy
 
 /// Returns the reason to reject the change of the stack, with advice for the operator; `None` if no
 /// instance would be lost.
-async fn reason_to_stay(broker: Result<&Broker, &InvalidSetting>, advice: &str) -> Option<String> {
+async fn reason_to_stay(
+    broker: Result<&Broker, &InvalidSetting>,
+    prefix: Option<&str>,
+    advice: &str,
+) -> Option<String> {
     let remaining = match broker {
-        Ok(broker) => upkeep::remaining(broker)
+        Ok(broker) => upkeep::remaining(broker, prefix)
             .await
             .map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
         Err(wrong) => Err(wrong.to_string()),

@@ -79,6 +79,8 @@ async fn prefix_stays_while_there_are_instances() {
     assert_eq!(answer(&client, rename("osb", "osb")).await.0, "SUCCESS");
     let (status, reason) = answer(&client, rename("osb", "new")).await;
     assert_eq!(status, "FAILED");
+    // CloudFormation undoes this with a request of its own.
+    assert_eq!(answer(&client, rename("new", "osb")).await.0, "SUCCESS");
     assert!(
         reason.contains("1 instance remains") && reason.contains("the earlier NamePrefix"),
         "{reason}"

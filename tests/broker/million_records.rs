@@ -224,7 +224,7 @@ async fn sweep_reads_a_million_records_in_bounded_memory() {
 #[tokio::test(start_paused = true)]
 async fn guard_reads_a_million_tombstones_in_bounded_memory() {
     let (broker, table) = a_million(deleted).await;
-    let remaining = upkeep::remaining(&broker).await.expect("a count");
+    let remaining = upkeep::remaining(&broker, None).await.expect("a count");
     assert_eq!(
         (remaining.count, remaining.or_more, remaining.named.len()),
         (0, false, 0)
@@ -240,7 +240,7 @@ async fn guard_reads_a_million_tombstones_in_bounded_memory() {
 #[tokio::test(start_paused = true)]
 async fn guard_stops_counting_at_ten_thousand_instances() {
     let (broker, table) = a_million(|instance| instance).await;
-    let remaining = upkeep::remaining(&broker).await.expect("a count");
+    let remaining = upkeep::remaining(&broker, None).await.expect("a count");
     assert_eq!(
         (remaining.count, remaining.or_more, remaining.named.len()),
         (10_000, true, 10)

@@ -9,7 +9,7 @@ use catalog::{
 };
 use jiff::SignedDuration;
 use proptest::{prelude::*, sample::select};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Client, Fault, INSTANCE, body_of, catalog, catalog_of, config, ids_of, plan_id, service_id,
@@ -520,7 +520,7 @@ fn overrides_without_effect_are_found() {
         ),
         (
             set(scope(None, None, Some("sqs")), "DelaySeconds", "901"),
-            "no plan accepts this value",
+            "does not accept this value",
         ),
     ] {
         let problem = wrong.problem(&catalog).expect(&wrong.parameter);
@@ -696,7 +696,7 @@ fn limits_without_effect_are_found() {
         ),
         (
             limited(of_sqs(), PLAN, only(&["small"])),
-            "it allows no plan",
+            "there is no plan",
         ),
     ] {
         let problem = wrong.problem(&catalog).expect(&wrong.parameter);
@@ -706,4 +706,224 @@ fn limits_without_effect_are_found() {
         limited(of_sqs(), PLAN, only(&["fifo"])).problem(&catalog),
         None
     );
+}
+
+/// The same service in another version: `Old` has gone, `Kept` has other values, and `Zone` is new.
+const FIRST: &str = "
+Description: A cluster.
+Metadata:
+  AWS::ServiceBroker::Specification:
+    Version: 1.0.0
+    Name: cluster
+    UpdatableParameters: [Size, Kept, Old]
+    ServicePlans: {only: {Description: The only one.}}
+Parameters:
+  Size: {Type: Number, Default: 1}
+  Old: {Type: String, Default: a}
+  Kept: {Type: String, Default: a, AllowedValues: [a, b]}
+Resources:
+  Cluster: {Type: 'AWS::SQS::Queue'}
+";
+
+fn second() -> String {
+    FIRST
+        .replace("1.0.0", "2.0.0")
+        .replace(
+            "  Old: {Type: String, Default: a}\n",
+            "  Zone: {Type: String}\n",
+        )
+        .replace("[a, b]", "[a, c]")
+        .replace("Kept, Old]", "Kept]\n    OperatorParameters: [Zone]")
+}
+
+/// An instance of the first version, of a broker that now has the second one.
+async fn of_first_version(overrides: &[Override], precedence: Precedence) -> (Client, Value) {
+    let (first, second) = (catalog_of(FIRST), catalog_of(&second()));
+    let ids = ids_of(&first, "only");
+    let client = Client::with_catalog(first);
+    set_overrides(&client, overrides);
+    client.provision(ids.clone()).await.expect(202);
+    client.finish().await;
+    let client = Client::with(
+        client.world.clone(),
+        second,
+        Default::default(),
+        Default::default(),
+    );
+    let service = json!({"service_id": ids["service_id"]});
+    (with_precedence(client, precedence), service)
+}
+
+fn with_member(body: &Value, name: &str, value: Value) -> Value {
+    let mut body = body.clone();
+    body[name] = value;
+    body
+}
+
+#[tokio::test]
+async fn instance_of_an_earlier_version_keeps_all_of_its_overrides() {
+    let overrides = [for_everybody("Old", "b"), for_everybody("Kept", "b")];
+    let (client, service) = of_first_version(&overrides, Precedence::User).await;
+    let before = client.world.stack().parameters;
+    // The operator has corrected what the second version does not accept.
+    set_overrides(&client, &[for_everybody("Kept", "c")]);
+
+    let rename = json!({"platform": "cloudfoundry", "instance_name": "new"});
+    client
+        .update(with_member(&service, "context", rename))
+        .await
+        .expect(202);
+    client.finish().await;
+    assert_eq!(client.world.stack().parameters, before);
+
+    client
+        .update(with_member(&service, "parameters", json!({"Size": 2})))
+        .await
+        .expect(202);
+    client.finish().await;
+    assert_eq!(stack_value(&client, "Old").as_deref(), Some("b"));
+
+    // An upgrade needs the value that only the operator can set.
+    let upgrade = with_member(&service, "maintenance_info", json!({"version": "2.0.0"}));
+    client.update(upgrade.clone()).await.expect(400);
+    set_overrides(
+        &client,
+        &[for_everybody("Kept", "c"), for_everybody("Zone", "z")],
+    );
+    client.world.let_time_pass(LATER);
+    client.update(upgrade).await.expect(202);
+    client.finish().await;
+    let after = client.world.stack().parameters;
+    assert_eq!((&*after["Kept"], &*after["Zone"]), ("c", "z"));
+}
+
+#[tokio::test]
+async fn user_replaces_a_default_of_the_operator() {
+    let overrides = [for_everybody("Kept", "b"), for_everybody("Old", "b")];
+    let (client, service) = of_first_version(&overrides, Precedence::User).await;
+    client
+        .update(with_member(&service, "parameters", json!({"Kept": "a"})))
+        .await
+        .expect(202);
+    client.finish().await;
+    assert_eq!(stack_value(&client, "Kept").as_deref(), Some("a"));
+
+    // What an instance cannot change is no exception.
+    let client = with(
+        &[for_everybody("UseDeadLetterQueue", "false")],
+        Precedence::User,
+    );
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    client
+        .update(json!({"parameters": {"UseDeadLetterQueue": true}}))
+        .await
+        .expect(422);
+}
+
+#[tokio::test]
+async fn resent_provision_is_known_after_its_override_has_gone() {
+    let template = FIRST.replace("Old: {Type: String, Default: a}", "Old: {Type: String}");
+    let catalog = catalog_of(&template);
+    let ids = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    set_overrides(&client, &[for_everybody("Old", "b")]);
+    client.provision(ids.clone()).await.expect(202);
+    set_overrides(&client, &[]);
+    client.world.let_time_pass(LATER);
+    client.provision(ids.clone()).await.expect(202);
+    client.provision_as("two", ids).await.expect(400);
+}
+
+#[tokio::test]
+async fn resent_update_is_known_after_an_override_has_changed() {
+    let client = with(&[], Precedence::Operator);
+    client.provision(json!({})).await.expect(202);
+    client.finish().await;
+    let update = json!({"parameters": {"DelaySeconds": 3}});
+    let first = client.update(update.clone()).await.expect(202);
+    set_overrides(&client, &[for_everybody("VisibilityTimeout", "40")]);
+    client.world.let_time_pass(LATER);
+    let again = client.update(update).await.expect(202);
+    assert_eq!(first.body["operation"], again.body["operation"]);
+}
+
+#[tokio::test]
+async fn what_was_read_can_be_sent_back() {
+    for precedence in [Precedence::User, Precedence::Operator] {
+        let client = with(&[for_everybody("DelaySeconds", "7")], precedence);
+        client.provision(json!({})).await.expect(202);
+        client.finish().await;
+        let read = client.fetch_instance().await.expect(200).body["parameters"].clone();
+        set_overrides(&client, &[for_everybody("DelaySeconds", "9")]);
+        client.world.let_time_pass(LATER);
+        client
+            .update(json!({ "parameters": read }))
+            .await
+            .expect(202);
+        client.finish().await;
+        // It did not become the user's.
+        assert_eq!(stack_value(&client, "DelaySeconds").as_deref(), Some("9"));
+    }
+}
+
+#[tokio::test]
+async fn limit_that_the_plan_does_not_fit_prevents_creations() {
+    let nothing = limited(Scope::default(), "Kept", only(&["z"]));
+    let catalog = catalog_of(FIRST);
+    let ids = ids_of(&catalog, "only");
+    let client = Client::with_catalog(catalog);
+    set_overrides(&client, &[nothing]);
+    let mut chosen = ids;
+    chosen["parameters"] = json!({"Kept": "b"});
+    let refused = client.provision(chosen).await.expect(400);
+    assert!(
+        refused.description().contains("does not fit the plan"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn catalog_shows_no_limit_that_some_do_not_have() {
+    let overrides = [
+        limited(Scope::default(), "DelaySeconds", at_most(5)),
+        limited(
+            scope(None, Some("generous"), None),
+            "DelaySeconds",
+            at_most(60),
+        ),
+        limited(scope(None, None, Some("sqs")), PLAN, only(&["standard"])),
+        limited(
+            scope(Some("in-order"), None, Some("sqs")),
+            PLAN,
+            only(&["fifo"]),
+        ),
+    ];
+    let client = with(&overrides, Precedence::Operator);
+    let answer = client.request("GET", "/v2/catalog", None).await.expect(200);
+    let services = answer.body["services"].as_array().expect("services");
+    let sqs = services.iter().find(|service| service["name"] == "sqs");
+    let plans = sqs.expect("sqs")["plans"].as_array().expect("plans");
+    assert_eq!(plans.len(), 2);
+    let schema = &plans[0]["schemas"]["service_instance"]["create"]["parameters"];
+    assert_eq!(schema["properties"]["DelaySeconds"]["maximum"], 900);
+}
+
+#[test]
+fn scopes_have_one_spelling() {
+    let hyphenated = "0b6e2c1a-8d47-4b6a-9e0f-1c2d3e4f5a6b";
+    for id in [
+        hyphenated,
+        "0b6e2c1a8d474b6a9e0f1c2d3e4f5a6b",
+        "0B6E2C1A-8D47-4B6A-9E0F-1C2D3E4F5A6B",
+    ] {
+        let normalized = scope(Some(id), Some("shop"), None).normalized();
+        assert_eq!(normalized, Ok(scope(Some(hyphenated), Some("shop"), None)));
+    }
+    for wrong in ["", " ", "a#b"] {
+        let refused = scope(None, Some(wrong), None)
+            .normalized()
+            .expect_err(wrong);
+        assert!(refused.contains("the space must not be empty"), "{refused}");
+    }
 }

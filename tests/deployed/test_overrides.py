@@ -87,7 +87,7 @@ class OverridesTest(BrokerTestCase):
     def test_mistakes_are_told_before_anything_is_set(self) -> None:
         for values, reason in (
             (["Delay=7"], "no plan leaves a parameter `Delay` open"),
-            (["DelaySeconds=901"], "no plan accepts this value of `DelaySeconds`"),
+            (["DelaySeconds=901"], "does not accept this value of `DelaySeconds`"),
             (["DelaySeconds=1", "DelaySeconds"], "write PARAMETER=VALUE"),
         ):
             with self.subTest(values):
@@ -114,7 +114,7 @@ class OverridesTest(BrokerTestCase):
         self.addCleanup(asb, "override", "rm", *self.scope, "DelaySeconds")
         self.addCleanup(asb, "override", "rm", "--space", self.space, "Gone")
         self.assertIn(f"set     space {self.space}, service sqs  DelaySeconds=9\n", told)
-        self.assertIn("Gone=a=b  NO EFFECT: no plan leaves a parameter `Gone` open", told)
+        self.assertIn("Gone=a=b  PROBLEM: no plan leaves a parameter `Gone` open", told)
         self.assertEqual(told.count("set     "), 2)
         self.assertIn("Gone=a=b: no plan leaves a parameter `Gone` open", asb("doctor", fails=True))
 

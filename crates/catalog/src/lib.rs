@@ -432,6 +432,15 @@ impl Offered<'_> {
         )
     }
 
+    /// Returns the parameters that the plan requires and that are not given.
+    pub fn missing(&self, parameters: &Object) -> BTreeSet<&str> {
+        let schema = self.entry.schemas.create.get().ok();
+        let required = schema.into_iter().flat_map(|schema| schema.required());
+        required
+            .filter(|name| !parameters.contains_key(*name))
+            .collect()
+    }
+
     /// Validates the normalised `parameters` of an update request.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ impl Offered<'_> {
         limits: &OperatorLimits,
         values: &BTreeMap<String, String>,
     ) -> Result<(), String> {
-        let limited = self.limited_properties(limits);
+        let limited = self.limited_properties(limits)?;
         if limited.is_empty() {
             return Ok(());
         }
@@ -66,12 +66,25 @@ impl Offered<'_> {
 
     /// Returns the schemas of the limited parameters that the plan leaves to users. A default beyond
     /// its limit is left out: users have to choose a value.
-    pub fn limited_properties(&self, limits: &OperatorLimits) -> Map<String, Value> {
+    ///
+    /// # Errors
+    ///
+    /// A message for the user, if a limit does not fit the template any more. Without the limit, a
+    /// user could choose what the operator wants to prevent.
+    pub fn limited_properties(
+        &self,
+        limits: &OperatorLimits,
+    ) -> Result<Map<String, Value>, String> {
         let limited = limits.iter().filter_map(|(name, limit)| {
-            let property = self.limited(name, limit)?.ok()?;
-            Some((name.clone(), property))
+            let property = self.limited(name, limit)?;
+            Some(property.map(|property| (name.clone(), property)))
         });
-        limited.collect()
+        limited.collect::<Result<_, _>>().map_err(|reason| {
+            format!(
+                "The limit that the broker's operator has set does not fit the plan ({reason}). Ask \
+                 the operator to correct it."
+            )
+        })
     }
 
     /// Returns the schema of a parameter within the limit, or the reason why it cannot be limited so.

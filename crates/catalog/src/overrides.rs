@@ -125,6 +125,19 @@ impl Scope {
         }
     }
 
+    /// Returns the scope with GUIDs in one spelling, with hyphens, so that the same scope has one key.
+    ///
+    /// # Errors
+    ///
+    /// A part is empty, or contains the separator of keys.
+    pub fn normalized(self) -> Result<Self, String> {
+        Ok(Self {
+            organization: normalized_part("organization", self.organization)?,
+            space: normalized_part("space", self.space)?,
+            service: normalized_part("service", self.service)?,
+        })
+    }
+
     fn contains(&self, service: &str, owner: &Owner<'_>) -> bool {
         is_one_of(self.organization.as_deref(), &owner.organization)
             && is_one_of(self.space.as_deref(), &owner.space)
@@ -139,6 +152,19 @@ impl Scope {
 /// True if the id is one of these, or if the scope has no id.
 fn is_one_of(id: Option<&str>, ids: &[&str]) -> bool {
     id.is_none_or(|id| ids.iter().any(|other| same_id(id, other)))
+}
+
+fn normalized_part(name: &str, part: Option<String>) -> Result<Option<String>, String> {
+    match part {
+        Some(text) if text.trim().is_empty() || text.contains(SEPARATOR) => Err(format!(
+            "the {name} must not be empty and must not contain {SEPARATOR}"
+        )),
+        Some(text) => Ok(Some(match Uuid::try_parse(&text) {
+            Ok(uuid) => uuid.hyphenated().to_string(),
+            Err(_) => text,
+        })),
+        None => Ok(None),
+    }
 }
 
 /// True if both are the same id. GUIDs may lack their hyphens: the archived broker removed them,
@@ -162,7 +188,7 @@ impl Override {
             self.scope.space.as_ref(),
             self.scope.service.as_ref(),
         ];
-        // No part contains the separator: `Scope` is checked when an override is set.
+        // No part contains the separator: see `Scope::normalized`.
         let parts = parts.map(|part| part.map_or("", String::as_str));
         format!("{kind}{SEPARATOR}{}", parts.join(SEPARATOR))
     }
@@ -202,16 +228,16 @@ fn problem_of_value(plans: &[Offered<'_>], name: &str, value: &str) -> Option<St
     if open.peek().is_none() {
         return Some(format!("no plan leaves a parameter `{name}` open"));
     }
-    let is_accepted = open.any(|offered| offered.accepts(name, value));
-    (!is_accepted).then(|| format!("no plan accepts this value of `{name}`"))
+    let refusing = open.find(|offered| !offered.accepts(name, value))?;
+    Some(format!(
+        "{}/{} does not accept this value of `{name}`, and its creations fail",
+        refusing.offering.name, refusing.plan.name
+    ))
 }
 
 fn problem_of_limit(plans: &[Offered<'_>], name: &str, limit: &ParameterLimit) -> Option<String> {
     if name == PLAN {
-        let allowed = plans
-            .iter()
-            .any(|offered| limit.allows_plan(&offered.plan.name));
-        return (!allowed).then(|| "it allows no plan: write --allow PLAN".to_owned());
+        return problem_of_plans(plans, limit);
     }
     let mut reasons = plans
         .iter()
@@ -221,6 +247,16 @@ fn problem_of_limit(plans: &[Offered<'_>], name: &str, limit: &ParameterLimit) -
         return Some(format!("no plan leaves a parameter `{name}` to users"));
     }
     reasons.find_map(Result::err)
+}
+
+fn problem_of_plans(plans: &[Offered<'_>], limit: &ParameterLimit) -> Option<String> {
+    let Some(allowed) = limit.allowed_values.as_ref().filter(|it| !it.is_empty()) else {
+        return Some("it allows no plan: write --allow PLAN".to_owned());
+    };
+    let unknown = allowed
+        .iter()
+        .find(|name| !plans.iter().any(|offered| **name == *offered.plan.name))?;
+    Some(format!("there is no plan {unknown}"))
 }
 
 /// The separator in [`Override::key`].
@@ -277,9 +313,19 @@ impl Overrides {
         self.values(service, &nobody)
     }
 
-    /// Returns the limits that every instance of the service has.
-    pub fn limits_for_everybody(&self, service: &str) -> OperatorLimits {
-        self.limits(service, &Owner::default())
+    /// Returns the limits that every instance of the service has, without those that some instances
+    /// have another limit for.
+    pub fn limits_without_exception(&self, service: &str) -> OperatorLimits {
+        let mut limits = self.limits(service, &Owner::default());
+        let narrower = self.iter().filter(|it| {
+            matches!(it.setting, Setting::Limit(_))
+                && it.scope.is_of_service(service)
+                && it.scope.level() >= Level::Space
+        });
+        for it in narrower {
+            limits.remove(&it.parameter);
+        }
+        limits
     }
 
     /// Returns the parameters that have a value for some instances of the service.

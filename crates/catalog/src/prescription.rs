@@ -39,7 +39,7 @@ impl Catalog {
             let given = overrides.parameters(&entry.offering.name);
 
             let limits = match precedence {
-                Precedence::Operator => overrides.limits_for_everybody(&entry.offering.name),
+                Precedence::Operator => overrides.limits_without_exception(&entry.offering.name),
                 Precedence::User => OperatorLimits::new(),
             };
             let offering = within(
@@ -89,7 +89,7 @@ fn within(plans: &[Offered<'_>], offering: &Offering, limits: &OperatorLimits) -
     }
 
     for (plan, offered) in offering.plans.to_mut().iter_mut().zip(plans) {
-        let limited = offered.limited_properties(limits);
+        let limited = offered.limited_properties(limits).unwrap_or_default();
         let required = lost_defaults(offered, &limited);
         plan.create_schema = with_properties(&plan.create_schema, &limited, &required);
         plan.update_schema = with_properties(&plan.update_schema, &limited, &[]);

@@ -99,7 +99,13 @@ pub async fn adopt_stack(broker: &Broker, instance: Instance) -> Result<Instance
     };
 
     match check_adoptable(&offered, &instance, &stack) {
-        Ok(()) => outcome::succeed(broker, instance).await,
+        Ok(()) => {
+            // An earlier version of the broker may have created it without a policy.
+            let stacks = broker.stacks_of(&instance).await;
+            let policy = &offered.offering.stack_policy;
+            stacks.set_policy(&instance.stack_name, policy).await?;
+            outcome::succeed(broker, instance).await
+        }
         Err(misfit) => {
             let reason = format!("{LEAVES_ALONE} {}", reason_of_misfit(&instance, &misfit));
             outcome::fail(broker, instance, reason).await

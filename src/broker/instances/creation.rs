@@ -111,11 +111,6 @@ async fn create_stack(
     };
 
     let misfit = adoption::misfit(broker, offered, instance, &existing).await?;
-    if misfit.is_none() && !existing.status.is_in_progress() {
-        // An earlier version of the broker may have created it without a policy.
-        let policy = &offered.offering.stack_policy;
-        stacks.set_policy(&instance.stack_name, policy).await?;
-    }
     Ok(misfit.map(|misfit| Refusal::ByStack(Error::Invalid(reason_of_misfit(instance, &misfit)))))
 }
 

@@ -27,11 +27,19 @@ pub fn names<'a>(offered: &Offered<'_>, values: &'a OperatorValues) -> BTreeSet<
 /// [`Error::InvalidOverride`] for a value that the plan does not accept. Ignoring the value could
 /// allow what the operator wanted to prevent. [`Error::Invalid`] if a value is missing.
 pub fn check_values(offered: &Offered<'_>, values: &OperatorValues) -> Result<()> {
+    check_accepted(offered, values)?;
+    check_complete(offered, values)
+}
+
+fn check_accepted(offered: &Offered<'_>, values: &OperatorValues) -> Result<()> {
     let mut open = values.iter().filter(|(name, _)| offered.is_open(name));
     if let Some((name, _)) = open.find(|(name, it)| !offered.accepts(name, &it.value)) {
         return Err(Error::InvalidOverride(name.clone()));
     }
+    Ok(())
+}
 
+fn check_complete(offered: &Offered<'_>, values: &OperatorValues) -> Result<()> {
     let missing = offered.missing_of_operator(|name| values.contains_key(name));
     match missing.first() {
         None => Ok(()),
@@ -80,24 +88,21 @@ pub fn check_undecided(
 /// values that win over the user's.
 ///
 /// An instance keeps the values of parameters that it cannot change. While it stays on an earlier
-/// version of its template, it keeps all values. The log names each override that is not applied.
+/// version of its template, it keeps all values. The log names each override that is not applied. A
+/// value that the user has replaced is not kept.
 pub fn after_update(
     (before, current): (&Offered<'_>, &Attributes),
     (after, target): (&Offered<'_>, &Attributes),
     winning: OperatorValues,
+    precedence: Precedence,
 ) -> OperatorValues {
-    let keeps_earlier_template =
-        target.template_version.as_deref() != after.offering.version.as_deref();
-    let staying: Vec<_> = parameters::changed_overrides(&current.overrides, &winning)
-        .into_iter()
-        .filter(|name| {
-            let is_fixed = before.knows(name) && !after.offering.is_updatable(name);
-            after.knows(name) && (keeps_earlier_template || is_fixed)
-        })
-        .collect();
-
     let mut values = winning;
-    for name in staying {
+    for name in parameters::changed_overrides(&current.overrides, &values) {
+        let is_replaced = precedence == Precedence::User && target.parameters.0.contains_key(&name);
+        if is_replaced || !stays((before, current), (after, target), &name) {
+            continue;
+        }
+
         tracing::warn!(
             parameter = name,
             "an override is not applied, because this instance cannot change the parameter"
@@ -108,4 +113,45 @@ pub fn after_update(
         }
     }
     values
+}
+
+/// True if the instance keeps what the operator had set for the parameter.
+fn stays(
+    (before, current): (&Offered<'_>, &Attributes),
+    (after, target): (&Offered<'_>, &Attributes),
+    name: &str,
+) -> bool {
+    if keeps_earlier_template(after, target) {
+        return true;
+    }
+    // An upgrade brings a parameter that only the operator can set: the stack had none before.
+    let is_new = after.is_of_operator(name) && !current.overrides.contains_key(name);
+    after.knows(name) && before.knows(name) && !after.offering.is_updatable(name) && !is_new
+}
+
+fn keeps_earlier_template(after: &Offered<'_>, target: &Attributes) -> bool {
+    target.template_version.as_deref() != after.offering.version.as_deref()
+}
+
+/// Checks the operator's values that an update changes. See [`check_values`]. An instance that
+/// keeps an earlier template may lack those of the catalog's.
+///
+/// # Errors
+///
+/// The same as for [`check_values`].
+pub fn check_changed_values(
+    after: &Offered<'_>,
+    target: &Attributes,
+    current: &Attributes,
+) -> Result<()> {
+    if keeps_earlier_template(after, target) {
+        return Ok(());
+    }
+    let mut checked = target.overrides.clone();
+    checked.retain(|name, it| {
+        let kept = current.overrides.get(name);
+        kept.is_none_or(|kept| kept.value != it.value)
+    });
+    check_accepted(after, &checked)?;
+    check_complete(after, &target.overrides)
 }

@@ -34,7 +34,6 @@ pub async fn succeed(broker: &Broker, instance: Instance) -> Result<Instance> {
         return Ok(instance);
     }
 
-    let has_stack_policy = instance.has_stack_policy || operation.kind == OperationKind::Update;
     let attributes = instance.update.unwrap_or(instance.attributes);
     let (stack_id, outputs) = (Some(stack.id), stack.outputs);
     finish(
@@ -44,7 +43,6 @@ pub async fn succeed(broker: &Broker, instance: Instance) -> Result<Instance> {
             attributes,
             update: None,
             stack_id,
-            has_stack_policy,
             outputs,
             ..instance
         },

@@ -99,8 +99,23 @@ async fn examine(
 ) -> Result<(Requested, Option<Error>)> {
     let requested = requested(broker, offered, id, request, requester).await?;
     observation::observe(broker, &requested.instance.attributes);
+    if let Some(mistake) = &requested.mistake
+        && !is_known(broker, &requested.instance).await?
+    {
+        return Err(Error::Invalid(mistake.clone()));
+    }
+
     let refusal = refusal(broker, offered, &requested, accepts_incomplete).await?;
     Ok((requested, refusal))
+}
+
+/// True if the same request has been accepted before.
+async fn is_known(broker: &Broker, requested: &Instance) -> Result<bool> {
+    let now = requested.operation.started_at;
+    let existing = broker.records.instance(&requested.id, now).await?;
+    Ok(existing.is_some_and(|existing| {
+        !existing.is_tombstone() && existing.attributes.same_request(&requested.attributes)
+    }))
 }
 
 /// What a provision request asks for.
@@ -111,6 +126,9 @@ struct Requested {
     operator: Applicable,
     /// Values of the user's `NoEcho` parameters, which are in no record.
     secrets: Object,
+    /// Why the parameters are no longer enough, if they are not. They may have been: the operator's
+    /// values change.
+    mistake: Option<String>,
 }
 
 /// Checks the request's parameters, and returns what it asks for.
@@ -128,12 +146,14 @@ async fn requested(
     let attributes = requested_attributes(offered, request);
     let operator = overrides::applicable(broker, &offered.offering.name, &attributes).await?;
     let parameters = offered.normalized(parameters);
-    offered
-        .check_parameters_besides(
-            &parameters,
-            &operator_values::names(offered, &operator.values),
-        )
-        .map_err(Error::Invalid)?;
+    let of_operator = operator_values::names(offered, &operator.values);
+    let complete = offered.check_parameters_besides(&parameters, &of_operator);
+    if complete.is_err() {
+        let missing = offered.missing(&parameters);
+        offered
+            .check_parameters_besides(&parameters, &missing)
+            .map_err(Error::Invalid)?;
+    }
 
     let precedence = broker.overrides.precedence();
     let overrides = parameters::winning(offered, &operator.values, precedence, &parameters);
@@ -149,7 +169,7 @@ async fn requested(
     };
 
     let values = parameters::of_stack(offered, &attributes, &secrets);
-    offered.check_rules(&values).map_err(Error::Invalid)?;
+    let mistake = complete.and_then(|()| offered.check_rules(&values)).err();
     let instance = Instance {
         location,
         ..new_instance(broker, id, offered, attributes, requester)
@@ -158,6 +178,7 @@ async fn requested(
         instance,
         operator,
         secrets,
+        mistake,
     })
 }
 
@@ -413,6 +434,7 @@ fn check_new(
         instance,
         operator,
         secrets,
+        ..
     }: &Requested,
     accepts_incomplete: bool,
 ) -> Result<()> {

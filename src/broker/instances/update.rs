@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::Offered;
+use catalog::{Offered, OperatorValues};
 use serde_json::Value;
 
 use super::{
@@ -86,12 +86,8 @@ async fn update_instance(
     accepts_incomplete: bool,
 ) -> Result<Mutation<InstanceView>> {
     let view = view::view(broker, &instance);
-    let (target, secrets) = target(broker, &instance, request, platform).await?;
-    let target = if accepts_incomplete {
-        target
-    } else {
-        target.without_upkeep(&instance.attributes)
-    };
+    let (target, secrets) =
+        target(broker, &instance, request, platform, accepts_incomplete).await?;
     check_state(&instance, &target)?;
     forget_refused(broker, &instance, requester).await?;
 
@@ -139,6 +135,16 @@ async fn forget_refused(
     Ok(())
 }
 
+/// Returns the attributes with the request's context, if it has one, and with its parameters.
+fn merged(current: &Attributes, context: Option<Object>, plain: &Object) -> Attributes {
+    let parameters = parameters::merge(current.parameters.0.clone(), plain);
+    Attributes {
+        context: context.map_or_else(|| current.context.clone(), Json),
+        parameters: Json(parameters),
+        ..current.clone()
+    }
+}
+
 /// Checks that the instance is of the service that the request names.
 fn check_service(broker: &Broker, request: &UpdateRequest, current: &Attributes) -> Result<()> {
     if *request.service_id == *current.service_id {
@@ -155,6 +161,7 @@ async fn target(
     instance: &Instance,
     request: UpdateRequest,
     platform: Platform,
+    accepts_incomplete: bool,
 ) -> Result<(Attributes, Object)> {
     let current = &instance.attributes;
     check_service(broker, &request, current)?;
@@ -177,24 +184,70 @@ async fn target(
 
     let target = Attributes {
         plan_id,
-        context: request
-            .context
-            .map_or_else(|| current.context.clone(), Json),
-        parameters: Json(parameters::merge(current.parameters.0.clone(), &plain)),
         secret_parameters,
-        ..current.clone()
+        ..merged(current, request.context, &plain)
     };
     let target = if changes_plan || request.maintenance_info.is_some() {
         with_new_template(target, &after)
     } else {
         target
     };
-    let operator = overrides::applicable(broker, &after.offering.name, &target).await?;
-    let before = (&before, current);
-    let target = with_overrides(broker, before, (&after, target), &operator, &plain)?;
 
-    check_update(before, (&after, &target), &operator, &secrets)?;
+    let target = decided(
+        broker,
+        instance,
+        &before,
+        (&after, target),
+        (&plain, &secrets),
+        accepts_incomplete,
+    )
+    .await?;
     Ok((target, secrets))
+}
+
+/// Returns the attributes with the operator's values, checked.
+async fn decided(
+    broker: &Broker,
+    instance: &Instance,
+    before: &Offered<'_>,
+    (after, target): (&Offered<'_>, Attributes),
+    (plain, secrets): (&Object, &Object),
+    accepts_incomplete: bool,
+) -> Result<Attributes> {
+    let before = (before, &instance.attributes);
+    if let Some(overrides) = known_overrides(instance, &target, accepts_incomplete) {
+        let target = Attributes {
+            overrides,
+            ..target
+        };
+        check_update(before, (after, &target), &Applicable::default(), secrets)?;
+        return Ok(target);
+    }
+
+    let operator = overrides::applicable(broker, &after.offering.name, &target).await?;
+    let target = with_overrides(broker, before, (after, target), &operator, plain)?;
+    check_update(before, (after, &target), &operator, secrets)?;
+    Ok(target)
+}
+
+/// Returns the operator's values for a request that does not need the present ones: a repeated one,
+/// whose update runs; and one that asks for nothing else of a platform that does not wait.
+fn known_overrides(
+    instance: &Instance,
+    target: &Attributes,
+    accepts_incomplete: bool,
+) -> Option<OperatorValues> {
+    let running = instance
+        .update
+        .as_ref()
+        .filter(|running| instance.operation.in_progress() && target.asks_for_the_same(running));
+    match running {
+        Some(running) => Some(running.overrides.clone()),
+        None if !accepts_incomplete && target.asks_for_the_same(&instance.attributes) => {
+            Some(instance.attributes.overrides.clone())
+        }
+        None => None,
+    }
 }
 
 /// Returns the attributes with the operator's present values, as far as the instance can have them.
@@ -215,12 +268,14 @@ fn with_overrides(
     )?;
 
     let winning = parameters::winning(after, &operator.values, precedence, &target.parameters.0);
-    let overrides = operator_values::after_update((before, current), (after, &target), winning);
-    operator_values::check_values(after, &overrides)?;
-    Ok(Attributes {
+    let overrides =
+        operator_values::after_update((before, current), (after, &target), winning, precedence);
+    let target = Attributes {
         overrides,
         ..target
-    })
+    };
+    operator_values::check_changed_values(after, &target, current)?;
+    Ok(target)
 }
 
 /// Returns the changes of the parameters. Kubernetes sends all parameters, and leaves out those
@@ -254,7 +309,13 @@ fn requested_changes(
     broker
         .locations
         .keep(&broker.place, instance.location.as_ref(), &mut changes)?;
-    let changes = after.normalized(changes);
+    let mut changes = after.normalized(changes);
+    // A platform may send what it has read: the operator's values are not the user's.
+    let overrides = &instance.attributes.overrides;
+    changes.retain(|name, value| {
+        let known = overrides.get(name);
+        known.is_none_or(|known| *value != after.shown(name, &known.value))
+    });
     check_requested(&instance.attributes, before, after, &changes)?;
     Ok(changes)
 }
@@ -311,14 +372,36 @@ async fn start_update(
         broker.environment.now(),
     );
 
+    let has_stack_policy = ensure_stack_policy(broker, &instance, &target).await?;
     let instance = Instance {
         update: Some(target.clone()),
+        has_stack_policy,
         ..instance.begin(operation)
     };
 
     match broker.records.replace_instance(&instance).await? {
         Some(instance) => submit_update(broker, instance, &target, secrets).await,
         None => Err(Error::Concurrency),
+    }
+}
+
+/// Sets the stack policy of a stack that has none: the policy that comes with an update applies only
+/// to later ones. Returns true if the stack has one afterwards.
+async fn ensure_stack_policy(
+    broker: &Broker,
+    instance: &Instance,
+    target: &Attributes,
+) -> Result<bool> {
+    if instance.has_stack_policy {
+        return Ok(true);
+    }
+
+    let offered = broker.catalog.find(&target.service_id, &target.plan_id)?;
+    let stacks = broker.stacks_of(instance).await;
+    let policy = &offered.offering.stack_policy;
+    match stacks.set_policy(instance.stack(), policy).await {
+        Ok(()) => Ok(true),
+        Err(error) => Error::Port(error).unless_passing(),
     }
 }
 
@@ -352,7 +435,9 @@ async fn submit_update(
         Ok((StackUpdate::Accepted, _)) => return Ok(Some(instance.operation.id)),
         Ok((StackUpdate::NoChange, stack)) => {
             match missing_changes(broker, &instance.attributes, target, &stack)? {
-                missing if missing.is_empty() => return end_unchanged(broker, instance).await,
+                missing if is_of_operator(&missing, &instance.attributes, target) => {
+                    return end_unchanged(broker, instance).await;
+                }
                 missing => unseen_change(&missing),
             }
         }
@@ -380,6 +465,13 @@ async fn submit_update(
     let refused = if is_busy { Error::Concurrency } else { refused };
 
     forget_update(broker, instance, refused).await
+}
+
+/// True if only the operator's values are missing. The user did not ask for them, and no resource of
+/// the stack depends on them.
+fn is_of_operator(missing: &BTreeSet<String>, current: &Attributes, target: &Attributes) -> bool {
+    let changed = parameters::changed_overrides(&current.overrides, &target.overrides);
+    missing.is_subset(&changed)
 }
 
 /// Restores the record from before an update that changed nothing, and returns the refusal as
@@ -488,11 +580,6 @@ async fn send_update(
         tags: tags::of_stack(broker, &offered, &instance.id, target),
         token: &instance.operation.id,
     };
-    if !instance.has_stack_policy {
-        stacks
-            .set_policy(instance.stack(), &offered.offering.stack_policy)
-            .await?;
-    }
     Ok((stacks.update(&update).await?, stack))
 }
 
@@ -521,22 +608,17 @@ impl Attributes {
         self.plan_id != current.plan_id || self.template_version != current.template_version
     }
 
-    /// Returns the attributes without new values of overrides, if nothing else changes the stack. A
-    /// platform that cannot wait for the stack can then still update the record.
-    fn without_upkeep(self, current: &Self) -> Self {
-        let kept = Self {
-            overrides: current.overrides.clone(),
-            ..self.clone()
-        };
-        if kept.same_stack(current) { kept } else { self }
-    }
-
     /// True if both ask for the same stack.
     fn same_stack(&self, other: &Self) -> bool {
+        self.asks_for_the_same(other)
+            && parameters::changed_overrides(&self.overrides, &other.overrides).is_empty()
+    }
+
+    /// True if both ask for the same, whatever the operator has set.
+    fn asks_for_the_same(&self, other: &Self) -> bool {
         self.same_request(other)
             && self.secret_parameters == other.secret_parameters
             && self.template_version == other.template_version
-            && parameters::changed_overrides(&self.overrides, &other.overrides).is_empty()
     }
 
     /// True if the stacks of both have the same names of the platform in their tags.
@@ -667,6 +749,8 @@ fn check_fixed(
 ) -> Result<()> {
     let mut changed = changed(before, after);
     changed.retain(|name| after.0.knows(name) && !after.0.offering.is_updatable(name));
+    // What the operator has set was decided before.
+    changed.retain(|name| !after.1.overrides.contains_key(name));
     if changed.is_empty() {
         return Ok(());
     }

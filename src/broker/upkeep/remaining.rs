@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::pages::Pages;
-use crate::broker::{Broker, error::Result, ports::ScannedRecord};
+use crate::broker::{Broker, Naming, error::Result, ports::ScannedRecord};
 
 /// The most instances that are named.
 const MAX_NAMED: usize = 10;
@@ -23,12 +23,14 @@ pub struct Remaining {
     pub named: Vec<String>,
 }
 
-/// Counts the remaining instances and the unreadable records, and names the first few.
+/// Counts the remaining instances and the unreadable records, and names the first few. With a
+/// prefix, counts only the instances whose names have another one.
 ///
 /// # Errors
 ///
 /// The error of a port.
-pub async fn remaining(broker: &Broker) -> Result<Remaining> {
+pub async fn remaining(broker: &Broker, prefix: Option<&str>) -> Result<Remaining> {
+    let prefix = prefix.map(Naming::new);
     let mut remaining = Remaining::default();
 
     // No pause: the broker is about to be deleted, so no other request needs the table's
@@ -38,6 +40,7 @@ pub async fn remaining(broker: &Broker) -> Result<Remaining> {
         records
             .into_iter()
             .filter_map(name)
+            .filter(|name| prefix.as_ref().is_none_or(|prefix| !prefix.is_ours(name)))
             .for_each(|name| remaining.add(name));
         if remaining.count >= MAX_COUNTED {
             remaining.or_more = true;

@@ -26,7 +26,7 @@ impl Change {
 
                 let problem = problem
                     .as_deref()
-                    .map_or(String::new(), |reason| format!("  NO EFFECT: {reason}"));
+                    .map_or(String::new(), |reason| format!("  PROBLEM: {reason}"));
 
                 format!("set     {}{before}{problem}", described(it))
             }
@@ -62,7 +62,7 @@ pub fn set(scope: &Scope, values: &[String], catalog: &Catalog) -> Result<Vec<Ch
 
         match it.problem(catalog) {
             None => Ok(Change::Set(it, None)),
-            Some(reason) => bail!("`{text}` would have no effect: {reason}"),
+            Some(reason) => bail!("`{text}` is refused: {reason}"),
         }
     });
     changes.collect()
@@ -86,7 +86,7 @@ pub fn limit(
     };
     match it.problem(catalog) {
         None => Ok(Change::Set(it, None)),
-        Some(reason) => bail!("the limit would have no effect: {reason}"),
+        Some(reason) => bail!("the limit is refused: {reason}"),
     }
 }
 

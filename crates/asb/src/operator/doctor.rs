@@ -15,7 +15,7 @@ pub fn examine(catalog: &Catalog, overrides: &Overrides) -> Result<()> {
     found.extend(overrides.iter().filter_map(|it| {
         let reason = it.problem(catalog)?;
         Some(format!(
-            "the override has no effect: {}: {reason}",
+            "an override has a problem: {}: {reason}",
             described(it)
         ))
     }));

@@ -43,12 +43,13 @@ fn parse(rest: &str, value: &str) -> Result<Override> {
         bail!("expected <cluster>_<namespace>_<service>_<parameter> after the broker's id");
     };
 
+    let scope = Scope {
+        organization: part(cluster),
+        space: part(namespace),
+        service: part(service),
+    };
     Ok(Override {
-        scope: Scope {
-            organization: part(cluster),
-            space: part(namespace),
-            service: part(service),
-        },
+        scope: scope.normalized().map_err(anyhow::Error::msg)?,
         parameter: parameter.to_owned(),
         setting: Setting::Value(value.to_owned()),
     })

@@ -126,13 +126,16 @@ impl From<LimitArguments> for ParameterLimit {
     }
 }
 
-impl From<ScopeArguments> for Scope {
-    fn from(arguments: ScopeArguments) -> Self {
-        Self {
+impl TryFrom<ScopeArguments> for Scope {
+    type Error = anyhow::Error;
+
+    fn try_from(arguments: ScopeArguments) -> Result<Self> {
+        let scope = Self {
             organization: arguments.organization,
             space: arguments.space,
             service: arguments.service,
-        }
+        };
+        scope.normalized().map_err(anyhow::Error::msg)
     }
 }
 
@@ -149,7 +152,7 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
             values,
             writing,
         } => {
-            let changes = changes::set(&scope.into(), &values, catalog)?;
+            let changes = changes::set(&scope.try_into()?, &values, catalog)?;
             apply(changes, writing).await
         }
         OverrideCommand::Limit {
@@ -158,7 +161,7 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
             limit,
             writing,
         } => {
-            let change = changes::limit(scope.into(), parameter, limit.into(), catalog)?;
+            let change = changes::limit(scope.try_into()?, parameter, limit.into(), catalog)?;
             apply(vec![change], writing).await
         }
         OverrideCommand::List { table } => {
@@ -173,7 +176,7 @@ pub async fn run(command: OverrideCommand, catalog: &Catalog) -> Result<()> {
             parameters,
             limit,
             writing,
-        } => apply(changes::rm(&scope.into(), parameters, limit), writing).await,
+        } => apply(changes::rm(&scope.try_into()?, parameters, limit), writing).await,
         OverrideCommand::Import {
             file,
             broker_id,
@@ -222,7 +225,7 @@ async fn apply(changes: Vec<Change>, writing: Writing) -> Result<()> {
 /// Returns a line of text for the list of overrides.
 fn line(it: &Override, catalog: &Catalog) -> String {
     let problem = it.problem(catalog);
-    let problem = problem.map_or(String::new(), |reason| format!("  NO EFFECT: {reason}"));
+    let problem = problem.map_or(String::new(), |reason| format!("  PROBLEM: {reason}"));
     format!("{}{problem}", described(it))
 }
 
