@@ -1,20 +1,17 @@
 //! [`OverrideRecords`] with DynamoDB: the partition `OVERRIDES` of the broker's table.
 //!
-//! | `pk`        | `sk`                                     | holds                                  |
-//! |-------------|------------------------------------------|----------------------------------------|
-//! | `OVERRIDES` | parameter, organization, space, service | `parameter`, `value`, parts of the scope |
+//! | `pk`        | `sk`            | holds                                                 |
+//! |-------------|-----------------|-------------------------------------------------------|
+//! | `OVERRIDES` | `Override::key` | `parameter`, `value` or `limit`, parts of the scope   |
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use catalog::Override;
+use catalog::{OVERRIDES, Override};
 
 use super::{error::Service, records::DynamoDb};
 use crate::broker::ports::{OverrideRecords, PortResult};
 
 const SERVICE: Service = Service("DynamoDB");
-
-/// The partition that holds all overrides.
-pub const OVERRIDES: &str = "OVERRIDES";
 
 #[async_trait]
 impl OverrideRecords for DynamoDb {

@@ -79,14 +79,14 @@ impl OperatorOverrides {
     }
 }
 
-/// Logs the overrides that have no effect.
+/// Logs the overrides that have a problem.
 fn report_problems(overrides: &Overrides, catalog: &Catalog) {
     for it in overrides.iter() {
         if let Some(reason) = it.problem(catalog) {
             tracing::warn!(
                 parameter = it.parameter,
                 reason,
-                "an override has no effect; `asb override list` shows all of them"
+                "an override has a problem; `asb override list` shows all of them"
             );
         }
     }

@@ -67,7 +67,7 @@ enum Command {
         #[command(subcommand)]
         command: operator::OverrideCommand,
     },
-    /// Say which plans lack a value, and which overrides have no effect
+    /// Say which plans lack a value, and which overrides have a problem
     #[cfg(feature = "operator")]
     Doctor {
         #[command(flatten)]

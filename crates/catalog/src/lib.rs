@@ -72,8 +72,8 @@ pub use self::{
     consent::Consents,
     normalization::parameter_text,
     overrides::{
-        Level, OperatorLimits, OperatorValue, OperatorValues, Override, Overrides, Owner, PLAN,
-        Scope, Setting,
+        Level, OVERRIDES, OperatorLimits, OperatorValue, OperatorValues, Override, Overrides,
+        Owner, PLAN, Scope, Setting,
     },
     resolution::{Precedence, Resolved, Source},
     restrictions::{EnabledPlans, LimitText, ParameterLimit, ParameterLimits, Restrictions},

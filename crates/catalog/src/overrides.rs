@@ -21,12 +21,12 @@ pub struct Override {
     pub scope: Scope,
     /// Name of the template's parameter, or [`PLAN`].
     pub parameter: String,
-    /// What the operator sets.
+    /// Value or limit of the parameter.
     #[serde(flatten)]
     pub setting: Setting,
 }
 
-/// What the operator sets for a parameter.
+/// The operator's value or limit of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Setting {
@@ -35,6 +35,9 @@ pub enum Setting {
     /// A limit of the values that users can choose.
     Limit(LimitText),
 }
+
+/// The partition of the broker's table that holds all overrides.
+pub const OVERRIDES: &str = "OVERRIDES";
 
 /// The name under which the plans are limited that users can choose.
 pub const PLAN: &str = "plan";
@@ -193,8 +196,8 @@ impl Override {
         format!("{kind}{SEPARATOR}{}", parts.join(SEPARATOR))
     }
 
-    /// Returns the reason why the override cannot take effect, such as a secret parameter or a value
-    /// that no plan accepts; `None` if it can.
+    /// Returns the problem of the override, such as a secret parameter, or a value that a plan in its
+    /// scope does not accept; `None` if it has none.
     pub fn problem(&self, catalog: &Catalog) -> Option<String> {
         let service = self.scope.service.as_deref();
         let plans: Vec<_> = catalog

@@ -30,6 +30,7 @@ use aws_sdk_dynamodb::{
         ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     },
 };
+use catalog::OVERRIDES;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,7 +39,7 @@ use uuid::Uuid;
 mod shapes;
 
 use self::shapes::Shape;
-use super::{error::Service, override_records::OVERRIDES};
+use super::error::Service;
 use crate::broker::{
     ports::{
         BindingInsertion, Page, PortError, PortResult, Records, ScannedRecord, UnreadableRecord,

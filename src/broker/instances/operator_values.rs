@@ -129,7 +129,8 @@ fn stays(
     after.knows(name) && before.knows(name) && !after.offering.is_updatable(name) && !is_new
 }
 
-fn keeps_earlier_template(after: &Offered<'_>, target: &Attributes) -> bool {
+/// True if the instance stays on an earlier version of its template than the catalog's.
+pub fn keeps_earlier_template(after: &Offered<'_>, target: &Attributes) -> bool {
     target.template_version.as_deref() != after.offering.version.as_deref()
 }
 

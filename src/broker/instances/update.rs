@@ -711,7 +711,7 @@ fn check_rules(
     secrets: &Object,
     changes_plan: bool,
 ) -> Result<()> {
-    if target.template_version.as_deref() != offered.offering.version.as_deref() {
+    if operator_values::keeps_earlier_template(offered, target) {
         return Ok(());
     }
 

@@ -38,7 +38,7 @@ pub enum OverrideCommand {
         #[command(flatten)]
         writing: Writing,
     },
-    /// List all overrides, the most general ones first, and say which have no effect
+    /// List all overrides, the most general ones first, with their problems
     List {
         #[command(flatten)]
         table: TableArguments,
@@ -104,7 +104,7 @@ pub struct TableArguments {
     table: String,
 }
 
-/// Where and how something is written.
+/// The table to change, or to compare with in a dry run.
 #[derive(Args)]
 pub struct Writing {
     #[command(flatten)]

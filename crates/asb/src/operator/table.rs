@@ -4,12 +4,9 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use catalog::Overrides;
+use catalog::{OVERRIDES, Overrides};
 
 use super::changes::Change;
-
-/// The partition that holds all overrides. `src/aws/override_records.rs` reads it.
-const OVERRIDES: &str = "OVERRIDES";
 
 type Item = HashMap<String, AttributeValue>;
 
