@@ -119,6 +119,7 @@ fn generate() -> Result<()> {
 }
 
 fn check() -> Result<()> {
+    check_support(&services()?)?;
     let paths: Vec<_> = outdated()?
         .into_iter()
         .map(|(path, _)| path.display().to_string())
@@ -130,6 +131,26 @@ fn check() -> Result<()> {
         "generated files are not up to date; run `make generate`: {}",
         paths.join(", ")
     )
+}
+
+/// Checks that AWS still supports the defaults of all services, such as an engine's version.
+fn check_support(services: &[Inspection]) -> Result<()> {
+    let today: String = jiff::Timestamp::now()
+        .to_string()
+        .chars()
+        .take(10)
+        .collect();
+    for service in services {
+        let support = service.end_of_support.as_ref();
+        if let Some(ended) = support.and_then(|support| support.ended_default(&today)) {
+            bail!(
+                "templates/{}: AWS's standard support of the default {ended} has ended, or has no \
+                 date in EndOfSupport; choose a later one",
+                service.offering.name
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Returns the outdated files, with their expected text.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use catalog::{
     bind_parameters::SCOPE,
     compiler::Inspection,
-    model::{Credential, Endpoint, Offering, Plan, Scope},
+    model::{Credential, DatabaseUser, Endpoint, Offering, Plan, Privileges, Scope},
     reference::{self, Reference},
 };
 use serde_json::{Map, Value, json};
@@ -351,7 +351,12 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         page,
         "The binding parameter `Scope` selects the permissions of the binding.\n"
     )?;
-    for (index, Scope { name, statements }) in bindings.scopes.iter().enumerate() {
+    for (index, scope) in bindings.scopes.iter().enumerate() {
+        let Scope {
+            name,
+            statements,
+            database_user,
+        } = scope;
         let default = if index == bindings.default_scope {
             " (default)"
         } else {
@@ -359,6 +364,9 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         };
         writeln!(page, "### `{name}`{default}\n")?;
 
+        if let Some(user) = database_user {
+            writeln!(page, "- {}", database_user_text(*user))?;
+        }
         let statements: Vec<Value> = serde_json::from_str(statements)?;
         for statement in &statements {
             writeln!(page, "- {}", statement_text(statement))?;
@@ -371,6 +379,24 @@ fn scopes(page: &mut String, offering: &Offering) -> Result<()> {
         "Statements on resources that the instance does not have are omitted.\n"
     )?;
     Ok(())
+}
+
+/// Returns what the database user of a scope may do, in words.
+fn database_user_text(user: DatabaseUser) -> String {
+    let privileges = match user.privileges {
+        Privileges::Owner => {
+            "creates, changes and drops tables and all other objects of the database. What it \
+             creates stays when the binding is deleted"
+        }
+        Privileges::ReadWrite => "reads and writes the rows of all tables",
+        Privileges::ReadOnly => "reads the rows of all tables",
+    };
+    let login = if user.by_iam {
+        "logs in with a token of IAM instead of a password"
+    } else {
+        "logs in with a password"
+    };
+    format!("A database user of the binding's own, which {privileges}. It {login}")
 }
 
 /// Returns the meaning of an IAM statement, in words.

@@ -44,6 +44,7 @@
 pub mod bind_parameters;
 pub mod compiler;
 mod consent;
+mod database_scopes;
 mod limits;
 pub mod model;
 mod normalization;
@@ -70,6 +71,7 @@ use uuid::Uuid;
 
 pub use self::{
     consent::Consents,
+    database_scopes::DatabaseAccess,
     normalization::parameter_text,
     overrides::{
         Level, OVERRIDES, OperatorLimits, OperatorValue, OperatorValues, Override, Overrides,
@@ -325,6 +327,8 @@ fn entries(
 }
 
 fn entry(namespace: Uuid, mut offering: Offering, restrictions: &Restrictions) -> Entry {
+    database_scopes::restrict(&mut offering.bindings, restrictions.database_access);
+
     let mut plans: Vec<_> = offering
         .plans
         .iter()

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use databake::Bake;
+pub use database_protocol::{Engine, Privileges};
 use serde::{Deserialize, Serialize};
 
 /// Text that is constant in the compiled-in catalog and owned in one compiled at run time.
@@ -36,6 +37,12 @@ pub struct Offering {
     pub parameter_defaults: List<StackParameter>,
     /// Names of the parameters that an existing instance can change.
     pub updatable_parameters: List<Text>,
+    /// Names of the updatable numbers that can only grow.
+    pub growing: List<Text>,
+    /// Parameters that name another instance of the same service and space.
+    pub instance_references: List<InstanceReference>,
+    /// Parameters that name a resource with the tag of the instance's space.
+    pub tagged_resources: List<TaggedResource>,
     /// Number of resources in the template. Conditions may leave some of them out of a stack.
     pub resource_count: usize,
     /// The template's text as CloudFormation receives it.
@@ -55,6 +62,27 @@ pub struct Offering {
     pub settings: List<Setting>,
     /// Credentials, endpoints and permissions of bindings.
     pub bindings: Bindings,
+}
+
+/// A parameter that names another instance of the same service and space.
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
+pub struct InstanceReference {
+    /// Name of the parameter. Users send the instance's id.
+    pub parameter: Text,
+    /// Output of that instance's stack, which takes the id's place in the new stack.
+    pub output: Text,
+}
+
+/// A parameter that names a resource which must have the tag of the instance's space: its owner's
+/// consent.
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
+pub struct TaggedResource {
+    /// Name of the parameter.
+    pub parameter: Text,
+    /// ARN of the resource: text with `${parameter}` and references such as `${AWS::Region}`.
+    pub arn: Text,
 }
 
 /// A setting of the operator: entries that values of parameters must match. A user gets no right to
@@ -212,6 +240,8 @@ pub struct Bindings {
     pub scopes: List<Scope>,
     /// Index into `scopes` of the scope for bindings that name none. 0 if there are no scopes.
     pub default_scope: usize,
+    /// The database in which bindings have a user of their own. None if the service is none.
+    pub database: Option<Database>,
     /// True if a Lambda function of the stack creates the credentials. The output
     /// [`FUNCTION_OUTPUT`] names the function.
     pub via_function: bool,
@@ -265,6 +295,41 @@ pub struct Scope {
     pub name: Text,
     /// IAM statements: a JSON array with `${…}` references in its strings.
     pub statements: Text,
+    /// The database user that bindings of the scope get. None if they get none.
+    pub database_user: Option<DatabaseUser>,
+}
+
+/// The database of an instance. Its texts have `${…}` references to outputs.
+#[derive(Bake, Clone, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
+pub struct Database {
+    /// Kind of server.
+    pub engine: Engine,
+    /// Host name of the writer.
+    pub host: Text,
+    /// TCP port.
+    pub port: Text,
+    /// Name of the database.
+    pub name: Text,
+    /// ARN of the secret with the master user's login.
+    pub master_secret: Text,
+}
+
+/// The parameter of every database template with the security groups that are attached to the
+/// database. The operator sets it.
+pub const SECURITY_GROUP_IDS: &str = "SecurityGroupIds";
+
+/// The parameter of every database template with the subnets of the database. The operator sets it.
+pub const SUBNET_IDS: &str = "SubnetIds";
+
+/// The database user that bindings of a scope get.
+#[derive(Bake, Clone, Copy, Serialize, Deserialize, Debug, PartialEq)]
+#[databake(path = catalog::model)]
+pub struct DatabaseUser {
+    /// The privileges in the database.
+    pub privileges: Privileges,
+    /// True if the user proves with IAM who it is, and has no password.
+    pub by_iam: bool,
 }
 
 impl Offering {

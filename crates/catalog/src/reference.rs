@@ -33,11 +33,17 @@ pub enum Reference {
     SecretAccessKey,
     /// ARN of the binding's IAM role, or of the application's.
     RoleArn,
+    /// Name of the binding's database user.
+    DatabaseUsername,
+    /// Password of the binding's database user.
+    DatabasePassword,
+    /// ARN of the secret of the database's master user.
+    MasterSecretArn,
 }
 
 impl Reference {
     /// All references.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Region,
         Self::AccountId,
         Self::Partition,
@@ -47,6 +53,9 @@ impl Reference {
         Self::AccessKeyId,
         Self::SecretAccessKey,
         Self::RoleArn,
+        Self::DatabaseUsername,
+        Self::DatabasePassword,
+        Self::MasterSecretArn,
     ];
 
     /// Returns the reference of this name, as in `${AWS::Region}`. None if the name is an output's.
@@ -68,6 +77,9 @@ impl Reference {
             Self::AccessKeyId => "Identity.AccessKeyId",
             Self::SecretAccessKey => "Identity.SecretAccessKey",
             Self::RoleArn => "Identity.RoleArn",
+            Self::DatabaseUsername => "Database.Username",
+            Self::DatabasePassword => "Database.Password",
+            Self::MasterSecretArn => "Database.MasterSecretArn",
         }
     }
 
@@ -87,6 +99,17 @@ impl Reference {
             Self::SecretAccessKey => "Secret access key of the binding's IAM user.",
             Self::RoleArn => {
                 "ARN of the binding's IAM role, if it requested a role instead of an access key."
+            }
+            Self::DatabaseUsername => {
+                "Name of the binding's own database user. Absent with the scope MasterSecret."
+            }
+            Self::DatabasePassword => {
+                "Password of the binding's own database user. Absent with a scope that uses IAM \
+                 and with MasterSecret."
+            }
+            Self::MasterSecretArn => {
+                "ARN of the secret with the login of the database's master user. Only with the \
+                 scope MasterSecret."
             }
         }
     }

@@ -13,6 +13,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::{
     consent::Consents,
+    database_scopes::DatabaseAccess,
     model::{Offering, Plan, StackParameter, Text},
     normalization::{normalized_value, parameter_text},
     unique::UniqueMap,
@@ -27,6 +28,8 @@ pub struct Restrictions {
     pub limits: ParameterLimits,
     /// The operator's consents to values that users name.
     pub consents: Consents,
+    /// The broker's access to databases, which decides on the scopes of their bindings.
+    pub database_access: DatabaseAccess,
 }
 
 /// Enabled plans, as `service/plan`.

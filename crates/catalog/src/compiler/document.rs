@@ -1,5 +1,6 @@
 //! Typed document of a CloudFormation template: the parts that the compiler reads.
 
+use database_protocol::{Engine, Privileges};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,6 +66,13 @@ pub struct Specification {
     #[serde(default)]
     pub operator_parameters: Vec<Spanned<String>>,
     #[serde(default)]
+    pub growing: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub same_space: Vec<Spanned<SameSpace>>,
+    #[serde(default)]
+    pub tagged_by_space: Vec<Spanned<TaggedBySpace>>,
+    pub end_of_support: Option<Spanned<EndOfSupport>>,
+    #[serde(default)]
     pub outputs_as_is: bool,
     #[serde(default)]
     pub cloud_foundry: bool,
@@ -76,6 +84,31 @@ pub struct Specification {
     pub deploy_policy: Vec<Spanned<Statement>>,
     #[serde(default)]
     pub bindings: Bindings,
+}
+
+/// A parameter that names another instance of the space.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SameSpace {
+    pub parameter: String,
+    pub output: String,
+}
+
+/// A parameter that names a resource with the tag of the space.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct TaggedBySpace {
+    pub parameter: String,
+    pub arn: String,
+}
+
+/// The ends of standard support of a parameter's values.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EndOfSupport {
+    pub parameter: String,
+    /// Dates as YYYY-MM-DD, by value. A value covers those that continue it after a dot.
+    pub dates: Named<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +165,35 @@ pub struct Bindings {
     pub credentials: Option<Named<Spanned<String>>>,
     #[serde(default)]
     pub endpoints: Vec<Spanned<Endpoint>>,
+    pub database: Option<Spanned<Database>>,
+}
+
+/// The database in which bindings have a user of their own.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Database {
+    pub engine: Engine,
+    pub host: String,
+    pub port: String,
+    pub name: String,
+    pub master_secret: String,
+    /// The users, by scope.
+    pub users: Named<Spanned<DatabaseUser>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DatabaseUser {
+    pub privileges: Privileges,
+    #[serde(default)]
+    pub authentication: Authentication,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq)]
+pub enum Authentication {
+    #[default]
+    Password,
+    Iam,
 }
 
 /// An IAM statement for a policy of the broker's own stack.

@@ -25,7 +25,7 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
 ];
-const SPECIFICATION_KEYS: [&str; 27] = [
+const SPECIFICATION_KEYS: [&str; 31] = [
     "Version",
     "VersionDescription",
     "Name",
@@ -42,6 +42,10 @@ const SPECIFICATION_KEYS: [&str; 27] = [
     "MaximumPollingDuration",
     "UpdatableParameters",
     "OperatorParameters",
+    "Growing",
+    "SameSpace",
+    "TaggedBySpace",
+    "EndOfSupport",
     "Ascending",
     "Lists",
     "Matching",
@@ -68,12 +72,13 @@ const PLAN_KEYS: [&str; 11] = [
     "ParameterDefaults",
 ];
 const COST_KEYS: [&str; 4] = ["amount", "Amount", "unit", "Unit"];
-const BINDINGS_KEYS: [&str; 7] = [
+const BINDINGS_KEYS: [&str; 8] = [
     "DefaultScope",
     "Policies",
     "Boundary",
     "Credentials",
     "Endpoints",
+    "Database",
     // Keys of the published format only: its broker created identities by its own rules.
     "IAM",
     "CFNOutputs",
@@ -88,6 +93,8 @@ const SETTING_KEYS: [&str; 6] = [
     "Wildcard",
 ];
 const ENDPOINT_KEYS: [&str; 3] = ["Host", "Ports", "Protocol"];
+const DATABASE_KEYS: [&str; 6] = ["Engine", "Host", "Port", "Name", "MasterSecret", "Users"];
+const DATABASE_USER_KEYS: [&str; 2] = ["Privileges", "Authentication"];
 const ASCENDING_KEYS: [&str; 3] = ["Parameters", "Without", "Description"];
 const LIST_KEYS: [&str; 4] = ["Parameter", "MaxItems", "UniqueItems", "Description"];
 const MATCHING_KEYS: [&str; 5] = [
@@ -98,7 +105,29 @@ const MATCHING_KEYS: [&str; 5] = [
     "Description",
 ];
 const SUBDOMAIN_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
+const SAME_SPACE_KEYS: [&str; 2] = ["Parameter", "Output"];
+const TAGGED_BY_SPACE_KEYS: [&str; 2] = ["Parameter", "Arn"];
+const END_OF_SUPPORT_KEYS: [&str; 2] = ["Parameter", "Dates"];
 const SENDER_KEYS: [&str; 3] = ["Parameter", "Of", "Description"];
+/// The specification's lists, the keys of their entries, and what to call an entry.
+const LISTS: [(&str, &[&str], &str); 8] = [
+    (
+        "DeployPolicy",
+        &STATEMENT_KEYS,
+        "a statement of DeployPolicy",
+    ),
+    ("Ascending", &ASCENDING_KEYS, "an entry of Ascending"),
+    ("Lists", &LIST_KEYS, "an entry of Lists"),
+    ("Matching", &MATCHING_KEYS, "an entry of Matching"),
+    ("Subdomains", &SUBDOMAIN_KEYS, "an entry of Subdomains"),
+    ("Senders", &SENDER_KEYS, "an entry of Senders"),
+    ("SameSpace", &SAME_SPACE_KEYS, "an entry of SameSpace"),
+    (
+        "TaggedBySpace",
+        &TAGGED_BY_SPACE_KEYS,
+        "an entry of TaggedBySpace",
+    ),
+];
 const INTERFACE_KEYS: [&str; 2] = ["ParameterGroups", "ParameterLabels"];
 const GROUP_KEYS: [&str; 2] = ["Label", "Parameters"];
 const LABEL_KEYS: [&str; 1] = ["default"];
@@ -154,32 +183,12 @@ fn check_metadata(metadata: &Node) -> Checked<()> {
 fn check_specification(specification: &Node) -> Checked<()> {
     check_keys(specification, &SPECIFICATION_KEYS, "the specification")?;
     check_each_field(specification.get("Settings"), &SETTING_KEYS, "a setting")?;
-    check_each_entry(
-        specification.get("DeployPolicy"),
-        &STATEMENT_KEYS,
-        "a statement of DeployPolicy",
-    )?;
-    check_each_entry(
-        specification.get("Ascending"),
-        &ASCENDING_KEYS,
-        "an entry of Ascending",
-    )?;
-    check_each_entry(specification.get("Lists"), &LIST_KEYS, "an entry of Lists")?;
-    check_each_entry(
-        specification.get("Matching"),
-        &MATCHING_KEYS,
-        "an entry of Matching",
-    )?;
-    check_each_entry(
-        specification.get("Subdomains"),
-        &SUBDOMAIN_KEYS,
-        "an entry of Subdomains",
-    )?;
-    check_each_entry(
-        specification.get("Senders"),
-        &SENDER_KEYS,
-        "an entry of Senders",
-    )?;
+    if let Some(dates) = specification.get("EndOfSupport") {
+        check_keys(dates, &END_OF_SUPPORT_KEYS, "EndOfSupport")?;
+    }
+    for (list, known, place) in LISTS {
+        check_each_entry(specification.get(list), known, place)?;
+    }
 
     check_each_field(specification.get("ServicePlans"), &PLAN_KEYS, "a plan")?;
     for (_, plan) in specification
@@ -204,7 +213,13 @@ fn check_bindings(bindings: &Node) -> Checked<()> {
         &STATEMENT_KEYS,
         "a statement of Boundary",
     )?;
-    check_each_entry(bindings.get("Endpoints"), &ENDPOINT_KEYS, "an endpoint")
+    check_each_entry(bindings.get("Endpoints"), &ENDPOINT_KEYS, "an endpoint")?;
+
+    let Some(database) = bindings.get("Database") else {
+        return Ok(());
+    };
+    check_keys(database, &DATABASE_KEYS, "Database")?;
+    check_each_field(database.get("Users"), &DATABASE_USER_KEYS, "a user")
 }
 
 fn check_interface(interface: &Node) -> Checked<()> {

@@ -19,6 +19,9 @@ pub const ACCOUNT_ID: &str = "123456789012";
 /// A UUID, with the 36 characters that all of them have.
 pub const UUID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 
+/// The name of a database user, with the 29 characters that all of them have.
+const DATABASE_USER: &str = "sb_abcdefghijklmnopqrstuvwxyz";
+
 /// CloudFormation's limit of one parameter value, in bytes.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 const MAX_PARAMETER: usize = 4_096;
@@ -98,19 +101,22 @@ impl Partition {
             | Reference::SpaceGuid
             | Reference::AccessKeyId
             | Reference::SecretAccessKey
-            | Reference::RoleArn => None,
+            | Reference::RoleArn
+            | Reference::DatabaseUsername
+            | Reference::DatabasePassword
+            | Reference::MasterSecretArn => None,
         }
     }
 }
 
-/// Returns the value of a reference to the instance's organization or space. Platforms use UUIDs.
+/// Returns the longest value of a reference to the instance's owner or to the binding's database
+/// user. Platforms use UUIDs.
 pub fn of_instance(name: &str) -> Option<&'static str> {
-    let reference = Reference::parse(name)?;
-    matches!(
-        reference,
-        Reference::OrganizationGuid | Reference::SpaceGuid
-    )
-    .then_some(UUID)
+    match Reference::parse(name)? {
+        Reference::OrganizationGuid | Reference::SpaceGuid => Some(UUID),
+        Reference::DatabaseUsername => Some(DATABASE_USER),
+        _ => None,
+    }
 }
 
 /// Returns the maximum of a length over all partitions.
@@ -252,6 +258,23 @@ const TYPES: &[ResourceType] = &[
         reference: "${Name}",
         attributes: &[
             ("Arn", "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Name}:*"),
+        ],
+    },
+    // The names of secrets have six random characters at their end.
+    ResourceType {
+        kind: "AWS::RDS::DBCluster", name_property: &["DBClusterIdentifier"], max_name: 63,
+        reference: "${Name}",
+        attributes: &[
+            ("DBClusterResourceId", "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+            ("MasterUserSecret.SecretArn", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:rds!cluster-01234567-89ab-cdef-0123-456789abcdef-012345"),
+        ],
+    },
+    ResourceType {
+        kind: "AWS::RDS::DBInstance", name_property: &["DBInstanceIdentifier"], max_name: 63,
+        reference: "${Name}",
+        attributes: &[
+            ("DbiResourceId", "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+            ("MasterUserSecret.SecretArn", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:rds!db-01234567-89ab-cdef-0123-456789abcdef-012345"),
         ],
     },
     ResourceType {

@@ -1,12 +1,15 @@
 //! Compiler from `templates/` to the catalog. It runs in the build script, so a template with a
 //! mistake never gets into a binary.
 
+mod database;
 mod document;
 mod durations;
+mod end_of_support;
 mod expression;
 mod keys;
 pub mod longest;
 mod node;
+mod ownership;
 mod permissions;
 mod policy_length;
 mod rules;
@@ -28,6 +31,7 @@ use self::{
 };
 pub use self::{
     durations::LONGEST_POLLING,
+    end_of_support::EndOfSupport,
     permissions::{Permissions, Statement},
     settings::OperatorSetting,
 };
@@ -168,6 +172,8 @@ pub struct Inspection {
     pub permissions: Permissions,
     /// The operator's settings, as parameters of the broker's own stack.
     pub settings: Vec<OperatorSetting>,
+    /// The ends of standard support of a parameter's values. None if the template has none.
+    pub end_of_support: Option<EndOfSupport>,
     /// Descriptions of the outputs, by output name. Empty if an output has none.
     pub outputs: IndexMap<String, String>,
 }
@@ -186,6 +192,7 @@ pub fn inspect(file: &str, text: &str) -> Result<Inspection, TemplateError> {
             offering,
             permissions: permissions::permissions(&template.metadata.specification.value)?,
             settings: settings::operator_settings(&template.metadata.specification.value),
+            end_of_support: end_of_support::end_of_support(&template)?,
             outputs: template
                 .outputs
                 .iter()
@@ -236,6 +243,9 @@ fn offering(template: &Template, node: &Node, text: &str) -> Checked<Offering> {
         plans: plans(template)?,
         parameter_defaults: parameter_defaults(template)?,
         updatable_parameters: updatable_parameters(specification),
+        growing: ownership::growing(template)?,
+        instance_references: ownership::instance_references(template)?,
+        tagged_resources: ownership::tagged_resources(template)?,
         resource_count: template.resources.len(),
         constraints: constraints(template),
         rules: rules::rules(template, node)?,
@@ -620,11 +630,13 @@ fn check_value(parameter: &document::Parameter, value: &Value) -> Result<(), Str
 
 fn bindings(template: &Template) -> Checked<Bindings> {
     let scopes = scopes(template)?;
+    database::check_users(template)?;
     let default_scope = default_scope(template, &scopes)?;
     let credentials = credentials(template, &scopes)?;
     let endpoints = endpoints(template)?;
     let via_function = via_function(template)?;
 
+    let database = database::database(template, &scopes)?;
     let create_schema = binding_schema(&scopes, default_scope).to_string();
     let constraints = if scopes.is_empty() {
         List::default()
@@ -636,6 +648,7 @@ fn bindings(template: &Template) -> Checked<Bindings> {
         endpoints,
         scopes,
         default_scope,
+        database,
         via_function,
         create_schema: create_schema.into(),
         constraints,
@@ -663,6 +676,7 @@ fn scope(template: &Template, name: &str, statements: &Spanned<Vec<Value>>) -> C
     Ok(Scope {
         name: name.to_owned().into(),
         statements: json.to_string().into(),
+        database_user: database::user(template, name),
     })
 }
 
