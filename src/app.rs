@@ -6,9 +6,9 @@ use aws_config::SdkConfig;
 use catalog::Catalog;
 
 use crate::{
-    aws::{AwsPortsByRole, DynamoDb, Kms, Permissions, SecretsManager, System},
+    aws::{AwsPortsByRole, DatabaseFunction, DynamoDb, Kms, Permissions, SecretsManager, System},
     broker::{
-        Broker, Naming, OperatorOverrides, Place, authentication::Authenticator,
+        Broker, Databases, Naming, OperatorOverrides, Place, authentication::Authenticator,
         stacks::ProgressCache,
     },
     offerings::OFFERINGS,
@@ -34,6 +34,7 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
         overrides: OperatorOverrides::new(table.clone(), settings.precedence),
         records: table,
         aws_ports: Arc::new(AwsPortsByRole::new(config, permissions(settings))),
+        databases: databases(settings, config),
         vault: Arc::new(Kms::new(config, &settings.key_arn)),
         environment: Arc::new(System),
         progress_cache: if settings.stack_events {
@@ -42,6 +43,16 @@ pub fn broker(settings: &Settings, config: &SdkConfig) -> Broker {
             ProgressCache::default()
         },
     }
+}
+
+/// Returns the network of the databases, if the operator has given one.
+fn databases(settings: &Settings, config: &SdkConfig) -> Option<Databases> {
+    let network = settings.database_network.as_ref()?;
+    Some(Databases {
+        users: Arc::new(DatabaseFunction::new(config, &network.function_name)),
+        subnet_ids: network.subnet_ids.clone(),
+        security_group_id: network.security_group_id.clone(),
+    })
 }
 
 /// Creates the authenticator, which accepts the user name and password in the platforms' secret.

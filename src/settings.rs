@@ -5,7 +5,7 @@ use std::{
     env,
 };
 
-use catalog::{Consents, EnabledPlans, ParameterLimits, Precedence, Restrictions};
+use catalog::{Consents, DatabaseAccess, EnabledPlans, ParameterLimits, Precedence, Restrictions};
 use jiff::SignedDuration;
 
 use crate::{
@@ -66,6 +66,11 @@ pub struct Settings {
     /// `EXTERNAL_ID`: the external id with which the broker assumes a role of [`Self::locations`].
     /// Required if there are any.
     pub external_id: Option<String>,
+    /// The network of databases. Absent if all of its variables are empty:
+    /// - `DATABASE_FUNCTION`: the function in the network, which manages the users.
+    /// - `DATABASE_SUBNET_IDS`: the subnets for databases, separated by commas.
+    /// - `DATABASE_SECURITY_GROUP_ID`: the security group that admits the function.
+    pub database_network: Option<DatabaseNetwork>,
     /// `SWEEP_REMOVES`: `yes` if the sweep may remove something, or `no`.
     pub sweep_removes: bool,
     /// `STACK_EVENTS`: `yes` if CloudFormation's events about instances' stacks reach the function,
@@ -82,6 +87,17 @@ pub struct Settings {
     /// `MISSING_VERSION_STATUS`: the status for a request without `X-Broker-API-Version`, 400 or
     /// 412.
     pub missing_version: MissingVersion,
+}
+
+/// The network that the operator has given to databases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseNetwork {
+    /// Name of the function that manages the users.
+    pub function_name: String,
+    /// Ids of the subnets for databases, separated by commas.
+    pub subnet_ids: String,
+    /// Id of the security group that admits the function.
+    pub security_group_id: String,
 }
 
 /// The error for a setting that is missing or wrong.
@@ -146,6 +162,7 @@ impl Settings {
                 variables.optional("EXTERNAL_ID").is_some(),
             )?,
             external_id: variables.optional("EXTERNAL_ID"),
+            database_network: database_network(&variables)?,
             sweep_removes: variables.yes_or_no("SWEEP_REMOVES")?,
             stack_events: variables.yes_or_no("STACK_EVENTS")?,
             binding_rules: binding_rules(&variables)?,
@@ -227,6 +244,10 @@ fn restrictions(
         plans: plans.map_err(unusable("ENABLED_PLANS"))?,
         limits: limits.map_err(unusable("PARAMETER_LIMITS"))?,
         consents: consents.map_err(unusable("ENTRY_OWNERS"))?,
+        database_access: match database_network(variables)? {
+            Some(_) => DatabaseAccess::Users,
+            None => DatabaseAccess::MasterSecret,
+        },
     })
 }
 
@@ -247,6 +268,19 @@ fn binding_rules(
         },
         outputs_as_is: variables.yes_or_no("OUTPUTS_AS_IS")?,
     })
+}
+
+fn database_network(
+    variables: &Variables<impl Fn(&str) -> Option<String>>,
+) -> Result<Option<DatabaseNetwork>, InvalidSetting> {
+    let Some(function_name) = variables.optional("DATABASE_FUNCTION") else {
+        return Ok(None);
+    };
+    Ok(Some(DatabaseNetwork {
+        function_name,
+        subnet_ids: variables.required("DATABASE_SUBNET_IDS")?,
+        security_group_id: variables.required("DATABASE_SECURITY_GROUP_ID")?,
+    }))
 }
 
 fn missing_version(

@@ -42,13 +42,16 @@ const ROLE_REFUSALS: [&str; 4] = [
     "ValidationError",
 ];
 
-/// Error codes with which IAM reports that a recent change is not visible yet, or still in
+/// Error codes with which IAM and Lambda report that a recent change is not visible yet, or still in
 /// progress.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
-const PASSING_CODES: [&str; 3] = [
+const PASSING_CODES: [&str; 4] = [
     "NoSuchEntity",
     "ConcurrentModification",
     "EntityTemporarilyUnmodifiable",
+    // Lambda prepares the network of a function that nobody has invoked for weeks:
+    // https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    "ResourceConflictException",
 ];
 
 /// An AWS service by name. Converts the SDK's errors of that service to the domain's.

@@ -2,6 +2,7 @@
 //! name; users and roles share [`Iam`].
 
 mod aws_ports;
+mod database_users;
 mod environment;
 mod error;
 mod functions;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
 pub use aws_ports::{AwsPortsByRole, Permissions};
+pub use database_users::DatabaseFunction;
 pub use environment::System;
 pub use functions::Lambda;
 pub use iam::Iam;

@@ -1,6 +1,6 @@
 //! [`Resources`] with the Resource Groups Tagging API.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -60,6 +60,20 @@ impl Resources for Tagging {
             items: resources.collect(),
             next: page.pagination_token.filter(|token| !token.is_empty()),
         })
+    }
+
+    async fn tags(&self, arn: &str) -> PortResult<BTreeMap<String, String>> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let found = client.get_resources().resource_arn_list(arn).send().await;
+        let found = found.map_err(SERVICE.failed("GetResources"))?;
+
+        let tags = found
+            .resource_tag_mapping_list
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|resource| resource.resource_arn.as_deref() == Some(arn))
+            .flat_map(|resource| resource.tags.unwrap_or_default());
+        Ok(tags.map(|tag| (tag.key, tag.value)).collect())
     }
 }
 

@@ -53,6 +53,15 @@ pub enum Error {
     /// The service's function for credentials has failed, or has returned an invalid response.
     #[error("The service's own function for bindings failed. {0}")]
     Function(String),
+    /// The database does not answer, or is busy. The same request may succeed later.
+    #[error(
+        "The broker has no access to the database at the moment: {0}. Retry in a minute. If that \
+         does not help, check that the database is running."
+    )]
+    DatabaseUnavailable(String),
+    /// The database rejects the creation or the deletion of the binding's user.
+    #[error("The database rejects the binding's user: {0}. Repair the database, then retry.")]
+    Database(String),
     /// AWS does not delete a binding's user or role, because somebody has added something to it.
     #[error(
         "AWS does not delete the IAM identity {name}, because it has additions that are not the \
@@ -163,19 +172,26 @@ impl Error {
         }
     }
 
+    /// True if the same request may succeed a little later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Port(error) => error.is_passing(),
+            Self::DatabaseUnavailable(_) => true,
+            _ => false,
+        }
+    }
+
     /// Logs the error and returns the default value. A transient error is returned instead, because
     /// a retry may succeed.
     pub(super) fn unless_passing<T: Default>(self) -> Result<T> {
-        match self {
-            Self::Port(error) if error.is_passing() => Err(Self::Port(error)),
-            error => {
-                tracing::warn!(
-                    reason = error.detail().unwrap_or_else(|| error.to_string()),
-                    "a step failed and a retry cannot help; continuing without it"
-                );
-                Ok(T::default())
-            }
+        if self.is_passing() {
+            return Err(self);
         }
+        tracing::warn!(
+            reason = self.detail().unwrap_or_else(|| self.to_string()),
+            "a step failed and a retry cannot help; continuing without it"
+        );
+        Ok(T::default())
     }
 
     /// Returns the error in the form that the platform understands. Kubernetes gets

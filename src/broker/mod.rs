@@ -15,6 +15,7 @@
 
 pub mod authentication;
 pub mod bindings;
+mod databases;
 mod deadline;
 mod error;
 pub mod instances;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 
 pub use self::{
+    databases::Databases,
     deadline::Deadline,
     error::{Error, Result},
     last_operation::LastOperation,
@@ -78,6 +80,8 @@ pub struct Broker {
     pub records: Arc<dyn Records>,
     /// The ports for stacks, identities and other resources, for each location.
     pub aws_ports: Arc<dyn AwsPortsFactory>,
+    /// The network of the databases; `None` if the operator has given it none.
+    pub databases: Option<Databases>,
     /// Encryption of secrets at rest.
     pub vault: Arc<dyn Vault>,
     /// The clock and the source of random ids.

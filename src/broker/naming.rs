@@ -1,5 +1,6 @@
 //! Names of the resources that the broker creates in AWS.
 
+use database_protocol::UserName;
 use uuid::Uuid;
 
 use crate::broker::records::{BindingId, InstanceId, digest};
@@ -83,5 +84,13 @@ impl Naming {
             self.prefix,
             digest(&[instance.as_str(), binding.as_str()])
         )
+    }
+
+    /// The name of the binding's user in the instance's database. It has no prefix of this broker:
+    /// a database belongs to one instance.
+    pub fn database_user(&self, instance: &InstanceId, binding: &BindingId) -> UserName {
+        let of_instance = digest(&[instance.as_str()]).as_u128();
+        let of_binding = digest(&[instance.as_str(), binding.as_str()]).as_u128();
+        UserName::from_digests(of_instance, of_binding)
     }
 }

@@ -6,7 +6,13 @@ use catalog::{Catalog, OperatorLimits, OperatorValues, Overrides, Owner, Precede
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    broker::{Broker, error::Result, ports::OverrideRecords, records::Attributes},
+    broker::{
+        Broker,
+        databases::Databases,
+        error::Result,
+        ports::OverrideRecords,
+        records::{Attributes, Location},
+    },
     osb::Object,
 };
 
@@ -115,7 +121,8 @@ pub(super) struct Applicable {
     pub limits: OperatorLimits,
 }
 
-/// Returns the overrides for an instance of the service with these attributes.
+/// Returns the overrides for an instance of the service with these attributes at this location. At
+/// home, they include the network of the databases.
 ///
 /// # Errors
 ///
@@ -124,11 +131,16 @@ pub(super) async fn applicable(
     broker: &Broker,
     service: &str,
     attributes: &Attributes,
+    location: Option<&Location>,
 ) -> Result<Applicable> {
     let overrides = broker.overrides.known(broker).await?.overrides;
     let owner = owner(attributes);
+
+    let network = broker.databases.as_ref().filter(|_| location.is_none());
+    let mut values = network.map(Databases::values).unwrap_or_default();
+    values.extend(overrides.values(service, &owner));
     Ok(Applicable {
-        values: overrides.values(service, &owner),
+        values,
         limits: overrides.limits(service, &owner),
     })
 }

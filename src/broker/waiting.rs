@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::{
-    deadline::Deadline,
-    error::{Error, Result},
-};
+use crate::broker::{deadline::Deadline, error::Result};
 
 /// The longest time that a request waits if its platform polls. For a binding, IAM takes a second
 /// or two. If IAM is throttled, the rest is done while the platform polls.
@@ -46,9 +43,13 @@ impl Waiting {
         };
 
         match tokio::time::timeout(deadline.left().min(LONGEST_WAIT), work).await {
-            Ok(Err(Error::Port(error))) if error.is_passing() => {
-                tracing::warn!(reason = %error, "AWS is throttling or unavailable; a later request \
-                                                 resumes the operation");
+            Ok(Err(error)) if error.is_passing() => {
+                let reason = error.detail().unwrap_or_else(|| error.to_string());
+                tracing::warn!(
+                    reason,
+                    "AWS is throttling or unavailable; a later request \
+                                        resumes the operation"
+                );
                 Ok(None)
             }
             Ok(done) => done.map(Some),

@@ -120,7 +120,9 @@ impl From<Error> for ApiError {
                 | PortErrorKind::Corrupt
                 | PortErrorKind::Unexpected => (StatusCode::INTERNAL_SERVER_ERROR, None),
             },
+            Error::DatabaseUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
             Error::Function(_)
+            | Error::Database(_)
             | Error::IdentityInUse { .. }
             | Error::InvalidOverride(_)
             | Error::LostSecret { .. }

@@ -180,7 +180,7 @@ async fn take_up(
     let Some(binding) = broker.records.replace_binding(&existing).await? else {
         return Err(Error::Concurrency);
     };
-    let policy = service.policy(&binding.parameters.0)?;
+    let policy = service.policy(broker, &binding)?;
     create(broker, service, binding, policy, waiting).await
 }
 

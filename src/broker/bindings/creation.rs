@@ -4,6 +4,7 @@ use super::{
     bindable::check_bindable,
     credentials,
     grants::{self, Context},
+    means::Means,
     policy::Policy,
     service_instance::ServiceInstance,
     view::{self, BindingView},
@@ -20,7 +21,7 @@ pub async fn resume(broker: &Broker, instance: &Instance, binding: Binding) -> R
     check_bindable(broker, instance).await?;
     check_again(broker, instance, &binding).await?;
     let service = ServiceInstance::find(broker, instance)?;
-    let policy = service.policy(&binding.parameters.0)?;
+    let policy = service.policy(broker, &binding)?;
     create(broker, &service, binding, policy).await.map(drop)
 }
 
@@ -50,18 +51,18 @@ pub async fn create(
         policy: policy.as_ref(),
     };
 
-    let (mut created, mut access, mut credentials) = (Vec::new(), None, None);
+    let (mut created, mut means, mut credentials) = (Vec::new(), Means::default(), None);
     for grant in grants::kinds(&binding) {
-        let next = grant.create(&context, access.as_ref()).await?;
+        let next = grant.create(&context, &means).await?;
         created.push(next.grant);
-        access = access.or(next.access);
+        means = means.or(next.means);
         credentials = next.credentials.or(credentials);
     }
 
     let credentials = match credentials {
         Some(credentials) => credentials,
         None => {
-            credentials::of_template(broker, service, access.as_ref())
+            credentials::of_template(broker, service, &means)
                 .await?
                 .credentials
         }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{
-    access::Access, references::StoredSecrets, service_instance::ServiceInstance, stored_secrets,
+    means::Means, references::StoredSecrets, service_instance::ServiceInstance, stored_secrets,
 };
 use crate::{
     broker::{Broker, error::Result},
@@ -54,10 +54,14 @@ impl TemplateCredentials {
 pub async fn of_template(
     broker: &Broker,
     service: &ServiceInstance<'_>,
-    access: Option<&Access>,
+    means: &Means,
 ) -> Result<TemplateCredentials> {
     let secrets = stored_secrets::read(broker, service).await?;
-    let references = service.references().with(access, &secrets);
+    let master_secret = service.master_secret();
+    let references = service
+        .references()
+        .with(means, &secrets)
+        .with_master_secret(master_secret.as_deref());
 
     let declared = service.offered.offering.bindings.credentials.iter();
     let credentials = declared.filter_map(|credential| {

@@ -1,6 +1,5 @@
 //! Service bindings: one file for each request of OSBAPI, and the steps that requests share.
 
-pub(super) mod access;
 pub(super) mod bind;
 pub(super) mod bindable;
 pub(super) mod creation;
@@ -8,6 +7,7 @@ pub(super) mod credentials;
 pub(super) mod fetch;
 pub(super) mod grants;
 pub(super) mod last_operation;
+pub(super) mod means;
 pub(super) mod outcome;
 pub(super) mod policy;
 pub(super) mod references;

@@ -101,7 +101,7 @@ pub async fn with_grants(
         .check_bindings(&*broker.records, service.record, is_rotation)
         .await?;
 
-    let policy = service.policy(&binding.parameters.0)?;
+    let policy = service.policy(broker, &binding)?;
     let grants = grants::requested(broker, service, &binding, policy.as_ref(), context).await?;
 
     let mut binding = Binding { grants, ..binding };

@@ -1,18 +1,15 @@
 //! The instance that a binding belongs to, with its plan.
 
-use catalog::{Offered, bind_parameters::SCOPE, reference};
+use catalog::{Offered, bind_parameters::SCOPE, model::Scope, reference};
 use serde_json::Value;
 
 use super::{policy::Policy, references::References};
-use crate::{
-    broker::{
-        Broker,
-        error::Result,
-        place::Place,
-        records::{Instance, Owner, Tag},
-        tags,
-    },
-    osb::Object,
+use crate::broker::{
+    Broker,
+    error::{Error, Result},
+    place::Place,
+    records::{Binding, Grant, Instance, Owner, Tag},
+    tags,
 };
 
 /// An instance's record, with its plan in the catalog and the place of its stack.
@@ -59,18 +56,74 @@ impl<'a> ServiceInstance<'a> {
         References::new(&self.place, &self.owner, &self.record.outputs)
     }
 
-    /// Returns the policy of a binding's identity. Returns `None` if the template has no scopes,
-    /// or if no statement of the scope applies to this stack. The binding then has no identity.
-    pub fn policy(&self, parameters: &Object) -> Result<Option<Policy>> {
+    /// Returns the scope of a binding; `None` if the template has none.
+    ///
+    /// In a database that the broker cannot reach, the default is the scope without a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a scope that the database's network rules out.
+    pub fn scope(&self, broker: &Broker, binding: &Binding) -> Result<Option<&Scope>> {
         let bindings = &self.offered.offering.bindings;
-        let scope = match parameters.get(SCOPE).and_then(Value::as_str) {
+        let named = binding.parameters.0.get(SCOPE).and_then(Value::as_str);
+        let scope = match named {
             Some(name) => bindings.scopes.iter().find(|scope| scope.name == name),
             None => bindings.scopes.get(bindings.default_scope),
         };
-        match scope {
-            Some(scope) => Policy::of(scope, &self.references()),
-            None => Ok(None),
+        let Some((scope, _)) = scope.zip(bindings.database.as_ref()) else {
+            return Ok(scope);
+        };
+
+        let is_reachable = if binding.grants.is_empty() {
+            let databases = broker.databases.as_ref();
+            databases.is_some_and(|databases| databases.reach(self.record))
+        } else {
+            // An interrupted binding gets what its record names.
+            let mut grants = binding.grants.iter();
+            grants.any(|grant| matches!(grant, Grant::Database(_)))
+        };
+        match (is_reachable, scope.database_user.is_some()) {
+            (true, true) | (false, false) => Ok(Some(scope)),
+            (false, true) => {
+                let mut scopes = bindings.scopes.iter();
+                let fallback = scopes.find(|scope| scope.database_user.is_none());
+                match named {
+                    None => Ok(fallback),
+                    Some(_) => Err(out_of_reach(scope)),
+                }
+            }
+            (true, false) => Err(Error::Invalid(format!(
+                "The scope {} is for databases outside the broker's network. Bind with another \
+                 scope: the application gets a database user of its own.",
+                scope.name
+            ))),
         }
+    }
+
+    /// Returns the policy of a binding's identity. Returns `None` if the template has no scopes,
+    /// or if no statement of the scope applies to this stack. The binding then has no identity.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::scope`].
+    pub fn policy(&self, broker: &Broker, binding: &Binding) -> Result<Option<Policy>> {
+        let Some(scope) = self.scope(broker, binding)? else {
+            return Ok(None);
+        };
+        let user = broker.naming.database_user(&self.record.id, &binding.id);
+        let references = self.references().with_database_user(user.as_str());
+        Policy::of(scope, &references)
+    }
+
+    /// Returns the ARN of the secret of the database's master user, if the service is a database.
+    pub fn master_secret(&self) -> Option<String> {
+        let database = self.offered.offering.bindings.database.as_ref()?;
+        self.render(&database.master_secret)
+    }
+
+    /// Returns the text with its references replaced; `None` if the stack does not have one of them.
+    pub fn render(&self, text: &str) -> Option<String> {
+        render(text, &self.references())
     }
 
     /// Returns the hosts that an application connects to.
@@ -94,6 +147,14 @@ impl<'a> ServiceInstance<'a> {
     pub fn tags(&self) -> Vec<Tag> {
         tags::of_instance(&self.offered, &self.record.id, &self.record.attributes)
     }
+}
+
+fn out_of_reach(scope: &Scope) -> Error {
+    Error::Invalid(format!(
+        "The broker has no access to the network of this database, so it cannot create a user for \
+         the scope {}. Bind without a Scope: the binding names the secret of the master user.",
+        scope.name
+    ))
 }
 
 fn render(text: &str, references: &References<'_>) -> Option<String> {

@@ -32,8 +32,8 @@ pub async fn of_binding(
     let credentials = match grants::credentials(broker, binding).await? {
         Some(credentials) => credentials,
         None => {
-            let access = grants::access(broker, binding).await?;
-            credentials::of_template(broker, service, access.as_ref())
+            let means = grants::means(broker, binding).await?;
+            credentials::of_template(broker, service, &means)
                 .await?
                 .credentials
         }

@@ -80,9 +80,13 @@ async fn look(
         .limit(engine::advance(broker, instance.clone()))
         .await;
     let (instance, events) = match seen {
-        Ok(Err(Error::Port(error))) if error.is_passing() => {
-            tracing::warn!(reason = %error, "could not read the operation's progress; reporting \
-                                             it as in progress");
+        Ok(Err(error)) if error.is_passing() => {
+            let reason = error.detail().unwrap_or_else(|| error.to_string());
+            tracing::warn!(
+                reason,
+                "could not read the operation's progress; reporting \
+                                             it as in progress"
+            );
             return Ok(unseen(broker, &instance.operation));
         }
         Ok(advanced) => advanced?,

@@ -17,6 +17,7 @@ mod outcome;
 pub(super) mod parameters;
 pub(super) mod provision;
 pub(super) mod secret_digests;
+mod sources;
 pub(super) mod stack_changed;
 pub(super) mod update;
 pub(super) mod view;

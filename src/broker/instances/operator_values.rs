@@ -125,7 +125,8 @@ fn stays(
         return true;
     }
     // An upgrade brings a parameter that only the operator can set: the stack had none before.
-    let is_new = after.is_of_operator(name) && !current.overrides.contains_key(name);
+    let is_needed = !after.missing_of_operator(|other| other != name).is_empty();
+    let is_new = is_needed && !current.overrides.contains_key(name);
     after.knows(name) && before.knows(name) && !after.offering.is_updatable(name) && !is_new
 }
 

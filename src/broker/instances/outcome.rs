@@ -58,6 +58,7 @@ fn tombstone(broker: &Broker, instance: Instance, operation: Operation) -> Insta
         parameters,
         secret_parameters: None,
         overrides: Default::default(),
+        references: Default::default(),
         ..instance.attributes
     };
 

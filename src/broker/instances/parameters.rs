@@ -81,7 +81,16 @@ fn resolved(
     secrets: &Object,
 ) -> BTreeMap<String, Resolved> {
     let of_user = attributes.parameters.0.iter().chain(secrets);
-    offered.resolve(&attributes.overrides, Precedence::Operator, of_user)
+    let mut resolved = offered.resolve(&attributes.overrides, Precedence::Operator, of_user);
+    for reference in offered.offering.instance_references.iter() {
+        let resolved = resolved.get_mut(&*reference.parameter);
+        if let Some(resolved) = resolved
+            && let Some(name) = attributes.references.get(&resolved.value)
+        {
+            resolved.value.clone_from(name);
+        }
+    }
+    resolved
 }
 
 /// Returns the operator's values that win over the user's.

@@ -9,7 +9,7 @@ use super::{
     creation::{self},
     engine,
     maintenance::check_maintenance_info,
-    operator_values, parameters, secret_digests,
+    operator_values, parameters, secret_digests, sources,
     view::{self, InstanceView},
 };
 use crate::{
@@ -144,16 +144,10 @@ async fn requested(
         location(broker, &id, &request.organization_guid, parameters).await?;
 
     let attributes = requested_attributes(offered, request);
-    let operator = overrides::applicable(broker, &offered.offering.name, &attributes).await?;
+    let (service, place) = (&offered.offering.name, location.as_ref());
+    let operator = overrides::applicable(broker, service, &attributes, place).await?;
     let parameters = offered.normalized(parameters);
-    let of_operator = operator_values::names(offered, &operator.values);
-    let complete = offered.check_parameters_besides(&parameters, &of_operator);
-    if complete.is_err() {
-        let missing = offered.missing(&parameters);
-        offered
-            .check_parameters_besides(&parameters, &missing)
-            .map_err(Error::Invalid)?;
-    }
+    let complete = check_complete(offered, &parameters, &operator)?;
 
     let precedence = broker.overrides.precedence();
     let overrides = parameters::winning(offered, &operator.values, precedence, &parameters);
@@ -168,7 +162,10 @@ async fn requested(
         ..attributes
     };
 
+    let (attributes, unfit_source) = with_sources(broker, offered, attributes, place).await?;
+
     let values = parameters::of_stack(offered, &attributes, &secrets);
+    let complete = unfit_source.map_or(complete, Err);
     let mistake = complete.and_then(|()| offered.check_rules(&values)).err();
     let instance = Instance {
         location,
@@ -180,6 +177,49 @@ async fn requested(
         secrets,
         mistake,
     })
+}
+
+/// Checks the parameters, besides those that the operator has set. Returns the reason why some are
+/// missing, if they are.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for parameters that the plan could never accept.
+fn check_complete(
+    offered: &Offered<'_>,
+    parameters: &Object,
+    operator: &Applicable,
+) -> Result<Result<(), String>> {
+    let of_operator = operator_values::names(offered, &operator.values);
+    let complete = offered.check_parameters_besides(parameters, &of_operator);
+    if complete.is_err() {
+        let missing = offered.missing(parameters);
+        offered
+            .check_parameters_besides(parameters, &missing)
+            .map_err(Error::Invalid)?;
+    }
+    Ok(complete)
+}
+
+/// Returns the attributes with the names of the instances that they refer to, or without, and the
+/// reason. The same request may have come before, while its source was there.
+async fn with_sources(
+    broker: &Broker,
+    offered: &Offered<'_>,
+    attributes: Attributes,
+    location: Option<&Location>,
+) -> Result<(Attributes, Option<String>)> {
+    match sources::resolve(broker, offered, &attributes, location).await {
+        Ok(references) => Ok((
+            Attributes {
+                references,
+                ..attributes
+            },
+            None,
+        )),
+        Err(Error::Invalid(reason)) => Ok((attributes, Some(reason))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the record of a creation that starts now, at the broker's own location.
@@ -385,6 +425,7 @@ fn requested_attributes(offered: &Offered<'_>, request: ProvisionRequest) -> Att
         parameters: Json::default(),
         secret_parameters: None,
         overrides: OperatorValues::new(),
+        references: BTreeMap::new(),
         template_version: offered.offering.version.as_deref().map(str::to_owned),
     }
 }

@@ -224,7 +224,13 @@ async fn decided(
         return Ok(target);
     }
 
-    let operator = overrides::applicable(broker, &after.offering.name, &target).await?;
+    let operator = overrides::applicable(
+        broker,
+        &after.offering.name,
+        &target,
+        instance.location.as_ref(),
+    )
+    .await?;
     let target = with_overrides(broker, before, (after, target), &operator, plain)?;
     check_update(before, (after, &target), &operator, secrets)?;
     Ok(target)
@@ -664,6 +670,7 @@ fn check_update(
         check_rules(offered, target, secrets, changes_plan)?;
     }
     check_fixed(before, after)?;
+    check_growing(before, after)?;
     check_allowed(before, after, operator, secrets)
 }
 
@@ -759,6 +766,32 @@ fn check_fixed(
         quoted(&changed),
         if changed.len() == 1 { "it" } else { "each" },
     )))
+}
+
+/// Checks that no number becomes smaller that can only grow, such as the size of a storage.
+fn check_growing(
+    (before, current): (&Offered<'_>, &Attributes),
+    (after, target): (&Offered<'_>, &Attributes),
+) -> Result<()> {
+    let old = parameters::of_stack(before, current, &Object::new());
+    let new = parameters::of_stack(after, target, &Object::new());
+
+    for name in after.offering.growing.iter() {
+        let (old, new) = (number(old.get(&**name)), number(new.get(&**name)));
+        if let (Some(old), Some(new)) = (old, new)
+            && new < old
+        {
+            return Err(Error::Unsupported(format!(
+                "`{name}` of an existing instance can only grow: it is {old}. Leave it as it is, or \
+                 create a new instance."
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn number(value: Option<&String>) -> Option<f64> {
+    value?.parse().ok()
 }
 
 /// Checks the changed values against what the operator allows. The instance may keep the values

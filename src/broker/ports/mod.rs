@@ -5,6 +5,7 @@
 //! to the same promises.
 
 mod aws_ports;
+mod database_users;
 mod environment;
 mod error;
 mod functions;
@@ -21,6 +22,7 @@ mod vault;
 
 pub use self::{
     aws_ports::{AwsPorts, AwsPortsFactory},
+    database_users::DatabaseUsers,
     environment::Environment,
     error::{PortError, PortErrorKind, PortResult},
     functions::{Functions, Invocation},

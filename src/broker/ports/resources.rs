@@ -1,5 +1,7 @@
 //! The port for resources that stacks have created.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Serialize;
 
@@ -11,6 +13,10 @@ pub trait Resources: Send + Sync {
     /// Returns a page of all resources with an instance's tag, of any broker. AWS adds and removes
     /// resources with some delay.
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>>;
+
+    /// Returns the tags of the resource with this ARN; none if it has none or does not exist. AWS
+    /// reports new tags with some delay.
+    async fn tags(&self, arn: &str) -> PortResult<BTreeMap<String, String>>;
 }
 
 /// A resource that a stack has created.

@@ -1,5 +1,6 @@
 //! Grants: what a binding creates for its application, as the record names it.
 
+use database_protocol::{Privileges, UserName};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::Sealed;
@@ -15,6 +16,8 @@ pub enum Grant {
     Role(RoleGrant),
     /// A policy in an application's own role.
     RolePolicy(RolePolicyGrant),
+    /// A user of the instance's database.
+    Database(DatabaseGrant),
     /// Credentials that a function of the instance's stack creates.
     Function(FunctionGrant),
 }
@@ -67,6 +70,21 @@ pub struct RolePolicyGrant {
     pub role_arn: String,
     /// The policy's name, which follows from the ids of instance and binding, so that it is unique.
     pub policy_name: String,
+}
+
+/// A user of the instance's database, for one binding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseGrant {
+    /// The user's name, which follows from the ids of instance and binding.
+    pub user_name: UserName,
+    /// The privileges in the database.
+    pub privileges: Privileges,
+    /// True if the user proves with IAM who it is, and has no password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_iam: bool,
+    /// The user's password, sealed for the binding; absent until the user is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Sealed>,
 }
 
 /// The credentials that a function of the instance's stack creates.

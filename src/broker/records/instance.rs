@@ -107,6 +107,10 @@ pub struct Attributes {
     /// the plan or the template.
     #[serde(default, skip_serializing_if = "OperatorValues::is_empty")]
     pub overrides: OperatorValues,
+    /// The names, in AWS, of other instances that the user's parameters refer to, by the instances'
+    /// ids. They take the place of the ids in the stack's parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<String, String>,
     /// The version of the stack's template; absent if the template has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_version: Option<String>,

@@ -17,8 +17,8 @@ mod tag;
 pub use self::{
     binding::{BINDING_TOMBSTONE_LIFETIME, Binding, Lifetime},
     grant::{
-        FunctionGrant, Grant, RoleGrant, RolePolicyGrant, SealedAccessKey, ServiceAccount,
-        UserGrant,
+        DatabaseGrant, FunctionGrant, Grant, RoleGrant, RolePolicyGrant, SealedAccessKey,
+        ServiceAccount, UserGrant,
     },
     id::{BindingId, InstanceId, InvalidId, digest},
     instance::{Attributes, INSTANCE_TOMBSTONE_LIFETIME, Instance, Owner, latest_reusable_expiry},

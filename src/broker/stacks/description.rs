@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     events::{OperationEvents, StackEvent, Subject},
     progress::Sight,
+    remedies::remedy,
     status::StackStatus,
 };
 use crate::broker::records::{Operation, OperationKind, OperationState};
@@ -281,10 +282,14 @@ pub fn root_cause(events: &[StackEvent]) -> String {
                     .status
                     .trim_end_matches("_FAILED")
                     .to_ascii_lowercase();
-                Some(format!(
+                let text = format!(
                     "CloudFormation could not {action} {logical_id} ({kind}): {}",
                     readable(reason)
-                ))
+                );
+                Some(match remedy(reason) {
+                    Some(remedy) => format!("{}. {remedy}", text.trim_end_matches('.')),
+                    None => text,
+                })
             }
             _ => None,
         });

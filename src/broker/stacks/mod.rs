@@ -5,6 +5,7 @@ pub(super) mod description;
 mod events;
 mod progress;
 mod progress_cache;
+mod remedies;
 mod status;
 
 pub use self::{

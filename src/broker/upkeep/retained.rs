@@ -32,7 +32,7 @@ pub enum CostClass {
 /// Services that charge for existing resources: the service in the ARN, the prefix of the ARN's
 /// last part, and the cost class.
 /// <https://aws.amazon.com/pricing/>
-const CHARGES: [(&str, &str, CostClass); 11] = [
+const CHARGES: [(&str, &str, CostClass); 15] = [
     ("kinesis", "stream/", CostClass::Hourly),
     ("kms", "key/", CostClass::Monthly),
     ("secretsmanager", "secret:", CostClass::Monthly),
@@ -46,6 +46,10 @@ const CHARGES: [(&str, &str, CostClass); 11] = [
     ("rekognition", "collection/", CostClass::Storage),
     ("events", "archive/", CostClass::Storage),
     ("geo", "geofence-collection/", CostClass::Storage),
+    ("rds", "db:", CostClass::Hourly),
+    ("rds", "cluster:", CostClass::Hourly),
+    ("rds", "snapshot:", CostClass::Storage),
+    ("rds", "cluster-snapshot:", CostClass::Storage),
 ];
 
 impl RetainedResource {

@@ -10,13 +10,13 @@ use catalog::model::FUNCTION_OUTPUT;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::kind::{Context, Created, Kind, access, purpose};
+use super::kind::{Context, Created, Kind, means, purpose};
 use crate::{
     broker::{
         Broker,
         bindings::{
-            access::Access,
             credentials::{self, TemplateCredentials},
+            means::Means,
             service_instance::ServiceInstance,
         },
         error::{Error, Result},
@@ -57,14 +57,14 @@ pub fn requested(service: &ServiceInstance<'_>) -> Result<Option<Grant>> {
 #[async_trait]
 impl Kind for FunctionGrant {
     /// Invokes the function to create the credentials, and seals them.
-    async fn create(&self, context: &Context<'_>, access: Option<&Access>) -> Result<Created> {
+    async fn create(&self, context: &Context<'_>, means: &Means) -> Result<Created> {
         let Context {
             broker,
             service,
             binding,
             ..
         } = context;
-        let template = credentials::of_template(broker, service, access).await?;
+        let template = credentials::of_template(broker, service, means).await?;
         let answer = match self.invoke(broker, binding, &template, "bind").await? {
             Invocation::Answered(answer) => answer,
             Invocation::Failed { message } => return Err(failed(&message, &template)),
@@ -88,7 +88,7 @@ impl Kind for FunctionGrant {
                 credentials: Some(sealed),
                 ..self.clone()
             }),
-            access: None,
+            means: Means::default(),
             credentials: Some(credentials),
         })
     }
@@ -168,8 +168,8 @@ async fn template_credentials(
     service: &ServiceInstance<'_>,
     binding: &Binding,
 ) -> Result<TemplateCredentials> {
-    let access = access(broker, binding).await?;
-    credentials::of_template(broker, service, access.as_ref()).await
+    let means = means(broker, binding).await?;
+    credentials::of_template(broker, service, &means).await
 }
 
 fn parse(answer: &SecretString) -> Result<Object> {

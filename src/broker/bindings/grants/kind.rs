@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::{
     broker::{
         Broker,
-        bindings::{access::Access, policy::Policy, service_instance::ServiceInstance},
+        bindings::{means::Means, policy::Policy, service_instance::ServiceInstance},
         error::{Error, Result},
         records::{Binding, Grant, Instance, Purpose, Tag},
     },
@@ -20,8 +20,8 @@ pub const LONGEST_WAIT_FOR_STACK: SignedDuration = SignedDuration::from_mins(5);
 /// A kind of grant: its creation, what it gives to the application, and its undo.
 #[async_trait]
 pub trait Kind: Send + Sync {
-    /// Creates what the record names.
-    async fn create(&self, context: &Context<'_>, access: Option<&Access>) -> Result<Created>;
+    /// Creates what the record names. `means` are those from the grants before this one.
+    async fn create(&self, context: &Context<'_>, means: &Means) -> Result<Created>;
 
     /// Checks that an interrupted binding may still get the grant.
     ///
@@ -32,10 +32,9 @@ pub trait Kind: Send + Sync {
         Ok(())
     }
 
-    /// Returns the application's means of acting in AWS; `None` until it is created, or if the
-    /// grant gives none.
-    async fn access(&self, _broker: &Broker, _binding: &Binding) -> Result<Option<Access>> {
-        Ok(None)
+    /// Returns the application's means; none until they are created, or if the grant gives none.
+    async fn means(&self, _broker: &Broker, _binding: &Binding) -> Result<Means> {
+        Ok(Means::default())
     }
 
     /// Returns the credentials that replace the template's; `None` until they are created, or if
@@ -56,6 +55,7 @@ pub trait Kind: Send + Sync {
     ///
     /// - [`Error::IdentityInUse`] if somebody has added something to it.
     /// - [`Error::Function`] if a function of the stack fails.
+    /// - [`Error::DatabaseUnavailable`] or [`Error::Database`] if the database does not accept it.
     /// - The error of a port.
     async fn remove(&self, _broker: &Broker, _binding: &Binding) -> Result<()> {
         Ok(())
@@ -123,8 +123,8 @@ impl Context<'_> {
 pub struct Created {
     /// The grant, for the record.
     pub grant: Grant,
-    /// The application's means of acting in AWS, if the grant gives one.
-    pub access: Option<Access>,
+    /// The application's means, if the grant gives some.
+    pub means: Means,
     /// The credentials that replace the template's, if the grant has created some.
     pub credentials: Option<Object>,
 }
@@ -134,7 +134,7 @@ impl Created {
     pub fn nothing(grant: Grant) -> Self {
         Self {
             grant,
-            access: None,
+            means: Means::default(),
             credentials: None,
         }
     }
@@ -154,6 +154,7 @@ fn kind(grant: &Grant) -> &dyn Kind {
         Grant::User(user) => user,
         Grant::Role(role) => role,
         Grant::RolePolicy(policy) => policy,
+        Grant::Database(database) => database,
         Grant::Function(function) => function,
     }
 }
@@ -163,14 +164,13 @@ pub fn kinds(binding: &Binding) -> impl DoubleEndedIterator<Item = &dyn Kind> {
     binding.grants.iter().map(kind)
 }
 
-/// Returns the application's means of acting in AWS, from the first grant that gives one.
-pub async fn access(broker: &Broker, binding: &Binding) -> Result<Option<Access>> {
+/// Returns the application's means from all grants.
+pub async fn means(broker: &Broker, binding: &Binding) -> Result<Means> {
+    let mut means = Means::default();
     for grant in kinds(binding) {
-        if let Some(access) = grant.access(broker, binding).await? {
-            return Ok(Some(access));
-        }
+        means = means.or(grant.means(broker, binding).await?);
     }
-    Ok(None)
+    Ok(means)
 }
 
 /// Returns the credentials that replace the template's, from the last grant that has some.

@@ -11,13 +11,14 @@
 //!
 //! A new kind needs
 //!
-//! - a variant of [`Grant`], and the next version of bindings in `src/aws/records/shapes.rs`, so that
-//!   an older broker does not overlook it; recorded items in `tests/broker/records/`;
+//! - a variant of [`Grant`], which an older broker does not overlook: it cannot read the record; a
+//!   recorded item in `tests/broker/records/`;
 //! - a file here that implements [`Kind`], an arm in `kind.rs`, and a line in [`requested`];
 //! - a reference in the crate `catalog`, if the grant gives a new value to credentials;
 //! - a port, if it calls a service that no port knows;
 //! - a state in `tests/simulation/platform.rs`, which makes every step fail and unwind.
 
+mod database;
 mod function;
 mod identity;
 mod kind;
@@ -26,9 +27,7 @@ mod role_policy;
 mod user;
 
 pub use self::{
-    kind::{
-        Context, IamResource, Kind, LONGEST_WAIT_FOR_STACK, access, credentials, kinds, revoke,
-    },
+    kind::{Context, IamResource, Kind, LONGEST_WAIT_FOR_STACK, credentials, kinds, means, revoke},
     role::delete_role,
     user::delete_user,
 };
@@ -67,6 +66,17 @@ pub async fn requested(
         None => None,
     };
 
+    let database = database::requested(
+        broker,
+        (service, service.scope(broker, binding)?),
+        &binding.id,
+        &binding.parameters.0,
+        policy,
+    )?;
     let function = function::requested(service)?;
-    Ok(identity.into_iter().chain(function).collect())
+    Ok(identity
+        .into_iter()
+        .chain(database)
+        .chain(function)
+        .collect())
 }

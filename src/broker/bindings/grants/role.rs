@@ -7,7 +7,7 @@ use super::kind::{Context, Created, IamResource, Kind};
 use crate::{
     broker::{
         Broker,
-        bindings::access::Access,
+        bindings::means::{Access, Means},
         error::{Error, Result},
         ports::{NewRole, PortErrorKind, PortResult, Roles},
         records::{Binding, Grant, Instance, RoleGrant, ServiceAccount},
@@ -41,7 +41,7 @@ pub fn requested(
 
 #[async_trait]
 impl Kind for RoleGrant {
-    async fn create(&self, context: &Context<'_>, _: Option<&Access>) -> Result<Created> {
+    async fn create(&self, context: &Context<'_>, _: &Means) -> Result<Created> {
         let Context {
             broker, binding, ..
         } = context;
@@ -70,13 +70,14 @@ impl Kind for RoleGrant {
                 role_arn: Some(arn.clone()),
                 ..self.clone()
             }),
-            access: Some(Access::Role { arn }),
+            means: Means::of_access(Some(Access::Role { arn })),
             credentials: None,
         })
     }
 
-    async fn access(&self, _: &Broker, _: &Binding) -> Result<Option<Access>> {
-        Ok(self.role_arn.clone().map(|arn| Access::Role { arn }))
+    async fn means(&self, _: &Broker, _: &Binding) -> Result<Means> {
+        let access = self.role_arn.clone().map(|arn| Access::Role { arn });
+        Ok(Means::of_access(access))
     }
 
     async fn revoke(&self, broker: &Broker, binding: &Binding) -> Result<()> {

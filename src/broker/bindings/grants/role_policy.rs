@@ -6,7 +6,10 @@ use catalog::bind_parameters::{ROLE_ARN, ROLE_NAME};
 use super::kind::{Context, Created, Kind};
 use crate::broker::{
     Broker,
-    bindings::{access::Access, policy::Policy},
+    bindings::{
+        means::{Access, Means},
+        policy::Policy,
+    },
     error::{Error, Result},
     ports::{PortError, PortErrorKind, Role, Roles},
     records::{Binding, Grant, Instance, RolePolicyGrant},
@@ -62,7 +65,7 @@ fn grant(role_arn: String, policy_name: String, policy: &Policy) -> Result<Grant
 
 #[async_trait]
 impl Kind for RolePolicyGrant {
-    async fn create(&self, context: &Context<'_>, _: Option<&Access>) -> Result<Created> {
+    async fn create(&self, context: &Context<'_>, _: &Means) -> Result<Created> {
         let Some(policy) = context.policy else {
             return Ok(Created::nothing(Grant::RolePolicy(self.clone())));
         };
@@ -73,9 +76,9 @@ impl Kind for RolePolicyGrant {
 
         Ok(Created {
             grant: Grant::RolePolicy(self.clone()),
-            access: Some(Access::Role {
+            means: Means::of_access(Some(Access::Role {
                 arn: self.role_arn.clone(),
-            }),
+            })),
             credentials: None,
         })
     }
@@ -90,10 +93,10 @@ impl Kind for RolePolicyGrant {
         }
     }
 
-    async fn access(&self, _: &Broker, _: &Binding) -> Result<Option<Access>> {
-        Ok(Some(Access::Role {
+    async fn means(&self, _: &Broker, _: &Binding) -> Result<Means> {
+        Ok(Means::of_access(Some(Access::Role {
             arn: self.role_arn.clone(),
-        }))
+        })))
     }
 
     async fn revoke(&self, broker: &Broker, binding: &Binding) -> Result<()> {

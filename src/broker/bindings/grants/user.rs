@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::kind::{Context, Created, IamResource, Kind, purpose};
 use crate::broker::{
     Broker,
-    bindings::access::Access,
+    bindings::means::{Access, Means},
     error::{Error, Result},
     ports::{AccessKey, NewUser, PortErrorKind, PortResult, UserCreation, Users},
     records::{Binding, Grant, SealedAccessKey, UserGrant},
@@ -14,7 +14,7 @@ use crate::broker::{
 #[async_trait]
 impl Kind for UserGrant {
     /// Creates the user, its policy and its access key, which is sealed for the record.
-    async fn create(&self, context: &Context<'_>, _: Option<&Access>) -> Result<Created> {
+    async fn create(&self, context: &Context<'_>, _: &Means) -> Result<Created> {
         let Context {
             broker, binding, ..
         } = context;
@@ -40,20 +40,20 @@ impl Kind for UserGrant {
                 user_name: user.name,
                 access_key,
             }),
-            access: Some(Access::Key(key)),
+            means: Means::of_access(Some(Access::Key(key))),
             credentials: None,
         })
     }
 
-    async fn access(&self, broker: &Broker, binding: &Binding) -> Result<Option<Access>> {
+    async fn means(&self, broker: &Broker, binding: &Binding) -> Result<Means> {
         let Some(sealed) = &self.access_key else {
-            return Ok(None);
+            return Ok(Means::default());
         };
         let secret = broker.vault.open(&purpose(binding), &sealed.secret).await?;
-        Ok(Some(Access::Key(AccessKey {
+        Ok(Means::of_access(Some(Access::Key(AccessKey {
             id: sealed.id.clone(),
             secret,
-        })))
+        }))))
     }
 
     async fn revoke(&self, broker: &Broker, binding: &Binding) -> Result<()> {
