@@ -21,8 +21,12 @@ from pathlib import Path
 from local_aws import REPOSITORY, TOOLS, LocalAwsError, sam
 
 INFRA = REPOSITORY / "infra"
-# As `sam build` leaves it. Every function of the stack is this program.
-PROGRAM = INFRA / ".aws-sam" / "build" / "Function" / "bootstrap"
+BUILD = INFRA / ".aws-sam" / "build"
+# As `sam build` leaves them. Every function of the stack is the first program, but for the one that manages databases.
+PROGRAMS = {
+    "broker.zip": BUILD / "Function" / "bootstrap",
+    "database.zip": BUILD / "DatabaseFunction" / "bootstrap",
+}
 VERSION = re.search(r'^version = "(.+)"$', (REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)[1]
 # The earliest that a zip can tell.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
@@ -49,9 +53,10 @@ def main() -> int:
 
 
 def make(folder: Path, architecture: str) -> None:
-    """Makes the folder, with the program that was built last."""
+    """Makes the folder, with the programs that were built last."""
     folder.mkdir(parents=True)
-    write_zip(folder / "broker.zip", [PROGRAM])
+    for name, program in PROGRAMS.items():
+        write_zip(folder / name, [program])
     for file in (REPOSITORY / "LICENSE", *INFRA.glob("*.yaml")):
         shutil.copy(file, folder)
     (folder / "template.yaml").write_text(template(architecture))
@@ -61,11 +66,12 @@ def make(folder: Path, architecture: str) -> None:
 
 
 def template(architecture: str) -> str:
-    """The template with the program that is there in the place of how to build it, and for its processor alone."""
+    """The template with the programs in the place of how to build them, and for their processor alone."""
     text = (INFRA / "template.yaml").read_text()
     text = re.sub(r"      BuildMethod: .+\n      BuildProperties:\n        Binary: .+\n", "", text)
     text = re.sub(r"    Metadata:\n(?=    \w)", "", text)  # nothing is left in it
     text = replace(text, "    CodeUri: ..\n", "    CodeUri: broker.zip\n")
+    text = replace(text, "      Code: ..\n", "      Code: database.zip\n")
     text = replace(text, " and runs on. arm64 needs the Rust target installed.", " and runs on.")
     choice = "    Default: {}\n    AllowedValues: [{}]\n".format
     return replace(text, choice("x86_64", "x86_64, arm64"), choice(architecture, architecture))
@@ -83,7 +89,7 @@ def write_zip(path: Path, files: list[Path]) -> None:
         for file in files:
             entry = zipfile.ZipInfo(file.name, TIMESTAMP)
             entry.create_system = 3  # Unix, for the permissions
-            entry.external_attr = (0o755 if file == PROGRAM else 0o644) << 16
+            entry.external_attr = (0o755 if file in PROGRAMS.values() else 0o644) << 16
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
 
 

@@ -1,10 +1,10 @@
-"""Lists the crates that the program is made of, for those who look for known vulnerabilities in it.
+"""Lists the crates that the programs are made of, for those who look for known vulnerabilities in it.
 
 sbom.py <target>    writes a CycloneDX document to the standard output
 
-It lists what cargo compiles into the program for that target, macros included, and neither what tests need nor what the
-build script alone does. The same Cargo.lock gives the same bytes: the date is a constant, and the serial number follows
-from the content. Runs in the environment of `requirements/build.txt`.
+It lists what cargo compiles into the broker and its database function for that target, macros included. It lists
+neither what tests need nor what the build script alone does. The same Cargo.lock gives the same bytes: the date is a
+constant, and the serial number follows from the content. Runs in the environment of `requirements/build.txt`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def tree(target: str) -> Iterator[tuple[int, str, str, str]]:
     """The crates as cargo resolves them for the target, each with its depth below the program."""
     edges = ["--edges", "normal", "--target", target]
     form = ["--prefix", "depth", "--format", "|{p}|{l}"]
-    cargo = ["cargo", "tree", "--locked", "--package", "aws-service-broker", *edges, *form]
+    packages = ["--package", "aws-service-broker", "--package", "database"]
+    cargo = ["cargo", "tree", "--locked", *packages, *edges, *form]
     for line in subprocess.run(cargo, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.splitlines():
         depth, name, version, licence = CRATE.fullmatch(line).groups()
         yield int(depth), name, version, licence
