@@ -1,6 +1,7 @@
 # What people and CI run. The work is done by cargo and by the scripts in infra/local.
 #
 #   PORT=4566         port of the local AWS; a free one if left out
+#   SERVICE=sqs       what `make demo` shows: sqs, rdspostgresql, rdsmysql, rdsmariadb, aurorapostgresql or auroramysql
 #   TOOLS=.tools      folder for the tools that are installed
 #   PYTHON=python3    a Python 3.10 or newer with venv
 #   SIMULATE=all      how much of the simulation: all, or how many times as much as `make test`
@@ -15,7 +16,7 @@ TOOLS ?= .tools
 SIMULATE ?= all
 ARCHITECTURE ?= x86_64
 RELEASE ?= no
-export PORT TOOLS RELEASE
+export PORT TOOLS RELEASE SERVICE
 
 BUILD := $(TOOLS)/build/bin
 SCAN := $(TOOLS)/scan/bin/checkov --skip-download --framework cloudformation --compact --quiet
@@ -36,7 +37,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools ## Deploy to a local AWS, then provision, bind, use, update, unbind and deprovision a queue
+demo: tools ## Deploy to a local AWS, then provision, bind, use, update, unbind and deprovision a queue; SERVICE=rdspostgresql for a database
 	@$(LOCAL) infra/local/demo.py
 
 .PHONY: serve

@@ -29,6 +29,7 @@ from ministack.services.cloudformation import handlers as handlers_of_requests
 
 import authorization
 import cloudformation_rules
+import databases
 import deletion_rules
 import iam_rules
 import nested_stacks
@@ -87,6 +88,17 @@ STAND_INS = {
             "CloneUrlSsh": "ssh://git-codecommit.{region}.amazonaws.com/v1/repos/{RepositoryName}",
         },
     ),
+    # On this machine, every address admits every other one.
+    "AWS::EC2::SecurityGroupEgress": StandIn(
+        ref="sgr-{id}",
+        arn="ec2:{region}:{account}:security-group-rule/sgr-{id}",
+        attributes={"Id": "sgr-{id}"},
+    ),
+    "AWS::EC2::SecurityGroupIngress": StandIn(
+        ref="sgr-{id}",
+        arn="ec2:{region}:{account}:security-group-rule/sgr-{id}",
+        attributes={"Id": "sgr-{id}"},
+    ),
     "AWS::Lex::Bot": StandIn(
         ref="{id}", arn="lex:{region}:{account}:bot/{id}", attributes={"Id": "{id}", "Arn": "{arn}"}
     ),
@@ -106,6 +118,7 @@ STAND_INS = {
     "AWS::Location::TrackerConsumer": StandIn(
         ref="{TrackerName}|{ConsumerArn}", arn="geo:{region}:{account}:tracker/{TrackerName}"
     ),
+    "AWS::RDS::OptionGroup": StandIn(ref="og-{id}", arn="rds:{region}:{account}:og:og-{id}"),
     "AWS::Rekognition::Collection": StandIn(
         ref="{CollectionId}",
         arn="rekognition:{region}:{account}:collection/{CollectionId}",
@@ -366,6 +379,7 @@ def register() -> None:
     cloudformation_rules.register()
     subscriptions.register()
     stack_policies.register()
+    databases.register()
     table = handlers["AWS::DynamoDB::Table"]
     for step in ("create", "update"):
         table[step] = with_key(table[step])

@@ -30,6 +30,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS", REPOSITORY / ".tools")).resolve()
 # Logs, and what `make serve` tells others: beside the build's output, so ignored by git and gone with `make clean`.
 FOLDER = REPOSITORY / "target" / "local"
+# The certificate of the authority that signs those of the local database servers.
+DATABASE_AUTHORITY = FOLDER / "databases.pem"
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -51,6 +53,10 @@ SETTINGS = [
     "RecordNames=*",
     "QueryLogGroups=*",
     "EventTopics=*",
+    # The emulator's default VPC. On this machine, nothing is outside of it.
+    "DatabaseVpcId=vpc-00000001",
+    "DatabaseSubnetIds=subnet-00000001,subnet-00000002",
+    "DatabaseSecurityGroups=sg-*",
 ]
 
 
@@ -124,6 +130,8 @@ class LocalAws:
             "AUTH": "true",
             "IOT_MTLS_ENABLED": "0",  # would listen on one more port
             "PYTHONDONTWRITEBYTECODE": "1",
+            "DATABASE_SERVERS": str(TOOLS / "databases"),
+            "DATABASE_AUTHORITY": str(DATABASE_AUTHORITY),
         }
         with self._log.open("w") as log:
             emulator = [TOOLS / "emulator" / "bin" / "python", REPOSITORY / "infra" / "local" / "emulator.py"]
@@ -187,6 +195,9 @@ class LocalAws:
     def deploy(self) -> Broker:
         """`sam deploy` as on AWS, but for the endpoint and the question whether to go on."""
         parameters = [ARCHITECTURE, f"AwsEndpointUrl={self.endpoint}", *SETTINGS]
+        # A parameter has one line.
+        authority = DATABASE_AUTHORITY.read_text().strip().replace("\n", "\\n")
+        parameters.append(f'DatabaseTrustAnchors="{authority}"')
         sam("deploy", "--no-confirm-changeset", "--parameter-overrides", *parameters, environment=self.environment)
         return broker_of(STACK, self.client, self.endpoint)
 

@@ -16,7 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from console import Steps
-from local_aws import FOLDER, REPOSITORY, Broker, LocalAws, LocalAwsError, deployed_broker, run, stop_on_signals
+from local_aws import (
+    DATABASE_AUTHORITY,
+    FOLDER,
+    REPOSITORY,
+    Broker,
+    LocalAws,
+    LocalAwsError,
+    deployed_broker,
+    run,
+    stop_on_signals,
+)
 
 ENV_FILE = FOLDER / "broker.env"
 # The requests in events/ carry this pair, so that they work here as they are.
@@ -57,6 +67,7 @@ def describe(local: LocalAws, broker: Broker) -> dict[str, str]:
         "FUNCTION_NAME": broker.outputs["FunctionName"],
         "SWEEP_FUNCTION_NAME": broker.outputs["SweepFunctionName"],
         "LOG_GROUP_NAME": broker.outputs["LogGroupName"],
+        "DATABASE_AUTHORITY": str(DATABASE_AUTHORITY),
         **aws,
         **broker.settings,  # AWS_ENDPOINT_URL among them
     }

@@ -3,8 +3,8 @@
     python3 infra/local/tools.py <folder>
 
 makes one Python environment for each file in `requirements/`, since aws-sam-cli and ministack pin different versions of
-botocore. An environment remembers the digest of the requirements that it was made from, so that a second run is done at
-once. Runs under the system's Python, so it uses the standard library only.
+botocore, and installs database servers. An environment remembers the digest of the requirements that it was made from,
+so that a second run is done at once. Runs under the system's Python, so it uses the standard library only.
 
 These tools compile the program that is deployed, so only the wheels whose digests the requirements list are installed:
 an index does not let anybody replace a file, but a file that fits better can be added to an old version.
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+
+import database_tools
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
 OLDEST_PYTHON = (3, 10)  # of aws-sam-cli and ministack
@@ -49,6 +51,7 @@ def main() -> None:
     except subprocess.CalledProcessError as error:
         hint = " (apt install python3-venv)" if "ensurepip" in str(error) else ""
         sys.exit(f"Installing the tools failed{hint}: {error}")
+    database_tools.install(folder / "databases")
 
 
 if __name__ == "__main__":
