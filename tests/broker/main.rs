@@ -15,6 +15,7 @@ mod bind_function;
 mod catalog;
 mod console;
 mod credentials;
+mod databases;
 mod deprovision;
 mod environment;
 mod events;

@@ -15,9 +15,9 @@ use aws_service_broker::{
     broker::{
         ports::{PortErrorKind, Records, ScannedRecord, WriteOutcome},
         records::{
-            Attributes, Binding, BindingId, FunctionGrant, Grant, Instance, InstanceId, Json,
-            Lifetime, Location, Operation, OperationKind, RoleGrant, RolePolicyGrant, Sealed,
-            SealedAccessKey, ServiceAccount, UserGrant,
+            Attributes, Binding, BindingId, DatabaseGrant, FunctionGrant, Grant, Instance,
+            InstanceId, Json, Lifetime, Location, Operation, OperationKind, RoleGrant,
+            RolePolicyGrant, Sealed, SealedAccessKey, ServiceAccount, UserGrant,
         },
     },
     osb::NonEmpty,
@@ -36,6 +36,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use axum::http;
+use database_protocol::{Privileges, UserName};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -97,6 +98,7 @@ fn attributes() -> Attributes {
         parameters: object(json!({"Size": 1.0, "Name": "é", "List": [null, 1e300]})),
         secret_parameters: None,
         overrides: catalog::OperatorValues::new(),
+        references: BTreeMap::new(),
         template_version: None,
     }
 }
@@ -330,6 +332,22 @@ fn bindings() -> Vec<(&'static str, Binding)> {
         version: 1,
         ..binding()
     };
+    let database_user = |password: Option<&str>| DatabaseGrant {
+        user_name: UserName::from_digests(0, 1),
+        privileges: Privileges::ReadOnly,
+        by_iam: password.is_none(),
+        password: password.map(|sealed| Sealed(sealed.into())),
+    };
+    let with_database_user = Binding {
+        grants: vec![Grant::Database(database_user(Some("c2VhbGVk")))],
+        operation: binding().operation.succeeded(),
+        version: 1,
+        ..binding()
+    };
+    let with_iam_in_database = Binding {
+        grants: vec![Grant::Database(database_user(None))],
+        ..with_database_user.clone()
+    };
     let not_bound = Binding {
         operation: binding().operation.failed("Denied."),
         version: 1,
@@ -374,6 +392,8 @@ fn bindings() -> Vec<(&'static str, Binding)> {
             },
         ),
         ("binding-by-function", by_function),
+        ("binding-with-database-user", with_database_user),
+        ("binding-with-iam-in-database", with_iam_in_database),
         ("binding-being-deleted", unbinding),
         ("binding-not-deleted", not_unbound),
         ("binding-deleted", unbound),

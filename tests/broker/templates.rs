@@ -48,8 +48,8 @@ fn every_service_provides_the_standard_aws_keys() {
 #[test]
 fn every_key_can_be_an_environment_variable() {
     let is_variable = |key: &str| {
-        let is_character = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        key.starts_with(|c: char| c.is_ascii_uppercase()) && key.chars().all(is_character)
+        let is_character = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(is_character)
     };
 
     for (service, keys) in keys_of_services() {

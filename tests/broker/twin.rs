@@ -1,14 +1,18 @@
 //! The in-memory twin keeps the promises of the ports, as the adapters do.
 
-use aws_service_broker::broker::ports::{PlatformSecrets, StackResource};
+use aws_service_broker::broker::{
+    ports::{PlatformSecrets, StackResource},
+    records::INSTANCE_ID_TAG,
+};
 use catalog::Override;
+use database_protocol::{Authentication, Engine, Master, NewUser, Server};
 use secrecy::ExposeSecret;
 
 use crate::{
     contract::{
-        functions::MadeFunctions, override_records::SettingOverrides,
-        platform_secrets::RotatingPlatformSecrets, resources::CreatingResources,
-        secrets::StoringSecrets, stacks::SettlingStacks, unique,
+        database_users::ServingDatabases, functions::MadeFunctions,
+        override_records::SettingOverrides, platform_secrets::RotatingPlatformSecrets,
+        resources::CreatingResources, secrets::StoringSecrets, stacks::SettlingStacks, unique,
     },
     support::{FakeFunction, World},
 };
@@ -19,6 +23,33 @@ impl SettingOverrides for World {
             account.overrides.retain(|known| known.key() != it.key());
             account.overrides.push(it.clone());
         });
+    }
+}
+
+impl ServingDatabases for World {
+    async fn serve(&self, engine: Engine) -> Server {
+        let login = r#"{"username":"master","password":"of RDS"}"#;
+        self.edit(|account| drop(account.secrets.insert("a-secret".into(), login.into())));
+        Server {
+            engine,
+            host: format!("{engine:?}.local"),
+            port: 1,
+            database: "app".to_owned().try_into().expect("a name"),
+            master: Master {
+                username: "master".into(),
+                password: "of RDS".into(),
+            },
+        }
+    }
+
+    async fn logs_in(&self, server: &Server, user: &NewUser) -> bool {
+        let account = self.account();
+        let database = account.databases.get(&server.host);
+        let known = database.and_then(|database| database.users.get(user.name.as_str()));
+        let Authentication::Password(password) = &user.authentication else {
+            return false;
+        };
+        known.is_some_and(|known| known.password.as_deref() == Some(password.expose()))
     }
 }
 
@@ -67,7 +98,11 @@ impl CreatingResources for World {
             stack_name: format!("osb-sqs-{name}"),
             instance_id: name,
         };
-        self.edit(|account| account.resources.push(created.clone()));
+        let tags = [(INSTANCE_ID_TAG.to_owned(), created.instance_id.clone())].into();
+        self.edit(|account| {
+            account.resources.push(created.clone());
+            account.tagged.insert(created.arn.clone(), tags);
+        });
         created
     }
 }
@@ -106,5 +141,6 @@ macro_rules! the_twin_keeps_the_promises_of {
 }
 
 the_twin_keeps_the_promises_of! {
-    functions override_records platform_secrets records resources roles secrets stacks users vault
+    database_users functions override_records platform_secrets records resources roles secrets
+    stacks users vault
 }

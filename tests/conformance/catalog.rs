@@ -180,7 +180,22 @@ fn cat_09_11_12_13_14_15_16_17_services_declare_capabilities() {
         .filter(|service| service["plan_updateable"] == true)
         .map(|service| service["name"].clone())
         .collect();
-    assert_eq!(updateable, ["cognito", "dynamodb", "kinesis", "s3"]);
+    assert_eq!(
+        updateable,
+        [
+            "auroramysql",
+            "aurorapostgresql",
+            "cognito",
+            "dynamodb",
+            "kinesis",
+            "rdsmariadb",
+            "rdsmssql",
+            "rdsmysql",
+            "rdsoracle",
+            "rdspostgresql",
+            "s3"
+        ]
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! twin, on which all other tests and the simulation stand, and of the adapter, on a local AWS.
 //! Neither can drift from the other unnoticed.
 
+pub mod database_users;
 pub mod functions;
 pub mod override_records;
 pub mod platform_secrets;

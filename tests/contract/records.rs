@@ -83,6 +83,7 @@ fn attributes(plan: &str) -> Attributes {
         parameters: object(json!({"b": 1.0, "a": 1, "c": "", "d": [null, 1e300, "é"]})),
         secret_parameters: None,
         overrides: catalog::OperatorValues::new(),
+        references: [("an-id".into(), "a-name".into())].into(),
         template_version: Some("1.0.0".into()),
     }
 }

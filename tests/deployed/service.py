@@ -44,6 +44,8 @@ class ServiceTestCase(BrokerTestCase):
     """What a service's tests have in common. A test of a plan calls `live`."""
 
     service: str
+    # Parameters that can grow, and not be set back.
+    growing: Collection[str] = ()
 
     def setUp(self) -> None:
         super().setUp()
@@ -75,10 +77,7 @@ class ServiceTestCase(BrokerTestCase):
         instance, ids = self.provision(self.service, plan, dict(parameters or {}))
         for scope, use in uses.items():
             with self.subTest(service=self.service, plan=plan, scope=scope):
-                binding, credentials = self.bind_with(instance, ids, scope)
-                self.use(use, credentials)
-                self.assertEqual(BROKER.fetch_binding(instance, binding, ids).expect(200)["credentials"], credentials)
-                self.unbind(instance, binding, ids, credentials)
+                self.bind_and_use(instance, ids, scope, use)
 
         if parameters is not None:
             self.set_back(instance, ids, offered, parameters, uses)
@@ -88,6 +87,12 @@ class ServiceTestCase(BrokerTestCase):
         self.assertEqual(stacks_of(instance), [])
         self.assertEqual(records_of(instance), [])
         BROKER.fetch_instance(instance, ids).expect(404)
+
+    def bind_and_use(self, instance: str, ids: Plan, scope: str | None, use: Use) -> None:
+        binding, credentials = self.bind_with(instance, ids, scope)
+        self.use(use, credentials)
+        self.assertEqual(BROKER.fetch_binding(instance, binding, ids).expect(200)["credentials"], credentials)
+        self.unbind(instance, binding, ids, credentials)
 
     def assert_no_secret_in_events(self, instance: str) -> None:
         """Many may read a stack's events, which show the properties of its resources."""
@@ -158,7 +163,7 @@ class ServiceTestCase(BrokerTestCase):
     ) -> None:
         """Updates all that can be, and uses a binding that was there before."""
         updatable = offered["schemas"]["service_instance"]["update"]["parameters"]["properties"]
-        changes = {name: None for name in updatable if name in parameters}
+        changes = {name: None for name in updatable if name in parameters and name not in self.growing}
         if not changes:
             return
         scope, use = next(iter(uses.items()))

@@ -41,15 +41,19 @@ class PackageTest(BrokerTestCase):
         self.assertEqual([each["name"] for each in packed_offered], [each["name"] for each in offered])
 
     def test_the_same_program_gives_the_same_bytes(self) -> None:
-        copy = Path(shutil.copyfile(package.PROGRAM, self.scratch / package.PROGRAM.name))
-        with unittest.mock.patch.object(package, "PROGRAM", copy):
+        copies = {
+            name: Path(shutil.copyfile(program, Path(tempfile.mkdtemp(dir=self.scratch)) / program.name))
+            for name, program in package.PROGRAMS.items()
+        }
+        with unittest.mock.patch.object(package, "PROGRAMS", copies):
             again = self.package("again")
         for file in sorted(self.folder.iterdir()):
             with self.subTest(file.name):
                 self.assertEqual(file.read_bytes(), (again / file.name).read_bytes())
-        with zipfile.ZipFile(self.folder / "broker.zip") as archive:
-            (program,) = archive.infolist()
-        self.assertEqual((program.filename, program.external_attr >> 16), ("bootstrap", 0o755))
+        for name in package.PROGRAMS:
+            with zipfile.ZipFile(self.folder / name) as archive:
+                (program,) = archive.infolist()
+            self.assertEqual((program.filename, program.external_attr >> 16), ("bootstrap", 0o755))
 
     def test_checksums_are_verifiable_with_sha256sum(self) -> None:
         files = [self.scratch / "broker-1.0.0.zip", self.scratch / "broker-1.0.0.cdx.json"]

@@ -40,7 +40,7 @@ PREFIX = os.environ["NAME_PREFIX"]
 # A pattern of the UUIDs that the names of users and roles end with.
 ANY_ID = "????????-????-????-????-????????????"
 # The functions, by their logical ids.
-BROKERS, SWEEPS, GUARDS = "Function", "SweepFunction", "GuardFunction"
+BROKERS, SWEEPS, GUARDS, DATABASES = "Function", "SweepFunction", "GuardFunction", "DatabaseFunction"
 
 
 def functions(stack: str = STACK) -> dict[str, str]:
@@ -96,7 +96,11 @@ class Role:
                 self._put(name, policy)
 
     def _put(self, name: str, policy: dict[str, Any]) -> None:
-        self._iam.put_role_policy(RoleName=self._name, PolicyName=name, PolicyDocument=json.dumps(policy))
+        named = {"RoleName": self._name, "PolicyName": name}
+        if policy["Statement"]:
+            self._iam.put_role_policy(**named, PolicyDocument=json.dumps(policy))
+        else:
+            self._iam.delete_role_policy(**named)
 
 
 def reduced(statement: dict[str, Any], permissions: tuple[str, ...]) -> dict[str, Any]:
@@ -128,9 +132,17 @@ def as_list(value: str | list[str]) -> list[str]:
 
 
 # What the steps need, by the function whose role allows it. The steps are below.
-NEEDED: dict[str, set[str]] = {BROKERS: set(), SWEEPS: set(), GUARDS: set()}
+NEEDED: dict[str, set[str]] = {BROKERS: set(), SWEEPS: set(), GUARDS: set(), DATABASES: set()}
 WRITES_LOG = ("WriteLog logs:CreateLogStream", "WriteLog logs:PutLogEvents")
 TRACES = ("Trace xray:PutTraceSegments", "Trace xray:PutTelemetryRecords")
+INTERFACES = (
+    "CreateNetworkInterface",
+    "DescribeNetworkInterfaces",
+    "DescribeSubnets",
+    "DeleteNetworkInterface",
+    "AssignPrivateIpAddresses",
+    "UnassignPrivateIpAddresses",
+)
 BY_LAMBDA = "Lambda does this with the function's role; the emulator does without"
 # What is needed all the same, and why no step here does.
 NOT_NEEDED_HERE: dict[str, dict[str, str]] = {
@@ -140,6 +152,10 @@ NOT_NEEDED_HERE: dict[str, dict[str, str]] = {
         "EndRecords dynamodb:BatchGetItem": "only if somebody else removes the same binding at the same moment",
     },
     GUARDS: dict.fromkeys(WRITES_LOG, BY_LAMBDA),
+    DATABASES: {
+        **dict.fromkeys((*WRITES_LOG, *(f"AttachToNetwork ec2:{action}" for action in INTERFACES)), BY_LAMBDA),
+        "NotByTheCode ec2:*": "it denies: the code calls nothing in AWS",
+    },
 }
 
 # Prepares a step, gives its request, and cleans up.
@@ -368,6 +384,26 @@ class BrokerRoleTest(BrokerTestCase):
     def test_bind(self) -> Iterator[Callable[[], Answer]]:
         with self.instance() as (instance, plan):
             yield lambda: BROKER.bind(instance, str(uuid.uuid4()), plan)
+
+    @needs(
+        BROKERS,
+        "ReadMasterSecretsOfInstances secretsmanager:GetSecretValue",
+        "ManageDatabaseUsers lambda:InvokeFunction",
+        done=201,
+    )
+    def test_bind_to_a_database(self) -> Iterator[Callable[[], Answer]]:
+        with self.instance("rdspostgresql", "dev") as (instance, plan):
+            yield lambda: BROKER.bind(instance, str(uuid.uuid4()), plan)
+
+    @needs(BROKERS, "ReadMasterSecretsOfClusters secretsmanager:GetSecretValue", done=201)
+    def test_bind_to_a_cluster(self) -> Iterator[Callable[[], Answer]]:
+        with self.instance("aurorapostgresql", "dev") as (instance, plan):
+            yield lambda: BROKER.bind(instance, str(uuid.uuid4()), plan)
+
+    @needs(BROKERS, "ReadTagsOfSources tag:GetResources", done=400)
+    def test_look_for_the_consent_of_a_snapshots_owner(self) -> Iterator[Callable[[], Answer]]:
+        plan = BROKER.plan("rdspostgresql", "dev")
+        yield lambda: BROKER.provision(str(uuid.uuid4()), plan, {"SnapshotId": "somebodys-snapshot"})
 
     @needs(BROKERS, "KeepState dynamodb:BatchGetItem", "SealCredentials kms:Decrypt")
     def test_fetch_a_binding(self) -> Iterator[Callable[[], Answer]]:

@@ -35,7 +35,7 @@ QUERIES = ('q="', "q=<a>", "q=a%20b", "q=a+b", "q=%", "q=%ff")
 def setUpModule() -> None:
     STRICT.create(
         template(),
-        EnabledServices="cognito,kinesis,route53,ses,sns,sqs,stepfunctions",
+        EnabledServices="aurorapostgresql,cognito,kinesis,rdsoracle,rdspostgresql,route53,ses,sns,sqs,stepfunctions",
         EnabledPlans="sqs/standard",
         ParameterLimits=json.dumps(LIMITS),
         MaxInstancesPerOrganization="2",
@@ -124,6 +124,15 @@ class NamesTest(HostileUser):
         logs = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/route53/audit"
         zone = {"DomainName": "example.com", "QueryLogGroupArn": logs}
         self.assert_refused(self.ask("route53", "hostedzone", zone), "setting QueryLogGroups")
+
+    def test_nobody_opens_a_database_with_a_foreign_security_group(self) -> None:
+        group = {"ClientSecurityGroupId": "sg-0123456789abcdef0"}
+        for service in ("rdspostgresql", "aurorapostgresql", "rdsoracle"):
+            self.assert_refused(self.ask(service, "dev", group), "setting DatabaseSecurityGroups")
+
+    def test_nobody_restores_a_database_of_others(self) -> None:
+        for source in ({"SnapshotId": "somebodys-snapshot"}, {"RestoreFromInstance": str(uuid.uuid4())}):
+            self.assert_refused(self.ask("rdspostgresql", "dev", source), next(iter(source)))
 
     def test_nobody_calls_logs_or_reads_secrets_from_a_definition(self) -> None:
         def definition(resource: str) -> str:

@@ -28,17 +28,30 @@ Metadata:
     ServicePlans:
       only: {Description: The only plan.}
     UpdatableParameters: [Password, Size]
+    OperatorParameters: [SubnetIds, SecurityGroupIds]
     Bindings:
+      Database:
+        Engine: PostgreSQL
+        Host: a-host
+        Port: '5432'
+        Name: app
+        MasterSecret: arn:aws:secretsmanager:us-east-1:000000000000:secret:a-secret
+        Users:
+          All: {Privileges: Owner}
       Credentials:
         uri: postgres://${Secret.username}:${Secret.password}@${Host}/app
         token: ${Token}
         key: ${Identity.AccessKeyId}
         secret: ${Identity.SecretAccessKey}
+        password: ${Database.Password}
       Policies:
         All: [{Effect: Allow, Action: 'rds-db:connect', Resource: '${Host}'}]
+        MasterSecret: []
 Parameters:
   Password: {Type: String, NoEcho: true, MinLength: 8}
   Size: {Type: Number, Default: 1}
+  SubnetIds: {Type: String, Default: ''}
+  SecurityGroupIds: {Type: String, Default: ''}
 Resources:
   Database: {Type: 'AWS::RDS::DBInstance'}
 Outputs:
@@ -58,6 +71,8 @@ const MASTER_PASSWORD: &str = "m@ster/pass:word";
 const TOKEN: &str = "t0ken+with=signs";
 /// How the twin makes the secrets of access keys.
 const ACCESS_KEY: &str = "secret-of-AKIA0000";
+/// How the password of a database user begins, with the twin's random numbers.
+const DATABASE_PASSWORD: &str = "Sb0-00000000";
 
 /// Refusals of CloudFormation's that quote what it was given, by the call.
 pub const QUOTING: [(&str, &str); 2] = [
@@ -87,6 +102,7 @@ pub fn secrets() -> Vec<String> {
         MASTER_PASSWORD,
         TOKEN,
         ACCESS_KEY,
+        DATABASE_PASSWORD,
     ]
     .map(str::to_owned)
     .into_iter()

@@ -1,14 +1,18 @@
 //! The deployed stack's parts, and a way to see which calls are made.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex},
 };
 
 use aws_config::SdkConfig;
 use aws_service_broker::{
-    aws::{ServiceRoles, load_config},
-    broker::Place,
+    aws::{CloudFormation, ServiceRoles, load_config},
+    broker::{
+        Place,
+        ports::{NewStack, StackCreation, Stacks},
+    },
     settings::Settings,
 };
 use aws_smithy_runtime_api::{
@@ -21,6 +25,11 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponents,
     },
     shared::IntoShared,
+};
+
+use crate::contract::{
+    stacks::{ALLOW_ALL, SettlingStacks},
+    unique,
 };
 
 /// What `infra/template.yaml` made.
@@ -37,6 +46,26 @@ pub fn service_roles() -> ServiceRoles {
         partition: settings.partition().to_owned(),
     };
     ServiceRoles::new(settings.name_prefix, place, "")
+}
+
+/// The outputs of a stack that is made of this template.
+pub async fn outputs_of_new_stack(template: &str) -> BTreeMap<String, String> {
+    let stacks = CloudFormation::new(&Calls::default().config().await, service_roles());
+    let name = format!("osb-sqs-{}", unique());
+    let stack = NewStack {
+        name: &name,
+        template_body: template,
+        stack_policy: ALLOW_ALL,
+        parameters: BTreeMap::new(),
+        tags: Vec::new(),
+        token: "provision-1",
+    };
+    let created = stacks.create(&stack).await.expect("create");
+    assert_eq!(created, StackCreation::Accepted);
+    stacks.settle(&name).await;
+
+    let described = stacks.describe(&name).await.expect("describe");
+    described.expect("a stack").outputs
 }
 
 /// The calls of AWS that went through a client, retries included.

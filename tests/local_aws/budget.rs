@@ -12,10 +12,9 @@ use crate::{
     support::{Client, plan_id, service_id},
 };
 
-#[tokio::test]
-async fn every_operation_makes_the_budgeted_aws_calls() {
-    let (calls, settings) = (Calls::default(), settings());
-    let config = calls.config().await;
+/// A platform of a broker whose calls these are.
+async fn client(calls: &Calls) -> Client {
+    let (config, settings) = (calls.config().await, settings());
     let pair = SecretsManager::new(&config, &settings.credentials_secret_arn)
         .read()
         .await
@@ -26,11 +25,73 @@ async fn every_operation_makes_the_budgeted_aws_calls() {
         app::broker(&settings, &config),
         app::authenticator(&settings, &config),
     );
-    let client = Client::of(
+    Client::of(
         router(broker, authenticator, settings.missing_version),
         &pair.username,
         pair.password.expose_secret(),
+    )
+}
+
+#[tokio::test]
+async fn bindings_of_a_database_make_the_budgeted_aws_calls() {
+    let calls = Calls::default();
+    let client = client(&calls).await;
+    let instance = format!("/v2/service_instances/{}", unique());
+    let binding = format!("{instance}/service_bindings/{}", unique());
+    let mut request = json!({
+        "service_id": service_id("rdspostgresql"),
+        "plan_id": plan_id("rdspostgresql", "dev"),
+        "organization_guid": "an-organization",
+        "space_guid": "a-space",
+    });
+    let query = format!(
+        "service_id={}&plan_id=any&accepts_incomplete=true",
+        service_id("rdspostgresql")
     );
+    let provision = format!("{instance}?accepts_incomplete=true");
+    let provisioned = client.request("PUT", &provision, Some(request.clone()));
+    provisioned.await.expect(202);
+    let poll = format!("{instance}/last_operation");
+    while client.request("GET", &poll, None).await.body["state"] == "in progress" {}
+    calls.take();
+
+    let members = request.as_object_mut().expect("a body");
+    members.retain(|name, _| !name.ends_with("_guid"));
+    let bound = client.request("PUT", &binding, Some(request));
+    bound.await.expect(201);
+    let expected = [
+        "GetItem",
+        "TransactWriteItems",
+        "GetSecretValue",
+        "Invoke",
+        "Encrypt",
+        "PutItem",
+    ];
+    assert_eq!(calls.take(), expected);
+
+    let unbind = format!("{binding}?{query}");
+    client.request("DELETE", &unbind, None).await.expect(200);
+    let expected = [
+        "UpdateItem",
+        "GetItem",
+        "GetSecretValue",
+        "Invoke",
+        "PutItem",
+    ];
+    assert_eq!(calls.take(), expected);
+
+    let deprovision = format!("{instance}?{query}");
+    client
+        .request("DELETE", &deprovision, None)
+        .await
+        .expect(202);
+}
+
+#[tokio::test]
+async fn every_operation_makes_the_budgeted_aws_calls() {
+    let calls = Calls::default();
+    let client = client(&calls).await;
+    let config = calls.config().await;
 
     let instance = format!("/v2/service_instances/{}", unique());
     let binding = format!("{instance}/service_bindings/{}", unique());

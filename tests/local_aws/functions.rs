@@ -1,8 +1,8 @@
 use aws_service_broker::aws::Lambda;
 
 use crate::{
-    aws::{Calls, service_roles},
-    contract::{self, functions::MadeFunctions, unique},
+    aws::{Calls, outputs_of_new_stack, service_roles},
+    contract::{self, functions::MadeFunctions},
 };
 
 /// A function whose body is that of a Python function.
@@ -24,31 +24,9 @@ Outputs:
 
 /// The name of a function that a stack has made.
 async fn function(body: &str) -> String {
-    let cloudformation = aws_sdk_cloudformation::Client::new(&Calls::default().config().await);
-    let body = STACK
-        .replace("ROLE", &service_roles().deploy_role("sqs"))
-        .replace("BODY", body);
-    let stack = format!("osb-{}", unique());
-    cloudformation
-        .create_stack()
-        .stack_name(&stack)
-        .template_body(body)
-        .send()
-        .await
-        .expect("a stack");
-    let described = cloudformation
-        .describe_stacks()
-        .stack_name(&stack)
-        .send()
-        .await
-        .expect("a stack");
-    let output = described.stacks()[0]
-        .outputs()
-        .first()
-        .and_then(|output| output.output_value());
-    output
-        .unwrap_or_else(|| panic!("{:?}", described.stacks()))
-        .to_owned()
+    let role = service_roles().deploy_role("sqs");
+    let template = STACK.replace("ROLE", &role).replace("BODY", body);
+    outputs_of_new_stack(&template).await["Name"].clone()
 }
 
 impl MadeFunctions for Lambda {

@@ -9,6 +9,7 @@ mod support;
 
 mod aws;
 mod budget;
+mod database_users;
 mod functions;
 mod override_records;
 mod platform_secrets;

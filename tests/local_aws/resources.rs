@@ -45,6 +45,10 @@ impl Resources for Creating {
     async fn page(&self, next: Option<String>) -> PortResult<Page<StackResource>> {
         self.resources.page(next).await
     }
+
+    async fn tags(&self, arn: &str) -> PortResult<BTreeMap<String, String>> {
+        self.resources.tags(arn).await
+    }
 }
 
 impl CreatingResources for Creating {

@@ -26,8 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Account, Answer, Client, FakeRole, Fault, INSTANCE, World, catalog_of, ids_of, secret_of,
-    user_of,
+    Account, Answer, Client, FakeDatabaseUser, FakeRole, Fault, INSTANCE, World, catalog_of,
+    ids_of, secret_of, user_of,
 };
 
 /// A service with all that can be lost: a stack, a secret parameter, and a user for every binding.
@@ -40,21 +40,38 @@ Metadata:
     ServicePlans:
       only: {Description: The only plan.}
     UpdatableParameters: [Size, Zone]
-    OperatorParameters: [Zone]
+    OperatorParameters: [Zone, SubnetIds, SecurityGroupIds]
     Bindings:
       DefaultScope: All
-      Credentials: {KEY: '${Identity.AccessKeyId}', SECRET: '${Identity.SecretAccessKey}'}
+      Credentials:
+        KEY: ${Identity.AccessKeyId}
+        SECRET: ${Identity.SecretAccessKey}
+        USER: ${Database.Username}
+        PASSWORD: ${Database.Password}
+      Database:
+        Engine: PostgreSQL
+        Host: a-host
+        Port: '5432'
+        Name: app
+        MasterSecret: ${MasterSecret}
+        Users:
+          All: {Privileges: Owner}
       Policies:
         All:
           - {Effect: Allow, Action: ['rds-db:connect'], Resource: '${Arn}'}
+        MasterSecret:
+          - {Effect: Allow, Action: ['secretsmanager:GetSecretValue'], Resource: '${MasterSecret}'}
 Parameters:
   Password: {Type: String, NoEcho: true, Default: ''}
   Size: {Type: Number, Default: 1}
   Zone: {Type: String}
+  SubnetIds: {Type: String, Default: ''}
+  SecurityGroupIds: {Type: String, Default: ''}
 Resources:
   Database: {Type: 'AWS::RDS::DBInstance'}
 Outputs:
   Arn: {Value: arn}
+  MasterSecret: {Value: a-secret}
 ";
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| catalog_of(TEMPLATE));
@@ -347,6 +364,8 @@ impl Platform {
             world.make_role(APPLICATION);
         }
 
+        let login = json!({"username": "master", "password": "of RDS"}).to_string();
+        world.edit(|account| drop(account.secrets.insert("the-MasterSecret".into(), login)));
         let client = Client::with(
             world.clone(),
             CATALOG.clone(),
@@ -544,6 +563,16 @@ impl Platform {
             promise!(
                 answer.body["credentials"]["SECRET"] == secret_of(key),
                 "the secret is that of another key"
+            );
+        }
+        if let Some(user) = answer.body["credentials"]["USER"].as_str() {
+            let users = database_users(&after);
+            let password = users.get(user).map(|user| &user.password);
+            promise!(
+                password.is_some_and(
+                    |password| json!(password) == answer.body["credentials"]["PASSWORD"]
+                ),
+                "the database has another password"
             );
         }
         Ok(())
@@ -842,6 +871,7 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
         );
     }
     check_roles(account)?;
+    check_database_users(account)?;
 
     let is_over = |operation: &Operation| match (operation.kind, operation.state) {
         (OperationKind::Provision | OperationKind::Update, OperationState::Succeeded) => true,
@@ -891,6 +921,50 @@ pub fn check_account(account: &Account) -> Result<(), Broken> {
     Ok(())
 }
 
+fn database_users(account: &Account) -> BTreeMap<String, FakeDatabaseUser> {
+    let databases = account.databases.values();
+    databases
+        .flat_map(|database| database.users.clone())
+        .collect()
+}
+
+fn database_user(binding: &Binding) -> Option<&str> {
+    binding.grants.iter().find_map(|grant| match grant {
+        Grant::Database(database) => Some(database.user_name.as_str()),
+        _ => None,
+    })
+}
+
+/// Every user of the database is that of a binding, and is there for every binding that is. What a
+/// deletion of the instance leaves goes with its stack.
+fn check_database_users(account: &Account) -> Result<(), Broken> {
+    let goes_with_stack = account
+        .instances
+        .values()
+        .all(|instance| instance.operation.kind == OperationKind::Deprovision);
+    if goes_with_stack || account.stack_deleted_by_hand {
+        return Ok(());
+    }
+
+    let users = database_users(account);
+    for user in users.keys() {
+        let mut records = account.bindings.values();
+        promise!(
+            records.any(|binding| database_user(binding) == Some(user) && !binding.is_tombstone()),
+            "an orphan: the database's user {user}"
+        );
+    }
+    for binding in account.bindings.values().filter(|it| it.is_usable()) {
+        let user = database_user(binding).and_then(|name| users.get(name));
+        promise!(
+            user.is_some_and(|user| user.password.is_some()),
+            "the database's user of {} is {user:?}",
+            binding.id
+        );
+    }
+    Ok(())
+}
+
 /// Every role but the application's is that of a binding, and so is every policy; and they are
 /// there for every binding that is.
 fn check_roles(account: &Account) -> Result<(), Broken> {
@@ -905,7 +979,7 @@ fn check_roles(account: &Account) -> Result<(), Broken> {
                 Grant::RolePolicy(added) => {
                     added.role_arn.ends_with(role) && ["", &added.policy_name].contains(&policy)
                 }
-                Grant::User(_) | Grant::Function(_) => false,
+                Grant::User(_) | Grant::Function(_) | Grant::Database(_) => false,
             })
         })
     };

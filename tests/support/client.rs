@@ -8,7 +8,7 @@ use std::{
 
 use aws_service_broker::{
     broker::{
-        Broker, Naming, OperatorOverrides, Place,
+        Broker, Databases, Naming, OperatorOverrides, Place,
         authentication::Authenticator,
         records::Location,
         rules::{BindingRules, Locations, OperatorTags, Quotas},
@@ -29,7 +29,7 @@ use tower::ServiceExt;
 
 use super::{
     offering::body_of,
-    world::{World, catalog},
+    world::{DATABASE_GROUP, DATABASE_SUBNETS, World, catalog},
 };
 
 /// The instance of which most tests tell.
@@ -107,6 +107,11 @@ impl Client {
             records: shared.clone(),
             locations: Locations::default(),
             aws_ports: shared.clone(),
+            databases: Some(Databases {
+                users: shared.clone(),
+                subnet_ids: DATABASE_SUBNETS.into(),
+                security_group_id: DATABASE_GROUP.into(),
+            }),
             vault: shared.clone(),
             environment: shared.clone(),
             progress_cache: ProgressCache::default(),

@@ -17,6 +17,6 @@ pub use log::Log;
 pub use offering::{body_of, catalog_of, ids_of};
 pub use seed::{config, seed_or};
 pub use world::{
-    Account, Act, FakeFunction, FakeRole, FakeStack, Fault, World, catalog, everything,
-    password_of, secret_of, user_of,
+    Account, Act, DATABASE_GROUP, DATABASE_SUBNETS, FakeDatabase, FakeDatabaseUser, FakeFunction,
+    FakeRole, FakeStack, Fault, World, catalog, everything, password_of, secret_of, user_of,
 };

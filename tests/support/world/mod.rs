@@ -1,6 +1,7 @@
 //! One AWS account in memory, behind all ports of the broker. Each port has a file of its own.
 
 mod aws_ports;
+mod database_users;
 mod environment;
 mod fault;
 mod functions;
@@ -31,12 +32,12 @@ use async_trait::async_trait;
 use aws_service_broker::{
     broker::{
         ports::{
-            AccessKey, AwsPorts, AwsPortsFactory, BindingInsertion, Environment, Functions,
-            IdentitySummary, Invocation, NewRole, NewStack, NewUser, OverrideRecords, Page,
-            ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind, PortResult,
-            Records, Resources, Role, Roles, ScannedRecord, Secrets, Stack, StackCreation,
-            StackDeletion, StackResource, StackSummary, StackUpdate, Stacks, UnreadableRecord,
-            UpdatedStack, UserCreation, Users, Vault, WriteOutcome,
+            AccessKey, AwsPorts, AwsPortsFactory, BindingInsertion, DatabaseUsers, Environment,
+            Functions, IdentitySummary, Invocation, NewRole, NewStack, NewUser, OverrideRecords,
+            Page, ParameterValue, PlatformSecret, PlatformSecrets, PortError, PortErrorKind,
+            PortResult, Records, Resources, Role, Roles, ScannedRecord, Secrets, Stack,
+            StackCreation, StackDeletion, StackResource, StackSummary, StackUpdate, Stacks,
+            UnreadableRecord, UpdatedStack, UserCreation, Users, Vault, WriteOutcome,
         },
         records::{
             BINDING_TOMBSTONE_LIFETIME, Binding, BindingId, Grant, INSTANCE_ID_TAG, Instance,
@@ -49,12 +50,17 @@ use aws_service_broker::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use catalog::{Catalog, Consents, Override, Restrictions};
+use database_protocol::{
+    Answer as DatabaseAnswer, Authentication, Master, NewUser as NewDatabaseUser, Privileges,
+    Server, UserName,
+};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::{
+    database_users::{DATABASE_GROUP, DATABASE_SUBNETS, FakeDatabase, FakeDatabaseUser},
     fault::{Act, Fault},
     functions::{FakeFunction, password_of},
     offered::{catalog, everything},
@@ -108,11 +114,15 @@ pub struct Account {
     /// Of Cognito's app clients, by user pool and client.
     pub client_secrets: BTreeMap<(String, String), String>,
     pub functions: BTreeMap<String, FakeFunction>,
+    /// Databases, by host.
+    pub databases: BTreeMap<String, FakeDatabase>,
     pub unreadable: Vec<UnreadableRecord>,
     /// The operator's.
     pub overrides: Vec<Override>,
     /// What stacks have created, as far as a test says.
     pub resources: Vec<StackResource>,
+    /// The tags of other resources, by ARN.
+    pub tagged: BTreeMap<String, BTreeMap<String, String>>,
     /// How often somebody has acted in the console.
     pub acts: usize,
     /// Whether somebody has deleted a stack there.

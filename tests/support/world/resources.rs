@@ -10,4 +10,12 @@ impl Resources for World {
         })
         .await
     }
+
+    async fn tags(&self, arn: &str) -> PortResult<BTreeMap<String, String>> {
+        self.call("resources.tags", |state| {
+            let tags = state.account.tagged.get(arn);
+            tags.cloned().unwrap_or_default()
+        })
+        .await
+    }
 }
