@@ -38,7 +38,9 @@ def tree(target: str) -> Iterator[tuple[int, str, str, str]]:
     form = ["--prefix", "depth", "--format", "|{p}|{l}"]
     packages = ["--package", "aws-service-broker", "--package", "database"]
     cargo = ["cargo", "tree", "--locked", *packages, *edges, *form]
-    for line in subprocess.run(cargo, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.splitlines():
+    printed = subprocess.run(cargo, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    # A blank line separates the programs.
+    for line in filter(None, printed.splitlines()):
         depth, name, version, licence = CRATE.fullmatch(line).groups()
         yield int(depth), name, version, licence
 
