@@ -33,9 +33,11 @@ const CONNECTIONS_LEFT: i32 = 10;
 const ATTEMPTS_TO_DISABLE: usize = 10;
 
 /// The settings of a session. Names are those of the system alone: the owner of a schema could put a
-/// function of the same name into it, which would run with the master user's rights. A statement has less time than the request. If the function's process
-/// ends, the server may not notice that the connection has ended, and the transaction would keep its
-/// locks; it ends after two idle seconds.
+/// function of the same name into it, which would run with the master user's rights.
+///
+/// A statement has less time than the request. If the function's process ends, the server may not
+/// notice that the connection has ended, and the transaction would keep its locks; it ends after two
+/// idle seconds.
 const OPTIONS: &str = "-c search_path=pg_catalog -c lock_timeout=7000 -c statement_timeout=8000 \
                        -c idle_in_transaction_session_timeout=2000";
 
