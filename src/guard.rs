@@ -201,7 +201,7 @@ async fn reason_to_stay(
     let remaining = match broker {
         Ok(broker) => upkeep::remaining(broker, prefix)
             .await
-            .map_err(|error| error.detail().unwrap_or_else(|| error.to_string())),
+            .map_err(|error| error.log_text()),
         Err(wrong) => Err(wrong.to_string()),
     };
 

@@ -131,13 +131,14 @@ impl Settings {
     /// Returns the first variable that is missing or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let variables = Variables(variable);
+        let database_network = database_network(&variables)?;
         Ok(Self {
             region: variables.required("AWS_REGION")?,
             account_id: variables.required("ACCOUNT_ID")?,
             broker_id: variables.required("BROKER_ID")?,
             name_prefix: nobody_elses(variables.required("NAME_PREFIX")?)?,
             enabled_services: services(&variables.or_empty("ENABLED_SERVICES"))?,
-            restrictions: restrictions(&variables)?,
+            restrictions: restrictions(&variables, database_network.as_ref())?,
             quotas: Quotas {
                 instances_per_organization: variables.quota("MAX_INSTANCES_PER_ORGANIZATION")?,
                 bindings_per_instance: variables.quota("MAX_BINDINGS_PER_INSTANCE")?,
@@ -162,7 +163,7 @@ impl Settings {
                 variables.optional("EXTERNAL_ID").is_some(),
             )?,
             external_id: variables.optional("EXTERNAL_ID"),
-            database_network: database_network(&variables)?,
+            database_network,
             sweep_removes: variables.yes_or_no("SWEEP_REMOVES")?,
             stack_events: variables.yes_or_no("STACK_EVENTS")?,
             binding_rules: binding_rules(&variables)?,
@@ -232,6 +233,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 /// Reads the restrictions of the offered services, and of the values that users may name.
 fn restrictions(
     variables: &Variables<impl Fn(&str) -> Option<String>>,
+    database_network: Option<&DatabaseNetwork>,
 ) -> Result<Restrictions, InvalidSetting> {
     let offerings = OFFERINGS;
 
@@ -244,7 +246,7 @@ fn restrictions(
         plans: plans.map_err(unusable("ENABLED_PLANS"))?,
         limits: limits.map_err(unusable("PARAMETER_LIMITS"))?,
         consents: consents.map_err(unusable("ENTRY_OWNERS"))?,
-        database_access: match database_network(variables)? {
+        database_access: match database_network {
             Some(_) => DatabaseAccess::Users,
             None => DatabaseAccess::MasterSecret,
         },

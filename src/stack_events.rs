@@ -77,7 +77,7 @@ pub async fn handle(broker: &Broker, request: &Request) -> Result<(), Error> {
 
     let failure = match seen {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+        Ok(Err(error)) => Some(error.log_text()),
         Err(_) => Some("AWS did not respond in time".into()),
     };
 

@@ -59,7 +59,7 @@ pub async fn handle(
 
     let swept = sweep(broker, &event.payload.remove).await;
     swept.map_err(|error| {
-        let detail = error.detail().unwrap_or_else(|| error.to_string());
+        let detail = error.log_text();
         tracing::error!(
             reason = detail,
             "the sweep failed; the same request can be sent again"

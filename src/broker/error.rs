@@ -172,6 +172,11 @@ impl Error {
         }
     }
 
+    /// The text for the log: the details, or else the user's text.
+    pub fn log_text(&self) -> String {
+        self.detail().unwrap_or_else(|| self.to_string())
+    }
+
     /// True if the same request may succeed a little later.
     pub(super) fn is_passing(&self) -> bool {
         match self {
@@ -188,7 +193,7 @@ impl Error {
             return Err(self);
         }
         tracing::warn!(
-            reason = self.detail().unwrap_or_else(|| self.to_string()),
+            reason = self.log_text(),
             "a step failed and a retry cannot help; continuing without it"
         );
         Ok(T::default())

@@ -44,11 +44,9 @@ impl Waiting {
 
         match tokio::time::timeout(deadline.left().min(LONGEST_WAIT), work).await {
             Ok(Err(error)) if error.is_passing() => {
-                let reason = error.detail().unwrap_or_else(|| error.to_string());
                 tracing::warn!(
-                    reason,
-                    "AWS is throttling or unavailable; a later request \
-                                        resumes the operation"
+                    reason = error.log_text(),
+                    "AWS or a database is busy or unavailable; a later request resumes the operation"
                 );
                 Ok(None)
             }

@@ -1,4 +1,4 @@
-//! What the template compiler takes, and what it says of what it does not take.
+//! Tests of the template compiler: templates that it accepts, and the errors for others.
 
 use catalog::{
     compiler::{Inspection, TemplateError, compile, inspect},

@@ -1,4 +1,4 @@
-//! What the compiler takes of templates of databases, and what it says of what it does not take.
+//! Tests of the compiler with the keys of templates of databases, right ones and wrong ones.
 
 use catalog::{
     compiler::{compile, inspect},

@@ -132,7 +132,7 @@ pub enum Privileges {
 pub enum Answer {
     /// The action is done.
     Done,
-    /// The user was locked, not dropped, because views or routines run with its privileges.
+    /// The user is shut out, but not dropped: something runs with its privileges, or depends on it.
     Locked,
     /// The server did not answer in time, cannot be reached, or has no trusted certificate.
     Unreachable(String),

@@ -23,7 +23,7 @@ use crate::{failure::Failure, roots::TrustedRoots};
 const SESSION: &str = "SET SESSION wait_timeout = 2, long_query_time = 3600";
 /// The lock for the time of a change. It waits for longer than an idle session may last.
 const LOCK: &str = "SELECT GET_LOCK(?, 6)";
-/// The session of another user that holds the lock.
+/// The connection with which another user holds the lock.
 const HOLDER: &str = "SELECT ID FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK(?) \
                       AND USER <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)";
 /// The connections that no single user can take.
@@ -173,13 +173,10 @@ async fn disable_strangers(connection: &mut Conn, name: &UserName) -> Result<(),
     Ok(())
 }
 
-fn account_lock(name: &UserName) -> String {
-    format!("ALTER USER IF EXISTS '{name}'@'%' ACCOUNT LOCK")
-}
-
 /// Locks the user and ends its sessions.
 async fn shut_out(connection: &mut Conn, name: &UserName) -> Result<(), Failure> {
-    connection.query_drop(account_lock(name)).await?;
+    let disable = format!("ALTER USER IF EXISTS '{name}'@'%' ACCOUNT LOCK");
+    connection.query_drop(disable).await?;
     let sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?";
     let sessions: Vec<u64> = connection.exec(sessions, (name.as_str(),)).await?;
     for session in sessions {

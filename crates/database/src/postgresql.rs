@@ -122,7 +122,7 @@ async fn lock(client: &Client, server: &Server) -> Result<(), Failure> {
 fn secret_number(server: &Server) -> i64 {
     let digest = Sha256::digest(server.master.password.expose_secret());
     let bytes = digest.first_chunk().copied().unwrap_or_default();
-    i64::from_be_bytes(bytes) >> 1 & i64::MAX
+    i64::from_be_bytes(bytes) & i64::MAX
 }
 
 /// Creates the roles without login that are missing. Returns true if there were none. Those of a

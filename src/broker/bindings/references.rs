@@ -18,7 +18,6 @@ pub struct References<'a> {
     outputs: &'a BTreeMap<String, String>,
     means: Option<&'a Means>,
     master_secret: Option<&'a str>,
-    database_user: Option<&'a str>,
     secrets: Option<&'a StoredSecrets>,
 }
 
@@ -31,7 +30,6 @@ impl<'a> References<'a> {
             outputs,
             means: None,
             master_secret: None,
-            database_user: None,
             secrets: None,
         }
     }
@@ -52,15 +50,6 @@ impl<'a> References<'a> {
     pub fn with_master_secret(self, arn: Option<&'a str>) -> Self {
         Self {
             master_secret: arn,
-            ..self
-        }
-    }
-
-    /// Returns the references with the name of the binding's database user, before it is created.
-    #[must_use]
-    pub fn with_database_user(self, name: &'a str) -> Self {
-        Self {
-            database_user: Some(name),
             ..self
         }
     }
@@ -101,9 +90,7 @@ impl<'a> References<'a> {
                 Some(key.secret.expose_secret())
             }
             (Reference::RoleArn, Some(Access::Role { arn })) => Some(arn),
-            (Reference::DatabaseUsername, _) => login
-                .map(|login| login.user_name.as_str())
-                .or(self.database_user),
+            (Reference::DatabaseUsername, _) => login.map(|login| login.user_name.as_str()),
             (Reference::DatabasePassword, _) => login.and_then(password),
             (Reference::MasterSecretArn, _) if login.is_none() => self.master_secret,
             _ => None,

@@ -3,7 +3,11 @@
 use catalog::{Offered, bind_parameters::SCOPE, model::Scope, reference};
 use serde_json::Value;
 
-use super::{policy::Policy, references::References};
+use super::{
+    means::{Login, Means},
+    policy::Policy,
+    references::{References, StoredSecrets},
+};
 use crate::broker::{
     Broker,
     error::{Error, Result},
@@ -110,9 +114,16 @@ impl<'a> ServiceInstance<'a> {
         let Some(scope) = self.scope(broker, binding)? else {
             return Ok(None);
         };
-        let user = broker.naming.database_user(&self.record.id, &binding.id);
-        let references = self.references().with_database_user(user.as_str());
-        Policy::of(scope, &references)
+        // A policy may name the binding's database user, which does not exist yet.
+        let means = Means {
+            access: None,
+            login: Some(Login {
+                user_name: broker.naming.database_user(&self.record.id, &binding.id),
+                password: None,
+            }),
+        };
+        let secrets = StoredSecrets::new();
+        Policy::of(scope, &self.references().with(&means, &secrets))
     }
 
     /// Returns the ARN of the secret of the database's master user, if the service is a database.

@@ -220,7 +220,7 @@ async fn remove_with_stack(
 
     let failure = match tokio::time::timeout(LAST_CALL_OF_STACK, removed).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.detail().unwrap_or_else(|| error.to_string())),
+        Ok(Err(error)) => Some(error.log_text()),
         Err(_) => Some("it did not respond in time".into()),
     };
     if let Some(reason) = failure {

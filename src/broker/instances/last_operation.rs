@@ -81,11 +81,9 @@ async fn look(
         .await;
     let (instance, events) = match seen {
         Ok(Err(error)) if error.is_passing() => {
-            let reason = error.detail().unwrap_or_else(|| error.to_string());
             tracing::warn!(
-                reason,
-                "could not read the operation's progress; reporting \
-                                             it as in progress"
+                reason = error.log_text(),
+                "could not read the operation's progress; reporting it as in progress"
             );
             return Ok(unseen(broker, &instance.operation));
         }

@@ -202,7 +202,7 @@ fn find<'a, T>(
 /// Stores an outcome. A user and a role may have the same name; then the text holds both outcomes.
 fn note(removed: &mut Removed, name: &str, outcome: Result<String>) {
     let outcome = outcome.unwrap_or_else(|error| {
-        let reason = error.detail().unwrap_or_else(|| error.to_string());
+        let reason = error.log_text();
         tracing::error!(
             name,
             reason,
